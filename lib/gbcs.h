@@ -18,7 +18,7 @@ enum role {
     ROLE_RECOVERY = 1,
     ROLE_SUPPLIER = 2,
     ROLE_NETWORK_OPERATOR = 3,
-    ROLE_ACB = 4, /* access control broker */
+    ROLE_ACB = 4,  /* access control broker */
     ROLE_TCOS = 5, /* transitional change of supplier */
     ROLE_WAN_PROVIDER = 6,
     ROLE_ISSUING_AUTHORITY = 7,
@@ -27,7 +27,8 @@ enum role {
 
 enum key_usage { KU_DIGITAL_SIGNATURE, KU_KEY_AGREEMENT, KU_KEY_CERT_SIGN };
 
-/* Ascending role, then signature, agreement, prepayment: the order commands list them in. */
+/* Ascending role, then signature, agreement, prepayment: the order commands list them in.
+ */
 enum cell {
     CELL_ROOT,
     CELL_RECOVERY_DS,
@@ -64,10 +65,10 @@ enum device_type {
 #define DEVICE_BIT(t) (1u << (unsigned)(t))
 
 struct device_row {
-    const char *name;    /* "ESME" */
-    unsigned number;     /* GBCS DeviceType */
-    uint32_t cells;      /* CELL_BIT of each cell it may hold */
-    const char *source;  /* of the cell list */
+    const char *name;   /* "ESME" */
+    unsigned number;    /* GBCS DeviceType */
+    uint32_t cells;     /* CELL_BIT of each cell it may hold */
+    const char *source; /* of the cell list */
     const char *certainty;
 };
 

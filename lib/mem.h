@@ -14,19 +14,19 @@
 #include <unistd.h>
 
 #define AUTO(name) __attribute__((cleanup(name##_auto)))
-#define AUTO_DEFINE(name, type, nothing, release)                                          \
-    static inline void name##_auto(type *p)                                                \
-    {                                                                                      \
-        if (*p != (nothing))                                                               \
-            release(*p);                                                                   \
-        *p = (nothing);                                                                    \
+#define AUTO_DEFINE(name, type, nothing, release) \
+    static inline void name##_auto(type *p)       \
+    {                                             \
+        if (*p != (nothing))                      \
+            release(*p);                          \
+        *p = (nothing);                           \
     }
 /* Hand a pointer over and clear it here. */
-#define TAKE(p)                                                                            \
-    __extension__({                                                                        \
-        __typeof__(p) take_ = (p);                                                         \
-        (p) = NULL;                                                                        \
-        take_;                                                                             \
+#define TAKE(p)                    \
+    __extension__({                \
+        __typeof__(p) take_ = (p); \
+        (p) = NULL;                \
+        take_;                     \
     })
 
 static inline void fd_auto(int *p)

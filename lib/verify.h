@@ -4,9 +4,9 @@
  *
  * Same answers as EVP_PKEY_verify, about three times as fast: fixed-base tables for the one
  * key, one modular inversion for all s of a batch, one field inversion for all results. No
- * probability is involved. EVP_PKEY_verify decides on every refusal and looks at a sample of
- * what was accepted; where the interface is gone it does all the work.
- * Effects: none. One verifier, one thread.
+ * probability is involved. EVP_PKEY_verify decides on every refusal and looks at a sample
+ * of what was accepted; where the interface is gone it does all the work. Effects: none.
+ * One verifier, one thread.
  */
 #ifndef VERIFY_H
 #define VERIFY_H

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * config - the configuration file and its drop-ins, read strictly into a plain struct.
+ *
+ * systemd-style: [Section "name"], Key=Value, '#' and ';' comments, a value of nothing
+ * resets, later files win. Order of files as `systemd-analyze cat-config` shows it. An
+ * unknown section or key, a value out of range, a repeated section name in one file: an
+ * error with file:line. The signer demands that every file belongs to root (or to the user
+ * it runs as) and that nobody else may write it: see config_load's strict_owner. Effects:
+ * reads files.
+ */
+#ifndef CONFIG_H
+#define CONFIG_H
+
+#include "bytes.h"
+
+#define CONFIG_PATH_MAX        256
+#define CONFIG_NAME_MAX        40
+#define CONFIG_TOKENS_MAX      4
+#define CONFIG_KEYS_MAX        12
+#define CONFIG_AUTHORITIES_MAX 8
+#define CONFIG_ROLES_MAX       4
+#define CONFIG_SEATS_MAX       8
+#define CONFIG_LIST_MAX        16
+
+struct config_token { /* [Token "recovery"] */
+    char name[CONFIG_NAME_MAX];
+    char module[CONFIG_PATH_MAX];         /* Module=, absolute */
+    char label[33];                       /* Label= */
+    char serial[17];                      /* Serial= */
+    char pin_credential[CONFIG_NAME_MAX]; /* PinCredential=, file in $CREDENTIALS_DIRECTORY
+                                           */
+    char pin_file[CONFIG_PATH_MAX];       /* PinFile=, for rehearsals without systemd */
+    char probe_id[65];                    /* ProbeId=, hex CKA_ID of the probe key */
+    unsigned workers;                     /* Workers=, signer processes, default 1 */
+    unsigned sessions;                    /* Sessions=, per worker, default 1 */
+    bool low_pin_ok;                      /* AllowLowPinCount=, default no */
+    bool copy_key; /* SessionKeyCopy=, default yes: try C_CopyObject */
+};
+
+struct config_key { /* [Key "recovery"] */
+    char name[CONFIG_NAME_MAX];
+    char token[CONFIG_NAME_MAX];       /* Token= */
+    char id[65];                       /* Id=, hex CKA_ID */
+    char label[CONFIG_NAME_MAX];       /* Label=, optional CKA_LABEL */
+    char certificate[CONFIG_PATH_MAX]; /* Certificate=, PEM */
+    char authority[CONFIG_NAME_MAX];   /* Authority=, who may order its use */
+};
+
+struct config_authority { /* [Authority "pma"] */
+    char name[CONFIG_NAME_MAX];
+    char anchor[CONFIG_PATH_MAX]; /* Anchor=, PEM */
+    unsigned threshold; /* Threshold=, k >= 2 (organisations: k >= 1); 0 = not set */
+    unsigned members;   /* Members=, n >= k */
+    char seats[CONFIG_SEATS_MAX][CONFIG_NAME_MAX]; /* RequiredSeats= */
+    size_t n_seats;
+    char organisation[17]; /* Organisation=, EUI-64; empty: not an organisation's */
+    int64_t max_window_s;  /* MaxWindowSec=, longest valid_from..valid_to */
+};
+
+struct config_role { /* [Role "operator"]: viewer, operator, approver, auditor */
+    char name[CONFIG_NAME_MAX];
+    char users[CONFIG_LIST_MAX][CONFIG_NAME_MAX]; /* Users= */
+    size_t n_users;
+    char groups[CONFIG_LIST_MAX][CONFIG_NAME_MAX]; /* Groups= */
+    size_t n_groups;
+};
+
+struct config {
+    struct {                                  /* [Service] */
+        char socket[CONFIG_PATH_MAX];         /* Socket=, when systemd hands none over */
+        char state_dir[CONFIG_PATH_MAX];      /* StateDirectory= */
+        char signer_program[CONFIG_PATH_MAX]; /* SignerProgram=, spawned; or ... */
+        char signer_socket[CONFIG_PATH_MAX];  /* SignerSocket=, a unit of its own */
+        bool exercise;                        /* Exercise= */
+        int64_t max_roster_bytes;             /* MaxRosterBytes= */
+        unsigned max_clients;                 /* MaxClients= */
+        unsigned max_clients_per_uid;         /* MaxClientsPerUser= */
+        unsigned two_person_s;      /* TwoPersonSec=, 0: single operator (rehearsal) */
+        unsigned custodian_alarm_s; /* ConfirmAlarmSec= */
+        unsigned pma_alarm_s;       /* NotifyPmaAlarmSec= */
+        unsigned suspend_alarm_s;   /* SuspendAlarmSec= */
+        unsigned decision_alarm_s;  /* DecisionAlarmSec= */
+        unsigned reshare_alarm_d;   /* CeremonyAlarmDays= */
+    } service;
+    struct { /* [Signer] */
+        char
+            state_dir[CONFIG_PATH_MAX]; /* StateDirectory=, its revoked list and PIN mark */
+        unsigned call_timeout_s;        /* CallTimeoutSec= */
+        unsigned probe_interval_s;      /* ProbeIntervalSec= */
+    } signer;
+    struct {            /* [Counter] */
+        unsigned block; /* Block=, counters reserved at a time */
+        bool has_start;
+        uint64_t start; /* Start=, first counter ever; no default */
+    } counter;
+    struct {                /* [Command]: what GBCS leaves to policy */
+        bool disapply_time; /* DisapplyTimeChecks= */
+        bool has_floor;
+        uint64_t floor; /* Floor=, newRemotePartyFloorSeqNumber */
+        bool has_other_floor;
+        uint64_t other_floor; /* OtherFloor=, of the other roles replaced */
+    } command;
+    struct {                           /* [Trust] */
+        char root[CONFIG_PATH_MAX];    /* Root=, SMKI Root OCA, PEM */
+        char issuing[CONFIG_PATH_MAX]; /* Issuing=, Issuing OCA(s), PEM */
+    } trust;
+    struct config_token tokens[CONFIG_TOKENS_MAX];
+    size_t n_tokens;
+    struct config_key keys[CONFIG_KEYS_MAX];
+    size_t n_keys;
+    struct config_authority authorities[CONFIG_AUTHORITIES_MAX];
+    size_t n_authorities;
+    struct config_role roles[CONFIG_ROLES_MAX];
+    size_t n_roles;
+};
+
+/*
+ * Read path (or, with path NULL, recovery.conf and recovery.conf.d/ *.conf of the three
+ * roots /etc/smki-recovery, /run/smki-recovery, /usr/lib/smki-recovery) and its drop-ins
+ * path.d/ *.conf.
+ *   strict_owner  refuse files that are not owned by root or the caller, or that others may
+ *                 write, and a Module= of which the same is true
+ * Errors: ERR_INPUT "config.*" with file:line.
+ */
+MUST_CHECK bool config_load(const char *path, bool strict_owner, struct config *out,
+                            struct err *e);
+/* Parse one text on top of *out; name is what errors call the file. The fuzz target. */
+MUST_CHECK bool config_parse(struct span text, const char *name, struct config *out,
+                             struct err *e);
+/* Defaults: all zero but the few numbers that have one. */
+void config_defaults(struct config *out);
+/* What must hold across sections: keys name known tokens and authorities, and so on. */
+MUST_CHECK bool config_check(const struct config *c, struct err *e);
+/* The merged result in the file's own syntax; caller frees. NULL: out of memory. */
+char *config_dump(const struct config *c);
+
+const struct config_token *config_token_find(const struct config *c, const char *name);
+const struct config_key *config_key_find(const struct config *c, const char *name);
+const struct config_authority *config_authority_find(const struct config *c,
+                                                     const char *name);
+
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * warrant - what may be signed, and nothing else: an authority, a roster and certificates,
+ * checked against each other and against configuration, ready to give the digest of row i.
+ *
+ * The service and the signer open the same warrant with the same function: the service to
+ * refuse early and explain well, the signer because it trusts nobody. Every command of this
+ * project is built here, from checked parts and a counter. Source:  SEC L10.9, L10.30; SEC
+ * Appendix L 1.2; GBCS 13.3.3. Effects: none; trust_load reads files. Time is a parameter.
+ */
+#ifndef WARRANT_H
+#define WARRANT_H
+
+#include "authority.h"
+#include "roster.h"
+
+/* The anchors of this machine, from root-owned configuration. */
+struct trust {
+    const struct config *config;
+    struct certs root;    /* exactly one */
+    struct certs issuing; /* at least one */
+    struct {
+        struct certs cert; /* exactly one: the key's certificate */
+        bool present;
+        char missing[160];   /* why not present */
+    } keys[CONFIG_KEYS_MAX]; /* as config->keys */
+    X509_STORE
+        *anchors[CONFIG_AUTHORITIES_MAX]; /* as config->authorities; NULL: unreadable,
+                                             then nothing by that authority is valid */
+};
+/* A missing or bad anchor or key certificate makes its authority or key unusable, not the
+ * whole machine: default deny. Missing root or issuing: ERR_INPUT "config.trust". */
+MUST_CHECK bool trust_load(const struct config *c, struct trust *out, struct err *e);
+void trust_done(struct trust *t);
+
+struct warrant_parts { /* borrowed for the life of the warrant */
+    struct span cms;
+    struct span
+        certs_pem; /* replacement certificates, compromised certificates, extra path */
+    const struct roster *roster;
+    struct span symmetric_key; /* contingency only; else empty */
+};
+
+struct warrant; /* opaque */
+
+/*
+ * Check everything: signatures and quorum, window, exercise flag, key and its certificate,
+ * method and mode, roster digest and count, device types, statuses, cells, each replacement
+ * certificate (profile, chain, dates, role, party, key usage, key not among the
+ * compromised). Errors: those of authority_open, cert_read, cert_chain, and ERR_DENIED with
+ * a rule id of rules.c ("decision.window", "decision.roster", "device.ppmid", ...).
+ */
+MUST_CHECK bool warrant_open(const struct trust *t, const struct warrant_parts *p,
+                             int64_t now_us, struct warrant **out, struct err *e);
+void warrant_free(struct warrant *w);
+
+const struct authority *warrant_authority(const struct warrant *w);
+/* The signing key: index into config->keys; its certificate; whose counter is used. */
+size_t warrant_key(const struct warrant *w);
+const struct cert *warrant_key_cert(const struct warrant *w);
+uint32_t warrant_rows(const struct warrant *w);
+
+/* Is it still within its window? ERR_DENIED "decision.window". Cheap: called before each
+ * row. */
+MUST_CHECK bool warrant_live(const struct warrant *w, int64_t now_us, struct err *e);
+/* Row i as it will be signed: cells resolved. Errors: ERR_DENIED "row.*" (a bad row fails
+ * alone). */
+MUST_CHECK bool warrant_row(const struct warrant *w, uint32_t i, struct roster_row *row,
+                            struct err *e);
+/* What is signed for row i with that counter. */
+MUST_CHECK bool warrant_digest(struct warrant *w, uint32_t i, uint64_t counter,
+                               struct digest *out, struct err *e);
+/* The command of row i, octet for octet; lasts until the next call on this warrant. */
+MUST_CHECK bool warrant_command(struct warrant *w, uint32_t i, uint64_t counter,
+                                const struct sig_p256 *sig, struct span *out,
+                                struct err *e);
+
+#endif
