@@ -132,7 +132,7 @@ static bool text_of(struct fields_at *at, json_t *v, const struct field *f,
 
 bool field_text(struct fields_at *at, json_t *v, const struct field *f, void *base)
 {
-    const char *s;
+    const char *s = NULL;
 
     if (!text_of(at, v, f, &s))
         return false;
