@@ -30,7 +30,8 @@ static bool path_fits(const char *pattern, const char *path,
     return *path == '\0';
 }
 
-static const struct route *find(const struct router *r, struct request *q, bool *path_known)
+static const struct route_row *find(const struct router *r, struct request *q,
+                                    bool *path_known)
 {
     *path_known = false;
     for (size_t i = 0; i < r->n_routes; i++) {
@@ -44,7 +45,7 @@ static const struct route *find(const struct router *r, struct request *q, bool 
     return NULL;
 }
 
-void route_allow(const struct router *r, const char *path, char *out, size_t cap)
+void router_allow(const struct router *r, const char *path, char *out, size_t cap)
 {
     char args[REQUEST_ARGS_MAX][REQUEST_SEGMENT_MAX + 1];
     size_t n_args, at = 0;
@@ -220,7 +221,7 @@ void exchange_end(struct exchange *x, struct reply *out)
     if (out->status == 405) {
         char allow[64];
 
-        route_allow(x->router, x->request.path, allow, sizeof allow);
+        router_allow(x->router, x->request.path, allow, sizeof allow);
         reply_header(out, "Allow", "%s", allow);
     }
 }

@@ -32,7 +32,7 @@ enum body_kind {
     BODY_STREAM, /* to a sink, up to router.stream_max */
 };
 
-struct route {
+struct route_row {
     enum verb verb;
     const char *pattern; /* "/v1/incidents/{id}/roster"; {name} takes one segment */
     unsigned roles;      /* any of these; enum peer_role */
@@ -46,7 +46,7 @@ struct route {
 };
 
 struct router {
-    const struct route *routes;
+    const struct route_row *routes;
     size_t n_routes;
     void *arg;          /* given to whole and begin */
     int64_t stream_max; /* cap of a streamed body, octets */
@@ -56,7 +56,7 @@ struct router {
 
 struct exchange {
     const struct router *router;
-    const struct route *route; /* NULL until found */
+    const struct route_row *route; /* NULL until found */
     struct request request;
     char *body; /* collected */
     size_t len, room;
@@ -83,6 +83,6 @@ void exchange_done(struct exchange *x);
 
 /* The verbs a path takes, for the Allow header ("GET, PUT"); "" when the path is unknown.
  */
-void route_allow(const struct router *r, const char *path, char *out, size_t cap);
+void router_allow(const struct router *r, const char *path, char *out, size_t cap);
 
 #endif
