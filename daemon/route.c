@@ -30,8 +30,8 @@ static bool path_fits(const char *pattern, const char *path,
     return *path == '\0';
 }
 
-static const struct route_row *find(const struct router *r, struct request *q,
-                                    bool *path_known)
+static const struct router_row *find(const struct router *r, struct request *q,
+                                     bool *path_known)
 {
     *path_known = false;
     for (size_t i = 0; i < r->n_routes; i++) {

@@ -32,7 +32,7 @@ enum body_kind {
     BODY_STREAM, /* to a sink, up to router.stream_max */
 };
 
-struct route_row {
+struct router_row {
     enum verb verb;
     const char *pattern; /* "/v1/incidents/{id}/roster"; {name} takes one segment */
     unsigned roles;      /* any of these; enum peer_role */
@@ -46,7 +46,7 @@ struct route_row {
 };
 
 struct router {
-    const struct route_row *routes;
+    const struct router_row *routes;
     size_t n_routes;
     void *arg;          /* given to whole and begin */
     int64_t stream_max; /* cap of a streamed body, octets */
@@ -56,7 +56,7 @@ struct router {
 
 struct exchange {
     const struct router *router;
-    const struct route_row *route; /* NULL until found */
+    const struct router_row *route; /* NULL until found */
     struct request request;
     char *body; /* collected */
     size_t len, room;

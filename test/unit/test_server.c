@@ -149,7 +149,7 @@ static void refused(void *arg, const struct request *r, const struct err *e)
     n_refused++;
 }
 
-static const struct route_row routes[] = {
+static const struct router_row routes[] = {
     {VERB_GET, "/v1/names/{name}", PEER_VIEWER, BODY_NONE, get_name, NULL},
     {VERB_POST, "/v1/names", PEER_OPERATOR, BODY_JSON, post_name, NULL},
     {VERB_PUT, "/v1/names/{name}/pem", PEER_OPERATOR, BODY_SMALL, put_pem, NULL},
