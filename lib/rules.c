@@ -78,6 +78,13 @@ const struct rule rules[] = {
     /* device, cell, row: who and what may be touched */
 
     /* command, message: GBCS octets */
+    {"command.recipe", "GBCS 13.3.3", "INFERRED",
+     "An Update Security Credentials command has one mode, the cells that mode may "
+     "replace, "
+     "each once, and a certification path.",
+     "Correct what the text names in the request; no command was built."},
+    {"command.memory", "project", "choice", "Building a command needs memory.",
+     "Look at the memory of the machine and at the limits of the service."},
 
     /* response: what devices answered */
 
