@@ -3,8 +3,8 @@
 
 #include <sysexits.h>
 
-#define ROW(name, class, session)  \
-    {                              \
+#define ROW(name, class, session)   \
+    {                               \
         name, #name, class, session \
     }
 

@@ -28,7 +28,8 @@ bool p11_id_parse(const char *hex, const char *name, struct p11_id *out, struct 
     if (n == 0 || n > 2 * sizeof out->id || n % 2 != 0 ||
         !hex_decode(hex, n, out->id, n / 2))
         return err_set(e, ERR_TOKEN, "token.key-missing",
-                       "%s: no id, or not 1 to 32 octets in hexadecimal: \"%s\"", name, hex);
+                       "%s: no id, or not 1 to 32 octets in hexadecimal: \"%s\"", name,
+                       hex);
     out->len = n / 2;
     return true;
 }

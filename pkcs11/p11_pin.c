@@ -25,8 +25,7 @@ static bool secure_memory(struct p11_pin *p, struct err *e)
 
     p->at = have ? OPENSSL_secure_zalloc(P11_PIN_MAX + 1) : NULL;
     p->locked = have == 1;
-    return p->at != NULL ||
-           err_set(e, ERR_STORE, "store.memory", "no memory for the PIN");
+    return p->at != NULL || err_set(e, ERR_STORE, "store.memory", "no memory for the PIN");
 }
 
 static bool source_path(const struct config_token *t, char *path, size_t cap, struct err *e)
@@ -112,7 +111,8 @@ bool p11_pin_read(const struct config_token *t, struct p11_pin *out, struct err 
     out->len = (size_t)n;
     if (out->len > 0 && out->at[out->len - 1] == '\n')
         out->len--;
-    if (out->len == 0 || out->len > P11_PIN_MAX || memchr(out->at, '\0', out->len) != NULL) {
+    if (out->len == 0 || out->len > P11_PIN_MAX ||
+        memchr(out->at, '\0', out->len) != NULL) {
         p11_pin_wipe(out);
         return err_set(e, ERR_TOKEN, "token.pin-form",
                        "%s: a PIN has 1 to %d octets and no NUL", path, P11_PIN_MAX);
@@ -154,8 +154,8 @@ bool p11_pin_block(const struct p11_pin *p, const char *path, struct err *e)
     AUTO(fd)
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 
-    if (fd < 0 || write(fd, p->fingerprint, len) != (ssize_t)len || write(fd, "\n", 1) != 1 ||
-        fsync(fd) != 0)
+    if (fd < 0 || write(fd, p->fingerprint, len) != (ssize_t)len ||
+        write(fd, "\n", 1) != 1 || fsync(fd) != 0)
         return err_set(e, ERR_STORE, "token.state", "%s: %s", path, strerror(errno));
     return true;
 }

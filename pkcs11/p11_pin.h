@@ -3,11 +3,11 @@
  * p11_pin - the PIN: from a systemd credential or a file into locked memory, and out again.
  *
  * One wrong PIN stops everything: a mark in the signer's state directory blocks the next
- * login until the PIN's source has changed. The mark tells the source by size, time and inode
- * number, never by anything computed from the PIN. A credential is copied anew at every
- * service start, so that it always looks changed: a mark made for a credential stays until a
- * person lifts it (smki-recovery-ceremony pin-retry).
- * Effects: reads the environment variable CREDENTIALS_DIRECTORY and one file; the mark.
+ * login until the PIN's source has changed. The mark tells the source by size, time and
+ * inode number, never by anything computed from the PIN. A credential is copied anew at
+ * every service start, so that it always looks changed: a mark made for a credential stays
+ * until a person lifts it (smki-recovery-ceremony pin-retry). Effects: reads the
+ * environment variable CREDENTIALS_DIRECTORY and one file; the mark.
  */
 #ifndef P11_PIN_H
 #define P11_PIN_H
@@ -19,7 +19,7 @@
 struct p11_pin {
     char *at; /* P11_PIN_MAX + 1 octets of the secure heap, no NUL at the end */
     size_t len;
-    bool locked;            /* the memory is locked against swapping */
+    bool locked;                  /* the memory is locked against swapping */
     char fingerprint[2 * 32 + 1]; /* of the source's size, time and inode */
 };
 

@@ -168,7 +168,8 @@ static bool may_repeat(CK_RV rv, const char *call)
     return p11_code(rv)->session && strcmp(call, "C_SignInit") == 0;
 }
 
-/* The failure nearest to the front; NULL: none. *repeat: each of them may be tried again. */
+/* The failure nearest to the front; NULL: none. *repeat: each of them may be tried again.
+ */
 static struct worker *first_bad(struct p11_pool *p, bool *repeat)
 {
     struct worker *first = NULL;
@@ -196,8 +197,7 @@ static bool repeat_bad(struct p11_pool *p, struct job *j, size_t *done, struct e
         size_t row = w->bad.row;
 
         *done = row;
-        if (!revive(p, e) ||
-            !p11_pool_sign_on(p, 0, j->key, &j->d[row], &j->out[row], e))
+        if (!revive(p, e) || !p11_pool_sign_on(p, 0, j->key, &j->d[row], &j->out[row], e))
             return false;
         w->bad.is = false;
     }

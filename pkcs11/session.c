@@ -68,7 +68,8 @@ void session_idle(void)
 
 /* --- files beside the token --- */
 
-static void paths(struct session *s, const char *dir, const struct config_token *t, char *use)
+static void paths(struct session *s, const char *dir, const struct config_token *t,
+                  char *use)
 {
     char name[SERIAL_LEN + 1];
 
@@ -78,9 +79,10 @@ static void paths(struct session *s, const char *dir, const struct config_token 
             *p = '_';
     (void)snprintf(use, sizeof s->lock_path, "%s/token-%s.use", dir, name);
     (void)snprintf(s->lock_path, sizeof s->lock_path, "%s/token-%s.lock", dir, name);
-    (void)snprintf(s->wrong_pin_path, sizeof s->wrong_pin_path, "%s/token-%s.wrong-pin", dir,
+    (void)snprintf(s->wrong_pin_path, sizeof s->wrong_pin_path, "%s/token-%s.wrong-pin",
+                   dir, name);
+    (void)snprintf(s->rebuilt_path, sizeof s->rebuilt_path, "%s/token-%s.rebuilt", dir,
                    name);
-    (void)snprintf(s->rebuilt_path, sizeof s->rebuilt_path, "%s/token-%s.rebuilt", dir, name);
     s->was_rebuilt = access(s->rebuilt_path, F_OK) == 0;
 }
 
@@ -254,15 +256,15 @@ static bool may_try(struct session *s, const struct config_token *t,
                         : "the token has one try left before it locks; not used",
                     e);
     if ((info.flags & CKF_USER_PIN_COUNT_LOW) && !t->low_pin_ok)
-        return stop(s, "token.pin-low",
-                    "a wrong PIN was entered since the last good one; log in by hand or set "
-                    "AllowLowPinCount=yes",
-                    e);
+        return stop(
+            s, "token.pin-low",
+            "a wrong PIN was entered since the last good one; log in by hand or set "
+            "AllowLowPinCount=yes",
+            e);
     if (info.ulMaxPinLen != CK_UNAVAILABLE_INFORMATION && info.ulMaxPinLen > 0 &&
         pin->len > info.ulMaxPinLen)
         return stop(s, "token.pin-form", "the PIN is longer than the token allows", e);
-    return p11_pin_allowed(pin, s->wrong_pin_path, e) ||
-           (worse(s, P11_STOP), false);
+    return p11_pin_allowed(pin, s->wrong_pin_path, e) || (worse(s, P11_STOP), false);
 }
 
 static bool try_pin(struct session *s, const struct config_token *t,
@@ -329,6 +331,20 @@ bool session_open(struct session *s, const struct config *c, const char *token,
          log_in(s, t, e);
     session_idle();
     return ok || err_wrap(e, "token %s", token);
+}
+
+bool session_forgive(const struct config *c, const char *token, struct err *e)
+{
+    const struct config_token *t = config_token_find(c, token);
+    struct session s = {0};
+    char use[sizeof s.lock_path];
+
+    if (t == NULL)
+        return err_set(e, ERR_TOKEN, "token.unknown", "no [Token \"%s\"] is configured",
+                       token);
+    paths(&s, c->signer.state_dir, t, use);
+    return unlink(s.wrong_pin_path) == 0 || err_set(e, ERR_STORE, "token.state", "%s: %s",
+                                                    s.wrong_pin_path, strerror(errno));
 }
 
 void session_close(struct session *s)

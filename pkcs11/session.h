@@ -3,10 +3,10 @@
  * session - one module, one token, one login, for the life of one process.
  *
  * libp11 loads the module and finds the token (by label and serial, never by slot number).
- * The login is made on the module's own function list, on an anchor session that stays open:
- * PKCS11_login keeps a copy of the PIN in ordinary memory and folds return codes, and both
- * are forbidden here. There is one login in a process, so an object handle cannot outlive
- * the login that it belongs to; building anew means a new process.
+ * The login is made on the module's own function list, on an anchor session that stays
+ * open: PKCS11_login keeps a copy of the PIN in ordinary memory and folds return codes, and
+ * both are forbidden here. There is one login in a process, so an object handle cannot
+ * outlive the login that it belongs to; building anew means a new process.
  *
  * Files in the state directory, named by the token's serial:
  *   token-S.use    locked shared by signers for life, exclusive by a ceremony
@@ -50,8 +50,8 @@ struct session {
 /*
  * Load, find, log in.
  *   exclusive  a ceremony: refuses to run beside a signer, and the reverse
- * Errors (ERR_TOKEN unless said): "token.unknown" no such [Token]; "token.in-use" (ERR_BUSY);
- * "token.module" file not there, not ours, cannot be loaded; "token.not-found";
+ * Errors (ERR_TOKEN unless said): "token.unknown" no such [Token]; "token.in-use"
+ * (ERR_BUSY); "token.module" file not there, not ours, cannot be loaded; "token.not-found";
  * "token.mechanism"; "token.pin-*"; "token.state" (ERR_STORE); those of p11_error.
  * s->worst tells what to do; session_close is due in any case.
  */
@@ -59,6 +59,10 @@ MUST_CHECK bool session_open(struct session *s, const struct config *c, const ch
                              bool exclusive, struct err *e);
 /* Close all sessions, finalise. The module stays mapped. */
 void session_close(struct session *s);
+
+/* Lift the bar that a wrong PIN has left. Errors: "token.unknown"; ERR_STORE "token.state",
+ * also when there is no bar. */
+MUST_CHECK bool session_forgive(const struct config *c, const char *token, struct err *e);
 
 /* Like p11_error, and the worst is kept. Returns false. */
 bool session_failed(struct session *s, const char *call, CK_RV rv, struct err *e);

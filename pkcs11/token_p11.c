@@ -123,7 +123,8 @@ static struct digest probe_digest(struct token_p11 *p)
     (void)clock_gettime(CLOCK_REALTIME, &now);
     put_be64(tail, ++p->probes);
     put_be64(tail + 8, (uint64_t)now.tv_sec);
-    return digest_of(span_of(probe_text, sizeof probe_text - 1), span_of(tail, sizeof tail));
+    return digest_of(span_of(probe_text, sizeof probe_text - 1),
+                     span_of(tail, sizeof tail));
 }
 
 static bool probe_all(struct token_p11 *p, struct err *e)
@@ -178,9 +179,9 @@ static bool derive(struct session *s, CK_OBJECT_HANDLE key, const struct point *
     CK_ULONG want = 32, len = 32;
     CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
     CK_ATTRIBUTE made[] = {
-        {CKA_CLASS, &class, sizeof class},  {CKA_KEY_TYPE, &type, sizeof type},
+        {CKA_CLASS, &class, sizeof class},   {CKA_KEY_TYPE, &type, sizeof type},
         {CKA_VALUE_LEN, &want, sizeof want}, {CKA_TOKEN, &no, sizeof no},
-        {CKA_SENSITIVE, &no, sizeof no},    {CKA_EXTRACTABLE, &yes, sizeof yes}};
+        {CKA_SENSITIVE, &no, sizeof no},     {CKA_EXTRACTABLE, &yes, sizeof yes}};
     struct point public = *peer;
     CK_OBJECT_HANDLE h;
     CK_RV rv;
@@ -261,13 +262,15 @@ static bool open_all(struct token_p11 *p, const char *token, struct err *e)
     p->token = config_token_find(p->config, token);
     if (p->token->sessions < 1 || p->token->sessions > P11_SESSIONS_MAX) {
         p->s.worst = P11_STOP;
-        return err_set(e, ERR_TOKEN, "token.sessions", "token %s: Sessions=%u, want 1 to %d",
-                       token, p->token->sessions, P11_SESSIONS_MAX);
+        return err_set(e, ERR_TOKEN, "token.sessions",
+                       "token %s: Sessions=%u, want 1 to %d", token, p->token->sessions,
+                       P11_SESSIONS_MAX);
     }
     if (!p11_key_find(&p->s, "probe key", p->token->probe_id, NULL, P11_USE_SIGN, &p->probe,
                       e)) {
+        /* a lost token looks like an empty one: a fresh process may find the key again */
         if (p->s.worst == P11_FINE)
-            p->s.worst = P11_STOP;
+            p->s.worst = strcmp(e->id, "token.key-missing") == 0 ? P11_REBUILD : P11_STOP;
         return false;
     }
     p->probe_pkey = p11_pkey(&p->probe.point);
