@@ -25,8 +25,8 @@ struct trust {
         char missing[160];   /* why not present */
     } keys[CONFIG_KEYS_MAX]; /* as config->keys */
     X509_STORE
-        *anchors[CONFIG_AUTHORITIES_MAX]; /* as config->authorities; NULL: unreadable,
-                                             then nothing by that authority is valid */
+    *anchors[CONFIG_AUTHORITIES_MAX]; /* as config->authorities; NULL: unreadable,
+                                         then nothing by that authority is valid */
 };
 /* A missing or bad anchor or key certificate makes its authority or key unusable, not the
  * whole machine: default deny. Missing root or issuing: ERR_INPUT "config.trust". */

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * proto - the records between the service and a signer process.
+ *
+ * SOCK_SEQPACKET; one record per message; every type has one fixed size; all numbers
+ * big-endian; flat, no nesting, no lengths inside. Documents travel beside an OPEN as
+ * sealed memfds (SCM_RIGHTS). The service asks, the signer answers each request with
+ * exactly one record of the same seq, in order: the wanted one or FAIL. REVOKE alone may
+ * overtake: the signer looks for it before each row of a SIGN.
+ *
+ *   octets  head of every record
+ *   0..3    "SMR1"
+ *   4..5    type (enum proto_type)
+ *   6..7    zero
+ *   8..11   seq, chosen by the service, echoed
+ *
+ * There is deliberately no record that carries a digest towards the signer.
+ * Effects: none (proto.c encodes and decodes; proto_send and proto_recv do the socket).
+ */
+#ifndef PROTO_H
+#define PROTO_H
+
+#include "bytes.h"
+
+#define PROTO_ROWS      256
+#define PROTO_FDS       4
+#define PROTO_NAME      40
+#define PROTO_NO_MEMBER 0xFFFFFFFFu
+
+enum proto_type {
+    PROTO_HELLO = 1, /* token: load module, find token, log in            -> READY  */
+    PROTO_READY,
+    PROTO_OPEN, /* + fds authority, roster, certificates[, symmetric key] -> OPENED */
+    PROTO_OPENED,
+    PROTO_RESERVE, /* counters first..first+n-1 of the open warrant        -> RESERVED */
+    PROTO_RESERVED,
+    PROTO_SIGN, /* rows and their first counter                         -> SIGNED */
+    PROTO_SIGNED,
+    PROTO_REVOKE, /* an authority's digest is void from now on            -> REVOKED */
+    PROTO_REVOKED,
+    PROTO_PROBE, /* a probe-key signature on every session               -> PROBED */
+    PROTO_PROBED,
+    PROTO_MARK, /* read the mark of an originator                       -> MARKED */
+    PROTO_MARKED,
+    PROTO_AGREE, /* ACB MACs for the rows of a SIGNED                    -> AGREED */
+    PROTO_AGREED,
+    PROTO_FAIL,
+    PROTO_TYPES
+};
+
+struct proto_hello {
+    char token[PROTO_NAME];
+};
+struct proto_ready {
+    char what[128]; /* token_what */
+    uint32_t
+        keys; /* bit i: config key i is on this token and proven equal to its certificate */
+    uint32_t sessions;
+    uint32_t pid;
+};
+struct proto_open {
+    uint32_t symmetric_key; /* 1: a fourth fd holds it */
+};
+struct proto_opened {
+    struct digest authority; /* digest of the content */
+    uint32_t rows;
+    uint32_t key;  /* index into config keys */
+    uint64_t mark; /* the originator's mark in the token */
+};
+struct proto_reserve {
+    uint64_t first;
+    uint32_t n;
+};
+struct proto_sign {
+    struct digest
+        authority;    /* must be the open one: an order cannot slip to another warrant */
+    uint64_t counter; /* of rows[0]; rows[i] gets counter + i */
+    uint32_t n;       /* 1..PROTO_ROWS */
+    uint32_t rows[PROTO_ROWS]; /* indexes into the roster, ascending */
+};
+struct proto_signed {
+    uint64_t counter;
+    uint32_t n; /* signed from the front; fewer than asked: stopped between rows */
+    struct sig_p256 sigs[PROTO_ROWS];
+};
+struct proto_revoke {
+    struct digest authority;
+};
+struct proto_mark {
+    struct eui64 originator;
+};
+struct proto_marked {
+    uint64_t mark;
+};
+struct proto_agree { /* row i of the open warrant, its counter and signature: MAC of the
+                        command */
+    uint64_t counter;
+    uint32_t n;
+    uint32_t rows[PROTO_ROWS];
+    struct sig_p256 sigs[PROTO_ROWS];
+};
+struct proto_agreed {
+    uint32_t n;
+    uint8_t macs[PROTO_ROWS][12];
+};
+struct proto_fail {
+    uint32_t code; /* enum err_code */
+    char id[64];
+    char text[512];
+};
+
+struct proto {
+    enum proto_type type;
+    uint32_t seq;
+    union {
+        struct proto_hello hello;
+        struct proto_ready ready;
+        struct proto_open open;
+        struct proto_opened opened;
+        struct proto_reserve reserve;
+        struct proto_sign sign;
+        struct proto_signed signed_;
+        struct proto_revoke revoke;
+        struct proto_mark mark;
+        struct proto_marked marked;
+        struct proto_agree agree;
+        struct proto_agreed agreed;
+        struct proto_fail fail;
+    } u;
+};
+
+#define PROTO_SIZE_MAX (12 + 8 + 4 + PROTO_ROWS * (4 + 64))
+
+/* Octets of a record of that type; 0: no such type. */
+size_t proto_size(uint16_t type);
+/* Encode into buf (PROTO_SIZE_MAX); returns proto_size. */
+size_t proto_encode(const struct proto *p, uint8_t *buf);
+/* Errors: ERR_INPUT "signer.record": wrong magic, type, size, non-zero filler, unterminated
+ * text, n out of range, rows not ascending. */
+MUST_CHECK bool proto_decode(struct span octets, struct proto *out, struct err *e);
+
+/* One record with up to PROTO_FDS descriptors; blocks unless the socket does not.
+ * Errors: ERR_BUSY "signer.socket" (peer gone, would block). */
+MUST_CHECK bool proto_send(int fd, const struct proto *p, const int fds[], size_t n_fds,
+                           struct err *e);
+/* fds gets what came along (close-on-exec), the caller closes; *n_fds how many. *gone: the
+ * peer closed; then nothing else is set. */
+MUST_CHECK bool proto_recv(int fd, struct proto *out, int fds[static PROTO_FDS],
+                           size_t *n_fds, bool *gone, struct err *e);
+/* Is a REVOKE (or a hang-up) waiting first in line? Does not take it. */
+bool proto_stop_waiting(int fd);
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * token - the port: what the desk needs from whatever holds the keys.
+ *
+ * pkcs11/ fills it with a real module; test/fake fills it with keys in memory and with one
+ * that fails, stalls or spoils call n. Key numbers are indexes into config->keys.
+ */
+#ifndef TOKEN_H
+#define TOKEN_H
+
+#include "bytes.h"
+
+struct token;
+
+struct token_ops {
+    /*
+     * Sign n digests with one key. go_on is asked before each row (from the calling thread
+     * or from session threads) and false stops the run between rows. done  out: how many
+     * rows from the front are signed; signatures beyond are not to be used Errors:
+     * ERR_TOKEN "token.*"; *done is valid then too.
+     */
+    bool (*sign)(struct token *t, size_t key, const struct digest d[],
+                 struct sig_p256 out[], size_t n, bool (*go_on)(void *), void *arg,
+                 size_t *done, struct err *e);
+    /* A real signature by the probe key on every session, verified. Never a command key. */
+    bool (*probe)(struct token *t, struct err *e);
+    /* Is the key there: exactly one match, same public key as its certificate, right
+     * attributes? ERR_TOKEN "token.key-*". */
+    bool (*has_key)(struct token *t, size_t key, struct err *e);
+    /*
+     * The originator counter's high-water mark, a data object in the token, one per EUI-64:
+     * everything up to and including it may have been used. Raise it from `from` (what the
+     * caller read) to `to`, under this token's own lock, durably, read back; no object:
+     * mark 0.
+     */
+    bool (*mark_get)(struct token *t, const struct eui64 *originator, uint64_t *mark,
+                     struct err *e);
+    bool (*mark_raise)(struct token *t, const struct eui64 *originator, uint64_t first,
+                       uint64_t last, struct err *e); /* ERR_DENIED "token.counter-mark"
+                                                         when first <= mark */
+    /* ECDH x-coordinate with a key-agreement key (CKM_ECDH1_DERIVE), for the ACB MAC.
+     * Secrets: the caller wipes z. NULL: this token does not do it. */
+    bool (*agree)(struct token *t, size_t key, const struct point *peer, uint8_t z[32],
+                  struct err *e);
+    /* Close every session and the module. */
+    void (*close)(struct token *t);
+};
+
+struct token {
+    const struct token_ops *ops;
+    char what[128]; /* "SoftHSM v2, token recovery, serial ..., 2 sessions, session key
+                       copy" */
+};
+
+#endif
