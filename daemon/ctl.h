@@ -33,8 +33,8 @@ enum ctl_exit { /* part of the interface: scripts look at these */
 struct ctl {
     const char *socket;
     bool json, quiet, yes;
-    const char *key;   /* Idempotency-Key given, or NULL */
-    char new_key[33];  /* one made up when it was not */
+    const char *key;  /* Idempotency-Key given, or NULL */
+    char new_key[33]; /* one made up when it was not */
 };
 
 struct ctl_option {

@@ -131,7 +131,8 @@ static int call(struct ctl *c, struct client_call *call_, json_t **out, char **t
     if (!client_call(call_, &a, &e)) {
         rc = ctl_failed(&a, &e);
         if (call_->key != NULL && (a.status == 0 || e.code == ERR_BUSY))
-            say_part("again", "The same command with --key makes sure that it is done once:");
+            say_part("again",
+                     "The same command with --key makes sure that it is done once:");
         if (call_->key != NULL && (a.status == 0 || e.code == ERR_BUSY))
             (void)fprintf(stderr, "          --key %s\n", call_->key);
         client_answer_done(&a);

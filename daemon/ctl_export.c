@@ -21,7 +21,8 @@
 
 #define TEMP_NAME ".smki-recovery.part"
 
-struct export {
+struct export
+{
     struct tar_reader tar;
     struct progress bar;
     int dir;

@@ -29,9 +29,9 @@ static int run_open(struct ctl *c, const struct ctl_args *a)
 }
 
 static const struct ctl_column incident_columns[] = {
-    {"id", "INCIDENT"},        {"route", "ROUTE"},       {"state", "STATE"},
-    {"exercise", "EXERCISE"},  {"devices", "DEVICES"},   {"signed", "SIGNED"},
-    {"recovered", "RECOVERED"}, {"opened", "OPENED"},    {"title", "TITLE"},
+    {"id", "INCIDENT"},         {"route", "ROUTE"},     {"state", "STATE"},
+    {"exercise", "EXERCISE"},   {"devices", "DEVICES"}, {"signed", "SIGNED"},
+    {"recovered", "RECOVERED"}, {"opened", "OPENED"},   {"title", "TITLE"},
 };
 
 static int run_list(struct ctl *c, const struct ctl_args *a)
@@ -116,7 +116,12 @@ static int run_event(struct ctl *c, const struct ctl_args *a)
 }
 
 const struct ctl_verb ctl_incident_verbs[] = {
-    {"incident open", "TITLE", 1, 1, "Open an incident on a notice", run_open,
+    {"incident open",
+     "TITLE",
+     1,
+     1,
+     "Open an incident on a notice",
+     run_open,
      {{"id", "NAME", "its name (default: the service chooses)"},
       {"route", "ROUTE", "see incident states"},
       {"initiator", "WHO", "subscriber, srp, rdp, dcc or ofgem"},
@@ -127,7 +132,11 @@ const struct ctl_verb ctl_incident_verbs[] = {
       {"exercise", NULL, "a rehearsal: exercise decisions and keys only"}}},
     {"incident list", "", 0, 0, "Every incident and its state", run_list, {{0}}},
     {"incident show", "INCIDENT", 1, 1, "One incident with its story", run_show, {{0}}},
-    {"incident event", "INCIDENT EVENT", 2, 2, "Tell of an event; the state follows",
+    {"incident event",
+     "INCIDENT EVENT",
+     2,
+     2,
+     "Tell of an event; the state follows",
      run_event,
      {{"evidence", "TEXT|@FILE", "what shows it: text, or JSON"},
       {"as", "WHO", "in whose name it is told"}}},
@@ -184,21 +193,38 @@ static int run_responses_add(struct ctl *c, const struct ctl_args *a)
     return upload(c, a, "POST", "/v1/incidents/{}/responses", "text/plain");
 }
 
-#define OUT_OPTION                                \
-    {                                             \
-        {"out", "FILE", "write here instead of stdout"} \
+#define OUT_OPTION                                        \
+    {                                                     \
+        {                                                 \
+            "out", "FILE", "write here instead of stdout" \
+        }                                                 \
     }
 
 const struct ctl_verb ctl_file_verbs[] = {
-    {"roster add", "INCIDENT FILE", 2, 2, "Hand in the devices, CSV", run_roster_add, {{0}}},
+    {"roster add",
+     "INCIDENT FILE",
+     2,
+     2,
+     "Hand in the devices, CSV",
+     run_roster_add,
+     {{0}}},
     {"roster get", "INCIDENT", 1, 1, "The roster in its canonical form", run_roster_get,
      OUT_OPTION},
-    {"certificates add", "INCIDENT FILE", 2, 2,
-     "Hand in replacement and compromised certificates, PEM", run_certificates_add, {{0}}},
+    {"certificates add",
+     "INCIDENT FILE",
+     2,
+     2,
+     "Hand in replacement and compromised certificates, PEM",
+     run_certificates_add,
+     {{0}}},
     {"certificates get", "INCIDENT", 1, 1, "The certificates, PEM", run_certificates_get,
      OUT_OPTION},
-    {"responses add", "INCIDENT FILE", 2, 2,
-     "Hand in what devices answered, one hexadecimal message per line", run_responses_add,
+    {"responses add",
+     "INCIDENT FILE",
+     2,
+     2,
+     "Hand in what devices answered, one hexadecimal message per line",
+     run_responses_add,
      {{0}}},
     {0},
 };

@@ -20,7 +20,10 @@ static json_t *rule_json(const struct rule *r)
 }
 
 static const struct ctl_column rule_columns[] = {
-    {"id", "RULE"}, {"source", "SOURCE"}, {"certainty", "CERTAINTY"}, {"rule", "WHAT HOLDS"},
+    {"id", "RULE"},
+    {"source", "SOURCE"},
+    {"certainty", "CERTAINTY"},
+    {"rule", "WHAT HOLDS"},
 };
 
 static int run_policy_list(struct ctl *c, const struct ctl_args *a)
@@ -109,13 +112,33 @@ static int run_audit_verify(struct ctl *c, const struct ctl_args *a)
 }
 
 const struct ctl_verb ctl_offline_verbs[] = {
-    {"incident states", "", 0, 0, "The life of an incident: states, events, what they need",
-     run_states, {{"dot", "ROUTE", "one route as a graph for dot(1)"}}},
-    {"policy list", "[AREA]", 0, 1, "Every rule this software can refuse by",
-     run_policy_list, {{0}}},
-    {"policy explain", "RULE", 1, 1, "One rule: source, certainty, what to do",
-     run_policy_explain, {{0}}},
-    {"audit verify", "FILE", 1, 1, "Check an exported audit chain, offline",
-     run_audit_verify, {{0}}},
+    {"incident states",
+     "",
+     0,
+     0,
+     "The life of an incident: states, events, what they need",
+     run_states,
+     {{"dot", "ROUTE", "one route as a graph for dot(1)"}}},
+    {"policy list",
+     "[AREA]",
+     0,
+     1,
+     "Every rule this software can refuse by",
+     run_policy_list,
+     {{0}}},
+    {"policy explain",
+     "RULE",
+     1,
+     1,
+     "One rule: source, certainty, what to do",
+     run_policy_explain,
+     {{0}}},
+    {"audit verify",
+     "FILE",
+     1,
+     1,
+     "Check an exported audit chain, offline",
+     run_audit_verify,
+     {{0}}},
     {0},
 };

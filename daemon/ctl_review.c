@@ -93,7 +93,7 @@ static void print_document(const struct authority *a, int64_t now_us)
 {
     static const struct eui64 nobody;
     char text[200];
-    const char *standing = now_us < a->valid_from_us ? ", not yet in its window"
+    const char *standing = now_us < a->valid_from_us  ? ", not yet in its window"
                            : now_us >= a->valid_to_us ? ", ITS WINDOW HAS PASSED"
                                                       : ", in its window now";
 
@@ -140,8 +140,8 @@ static void print_signers(const struct authority *a)
         const struct authority_signer *s = &a->signers[i];
 
         (void)snprintf(text, sizeof text, "%s (%s, %s): %s%s", s->holder, s->seat,
-                       s->organisation, s->counted ? "counts" : "does not count: ",
-                       s->reason);
+                       s->organisation,
+                       s->counted ? "counts" : "does not count: ", s->reason);
         line(i == 0 ? "signers" : "", text);
     }
 }
@@ -166,8 +166,7 @@ static bool judge(struct span cms, const char *config_file, struct authority *a,
     anchors = X509_STORE_new();
     if (anchors == NULL || X509_STORE_load_file(anchors, who->anchor) != 1) {
         X509_STORE_free(anchors);
-        return err_set(e, ERR_INPUT, "config.trust", "%s: %s", who->anchor,
-                       err_openssl());
+        return err_set(e, ERR_INPUT, "config.trust", "%s: %s", who->anchor, err_openssl());
     }
     ok = authority_open(cms, who, anchors, clock_now(&clock), a, e);
     X509_STORE_free(anchors);

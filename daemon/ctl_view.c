@@ -66,7 +66,8 @@ static int run_devices(struct ctl *c, const struct ctl_args *a)
         if (c->json)
             (void)printf("%s\n", text);
         else
-            ctl_table(rows, device_columns, sizeof device_columns / sizeof device_columns[0]);
+            ctl_table(rows, device_columns,
+                      sizeof device_columns / sizeof device_columns[0]);
         (void)snprintf(from, sizeof from, "%s", ctl_text(j, "next"));
         json_decref(j);
         free(text);
@@ -112,19 +113,44 @@ static int run_policy_test(struct ctl *c, const struct ctl_args *a)
 }
 
 const struct ctl_verb ctl_view_verbs[] = {
-    {"status", "", 0, 0, "Service, signers, token, counters, alarms, batches", run_status,
+    {"status",
+     "",
+     0,
+     0,
+     "Service, signers, token, counters, alarms, batches",
+     run_status,
      {{0}}},
-    {"figures", "INCIDENT", 1, 1, "Progress of the devices, by state and type", run_figures,
+    {"figures",
+     "INCIDENT",
+     1,
+     1,
+     "Progress of the devices, by state and type",
+     run_figures,
      {{0}}},
-    {"devices", "INCIDENT", 1, 1, "State of each device", run_devices,
+    {"devices",
+     "INCIDENT",
+     1,
+     1,
+     "State of each device",
+     run_devices,
      {{"from", "EUI64", "begin behind this device"},
       {"limit", "N", "devices per page (default 1000)"},
       {"all", NULL, "every page"}}},
-    {"audit export", "", 0, 0, "The audit chain, one record per line", run_audit_export,
+    {"audit export",
+     "",
+     0,
+     0,
+     "The audit chain, one record per line",
+     run_audit_export,
      {{"from", "SEQ", "begin with this record (default 1)"},
       {"out", "FILE", "write here instead of stdout"}}},
-    {"policy test", "FILE", 1, 1, "Would the rules allow this? A trial, nothing is done",
-     run_policy_test, {{0}}},
+    {"policy test",
+     "FILE",
+     1,
+     1,
+     "Would the rules allow this? A trial, nothing is done",
+     run_policy_test,
+     {{0}}},
     {"metrics", "", 0, 0, "Prometheus text", run_metrics, {{0}}},
     {0},
 };
