@@ -139,26 +139,10 @@ static int run_start(struct ctl *c, const struct ctl_args *a)
     return watch(c, id);
 }
 
-static const struct ctl_column batch_columns[] = {
-    {"id", "BATCH"},      {"incident", "INCIDENT"}, {"decision", "DECISION"},
-    {"state", "STATE"},   {"rows", "ROWS"},         {"signed", "SIGNED"},
-    {"failed", "FAILED"}, {"rate", "PER SECOND"},   {"reason", "REASON"},
-};
-
 static int run_list(struct ctl *c, const struct ctl_args *a)
 {
-    json_t *j;
-    char *text;
-    int rc = ctl_get(c, "/v1/batches", &j, &text);
-
     (void)a;
-    if (rc != CTL_OK || c->json)
-        return rc != CTL_OK ? rc : ctl_show(c, j, text);
-    ctl_table(json_object_get(j, "batches"), batch_columns,
-              sizeof batch_columns / sizeof batch_columns[0]);
-    json_decref(j);
-    free(text);
-    return CTL_OK;
+    return ctl_show_list(c, "/v1/batches", "batches");
 }
 
 static int run_show(struct ctl *c, const struct ctl_args *a)

@@ -12,11 +12,6 @@
 #include <string.h>
 #include <time.h>
 
-static const struct ctl_column signer_columns[] = {
-    {"holder", "HOLDER"},   {"seat", "SEAT"},     {"organisation", "ORGANISATION"},
-    {"counted", "COUNTED"}, {"reason", "REASON"},
-};
-
 /* Signers as a table of their own, the rest as a card. */
 static int show_decision(const struct ctl *c, json_t *steal, char *steal_text)
 {
@@ -29,8 +24,7 @@ static int show_decision(const struct ctl *c, json_t *steal, char *steal_text)
     (void)ctl_show(c, steal, steal_text);
     if (signers != NULL) {
         (void)puts("signers:");
-        ctl_table(signers, signer_columns,
-                  sizeof signer_columns / sizeof signer_columns[0]);
+        ctl_list("signers", signers);
     }
     json_decref(signers);
     return CTL_OK;

@@ -28,26 +28,10 @@ static int run_open(struct ctl *c, const struct ctl_args *a)
     return rc == CTL_OK ? ctl_show(c, j, text) : rc;
 }
 
-static const struct ctl_column incident_columns[] = {
-    {"id", "INCIDENT"},         {"route", "ROUTE"},     {"state", "STATE"},
-    {"exercise", "EXERCISE"},   {"devices", "DEVICES"}, {"signed", "SIGNED"},
-    {"recovered", "RECOVERED"}, {"opened", "OPENED"},   {"title", "TITLE"},
-};
-
 static int run_list(struct ctl *c, const struct ctl_args *a)
 {
-    json_t *j;
-    char *text;
-    int rc = ctl_get(c, "/v1/incidents", &j, &text);
-
     (void)a;
-    if (rc != CTL_OK || c->json)
-        return rc != CTL_OK ? rc : ctl_show(c, j, text);
-    ctl_table(json_object_get(j, "incidents"), incident_columns,
-              sizeof incident_columns / sizeof incident_columns[0]);
-    json_decref(j);
-    free(text);
-    return CTL_OK;
+    return ctl_show_list(c, "/v1/incidents", "incidents");
 }
 
 static int run_show(struct ctl *c, const struct ctl_args *a)

@@ -8,7 +8,6 @@
 #include "authority.h"
 #include "clock.h"
 #include "mem.h"
-#include "rules.h"
 
 #include <openssl/x509_vfy.h>
 
@@ -173,20 +172,6 @@ static bool judge(struct span cms, const char *config_file, struct authority *a,
     return ok;
 }
 
-static int failed(const struct err *e)
-{
-    const struct rule *r = e->id == NULL ? NULL : rule_find(e->id);
-    struct client_answer a = {0};
-
-    if (r != NULL) {
-        (void)snprintf(a.problem.id, sizeof a.problem.id, "%s", r->id);
-        (void)snprintf(a.problem.rule, sizeof a.problem.rule, "%s", r->sentence);
-        (void)snprintf(a.problem.source, sizeof a.problem.source, "%s", r->source);
-        (void)snprintf(a.problem.advice, sizeof a.problem.advice, "%s", r->advice);
-    }
-    return ctl_failed(&a, e);
-}
-
 int ctl_review(struct ctl *c, const struct ctl_args *args)
 {
     static struct authority a;
@@ -205,7 +190,7 @@ int ctl_review(struct ctl *c, const struct ctl_args *args)
     in = json = span_of(text, len);
     if (!bare) {
         if (!authority_content(in, &json, &e))
-            return failed(&e);
+            return ctl_failed_here(&e);
         content = (uint8_t *)(uintptr_t)json.at;
     }
     if (c->json) {
@@ -213,7 +198,7 @@ int ctl_review(struct ctl *c, const struct ctl_args *args)
         (void)putchar('\n');
     }
     if (!authority_parse(json, &a, &e))
-        return failed(&e);
+        return ctl_failed_here(&e);
     if (!c->json)
         print_document(&a, clock_now(&clock));
     if (bare || args->opt[0] == NULL) {
@@ -223,7 +208,7 @@ int ctl_review(struct ctl *c, const struct ctl_args *args)
     }
     if (!judge(in, args->opt[0], &a, &e)) {
         print_signers(&a);
-        return failed(&e);
+        return ctl_failed_here(&e);
     }
     if (!c->json)
         print_signers(&a);
