@@ -37,7 +37,7 @@ static bool supersede(struct look *l)
 
 static bool guidance(struct look *l)
 {
-    return l->f->factors_shall > 0 ||
+    return l->f->kind != KIND_DECISION || l->f->factors_shall > 0 ||
            policy_no(l, "no factor that shall be considered is weighed");
 }
 
