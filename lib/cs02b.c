@@ -7,6 +7,7 @@
  */
 #include "cs02b.h"
 #include "asn1.h"
+#include "body.h"
 #include "mem.h"
 
 #include <openssl/crypto.h>
@@ -123,105 +124,39 @@ static bool check(const struct cs02b_recipe *r, struct err *e)
     return check_counters(r, e) && check_certificates(r, e);
 }
 
-static bool put_topup(STACK_OF(SPECIALIST_DER) * *p, uint64_t floor)
+/* The recipe as a payload; the counter follows for each layout. */
+static void write_body(const struct cs02b_recipe *r, struct body_update *b)
 {
-    SPECIALIST_DER *s = SPECIALIST_DER_new();
-
-    if (*p == NULL)
-        *p = sk_SPECIALIST_DER_new_null();
-    if (s == NULL || *p == NULL || !asn1_put_uint(&s->seqNumberUsage, 0) ||
-        !asn1_put_uint(&s->seqNumber, floor) || sk_SPECIALIST_DER_push(*p, s) == 0) {
-        SPECIALIST_DER_free(s);
-        return false;
-    }
-    return true;
-}
-
-static bool put_other(STACK_OF(CHANGE_DER) * list, const struct cs02b_floor *f)
-{
-    CHANGE_DER *c = CHANGE_DER_new();
-
-    if (c == NULL || !asn1_put_uint(&c->otherRemotePartyRole, (unsigned)f->role) ||
-        !asn1_put_uint(&c->otherRemotePartyFloorSeqNumber, f->floor) ||
-        (f->has_topup &&
-         !put_topup(&c->newRemotePartySpecialistFloorSeqNumber, f->topup)) ||
-        sk_CHANGE_DER_push(list, c) == 0) {
-        CHANGE_DER_free(c);
-        return false;
-    }
-    return true;
-}
-
-static bool put_cell(CELL_DER **p, enum cell cell)
-{
-    const struct cell_row *row = gbcs_cell(cell);
-
-    return asn1_put_cell(p, (unsigned)row->role, asn1_usage_bits(row->usage),
-                         row->prepayment);
-}
-
-static bool fill_control(CONTROL_DER *c, const struct cs02b_recipe *r)
-{
-    if (!asn1_put_uint(&c->credentialsReplacementMode, (unsigned)r->mode) ||
-        (r->has_symmetric_key &&
-         !asn1_put_octets(&c->plaintextSymmetricKey, r->symmetric_key)) ||
-        (r->disapply_time && !asn1_put_uint(&c->applyTimeBasedCPVChecks, 1)) ||
-        (!r->omit_auth_cell && !put_cell(&c->authorisingRemotePartyTACellIdentifier,
-                                         gbcs_mode(r->mode)->auth_cell)) ||
-        (r->has_floor && !asn1_put_uint(&c->newRemotePartyFloorSeqNumber, r->floor)) ||
-        (r->has_topup_floor &&
-         !put_topup(&c->newRemotePartySpecialistFloorSeqNumber, r->topup_floor)))
-        return false;
-    if (r->n_others == 0)
-        return true;
-    c->otherRemotePartySeqNumberChanges = sk_CHANGE_DER_new_null();
-    if (c->otherRemotePartySeqNumberChanges == NULL)
-        return false;
+    *b = (struct body_update){
+        .mode = (unsigned)r->mode,
+        .has_symmetric_key = r->has_symmetric_key,
+        .symmetric_key = r->symmetric_key,
+        .disapply_time = r->disapply_time,
+        .has_auth_cell = !r->omit_auth_cell,
+        .auth_cell = body_cell(gbcs_mode(r->mode)->auth_cell),
+        .has_floor = r->has_floor,
+        .floor = r->floor,
+        .topups = {.present = r->has_topup_floor, .n = 1, .at[0].floor = r->topup_floor},
+        .has_changes = r->n_others > 0,
+        .n_changes = r->n_others,
+        .n_path = r->n_path,
+    };
     for (size_t i = 0; i < r->n_others; i++)
-        if (!put_other(c->otherRemotePartySeqNumberChanges, &r->others[i]))
-            return false;
-    return true;
-}
-
-static bool put_replacement(STACK_OF(REPLACEMENT_DER) * list, enum cell cell,
-                            struct span der)
-{
-    REPLACEMENT_DER *p = REPLACEMENT_DER_new();
-
-    if (p == NULL || !asn1_put_raw(&p->replacementCertificate, der) ||
-        !put_cell(&p->targetTrustAnchorCell, cell) ||
-        sk_REPLACEMENT_DER_push(list, p) == 0) {
-        REPLACEMENT_DER_free(p);
-        return false;
-    }
-    return true;
-}
-
-static bool put_path(STACK_OF(ASN1_TYPE) * list, struct span der)
-{
-    ASN1_TYPE *t = NULL;
-
-    if (!asn1_put_raw(&t, der) || sk_ASN1_TYPE_push(list, t) == 0) {
-        ASN1_TYPE_free(t);
-        return false;
-    }
-    return true;
-}
-
-static bool fill(UPDATE_DER *u, const struct cs02b_recipe *r)
-{
-    if (!fill_control(u->authorisingRemotePartyControl, r))
-        return false;
+        b->changes[i] = (struct body_change){
+            .role = (unsigned)r->others[i].role,
+            .floor = r->others[i].floor,
+            .topups = {.present = r->others[i].has_topup,
+                       .n = 1,
+                       .at[0].floor = r->others[i].topup},
+        };
     for (unsigned cell = 0; cell < CELL_COUNT; cell++)
         for (size_t i = 0; i < r->n_replacements; i++)
-            if (r->replacements[i].cell == (enum cell)cell &&
-                !put_replacement(u->replacements, (enum cell)cell, r->replacements[i].der))
-                return false;
-    for (size_t i = 0; i < r->n_path; i++)
-        if (!put_path(u->certificationPathCertificates, r->path[i]))
-            return false;
-    return r->execution_time[0] == '\0' ||
-           asn1_put_time(&u->executionDateTime, r->execution_time);
+            if (r->replacements[i].cell == (enum cell)cell) {
+                b->replacements[b->n_replacements].certificate = r->replacements[i].der;
+                b->replacements[b->n_replacements++].cell = body_cell((enum cell)cell);
+            }
+    memcpy(b->path, r->path, r->n_path * sizeof r->path[0]);
+    memcpy(b->execution_time, r->execution_time, sizeof b->execution_time);
 }
 
 /* A contingency key is secret until its command is sent. */
@@ -294,19 +229,20 @@ bool cs02b_template_new(const struct cs02b_recipe *r, struct cs02b_template **ou
                         struct err *e)
 {
     struct cs02b_template *t;
-    UPDATE_DER *u;
+    ASN1_VALUE *der = NULL;
+    union body b;
     bool ok;
 
     if (!check(r, e))
         return false;
     t = calloc(1, sizeof *t);
-    u = UPDATE_DER_new();
-    ok = t != NULL && u != NULL && fill(u, r);
-    if (!ok)
-        (void)no_memory(e);
+    if (t == NULL)
+        return no_memory(e);
+    write_body(r, &b.update);
+    ok = body_write(BODY_UPDATE, &b, &der, e);
     for (size_t i = 0; ok && i < FORMS; i++)
-        ok = lay_out(u, &r->originator, r->mode, i + 1, &t->forms[i], e);
-    wipe(u);
+        ok = lay_out((UPDATE_DER *)der, &r->originator, r->mode, i + 1, &t->forms[i], e);
+    wipe((UPDATE_DER *)der);
     if (!ok) {
         cs02b_template_free(t);
         return false;

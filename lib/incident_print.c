@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: MIT */
+#include "incident.h"
+
+#include <jansson.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef const char *(*name_of)(unsigned i);
+
+static const char *route_name(unsigned i)
+{
+    return incident_route((enum route)i)->name;
+}
+
+static const char *state_name(unsigned i)
+{
+    return incident_state((enum state)i)->name;
+}
+
+static const char *actor_name(unsigned i)
+{
+    return incident_actor_name((enum actor)i);
+}
+
+static const char *evidence_name(unsigned i)
+{
+    return incident_evidence_name((enum evidence)i);
+}
+
+static const char *guard_name(unsigned i)
+{
+    return incident_guard_rule((enum guard)i);
+}
+
+static void list(FILE *to, uint64_t set, unsigned count, name_of name)
+{
+    const char *comma = "";
+
+    for (unsigned i = 0; i < count; i++)
+        if ((set >> i & 1) != 0) {
+            fprintf(to, "%s%s", comma, name(i));
+            comma = ", ";
+        }
+    if (*comma == '\0')
+        fputs("-", to);
+}
+
+/* Which states can be met on that route: a row may be written for several routes at once
+ * and name a state that only one of them knows. */
+static void reach(bool seen[ROUTE_COUNT][STATE_COUNT])
+{
+    bool more = true;
+
+    memset(seen, 0, sizeof(bool[ROUTE_COUNT][STATE_COUNT]));
+    for (unsigned r = 0; r < ROUTE_COUNT; r++)
+        seen[r][STATE_NONE] = incident_route((enum route)r)->opens;
+    while (more) {
+        more = false;
+        for (unsigned r = 0; r < ROUTE_COUNT; r++)
+            for (unsigned s = 0; s < STATE_COUNT; s++)
+                for (unsigned v = 0; seen[r][s] && v < EVENT_COUNT; v++) {
+                    const struct transition *t =
+                        incident_next((enum route)r, (enum state)s, (enum event)v);
+                    unsigned r2, s2;
+
+                    if (t == NULL)
+                        continue;
+                    r2 = t->takes == ROUTE_SAME ? r : t->takes;
+                    s2 = t->to == STATE_SAME ? s : t->to;
+                    more = more || !seen[r2][s2];
+                    seen[r2][s2] = true;
+                }
+    }
+}
+
+void incident_dot(FILE *to, enum route route)
+{
+    bool seen[ROUTE_COUNT][STATE_COUNT];
+
+    reach(seen);
+    fprintf(to, "digraph \"%s\" {\n    rankdir=LR;\n    node [shape=box];\n",
+            incident_route(route)->name);
+    for (unsigned s = 0; s < STATE_COUNT; s++)
+        if (seen[route][s])
+            fprintf(to, "    %s%s;\n", state_name(s),
+                    incident_may_sign(route, (enum state)s) ? " [style=bold]"
+                    : incident_state((enum state)s)->final  ? " [peripheries=2]"
+                                                            : "");
+    for (unsigned s = 0; s < STATE_COUNT; s++)
+        for (unsigned v = 0; seen[route][s] && v < EVENT_COUNT; v++) {
+            const struct transition *t = incident_next(route, (enum state)s, (enum event)v);
+
+            if (t == NULL || t->to == STATE_SAME)
+                continue;
+            if (t->takes == ROUTE_SAME || t->takes == route)
+                fprintf(to, "    %s -> %s [label=\"%s\"];\n", state_name(s),
+                        state_name(t->to), incident_event((enum event)v)->name);
+            else
+                fprintf(to, "    %s -> \"%s %s\" [label=\"%s\", style=dashed];\n",
+                        state_name(s), incident_route(t->takes)->name, state_name(t->to),
+                        incident_event((enum event)v)->name);
+        }
+    fputs("}\n", to);
+}
+
+static void print_transition(FILE *to, size_t i)
+{
+    const struct transition *t = &incident_transitions[i];
+
+    fprintf(to, "\n%zu. %s -> %s\n   from:      ", i + 1, incident_event(t->event)->name,
+            t->to == STATE_SAME ? "(stays)" : state_name(t->to));
+    list(to, t->from, STATE_COUNT, state_name);
+    fputs("\n   routes:    ", to);
+    list(to, t->routes, ROUTE_COUNT, route_name);
+    if (t->takes != ROUTE_SAME)
+        fprintf(to, " -> %s", incident_route(t->takes)->name);
+    fputs("\n   by:        ", to);
+    list(to, t->actors, ACTOR_COUNT, actor_name);
+    fputs("\n   evidence:  ", to);
+    list(to, t->evidence, EVIDENCE_COUNT, evidence_name);
+    fputs("\n   rules:     ", to);
+    list(to, t->guards, GUARD_COUNT, guard_name);
+    fprintf(to, "\n   devices:   %s\n   audit:     %s", incident_effect_name(t->effect),
+            incident_event(t->event)->audit);
+    if (t->also != NULL)
+        fprintf(to, ", %s", t->also);
+    fprintf(to, "\n   source:    %s (%s)\n", t->source, t->certainty);
+}
+
+void incident_table_print(FILE *to)
+{
+    fputs("Routes\n\n", to);
+    for (unsigned r = 0; r < ROUTE_COUNT; r++)
+        fprintf(to, "  %-16s %s\n", route_name(r), incident_route((enum route)r)->sentence);
+    fputs("\nStates\n\n", to);
+    for (unsigned s = 0; s < STATE_COUNT; s++) {
+        const struct state_row *row = incident_state((enum state)s);
+
+        fprintf(to, "  %-27s %-10s %s\n", row->name,
+                row->alarm == ALARM_NONE ? "" : incident_alarm_name(row->alarm),
+                row->sentence);
+    }
+    fputs("\nTransitions\n", to);
+    for (size_t i = 0; i < n_incident_transitions; i++)
+        print_transition(to, i);
+}
+
+static json_t *names(uint64_t set, unsigned count, name_of name)
+{
+    json_t *a = json_array();
+
+    for (unsigned i = 0; a != NULL && i < count; i++)
+        if ((set >> i & 1) != 0 && json_array_append_new(a, json_string(name(i))) != 0) {
+            json_decref(a);
+            return NULL;
+        }
+    return a;
+}
+
+static json_t *transition_json(const struct transition *t)
+{
+    return json_pack(
+        "{s:s, s:o, s:o, s:s?, s:s?, s:o, s:o, s:o, s:s, s:s, s:s?, s:s, s:s}", "event",
+        incident_event(t->event)->name, "routes", names(t->routes, ROUTE_COUNT, route_name),
+        "from", names(t->from, STATE_COUNT, state_name), "to",
+        t->to == STATE_SAME ? NULL : state_name(t->to), "takes",
+        t->takes == ROUTE_SAME ? NULL : route_name(t->takes), "actors",
+        names(t->actors, ACTOR_COUNT, actor_name), "evidence",
+        names(t->evidence, EVIDENCE_COUNT, evidence_name), "rules",
+        names(t->guards, GUARD_COUNT, guard_name), "effect",
+        incident_effect_name(t->effect), "audit", incident_event(t->event)->audit, "also",
+        t->also, "source", t->source, "certainty", t->certainty);
+}
+
+static json_t *state_json(enum state s)
+{
+    const struct state_row *row = incident_state(s);
+
+    return json_pack("{s:s, s:s, s:s, s:o, s:b}", "name", row->name, "sentence",
+                     row->sentence, "alarm", incident_alarm_name(row->alarm), "signs",
+                     names(row->signs, ROUTE_COUNT, route_name), "final", row->final);
+}
+
+static json_t *route_json(enum route r)
+{
+    const struct route_row *row = incident_route(r);
+
+    return json_pack("{s:s, s:s, s:b, s:s}", "name", row->name, "sentence", row->sentence,
+                     "opens", row->opens, "signs_with",
+                     incident_signing_name(row->signing));
+}
+
+char *incident_table_json(void)
+{
+    json_t *routes = json_array();
+    json_t *states = json_array();
+    json_t *transitions = json_array();
+    json_t *all = NULL;
+    char *text = NULL;
+    bool bad = false;
+
+    for (unsigned r = 0; r < ROUTE_COUNT; r++)
+        bad = json_array_append_new(routes, route_json((enum route)r)) != 0 || bad;
+    for (unsigned s = 0; s < STATE_COUNT; s++)
+        bad = json_array_append_new(states, state_json((enum state)s)) != 0 || bad;
+    for (size_t i = 0; i < n_incident_transitions; i++)
+        bad = json_array_append_new(transitions,
+                                    transition_json(&incident_transitions[i])) != 0 ||
+              bad;
+    all = json_pack("{s:o, s:o, s:o}", "routes", routes, "states", states, "transitions",
+                    transitions);
+    if (all != NULL && !bad)
+        text = json_dumps(all, JSON_INDENT(2));
+    json_decref(all);
+    return text;
+}
