@@ -75,6 +75,30 @@ static json_t *evidence_of(const char *given)
     return j;
 }
 
+/* "name,name=no" -> {"name": true, "name": false}. */
+static json_t *facts_of(const char *given)
+{
+    AUTO(mem) char *copy = strdup(given);
+    json_t *facts = json_object();
+    char *rest = NULL;
+
+    if (copy == NULL)
+        return facts;
+    for (char *p = strtok_r(copy, ",", &rest); p != NULL; p = strtok_r(NULL, ",", &rest)) {
+        char *is = strchr(p, '=');
+
+        if (is != NULL)
+            *is++ = '\0';
+        if (is != NULL && strcmp(is, "yes") != 0 && strcmp(is, "no") != 0) {
+            ctl_say("--facts: %s is yes or no", p);
+            json_decref(facts);
+            return NULL;
+        }
+        (void)json_object_set_new(facts, p, json_boolean(is == NULL || *is == 'y'));
+    }
+    return facts;
+}
+
 static int run_event(struct ctl *c, const struct ctl_args *a)
 {
     char path[512];
@@ -95,6 +119,14 @@ static int run_event(struct ctl *c, const struct ctl_args *a)
     }
     if (a->opt[1] != NULL)
         (void)json_object_set_new(body, "as_role", json_string(a->opt[1]));
+    if (a->opt[2] != NULL) {
+        j = facts_of(a->opt[2]);
+        if (j == NULL) {
+            json_decref(body);
+            return CTL_USAGE;
+        }
+        (void)json_object_set_new(body, "facts", j);
+    }
     rc = ctl_send(c, "POST", path, body, &j, &text);
     return rc == CTL_OK ? ctl_show(c, j, text) : rc;
 }
@@ -123,7 +155,8 @@ const struct ctl_verb ctl_incident_verbs[] = {
      "Tell of an event; the state follows",
      run_event,
      {{"evidence", "TEXT|@FILE", "what shows it: text, or JSON"},
-      {"as", "WHO", "in whose name it is told"}}},
+      {"as", "WHO", "in whose name it is told (default dcc)"},
+      {"facts", "NAME[=no],...", "what you answer for, where the service cannot see it"}}},
     {0},
 };
 
