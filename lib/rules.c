@@ -513,6 +513,28 @@ const struct rule rules[] = {
      "The operator socket needs the HTTP library to start.",
      "Look at the journal; file descriptors or memory may be short."},
 
+    /* client, export: the operator's command */
+    {"client.connect", "project", "choice",
+     "The command reaches the service over its Unix socket.",
+     "Is the service up, and may you use its socket? --socket names another one."},
+    {"client.cut", "project", "choice", "An answer counts when it is whole.",
+     "Send the request again, with the same --key."},
+    {"client.call", "project", "choice", "The command can prepare its call.",
+     "Check the length of names and options; memory may be short."},
+    {"client.answer", "project", "choice", "An answer kept in memory stays below 64 MiB.",
+     "Ask for less at a time: --limit, --from."},
+    {"client.refused", "project", "choice", "A refusal names its rule.",
+     "The service speaks of a rule this command does not know: are both of one version?"},
+    {"client.file", "project", "choice",
+     "Files named on the command line can be read and written.",
+     "Check path, rights and room on the disk."},
+    {"export.archive", "project", "choice",
+     "An export is a whole ustar archive of small regular files.",
+     "Export again; if it stays so, look at the journal of the service."},
+    {"export.name", "project", "choice",
+     "An exported file is called <EUI-64>-<counter>.bin.",
+     "Do not use this export; look at the journal of the service."},
+
     /* incident: the life of an incident */
     {"incident.no-transition", "project", "choice",
      "An event has its place only in the states that the table gives it.",
