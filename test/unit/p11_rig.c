@@ -5,6 +5,7 @@
 
 #include <dlfcn.h>
 #include <ftw.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,8 +52,10 @@ int rig_child(struct rig *r, int (*fn)(struct rig *r, void *arg), void *arg)
 
     (void)fflush(NULL);
     pid = fork();
-    if (pid == 0)
+    if (pid == 0) {
+        (void)signal(SIGALRM, SIG_DFL); /* check has a handler of its own */
         _exit(fn(r, arg));
+    }
     if (pid < 0 || waitpid(pid, &status, 0) != pid)
         broken("fork");
     return status;
