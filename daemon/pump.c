@@ -402,12 +402,17 @@ static int on_tick(sd_event_source *src, uint64_t usec, void *arg)
 
 /* --- for the others --- */
 
-bool pump_end(struct pump *p, int64_t batch, enum batch_state to, const char *reason,
-              struct err *e)
+bool pump_settle(struct pump *p, struct err *e)
+{
+    return engine_flush(p->s.engine, true, e);
+}
+
+void pump_drop(struct pump *p, int64_t batch)
 {
     if (engine_batch(p->s.engine) == NULL || engine_batch(p->s.engine)->id != batch)
-        return true;
-    return end_now(p, to, reason, e);
+        return;
+    engine_drop(p->s.engine);
+    batch_over(p, batch);
 }
 
 void pump_revoke(struct pump *p, const struct digest *authority)

@@ -28,12 +28,11 @@ struct pump_setup { /* borrowed */
 MUST_CHECK bool pump_new(const struct pump_setup *s, struct pump **out, struct err *e);
 /* Something may be due: a batch was queued, resumed. */
 void pump_wake(struct pump *p);
-/*
- * Take the batch out of work now, before whoever asks commits the reason. Flushes what is
- * verified; orders in flight are void. True also when it was not being worked on.
+/* Bring everything verified so far onto disk: before a request changes what may be signed.
  */
-MUST_CHECK bool pump_end(struct pump *p, int64_t batch, enum batch_state to,
-                         const char *reason, struct err *e);
+MUST_CHECK bool pump_settle(struct pump *p, struct err *e);
+/* The batch's new state is committed: put it down here too; orders in flight are void. */
+void pump_drop(struct pump *p, int64_t batch);
 /* Tell every signer that this authority is void from now on. */
 void pump_revoke(struct pump *p, const struct digest *authority);
 struct signers *pump_signers(struct pump *p);

@@ -621,3 +621,8 @@ bool engine_end(struct engine *g, enum batch_state to, const char *reason, struc
     put_down(g);
     return true;
 }
+
+void engine_drop(struct engine *g)
+{
+    put_down(g);
+}

@@ -89,5 +89,8 @@ MUST_CHECK bool engine_finish(struct engine *g, bool *done, struct err *e);
  * void. */
 MUST_CHECK bool engine_end(struct engine *g, enum batch_state to, const char *reason,
                            struct err *e);
+/* Put the batch down without a word: the caller has written its new state (engine_flush
+ * first). */
+void engine_drop(struct engine *g);
 
 #endif

@@ -8,7 +8,7 @@
  *   pin-retry  lift the bar that a wrong PIN has left, after its source was mended
  *
  * The PIN comes from where the signer takes it; there is none on the command line. Exit
- * statuses as smki-recovery-signer.
+ * statuses as smki-recovery-signer, and 1: refused, nothing is wrong with token or set-up.
  */
 #include "harden.h"
 #include "mem.h"
@@ -37,7 +37,9 @@ static int failed(const struct err *e)
     (void)fprintf(stderr, "smki-recovery-ceremony: %s [%s]\n", e->text, e->id);
     if (session.worst != P11_FINE)
         return p11_exit_status(session.worst);
-    return e->code == ERR_INPUT ? EX_CONFIG : EX_TEMPFAIL;
+    if (e->code == ERR_INPUT)
+        return EX_CONFIG;
+    return e->code == ERR_BUSY || e->code == ERR_STORE ? EX_TEMPFAIL : 1;
 }
 
 static int wrong(const char *text)
@@ -143,6 +145,8 @@ static int generate(const struct wish *w)
     for (size_t i = 0; ok && i < config.n_tokens; i++)
         if (only == NULL || strcmp(only, config.tokens[i].name) == 0)
             ok = generate_on(w, &config.tokens[i], out, &e);
+    if (out != NULL && !ok && ftell(out) == 0)
+        (void)unlink(w->out); /* nothing was made */
     if (out != NULL && fclose(out) != 0 && ok)
         ok = err_set(&e, ERR_STORE, "token.state", "%s: %s", w->out, strerror(errno));
     return ok ? 0 : failed(&e);
@@ -279,6 +283,11 @@ static int mark(const struct wish *w)
     (void)printf("mark %s %llu\n", w->originator, (unsigned long long)now);
     if (w->raise_to == NULL)
         return 0;
+    if (to <= now) {
+        (void)err_set(&e, ERR_DENIED, "token.counter-mark",
+                      "the mark is %llu; it is only ever raised", (unsigned long long)now);
+        return failed(&e);
+    }
     if (!watermark_raise(&session, &o, now + 1, to, &e))
         return failed(&e);
     (void)printf("mark %s raised to %llu\n", w->originator, (unsigned long long)to);

@@ -13,7 +13,7 @@
 
 #include "session.h"
 
-#define P11_SESSIONS_MAX 256
+#define P11_SESSIONS_MAX 64 /* config refuses more */
 
 struct p11_pool; /* opaque */
 

@@ -260,12 +260,6 @@ static bool open_all(struct token_p11 *p, const char *token, struct err *e)
     if (!session_open(&p->s, p->config, token, false, e))
         return false;
     p->token = config_token_find(p->config, token);
-    if (p->token->sessions < 1 || p->token->sessions > P11_SESSIONS_MAX) {
-        p->s.worst = P11_STOP;
-        return err_set(e, ERR_TOKEN, "token.sessions",
-                       "token %s: Sessions=%u, want 1 to %d", token, p->token->sessions,
-                       P11_SESSIONS_MAX);
-    }
     if (!p11_key_find(&p->s, "probe key", p->token->probe_id, NULL, P11_USE_SIGN, &p->probe,
                       e)) {
         /* a lost token looks like an empty one: a fresh process may find the key again */

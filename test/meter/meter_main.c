@@ -9,7 +9,9 @@
  * unreadable files; 3 at least one command was refused; 77 self-check without its vectors.
  */
 #include "meter_init.h"
+#include "meter_mutate.h"
 #include "meter_run.h"
+#include "meter_self.h"
 
 #include <getopt.h>
 #include <string.h>
@@ -200,6 +202,57 @@ static int verb_judge(int argc, char **argv)
     return run_judge(state, at, json, argv + optind);
 }
 
+static int verb_mutate(int argc, char **argv)
+{
+    enum { STATE, NOW, SIGNER, ISSUER, ISSUER_KEY };
+    static const struct option options[] = {
+        {"state", 1, NULL, STATE},           {"now", 1, NULL, NOW},
+        {"signer", 1, NULL, SIGNER},         {"issuer", 1, NULL, ISSUER},
+        {"issuer-key", 1, NULL, ISSUER_KEY}, {NULL, 0, NULL, 0},
+    };
+    struct mutate m = {0};
+    const char *now = NULL;
+    for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;)
+        switch (o) {
+        case STATE:
+            m.state = optarg;
+            break;
+        case NOW:
+            now = optarg;
+            break;
+        case SIGNER:
+            m.signer = optarg;
+            break;
+        case ISSUER:
+            m.issuer = optarg;
+            break;
+        case ISSUER_KEY:
+            m.issuer_key = optarg;
+            break;
+        default:
+            return 2;
+        }
+    arg_time("now", now, m.now);
+    want("state", m.state);
+    if (argc - optind != 1)
+        die(2, "mutate: want one command file");
+    if (!m.issuer != !m.issuer_key)
+        die(2, "--issuer and --issuer-key go together");
+    m.file = argv[optind];
+    return mutate(&m);
+}
+
+static int verb_selfcheck(int argc, char **argv)
+{
+    static const struct option options[] = {{"vectors", 1, NULL, 0}, {NULL, 0, NULL, 0}};
+    const char *dir = NULL;
+    for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1; dir = optarg)
+        if (o != 0)
+            return 2;
+    want("vectors", dir);
+    return selfcheck(dir);
+}
+
 static const struct verb verbs[] = {
     {"init",
      "make simulated meters\n"
@@ -227,6 +280,17 @@ static const struct verb verbs[] = {
      "say what would become of commands, change nothing\n"
      "    --state DIR [--now TIME] [--json] FILE...",
      verb_judge},
+    {"mutate",
+     "spoil a good command in many ways; each must be refused for the right reason\n"
+     "    --state DIR [--now TIME] FILE\n"
+     "    --signer KEY.pem          signs what is changed; default: a throw-away key that\n"
+     "                              this meter is made to trust for the occasion\n"
+     "    --issuer CERT.pem --issuer-key KEY.pem   to issue odd certificates",
+     verb_mutate},
+    {"selfcheck",
+     "compare this program with published messages\n"
+     "    --vectors DIR",
+     verb_selfcheck},
 };
 
 static void usage(FILE *f)
