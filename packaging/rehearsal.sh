@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
 # Steps that packaging/quickstart and the tests share: a throw-away token, certificates,
-# meters and roster, documents and their signatures. Read by '.'; every function takes the
-# folder it works in and leaves its results there. $tools is the build directory.
+# meters and roster, documents and their signatures, an incident from its notice to its end.
+# Read by '.'. $tools is the build directory; the last group of steps calls a function ctl,
+# the caller's smki-recoveryctl with socket and user.
 
 : "${tools:?}"
 rehearsal_supplier=90B3D51F30020001
@@ -57,6 +58,59 @@ tcos-ds 05 90B3D51F30050001 ds
 wan-ds 06 90B3D51F30060001 ds
 END
     cat "$1"/supplier-??-new.pem "$1"/supplier-??-old.pem >"$1/bundle.pem"
+}
+
+# rehearsal_config DIR SOCKET: the configuration of a rehearsal in DIR by one person, on standard
+# output. The signer runs as a child of the service.
+rehearsal_config() {
+    cat <<END
+[Service]
+Socket=$2
+StateDirectory=$1/service
+SignerProgram=$tools/pkcs11/smki-recovery-signer
+Exercise=yes
+TwoPersonSec=0
+[Signer]
+StateDirectory=$1/signer
+[Counter]
+Start=1000
+END
+    mkdir -p "$1/service" "$1/signer"
+    rehearsal_anchors "$1/pki" "PinFile=$1/pin"
+    for role in operator approver auditor; do
+        printf '[Role "%s"]\nUsers=%s\n' "$role" "$(id -u)"
+    done
+}
+
+# rehearsal_anchors PKI PIN: who is trusted and where the key is; PIN is a configuration line.
+rehearsal_anchors() {
+    cat <<END
+[Trust]
+Root=$1/root.pem
+Issuing=$1/issuing.pem
+[Token "rehearsal"]
+Module=/usr/lib/softhsm/libsofthsm2.so
+Label=rehearsal
+Serial=$serial
+$2
+ProbeId=0F
+Workers=$(nproc)
+[Key "recovery"]
+Token=rehearsal
+Id=01
+Certificate=$1/recovery-ds.pem
+Authority=pma
+[Authority "pma"]
+Anchor=$1/pma-anchor.pem
+Threshold=3
+Members=5
+RequiredSeats=chair
+MaxWindowSec=604800
+[Authority "custodians"]
+Anchor=$1/custodian-anchor.pem
+Threshold=2
+Members=3
+END
 }
 
 # rehearsal_meters DIR PKI N: N meters in DIR, half ESME, half GSME; the roster in DIR/roster.csv.
@@ -117,4 +171,64 @@ rehearsal_sign() {
         mv "$sign_out.next" "$sign_out.part"
     done
     mv "$sign_out.part" "$sign_out"
+}
+
+# rehearsal_wait PID SECONDS COMMAND...: until the command succeeds; fails when the process ends
+# or the time is over.
+rehearsal_wait() {
+    wait_pid=$1 wait_tries=$(($2 * 10))
+    shift 2
+    until "$@" 2>/dev/null; do
+        wait_tries=$((wait_tries - 1))
+        [ $wait_tries -gt 0 ] && kill -0 "$wait_pid" 2>/dev/null || return 1
+        sleep 0.1
+    done
+}
+
+rehearsal_state() {
+    ctl --json incident show "$incident" | jq -r .state
+}
+
+rehearsal_event() {
+    ctl incident event "$incident" "$@"
+}
+
+# rehearsal_to_pma BUNDLE.pem ROSTER.csv: from the supplier's notice until the PMA considers; sets
+# $incident.
+rehearsal_to_pma() {
+    incident=$(ctl --json incident open --exercise --initiator subscriber \
+        --subscriber "$rehearsal_supplier" --notice 'Officer One, by telephone and by signed e-mail' \
+        'Supplier Ltd: signing, agreement and top-up keys exposed' | jq -r .id)
+    rehearsal_event confirm --evidence 'called back over the number on file' \
+        --facts '{"notifier_authenticated":true}'
+    rehearsal_event receive-file --evidence 'Organisation Compromise Notification File 1'
+    ctl --quiet certificates add "$incident" "$1"
+    ctl --quiet roster add "$incident" "$2"
+    rehearsal_event ask-suspension --evidence 'requested by Officer One'
+    rehearsal_event devices-suspended --evidence 'every device of the roster'
+    rehearsal_event recovery-set --evidence 'every device of the roster'
+    rehearsal_event revoked --evidence 'revocation list 42'
+    rehearsal_event refer-to-pma --evidence 'notice to every member'
+}
+
+# rehearsal_activate PKI DECISION.json DECISION.cms DIR: hand the decision in, call the custodians;
+# two of three switch the key on; execution begins. Sets $decision.
+rehearsal_activate() {
+    decision=$(jq -r .id "$2")
+    ctl decision submit "$incident" "$3"
+    rehearsal_event call-custodians --evidence 'three called, two on their way'
+    jq --arg digest "$(sha256sum <"$2" | cut -d ' ' -f 1)" '{schema, kind: "activation",
+        id: ("activation-" + .id), incident, by: "custodians", outcome: "authorise", exercise,
+        key, decision: $digest, ceremony: "Rehearsal 1: two of three present", valid_from,
+        valid_to}' "$2" >"$4/activation.json"
+    rehearsal_sign "$1" "$4/activation.json" "$4/activation.cms" custodian-1 custodian-2
+    ctl decision submit "$incident" "$4/activation.cms"
+    rehearsal_event execute --evidence 'one batch, every device of the roster'
+}
+
+# rehearsal_close: after the last answer.
+rehearsal_close() {
+    rehearsal_event deactivate-key --evidence 'the custodians left at noon'
+    rehearsal_event executed --evidence 'every device answered; Recovery Progress File 1'
+    rehearsal_event close
 }
