@@ -27,6 +27,11 @@ END
     openssl rand -hex 8 >"$1/so-pin"
     softhsm2-util --init-token --free --label rehearsal \
         --pin "$(cat "$1/pin")" --so-pin "$(cat "$1/so-pin")"
+    rehearsal_serial
+}
+
+# The serial number as the token itself tells it, into $serial.
+rehearsal_serial() {
     serial=$(softhsm2-util --show-slots | awk '
         /Serial number:/ { serial = $3 }
         /Label:/ && $2 == "rehearsal" { print serial }')
@@ -214,6 +219,7 @@ rehearsal_to_pma() {
 # rehearsal_activate PKI DECISION.json DECISION.cms DIR: hand the decision in, call the custodians;
 # two of three switch the key on; execution begins. Sets $decision.
 rehearsal_activate() {
+    # shellcheck disable=SC2034 # for the caller
     decision=$(jq -r .id "$2")
     ctl decision submit "$incident" "$3"
     rehearsal_event call-custodians --evidence 'three called, two on their way'
