@@ -45,7 +45,7 @@ not() {
 
 install_here() {
     set -e
-    cp -a /smki/dest/. /
+    tar -C /smki/dest -c . | tar -C / -x --keep-directory-symlink --no-overwrite-dir
     systemd-sysusers
     systemd-sysusers - <<'END'
 u smki-anna - "first operator"
