@@ -69,12 +69,14 @@ struct span pki_point(EVP_PKEY *key)
 /* RFC 5280 4.2.1.2 method (2), or all 20 octets (method 1). */
 static void key_identifier(EVP_PKEY *key, size_t len, uint8_t *out)
 {
-    struct span p = pki_point(key);
+    uint8_t *bits = NULL;
+    int bits_len = i2d_PublicKey(key, &bits);
     uint8_t sha1[20];
     size_t sha1_len = 0;
 
-    NEED(EVP_Q_digest(NULL, "SHA1", NULL, p.at, p.len, sha1, &sha1_len) == 1);
-    free((void *)(uintptr_t)p.at);
+    NEED(bits_len > 0);
+    NEED(EVP_Q_digest(NULL, "SHA1", NULL, bits, (size_t)bits_len, sha1, &sha1_len) == 1);
+    OPENSSL_free(bits);
     memcpy(out, sha1 + (20 - len), len);
     if (len == 8)
         out[0] = (uint8_t)(0x40 | (out[0] & 0x0f));
@@ -406,9 +408,12 @@ struct span pki_cms(struct span content, const struct pki_pair *signers, size_t 
     BIO *out = BIO_new(BIO_s_mem());
 
     NEED(cms != NULL && in != NULL && out != NULL);
-    for (size_t i = 0; i < n; i++)
-        NEED(CMS_add1_signer(cms, signers[i].cert, signers[i].key, EVP_sha256(), flags) !=
-             NULL);
+    for (size_t i = 0; i < n; i++) {
+        NEED(CMS_add1_signer(cms, signers[i].cert, signers[i].key, EVP_sha256(),
+                             flags | CMS_NOCERTS) != NULL);
+        if (CMS_add1_cert(cms, signers[i].cert) != 1)
+            ERR_clear_error(); /* it is there already: one member signs twice */
+    }
     NEED(CMS_final(cms, in, NULL, flags) == 1);
     NEED(i2d_CMS_bio(out, cms) == 1);
     CMS_ContentInfo_free(cms);
