@@ -5,9 +5,16 @@
 # keys of a throw-away PKI. Everything happens in a temporary folder; output is TAP.
 set -eu
 
-meter=$1
-pki=$2
-forge=$3
+absolute() {
+    case $1 in
+    /*) echo "$1" ;;
+    *) echo "$PWD/$1" ;;
+    esac
+}
+
+meter=$(absolute "$1")
+pki=$(absolute "$2")
+forge=$(absolute "$3")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
