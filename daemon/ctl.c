@@ -31,8 +31,8 @@ static const struct {
 #define N_GLOBALS (sizeof globals / sizeof globals[0])
 
 static const struct ctl_verb *const tables[] = {
-    ctl_view_verbs,  ctl_incident_verbs, ctl_file_verbs,
-    ctl_decision_verbs, ctl_batch_verbs, ctl_offline_verbs,
+    ctl_view_verbs,     ctl_incident_verbs, ctl_file_verbs,
+    ctl_decision_verbs, ctl_batch_verbs,    ctl_offline_verbs,
 };
 #define N_TABLES (sizeof tables / sizeof tables[0])
 
@@ -70,9 +70,10 @@ static void help(void)
                        globals[i].arg != NULL ? globals[i].arg : "");
         (void)printf("  %-24s %s\n", text, globals[i].help);
     }
-    (void)puts("\nExit: 0 done, 1 a rule forbids it, 2 usage, 3 bad input, 4 no such thing,\n"
-               "5 busy or token away, 6 service not reached, 7 store.  Options of a verb:\n"
-               "smki-recoveryctl VERB --help");
+    (void)puts(
+        "\nExit: 0 done, 1 a rule forbids it, 2 usage, 3 bad input, 4 no such thing,\n"
+        "5 busy or token away, 6 service not reached, 7 store.  Options of a verb:\n"
+        "smki-recoveryctl VERB --help");
 }
 
 static void help_verb(const struct ctl_verb *v)
@@ -128,10 +129,9 @@ static void option_table(const struct ctl_verb *v, struct option *out)
                                    globals[i].arg != NULL ? required_argument : no_argument,
                                    NULL, globals[i].value};
     for (size_t i = 0; v != NULL && i < CTL_OPTIONS_MAX && v->options[i].name != NULL; i++)
-        out[n++] =
-            (struct option){v->options[i].name,
-                            v->options[i].arg != NULL ? required_argument : no_argument,
-                            NULL, OPT_VERB + (int)i};
+        out[n++] = (struct option){
+            v->options[i].name, v->options[i].arg != NULL ? required_argument : no_argument,
+            NULL, OPT_VERB + (int)i};
     out[n] = (struct option){NULL, 0, NULL, 0};
 }
 
@@ -213,7 +213,8 @@ int main(int argc, char **argv)
         return rc;
     v = find_verb(argc - optind, argv + optind, &words);
     if (v == NULL) {
-        ctl_say(optind < argc ? "there is no such verb; see --help" : "a verb is missing; see --help");
+        ctl_say(optind < argc ? "there is no such verb; see --help"
+                              : "a verb is missing; see --help");
         return CTL_USAGE;
     }
     /* getopt looks at argv[1..]: the verb's last word plays the program's name. */

@@ -33,8 +33,8 @@ enum ctl_exit { /* part of the interface: scripts look at these */
 struct ctl {
     const char *socket;
     bool json, quiet, yes;
-    const char *key;   /* Idempotency-Key given, or NULL */
-    char new_key[33];  /* one made up when it was not */
+    const char *key;  /* Idempotency-Key given, or NULL */
+    char new_key[33]; /* one made up when it was not */
 };
 
 struct ctl_option {
@@ -66,10 +66,11 @@ extern const struct ctl_verb ctl_file_verbs[];
 extern const struct ctl_verb ctl_view_verbs[];
 extern const struct ctl_verb ctl_offline_verbs[];
 
-/* decision review: ctl_review.c */
+/* Verbs with a file of their own. */
 int ctl_review(struct ctl *c, const struct ctl_args *a);
-/* commands export: ctl_export.c */
 int ctl_export(struct ctl *c, const struct ctl_args *a);
+int ctl_message_decode(struct ctl *c, const struct ctl_args *a);
+int ctl_message_encode(struct ctl *c, const struct ctl_args *a);
 
 /* ---- calls ---- */
 
@@ -92,8 +93,10 @@ int ctl_download(struct ctl *c, const char *path, const char *file);
 const char *ctl_key(struct ctl *c);
 
 /* Print "smki-recoveryctl: text", rule, source, advice; the exit code of it.
- *   a  may be NULL when the service had no part in it */
+ *   a  the service's refusal */
 int ctl_failed(const struct client_answer *a, const struct err *e);
+/* The same for an error that arose here: its rule is looked up. */
+int ctl_failed_here(const struct err *e);
 /* "smki-recoveryctl: ..." on stderr. */
 void ctl_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Ask for "yes" at the terminal; --yes answers. No terminal and no --yes: no. */
@@ -104,16 +107,15 @@ MUST_CHECK bool ctl_read_file(const char *file, size_t max, char **out, size_t *
 
 /* ---- showing ---- */
 
-struct ctl_column {
-    const char *member; /* of each object; "a.b" looks inside */
-    const char *title;
-};
-/* Rows and columns, as wide as they must be; the last one is cut at the terminal's edge. */
-void ctl_table(const json_t *rows, const struct ctl_column *columns, size_t n);
+/* A list by its name ("batches"): rows and columns, as wide as they must be; the last one
+ * is cut at the terminal's edge. Nothing in it: "none". */
+void ctl_list(const char *name, const json_t *rows);
 /* Names and values, below each other; objects indented, lists of objects as tables. */
 void ctl_card(const json_t *object);
 /* With --json the text as it came, else the card. Both taken over. CTL_OK. */
 int ctl_show(const struct ctl *c, json_t *steal, char *steal_text);
+/* GET, and show the list of that name; with --json the answer as it came. */
+int ctl_show_list(struct ctl *c, const char *path, const char *name);
 /* A scalar as text; control characters become '?'. */
 void ctl_scalar(const json_t *v, char out[static 256]);
 /* A member as text, "" when it is not there. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Verbs of batches: start, look, watch, pause, resume, confirm; and taking the commands out.
+ * Verbs of batches: start, look, watch, pause, resume, confirm; and taking the commands
+ * out.
  */
 #include "ctl.h"
 
@@ -77,15 +78,14 @@ static int watch(struct ctl *c, const char *id)
                        number_of(b, "signed"), number_of(b, "failed"),
                        ctl_text(b, "reason"));
         (void)snprintf(state, sizeof state, "%s%s%s", ctl_text(b, "state"),
-                       ctl_text(b, "reason")[0] != '\0' ? ": " : "",
-                       ctl_text(b, "reason"));
+                       ctl_text(b, "reason")[0] != '\0' ? ": " : "", ctl_text(b, "reason"));
         if (lines && strcmp(now, last) != 0 &&
             (c->json || !batch_ended(ctl_text(b, "state"))))
             print_change(c, b, text);
         memcpy(last, now, sizeof last);
         progress_show(&bar, number_of(b, "signed") + number_of(b, "failed"),
-                      number_of(b, "rows"),
-                      json_number_value(json_object_get(b, "rate")), state);
+                      number_of(b, "rows"), json_number_value(json_object_get(b, "rate")),
+                      state);
         if (batch_ended(ctl_text(b, "state"))) {
             progress_end(&bar);
             rc = print_end(c, b);
@@ -125,10 +125,10 @@ static int run_start(struct ctl *c, const struct ctl_args *a)
                   strcmp(rows, "all") == 0 ? "every device" : "the unfinished devices",
                   a->v[0], a->v[1]))
         return CTL_USAGE;
-    rc = ctl_send(c, "POST", "/v1/batches",
-                  json_pack("{s:s,s:s,s:s}", "incident", a->v[0], "decision", a->v[1],
-                            "rows", rows),
-                  &j, &text);
+    rc = ctl_send(
+        c, "POST", "/v1/batches",
+        json_pack("{s:s,s:s,s:s}", "incident", a->v[0], "decision", a->v[1], "rows", rows),
+        &j, &text);
     if (rc != CTL_OK)
         return rc;
     batch_id(j, id);
@@ -139,26 +139,10 @@ static int run_start(struct ctl *c, const struct ctl_args *a)
     return watch(c, id);
 }
 
-static const struct ctl_column batch_columns[] = {
-    {"id", "BATCH"},      {"incident", "INCIDENT"}, {"decision", "DECISION"},
-    {"state", "STATE"},   {"rows", "ROWS"},         {"signed", "SIGNED"},
-    {"failed", "FAILED"}, {"rate", "PER SECOND"},   {"reason", "REASON"},
-};
-
 static int run_list(struct ctl *c, const struct ctl_args *a)
 {
-    json_t *j;
-    char *text;
-    int rc = ctl_get(c, "/v1/batches", &j, &text);
-
     (void)a;
-    if (rc != CTL_OK || c->json)
-        return rc != CTL_OK ? rc : ctl_show(c, j, text);
-    ctl_table(json_object_get(j, "batches"), batch_columns,
-              sizeof batch_columns / sizeof batch_columns[0]);
-    json_decref(j);
-    free(text);
-    return CTL_OK;
+    return ctl_show_list(c, "/v1/batches", "batches");
 }
 
 static int run_show(struct ctl *c, const struct ctl_args *a)
@@ -224,17 +208,32 @@ static int run_confirm(struct ctl *c, const struct ctl_args *a)
 }
 
 const struct ctl_verb ctl_batch_verbs[] = {
-    {"batch start", "INCIDENT DECISION", 2, 2, "Sign the commands of a decision", run_start,
+    {"batch start",
+     "INCIDENT DECISION",
+     2,
+     2,
+     "Sign the commands of a decision",
+     run_start,
      {{"rows", "WHICH", "all (default), or unfinished"},
       {"watch", NULL, "stay and show how it goes"}}},
     {"batch list", "", 0, 0, "Every batch and how far it is", run_list, {{0}}},
     {"batch show", "BATCH", 1, 1, "One batch", run_show, {{0}}},
-    {"batch watch", "BATCH", 1, 1, "Follow a batch to its end; the exit code says how",
-     run_watch, {{0}}},
+    {"batch watch",
+     "BATCH",
+     1,
+     1,
+     "Follow a batch to its end; the exit code says how",
+     run_watch,
+     {{0}}},
     {"batch pause", "BATCH", 1, 1, "Stop signing for now", run_pause, {{0}}},
     {"batch resume", "BATCH", 1, 1, "Go on", run_resume, {{0}}},
     {"batch confirm", "BATCH", 1, 1, "The second person's yes", run_confirm, {{0}}},
-    {"commands export", "BATCH", 1, 1, "Take the signed commands out", ctl_export,
+    {"commands export",
+     "BATCH",
+     1,
+     1,
+     "Take the signed commands out",
+     ctl_export,
      {{"out", "DIR", "one file <EUI-64>-<counter>.bin each, here"},
       {"tar", "FILE", "one archive; \"-\": stdout"},
       {"from", "POS", "begin with this position of the batch"}}},

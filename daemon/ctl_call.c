@@ -3,6 +3,7 @@
 
 #include "mem.h"
 #include "progress.h"
+#include "rules.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -41,17 +42,14 @@ int ctl_failed(const struct client_answer *a, const struct err *e)
         if ((unsigned char)*p < 0x20 || *p == 0x7f)
             *p = '?';
     ctl_say("%s", text);
-    if (a != NULL && a->problem.id[0] != '\0') {
+    if (a->problem.id[0] != '\0') {
         say_part("rule", a->problem.id);
         say_part("", a->problem.rule);
         say_part("source", a->problem.source);
         say_part("advice", a->problem.advice);
     }
-    if (e->id != NULL && strcmp(e->id, "client.connect") == 0) {
-        say_part("advice", "Is the service up (systemctl status smki-recovery.socket), and "
-                           "may you use its socket? --socket names another one.");
+    if (e->id != NULL && strcmp(e->id, "client.connect") == 0)
         return CTL_UNREACHABLE;
-    }
     switch (e->code) {
     case ERR_NONE:
         return CTL_OK;
@@ -68,6 +66,20 @@ int ctl_failed(const struct client_answer *a, const struct err *e)
         return CTL_STORE;
     }
     return CTL_STORE;
+}
+
+int ctl_failed_here(const struct err *e)
+{
+    const struct rule *r = e->id == NULL ? NULL : rule_find(e->id);
+    struct client_answer a = {0};
+
+    if (r != NULL) {
+        (void)snprintf(a.problem.id, sizeof a.problem.id, "%s", r->id);
+        (void)snprintf(a.problem.rule, sizeof a.problem.rule, "%s", r->sentence);
+        (void)snprintf(a.problem.source, sizeof a.problem.source, "%s", r->source);
+        (void)snprintf(a.problem.advice, sizeof a.problem.advice, "%s", r->advice);
+    }
+    return ctl_failed(&a, e);
 }
 
 static bool name_ok(const char *name)
@@ -129,11 +141,9 @@ static int call(struct ctl *c, struct client_call *call_, json_t **out, char **t
 
     call_->socket = c->socket;
     if (!client_call(call_, &a, &e)) {
-        rc = ctl_failed(&a, &e);
-        if (call_->key != NULL && (a.status == 0 || e.code == ERR_BUSY))
-            say_part("again", "The same command with --key makes sure that it is done once:");
-        if (call_->key != NULL && (a.status == 0 || e.code == ERR_BUSY))
-            (void)fprintf(stderr, "          --key %s\n", call_->key);
+        rc = a.status >= 300 ? ctl_failed(&a, &e) : ctl_failed_here(&e);
+        if (call_->key != NULL && strcmp(e.id, "client.cut") == 0)
+            (void)fprintf(stderr, "  key     %s\n", call_->key);
         client_answer_done(&a);
         return rc;
     }
@@ -259,7 +269,7 @@ int ctl_download(struct ctl *c, const char *path, const char *file)
     get.socket = c->socket;
     get.arg = f;
     if (!client_call(&get, &a, &e))
-        rc = ctl_failed(&a, &e);
+        rc = a.status >= 300 ? ctl_failed(&a, &e) : ctl_failed_here(&e);
     client_answer_done(&a);
     if (fflush(f) != 0 || (!to_stdout && fsync(fileno(f)) != 0)) {
         ctl_say("writing: %s", strerror(errno));

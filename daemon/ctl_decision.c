@@ -12,11 +12,6 @@
 #include <string.h>
 #include <time.h>
 
-static const struct ctl_column signer_columns[] = {
-    {"holder", "HOLDER"},   {"seat", "SEAT"},     {"organisation", "ORGANISATION"},
-    {"counted", "COUNTED"}, {"reason", "REASON"},
-};
-
 /* Signers as a table of their own, the rest as a card. */
 static int show_decision(const struct ctl *c, json_t *steal, char *steal_text)
 {
@@ -29,7 +24,7 @@ static int show_decision(const struct ctl *c, json_t *steal, char *steal_text)
     (void)ctl_show(c, steal, steal_text);
     if (signers != NULL) {
         (void)puts("signers:");
-        ctl_table(signers, signer_columns, sizeof signer_columns / sizeof signer_columns[0]);
+        ctl_list("signers", signers);
     }
     json_decref(signers);
     return CTL_OK;
@@ -102,8 +97,8 @@ static void take_window(json_t *d, const char *hours)
  * FILL IN, which no reader takes for a value of any kind but text. */
 static int run_draft(struct ctl *c, const struct ctl_args *a)
 {
-    static const char *const ask[] = {"key",       "key_certificate", "requester",
-                                      "reasons",   "initiator",       "subscriber",
+    static const char *const ask[] = {"key",     "key_certificate", "requester",
+                                      "reasons", "initiator",       "subscriber",
                                       "attempts"};
     char path[512], id[AUTHORITY_ID_MAX];
     json_t *j, *d;
@@ -116,8 +111,8 @@ static int run_draft(struct ctl *c, const struct ctl_args *a)
     if (rc != CTL_OK)
         return rc;
     (void)snprintf(id, sizeof id, "%.40s-%lld", a->v[0], (long long)time(NULL));
-    d = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s}", "schema", "smki-recovery/authority/1", "kind",
-                  "decision", "id", id, "incident", a->v[0], "by",
+    d = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s}", "schema", "smki-recovery/authority/1",
+                  "kind", "decision", "id", id, "incident", a->v[0], "by",
                   a->opt[0] != NULL ? a->opt[0] : "pma", "outcome",
                   a->opt[1] != NULL ? a->opt[1] : "authorise");
     (void)json_object_set_new(d, "exercise",
@@ -150,16 +145,36 @@ static int run_draft(struct ctl *c, const struct ctl_args *a)
 }
 
 const struct ctl_verb ctl_decision_verbs[] = {
-    {"decision submit", "INCIDENT FILE", 2, 2,
-     "Hand in a signed decision or instruction, CMS (DER or PEM)", run_submit, {{0}}},
-    {"decision show", "INCIDENT DECISION", 2, 2, "One decision and its signers", run_show,
+    {"decision submit",
+     "INCIDENT FILE",
+     2,
+     2,
+     "Hand in a signed decision or instruction, CMS (DER or PEM)",
+     run_submit,
+     {{0}}},
+    {"decision show",
+     "INCIDENT DECISION",
+     2,
+     2,
+     "One decision and its signers",
+     run_show,
      {{"cms", "FILE", "write the CMS itself here"}}},
-    {"decision draft", "INCIDENT", 1, 1, "A document to complete and to sign", run_draft,
+    {"decision draft",
+     "INCIDENT",
+     1,
+     1,
+     "A document to complete and to sign",
+     run_draft,
      {{"by", "NAME", "the [Authority] it is made by (default pma)"},
       {"outcome", "WORD", "default authorise"},
       {"hours", "N", "how long it is to stand (default 24)"}}},
-    {"decision review", "FILE", 1, 1,
-     "Read a decision (JSON or CMS) as the service would, in words", ctl_review,
-     {{"config", "FILE", "judge the signatures by this configuration's anchors and quorum"}}},
+    {"decision review",
+     "FILE",
+     1,
+     1,
+     "Read a decision (JSON or CMS) as the service would, in words",
+     ctl_review,
+     {{"config", "FILE",
+       "judge the signatures by this configuration's anchors and quorum"}}},
     {0},
 };

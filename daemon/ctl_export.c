@@ -21,7 +21,7 @@
 
 #define TEMP_NAME ".smki-recovery.part"
 
-struct export {
+struct unpack {
     struct tar_reader tar;
     struct progress bar;
     int dir;
@@ -57,7 +57,7 @@ static bool write_all(int fd, struct span data)
 
 static bool on_file(void *arg, const char *name, struct span data, struct err *e)
 {
-    struct export *x = arg;
+    struct unpack *x = arg;
     AUTO(fd) int fd = -1;
 
     if (!name_ok(name))
@@ -75,7 +75,7 @@ static bool on_file(void *arg, const char *name, struct span data, struct err *e
 
 static bool on_data(void *arg, const char *data, size_t len, struct err *e)
 {
-    return tar_read(&((struct export *)arg)->tar, data, len, e);
+    return tar_read(&((struct unpack *)arg)->tar, data, len, e);
 }
 
 /* How many commands there will be, for the bar; 0 when that cannot be told. */
@@ -99,7 +99,7 @@ static int64_t signed_rows(struct ctl *c, const char *id, int *rc)
 static int to_directory(struct ctl *c, const char *path, const char *dir, int64_t total,
                         long long from)
 {
-    struct export x = {.total = total};
+    struct unpack x = {.total = total};
     struct client_call get = {.method = "GET", .path = path, .fd = -1};
     struct client_answer a = {0};
     struct err e;
@@ -122,7 +122,7 @@ static int to_directory(struct ctl *c, const char *path, const char *dir, int64_
     get.arg = &x;
     if (!client_call(&get, &a, &e) || !tar_read_end(&x.tar, &e)) {
         progress_end(&x.bar);
-        rc = ctl_failed(&a, &e);
+        rc = a.status >= 300 ? ctl_failed(&a, &e) : ctl_failed_here(&e);
     } else if (syncfs(x.dir) < 0) { /* one flush for all of them */
         progress_end(&x.bar);
         ctl_say("%s: %s", dir, strerror(errno));

@@ -28,26 +28,10 @@ static int run_open(struct ctl *c, const struct ctl_args *a)
     return rc == CTL_OK ? ctl_show(c, j, text) : rc;
 }
 
-static const struct ctl_column incident_columns[] = {
-    {"id", "INCIDENT"},        {"route", "ROUTE"},       {"state", "STATE"},
-    {"exercise", "EXERCISE"},  {"devices", "DEVICES"},   {"signed", "SIGNED"},
-    {"recovered", "RECOVERED"}, {"opened", "OPENED"},    {"title", "TITLE"},
-};
-
 static int run_list(struct ctl *c, const struct ctl_args *a)
 {
-    json_t *j;
-    char *text;
-    int rc = ctl_get(c, "/v1/incidents", &j, &text);
-
     (void)a;
-    if (rc != CTL_OK || c->json)
-        return rc != CTL_OK ? rc : ctl_show(c, j, text);
-    ctl_table(json_object_get(j, "incidents"), incident_columns,
-              sizeof incident_columns / sizeof incident_columns[0]);
-    json_decref(j);
-    free(text);
-    return CTL_OK;
+    return ctl_show_list(c, "/v1/incidents", "incidents");
 }
 
 static int run_show(struct ctl *c, const struct ctl_args *a)
@@ -91,6 +75,30 @@ static json_t *evidence_of(const char *given)
     return j;
 }
 
+/* "name,name=no" -> {"name": true, "name": false}. */
+static json_t *facts_of(const char *given)
+{
+    AUTO(mem) char *copy = strdup(given);
+    json_t *facts = json_object();
+    char *rest = NULL;
+
+    if (copy == NULL)
+        return facts;
+    for (char *p = strtok_r(copy, ",", &rest); p != NULL; p = strtok_r(NULL, ",", &rest)) {
+        char *is = strchr(p, '=');
+
+        if (is != NULL)
+            *is++ = '\0';
+        if (is != NULL && strcmp(is, "yes") != 0 && strcmp(is, "no") != 0) {
+            ctl_say("--facts: %s is yes or no", p);
+            json_decref(facts);
+            return NULL;
+        }
+        (void)json_object_set_new(facts, p, json_boolean(is == NULL || *is == 'y'));
+    }
+    return facts;
+}
+
 static int run_event(struct ctl *c, const struct ctl_args *a)
 {
     char path[512];
@@ -111,12 +119,25 @@ static int run_event(struct ctl *c, const struct ctl_args *a)
     }
     if (a->opt[1] != NULL)
         (void)json_object_set_new(body, "as_role", json_string(a->opt[1]));
+    if (a->opt[2] != NULL) {
+        j = facts_of(a->opt[2]);
+        if (j == NULL) {
+            json_decref(body);
+            return CTL_USAGE;
+        }
+        (void)json_object_set_new(body, "facts", j);
+    }
     rc = ctl_send(c, "POST", path, body, &j, &text);
     return rc == CTL_OK ? ctl_show(c, j, text) : rc;
 }
 
 const struct ctl_verb ctl_incident_verbs[] = {
-    {"incident open", "TITLE", 1, 1, "Open an incident on a notice", run_open,
+    {"incident open",
+     "TITLE",
+     1,
+     1,
+     "Open an incident on a notice",
+     run_open,
      {{"id", "NAME", "its name (default: the service chooses)"},
       {"route", "ROUTE", "see incident states"},
       {"initiator", "WHO", "subscriber, srp, rdp, dcc or ofgem"},
@@ -127,10 +148,15 @@ const struct ctl_verb ctl_incident_verbs[] = {
       {"exercise", NULL, "a rehearsal: exercise decisions and keys only"}}},
     {"incident list", "", 0, 0, "Every incident and its state", run_list, {{0}}},
     {"incident show", "INCIDENT", 1, 1, "One incident with its story", run_show, {{0}}},
-    {"incident event", "INCIDENT EVENT", 2, 2, "Tell of an event; the state follows",
+    {"incident event",
+     "INCIDENT EVENT",
+     2,
+     2,
+     "Tell of an event; the state follows",
      run_event,
      {{"evidence", "TEXT|@FILE", "what shows it: text, or JSON"},
-      {"as", "WHO", "in whose name it is told"}}},
+      {"as", "WHO", "in whose name it is told (default dcc)"},
+      {"facts", "NAME[=no],...", "what you answer for, where the service cannot see it"}}},
     {0},
 };
 
@@ -184,21 +210,38 @@ static int run_responses_add(struct ctl *c, const struct ctl_args *a)
     return upload(c, a, "POST", "/v1/incidents/{}/responses", "text/plain");
 }
 
-#define OUT_OPTION                                \
-    {                                             \
-        {"out", "FILE", "write here instead of stdout"} \
+#define OUT_OPTION                                        \
+    {                                                     \
+        {                                                 \
+            "out", "FILE", "write here instead of stdout" \
+        }                                                 \
     }
 
 const struct ctl_verb ctl_file_verbs[] = {
-    {"roster add", "INCIDENT FILE", 2, 2, "Hand in the devices, CSV", run_roster_add, {{0}}},
+    {"roster add",
+     "INCIDENT FILE",
+     2,
+     2,
+     "Hand in the devices, CSV",
+     run_roster_add,
+     {{0}}},
     {"roster get", "INCIDENT", 1, 1, "The roster in its canonical form", run_roster_get,
      OUT_OPTION},
-    {"certificates add", "INCIDENT FILE", 2, 2,
-     "Hand in replacement and compromised certificates, PEM", run_certificates_add, {{0}}},
+    {"certificates add",
+     "INCIDENT FILE",
+     2,
+     2,
+     "Hand in replacement and compromised certificates, PEM",
+     run_certificates_add,
+     {{0}}},
     {"certificates get", "INCIDENT", 1, 1, "The certificates, PEM", run_certificates_get,
      OUT_OPTION},
-    {"responses add", "INCIDENT FILE", 2, 2,
-     "Hand in what devices answered, one hexadecimal message per line", run_responses_add,
+    {"responses add",
+     "INCIDENT FILE",
+     2,
+     2,
+     "Hand in what devices answered, one hexadecimal message per line",
+     run_responses_add,
      {{0}}},
     {0},
 };

@@ -6,7 +6,10 @@
 #include "ctl.h"
 
 #include "audit.h"
+#include "clock.h"
 #include "incident.h"
+#include "mem.h"
+#include "policy.h"
 #include "rules.h"
 
 #include <errno.h>
@@ -18,10 +21,6 @@ static json_t *rule_json(const struct rule *r)
     return json_pack("{s:s,s:s,s:s,s:s,s:s}", "id", r->id, "rule", r->sentence, "source",
                      r->source, "certainty", r->certainty, "advice", r->advice);
 }
-
-static const struct ctl_column rule_columns[] = {
-    {"id", "RULE"}, {"source", "SOURCE"}, {"certainty", "CERTAINTY"}, {"rule", "WHAT HOLDS"},
-};
 
 static int run_policy_list(struct ctl *c, const struct ctl_args *a)
 {
@@ -35,7 +34,7 @@ static int run_policy_list(struct ctl *c, const struct ctl_args *a)
         (void)json_dumpf(all, stdout, JSON_INDENT(2));
         (void)putchar('\n');
     } else {
-        ctl_table(all, rule_columns, sizeof rule_columns / sizeof rule_columns[0]);
+        ctl_list("rules", all);
     }
     json_decref(all);
     return CTL_OK;
@@ -52,6 +51,33 @@ static int run_policy_explain(struct ctl *c, const struct ctl_args *a)
     }
     j = rule_json(r);
     return ctl_show(c, j, json_dumps(j, JSON_COMPACT));
+}
+
+static int run_policy_test(struct ctl *c, const struct ctl_args *a)
+{
+    AUTO(mem) char *text = NULL;
+    struct clock clock = clock_system();
+    int64_t now_us = clock_now(&clock);
+    static struct policy_facts facts;
+    struct verdict v;
+    struct err e;
+    json_t *j, *failed;
+    size_t len;
+    int rc;
+
+    if (!ctl_read_file(a->v[0], 256u << 10, &text, &len))
+        return CTL_INPUT;
+    if (!policy_facts_from_json(span_of(text, len), &facts, &now_us, &e))
+        return ctl_failed_here(&e);
+    policy_judge(&facts, now_us, &v);
+    failed = json_array();
+    for (size_t i = 0; i < v.n; i++)
+        (void)json_array_append_new(
+            failed, json_pack("{s:s,s:s}", "id", v.failed[i].id, "why", v.failed[i].why));
+    j = json_pack("{s:b,s:o}", "allowed", (int)v.allowed, "failed", failed);
+    rc = v.allowed ? CTL_OK : CTL_DENIED;
+    (void)ctl_show(c, j, json_dumps(j, JSON_COMPACT));
+    return rc;
 }
 
 static int run_states(struct ctl *c, const struct ctl_args *a)
@@ -95,7 +121,7 @@ static int run_audit_verify(struct ctl *c, const struct ctl_args *a)
     if (f != stdin)
         (void)fclose(f);
     if (!ok)
-        return ctl_failed(NULL, &e);
+        return ctl_failed_here(&e);
     j = json_pack("{s:I,s:I,s:s,s:I,s:I}", "records", (json_int_t)v.records, "first",
                   (json_int_t)v.first_seq, "last_hash", v.last_hash, "signed_rows",
                   (json_int_t)v.signed_rows, "counters_twice",
@@ -109,13 +135,55 @@ static int run_audit_verify(struct ctl *c, const struct ctl_args *a)
 }
 
 const struct ctl_verb ctl_offline_verbs[] = {
-    {"incident states", "", 0, 0, "The life of an incident: states, events, what they need",
-     run_states, {{"dot", "ROUTE", "one route as a graph for dot(1)"}}},
-    {"policy list", "[AREA]", 0, 1, "Every rule this software can refuse by",
-     run_policy_list, {{0}}},
-    {"policy explain", "RULE", 1, 1, "One rule: source, certainty, what to do",
-     run_policy_explain, {{0}}},
-    {"audit verify", "FILE", 1, 1, "Check an exported audit chain, offline",
-     run_audit_verify, {{0}}},
+    {"incident states",
+     "",
+     0,
+     0,
+     "The life of an incident: states, events, what they need",
+     run_states,
+     {{"dot", "ROUTE", "one route as a graph for dot(1)"}}},
+    {"policy list",
+     "[AREA]",
+     0,
+     1,
+     "Every rule this software can refuse by",
+     run_policy_list,
+     {{0}}},
+    {"policy explain",
+     "RULE",
+     1,
+     1,
+     "One rule: source, certainty, what to do",
+     run_policy_explain,
+     {{0}}},
+    {"policy test",
+     "FILE",
+     1,
+     1,
+     "Would the rules allow this? Facts as JSON; exit 1: no",
+     run_policy_test,
+     {{0}}},
+    {"message decode",
+     "FILE",
+     1,
+     1,
+     "A GBCS message in words (or --json)",
+     ctl_message_decode,
+     {{0}}},
+    {"message encode",
+     "FILE",
+     1,
+     1,
+     "JSON back to octets, hexadecimal",
+     ctl_message_encode,
+     {{"out", "FILE", "write the octets themselves here"},
+      {"mac-key", "FILE", "16 octets in hexadecimal: make the MAC anew"}}},
+    {"audit verify",
+     "FILE",
+     1,
+     1,
+     "Check an exported audit chain, offline",
+     run_audit_verify,
+     {{0}}},
     {0},
 };

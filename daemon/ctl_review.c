@@ -8,7 +8,6 @@
 #include "authority.h"
 #include "clock.h"
 #include "mem.h"
-#include "rules.h"
 
 #include <openssl/x509_vfy.h>
 
@@ -93,7 +92,7 @@ static void print_document(const struct authority *a, int64_t now_us)
 {
     static const struct eui64 nobody;
     char text[200];
-    const char *standing = now_us < a->valid_from_us ? ", not yet in its window"
+    const char *standing = now_us < a->valid_from_us  ? ", not yet in its window"
                            : now_us >= a->valid_to_us ? ", ITS WINDOW HAS PASSED"
                                                       : ", in its window now";
 
@@ -140,8 +139,8 @@ static void print_signers(const struct authority *a)
         const struct authority_signer *s = &a->signers[i];
 
         (void)snprintf(text, sizeof text, "%s (%s, %s): %s%s", s->holder, s->seat,
-                       s->organisation, s->counted ? "counts" : "does not count: ",
-                       s->reason);
+                       s->organisation,
+                       s->counted ? "counts" : "does not count: ", s->reason);
         line(i == 0 ? "signers" : "", text);
     }
 }
@@ -166,26 +165,11 @@ static bool judge(struct span cms, const char *config_file, struct authority *a,
     anchors = X509_STORE_new();
     if (anchors == NULL || X509_STORE_load_file(anchors, who->anchor) != 1) {
         X509_STORE_free(anchors);
-        return err_set(e, ERR_INPUT, "config.trust", "%s: %s", who->anchor,
-                       err_openssl());
+        return err_set(e, ERR_INPUT, "config.trust", "%s: %s", who->anchor, err_openssl());
     }
     ok = authority_open(cms, who, anchors, clock_now(&clock), a, e);
     X509_STORE_free(anchors);
     return ok;
-}
-
-static int failed(const struct err *e)
-{
-    const struct rule *r = e->id == NULL ? NULL : rule_find(e->id);
-    struct client_answer a = {0};
-
-    if (r != NULL) {
-        (void)snprintf(a.problem.id, sizeof a.problem.id, "%s", r->id);
-        (void)snprintf(a.problem.rule, sizeof a.problem.rule, "%s", r->sentence);
-        (void)snprintf(a.problem.source, sizeof a.problem.source, "%s", r->source);
-        (void)snprintf(a.problem.advice, sizeof a.problem.advice, "%s", r->advice);
-    }
-    return ctl_failed(&a, e);
 }
 
 int ctl_review(struct ctl *c, const struct ctl_args *args)
@@ -206,7 +190,7 @@ int ctl_review(struct ctl *c, const struct ctl_args *args)
     in = json = span_of(text, len);
     if (!bare) {
         if (!authority_content(in, &json, &e))
-            return failed(&e);
+            return ctl_failed_here(&e);
         content = (uint8_t *)(uintptr_t)json.at;
     }
     if (c->json) {
@@ -214,7 +198,7 @@ int ctl_review(struct ctl *c, const struct ctl_args *args)
         (void)putchar('\n');
     }
     if (!authority_parse(json, &a, &e))
-        return failed(&e);
+        return ctl_failed_here(&e);
     if (!c->json)
         print_document(&a, clock_now(&clock));
     if (bare || args->opt[0] == NULL) {
@@ -224,7 +208,7 @@ int ctl_review(struct ctl *c, const struct ctl_args *args)
     }
     if (!judge(in, args->opt[0], &a, &e)) {
         print_signers(&a);
-        return failed(&e);
+        return ctl_failed_here(&e);
     }
     if (!c->json)
         print_signers(&a);

@@ -7,6 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
+struct ctl_column {
+    const char *member; /* of each object; "a.b" looks inside */
+    const char *title;
+};
+
 #define COLUMNS_MAX 12
 #define CELL_MAX    256
 
@@ -28,22 +33,35 @@ static void tame(char *text)
             *text = '?';
 }
 
-static void list_text(const json_t *v, char out[static CELL_MAX])
+static bool append(char out[static CELL_MAX], const char *name, const json_t *v)
 {
-    size_t at = 0, i;
-    const json_t *one;
+    char text[CELL_MAX];
+    size_t at = strlen(out);
+    int n;
+
+    ctl_scalar(v, text);
+    n = snprintf(out + at, CELL_MAX - at, "%s%s%s%s", at > 0 ? ", " : "", name,
+                 name[0] != '\0' ? "=" : "", text);
+    return n >= 0 && (size_t)n < CELL_MAX - at;
+}
+
+/* Small lists and objects on one line: "a, b", "name=value, ...". */
+static void inline_text(const json_t *v, char out[static CELL_MAX])
+{
+    size_t i;
+    const char *name;
+    json_t *one;
 
     out[0] = '\0';
     json_array_foreach(v, i, one)
     {
-        char text[CELL_MAX];
-        int n;
-
-        ctl_scalar(one, text);
-        n = snprintf(out + at, CELL_MAX - at, "%s%s", i > 0 ? ", " : "", text);
-        if (n < 0 || (size_t)n >= CELL_MAX - at)
+        if (!append(out, "", one))
             return;
-        at += (size_t)n;
+    }
+    json_object_foreach((json_t *)(uintptr_t)v, name, one)
+    {
+        if (!append(out, name, one))
+            return;
     }
 }
 
@@ -58,10 +76,8 @@ void ctl_scalar(const json_t *v, char out[static 256])
         (void)snprintf(out, CELL_MAX, "%.1f", json_real_value(v));
     else if (json_is_boolean(v))
         (void)snprintf(out, CELL_MAX, "%s", json_is_true(v) ? "yes" : "no");
-    else if (json_is_array(v))
-        list_text(v, out);
-    else if (json_is_object(v))
-        (void)snprintf(out, CELL_MAX, "{...}");
+    else if (json_is_array(v) || json_is_object(v))
+        inline_text(v, out);
     tame(out);
 }
 
@@ -158,29 +174,103 @@ static void table(const json_t *rows, const struct ctl_column *columns, size_t n
     }
 }
 
-void ctl_table(const json_t *rows, const struct ctl_column *columns, size_t n)
+/* How the lists of the service are shown; members that are not there make no column. */
+static const struct {
+    const char *name;
+    struct ctl_column columns[COLUMNS_MAX];
+} lists[] = {
+    {"incidents",
+     {{"id", "INCIDENT"},
+      {"route", "ROUTE"},
+      {"state", "STATE"},
+      {"exercise", "EXERCISE"},
+      {"devices", "DEVICES"},
+      {"signed", "SIGNED"},
+      {"recovered", "RECOVERED"},
+      {"opened", "OPENED"},
+      {"title", "TITLE"}}},
+    {"batches",
+     {{"id", "BATCH"},
+      {"incident", "INCIDENT"},
+      {"key", "KEY"},
+      {"state", "STATE"},
+      {"rows", "ROWS"},
+      {"signed", "SIGNED"},
+      {"failed", "FAILED"},
+      {"rate", "PER SECOND"},
+      {"asked", "ASKED"},
+      {"reason", "REASON"}}},
+    {"devices",
+     {{"device", "DEVICE"},
+      {"type", "TYPE"},
+      {"state", "STATE"},
+      {"counter", "COUNTER"},
+      {"attempts", "ATTEMPTS"},
+      {"answered", "ANSWERED"},
+      {"result", "RESULT"},
+      {"rule", "RULE"},
+      {"reason", "REASON"}}},
+    {"events",
+     {{"n", "N"},
+      {"at", "AT"},
+      {"event", "EVENT"},
+      {"to", "STATE"},
+      {"by", "BY"},
+      {"evidence", "EVIDENCE"}}},
+    {"decisions",
+     {{"id", "DECISION"},
+      {"outcome", "OUTCOME"},
+      {"state", "STATE"},
+      {"at", "AT"},
+      {"by", "BY"},
+      {"supersedes", "SUPERSEDES"},
+      {"sha256", "SHA256"}}},
+    {"rosters",
+     {{"version", "VERSION"}, {"at", "AT"}, {"count", "DEVICES"}, {"sha256", "SHA256"}}},
+    {"signers",
+     {{"holder", "HOLDER"},
+      {"seat", "SEAT"},
+      {"organisation", "ORGANISATION"},
+      {"counted", "COUNTED"},
+      {"reason", "REASON"}}},
+    {"rules",
+     {{"id", "RULE"},
+      {"source", "SOURCE"},
+      {"certainty", "CERTAINTY"},
+      {"rule", "WHAT HOLDS"}}},
+    {"failed", {{"id", "RULE"}, {"why", "WHY"}}},
+};
+
+static void list(const char *name, const json_t *rows, int indent)
+{
+    struct ctl_column found[COLUMNS_MAX];
+    size_t n = 0;
+    const char *member;
+    const json_t *v;
+
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+        if (strcmp(lists[i].name, name) != 0)
+            continue;
+        while (lists[i].columns[n].member != NULL)
+            n++;
+        table(rows, lists[i].columns, n, indent);
+        return;
+    }
+    json_object_foreach((json_t *)(uintptr_t)json_array_get(rows, 0), member, v)
+    {
+        (void)v;
+        if (n < COLUMNS_MAX)
+            found[n++] = (struct ctl_column){member, member};
+    }
+    table(rows, found, n, indent);
+}
+
+void ctl_list(const char *name, const json_t *rows)
 {
     if (json_array_size(rows) == 0)
         (void)puts("none");
     else
-        table(rows, columns, n, 0);
-}
-
-/* A list of objects nobody made columns for: the members of the first one. */
-static void table_as_found(const json_t *rows, int indent)
-{
-    struct ctl_column columns[COLUMNS_MAX];
-    size_t n = 0;
-    const char *name;
-    const json_t *v;
-
-    json_object_foreach((json_t *)(uintptr_t)json_array_get(rows, 0), name, v)
-    {
-        (void)v;
-        if (n < COLUMNS_MAX)
-            columns[n++] = (struct ctl_column){name, name};
-    }
-    table(rows, columns, n, indent);
+        list(name, rows, 0);
 }
 
 static void card(const json_t *object, int indent)
@@ -211,7 +301,7 @@ static void card(const json_t *object, int indent)
                 card(v, indent + 2);
         } else if (json_is_object(json_array_get(v, 0))) {
             (void)printf("%s:\n", label);
-            table_as_found(v, indent + 2);
+            list(name, v, indent + 2);
         } else {
             ctl_scalar(v, text);
             (void)printf("%s:%*s%s\n", label, width - width_of(label) + 1, "",
@@ -235,5 +325,19 @@ int ctl_show(const struct ctl *c, json_t *steal, char *steal_text)
     }
     json_decref(steal);
     free(steal_text);
+    return CTL_OK;
+}
+
+int ctl_show_list(struct ctl *c, const char *path, const char *name)
+{
+    json_t *j;
+    char *text;
+    int rc = ctl_get(c, path, &j, &text);
+
+    if (rc != CTL_OK || c->json)
+        return rc != CTL_OK ? rc : ctl_show(c, j, text);
+    ctl_list(name, json_object_get(j, name));
+    json_decref(j);
+    free(text);
     return CTL_OK;
 }

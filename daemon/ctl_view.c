@@ -4,8 +4,6 @@
  */
 #include "ctl.h"
 
-#include "mem.h"
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,13 +29,6 @@ static int run_figures(struct ctl *c, const struct ctl_args *a)
     rc = ctl_get(c, path, &j, &text);
     return rc == CTL_OK ? ctl_show(c, j, text) : rc;
 }
-
-static const struct ctl_column device_columns[] = {
-    {"device", "DEVICE"},   {"type", "TYPE"},         {"state", "STATE"},
-    {"counter", "COUNTER"}, {"attempts", "ATTEMPTS"}, {"answered", "ANSWERED"},
-    {"status", "STATUS"},   {"result", "RESULT"},     {"rule", "RULE"},
-    {"reason", "REASON"},
-};
 
 /* Pages follow each other by the name of the last device; without --all one page. */
 static int run_devices(struct ctl *c, const struct ctl_args *a)
@@ -66,7 +57,7 @@ static int run_devices(struct ctl *c, const struct ctl_args *a)
         if (c->json)
             (void)printf("%s\n", text);
         else
-            ctl_table(rows, device_columns, sizeof device_columns / sizeof device_columns[0]);
+            ctl_list("devices", rows);
         (void)snprintf(from, sizeof from, "%s", ctl_text(j, "next"));
         json_decref(j);
         free(text);
@@ -91,40 +82,38 @@ static int run_audit_export(struct ctl *c, const struct ctl_args *a)
     return ctl_download(c, path, a->opt[1]);
 }
 
-static int run_policy_test(struct ctl *c, const struct ctl_args *a)
-{
-    AUTO(mem) char *body = NULL;
-    json_error_t je;
-    json_t *j, *answer;
-    char *text;
-    size_t len;
-    int rc;
-
-    if (!ctl_read_file(a->v[0], 256u << 10, &body, &len))
-        return CTL_INPUT;
-    j = json_loadb(body, len, JSON_REJECT_DUPLICATES, &je);
-    if (j == NULL) {
-        ctl_say("%s: line %d, column %d: %s", a->v[0], je.line, je.column, je.text);
-        return CTL_INPUT;
-    }
-    rc = ctl_send(c, "POST", "/v1/policy/test", j, &answer, &text);
-    return rc == CTL_OK ? ctl_show(c, answer, text) : rc;
-}
-
 const struct ctl_verb ctl_view_verbs[] = {
-    {"status", "", 0, 0, "Service, signers, token, counters, alarms, batches", run_status,
+    {"status",
+     "",
+     0,
+     0,
+     "Service, signers, token, counters, alarms, batches",
+     run_status,
      {{0}}},
-    {"figures", "INCIDENT", 1, 1, "Progress of the devices, by state and type", run_figures,
+    {"figures",
+     "INCIDENT",
+     1,
+     1,
+     "Progress of the devices, by state and type",
+     run_figures,
      {{0}}},
-    {"devices", "INCIDENT", 1, 1, "State of each device", run_devices,
+    {"devices",
+     "INCIDENT",
+     1,
+     1,
+     "State of each device",
+     run_devices,
      {{"from", "EUI64", "begin behind this device"},
       {"limit", "N", "devices per page (default 1000)"},
       {"all", NULL, "every page"}}},
-    {"audit export", "", 0, 0, "The audit chain, one record per line", run_audit_export,
+    {"audit export",
+     "",
+     0,
+     0,
+     "The audit chain, one record per line",
+     run_audit_export,
      {{"from", "SEQ", "begin with this record (default 1)"},
       {"out", "FILE", "write here instead of stdout"}}},
-    {"policy test", "FILE", 1, 1, "Would the rules allow this? A trial, nothing is done",
-     run_policy_test, {{0}}},
     {"metrics", "", 0, 0, "Prometheus text", run_metrics, {{0}}},
     {0},
 };

@@ -381,9 +381,9 @@ enum route incident_route_of(enum route route, enum method method)
     case METHOD_RECOVERY_KEY:
         return route == ROUTE_RECOVERY_KEY ? ROUTE_RECOVERY_KEY : ROUTE_COUNT;
     case METHOD_ISSUING_OCA:
-        return route == ROUTE_ISSUING_OCA ? ROUTE_ISSUING_OCA : ROUTE_COUNT;
+        return route == ROUTE_ISSUING_OCA ? route : ROUTE_COUNT;
     case METHOD_CONTINGENCY_KEY:
-        return route == ROUTE_CONTINGENCY_KEY ? ROUTE_CONTINGENCY_KEY : ROUTE_COUNT;
+        return route == ROUTE_CONTINGENCY_KEY ? route : ROUTE_COUNT;
     case METHOD_1:
     case METHOD_HANDBACK:
     case METHOD_COUNT:

@@ -15,6 +15,12 @@ static inline void json_auto(json_t **p)
     json_decref(*p);
 }
 
+/* Which element of a list an error is about. */
+static bool element(const struct unjson *r, const char *list, size_t i)
+{
+    return err_wrap(r->e, "%s[%zu]", list, i + 1);
+}
+
 static bool take_topups(const struct unjson *r, json_t *v, struct body_topups *out)
 {
     const char *where = "topup_floors";
@@ -30,10 +36,10 @@ static bool take_topups(const struct unjson *r, json_t *v, struct body_topups *o
 
         if (json_is_object(one) &&
             (!unjson_fields(r, one, where, "{s:o, s:o}", "usage", &usage, "floor", &one) ||
-             !unjson_small(r, where, usage, 255, &out->at[i].usage)))
-            return false;
-        if (!unjson_counter(r, where, one, &out->at[i].floor))
-            return false;
+             !unjson_small(r, "usage", usage, 255, &out->at[i].usage)))
+            return element(r, where, i);
+        if (!unjson_counter(r, "floor", one, &out->at[i].floor))
+            return element(r, where, i);
     }
     return true;
 }
@@ -46,30 +52,33 @@ static bool take_floors(const struct unjson *r, const char *where, json_t *v,
     for (size_t i = 0; i < *n; i++) {
         json_t *role, *floor, *topups = NULL;
 
-        if (!unjson_fields(r, json_array_get(v, i), where, "{s:o, s:o, s?o}", "role", &role,
-                           "floor", &floor, "topup_floors", &topups) ||
-            !unjson_role(r, where, role, &out[i].role) ||
-            !unjson_counter(r, where, floor, &out[i].floor) ||
+        if (!unjson_fields(r, json_array_get(v, i), "floor", "{s:o, s:o, s?o}", "role",
+                           &role, "floor", &floor, "topup_floors", &topups) ||
+            !unjson_role(r, "role", role, &out[i].role) ||
+            !unjson_counter(r, "floor", floor, &out[i].floor) ||
             !take_topups(r, topups, &out[i].topups))
-            return false;
+            return element(r, where, i);
     }
     return true;
 }
 
-static bool take_certificate(struct unjson *r, const char *where, json_t *v,
-                             struct span *out)
+static bool take_certificate(struct unjson *r, json_t *v, struct span *out)
 {
-    const char *der;
-    json_t *summary = NULL;
+    const char *where = "certificate";
+    json_t *der, *summary = NULL;
 
-    if (!unjson_fields(r, v, where, "{s:s, s?o}", "der", &der, "summary", &summary) ||
+    if (!unjson_fields(r, v, where, "{s:o, s?o}", "der", &der, "summary", &summary) ||
         !unjson_base64(r, where, der, out))
         return false;
     return asn1_is_sequence(*out) || unjson_fault(r, where, "not one SEQUENCE");
 }
 
-static bool take_time(const struct unjson *r, const char *text, char out[16])
+static bool take_time(const struct unjson *r, const json_t *v, char out[16])
 {
+    const char *text;
+
+    if (!unjson_text(r, "execution_time", v, &text))
+        return false;
     if (!asn1_time_ok(text, strlen(text)))
         return unjson_fault(r, "execution_time", "not YYYYMMDDHHMMSSZ");
     memcpy(out, text, 16);
@@ -86,41 +95,40 @@ static bool take_replacements(struct unjson *r, json_t *list, json_t *path,
     for (size_t i = 0; i < out->n_replacements; i++) {
         json_t *cell, *certificate;
 
-        if (!unjson_fields(r, json_array_get(list, i), "replacements", "{s:o, s:o}", "cell",
+        if (!unjson_fields(r, json_array_get(list, i), "replacement", "{s:o, s:o}", "cell",
                            &cell, "certificate", &certificate) ||
-            !unjson_cell(r, "replacements", cell, &out->replacements[i].cell) ||
-            !take_certificate(r, "replacements", certificate,
-                              &out->replacements[i].certificate))
-            return false;
+            !unjson_cell(r, "cell", cell, &out->replacements[i].cell) ||
+            !take_certificate(r, certificate, &out->replacements[i].certificate))
+            return element(r, "replacements", i);
     }
     for (size_t i = 0; i < out->n_path; i++)
-        if (!take_certificate(r, "path", json_array_get(path, i), &out->path[i]))
-            return false;
+        if (!take_certificate(r, json_array_get(path, i), &out->path[i]))
+            return element(r, "path", i);
     return true;
 }
 
 static bool take_update(struct unjson *r, json_t *o, const struct message *m,
                         struct body_update *out)
 {
-    const char *key = NULL, *time = NULL;
+    json_t *key = NULL, *time = NULL, *disapply = NULL;
     json_t *mode, *list, *path;
     json_t *auth = NULL, *counter = NULL, *floor = NULL, *topups = NULL, *others = NULL;
-    int disapply = 0;
 
     if (!unjson_fields(r, o, "payload",
-                       "{s:o, s?s, s?b, s?o, s?o, s?o, s?o, s?o, s:o, s:o, s?s}", "mode",
+                       "{s:o, s?o, s?o, s?o, s?o, s?o, s?o, s?o, s:o, s:o, s?o}", "mode",
                        &mode, "symmetric_key", &key, "disapply_time_checks", &disapply,
                        "authorising_cell", &auth, "counter", &counter, "floor", &floor,
                        "topup_floors", &topups, "other_floors", &others, "replacements",
                        &list, "path", &path, "execution_time", &time))
         return false;
-    out->disapply_time = disapply != 0;
     out->has_symmetric_key = key != NULL;
     out->has_auth_cell = auth != NULL;
     out->has_floor = floor != NULL;
     out->has_changes = others != NULL;
     out->counter = m->counter; /* unless it says otherwise */
     return unjson_mode(r, "mode", mode, &out->mode) &&
+           (disapply == NULL ||
+            unjson_bool(r, "disapply_time_checks", disapply, &out->disapply_time)) &&
            (key == NULL || unjson_hex(r, "symmetric_key", key, &out->symmetric_key)) &&
            (auth == NULL || unjson_cell(r, "authorising_cell", auth, &out->auth_cell)) &&
            (counter == NULL || unjson_counter(r, "counter", counter, &out->counter)) &&
@@ -135,11 +143,11 @@ static bool take_update(struct unjson *r, json_t *o, const struct message *m,
 static bool take_party(struct unjson *r, const char *where, json_t *v, struct span *uid,
                        struct span *key)
 {
-    const char *uid_text, *key_text;
+    json_t *uid_text, *key_text;
 
-    return unjson_fields(r, v, where, "{s:s, s:s}", "eui64", &uid_text, "key_id",
+    return unjson_fields(r, v, where, "{s:o, s:o}", "eui64", &uid_text, "key_id",
                          &key_text) &&
-           unjson_hex(r, where, uid_text, uid) && unjson_hex(r, where, key_text, key);
+           unjson_hex(r, "eui64", uid_text, uid) && unjson_hex(r, "key_id", key_text, key);
 }
 
 static bool take_results(struct unjson *r, json_t *list, struct body_reply *out)
@@ -150,14 +158,14 @@ static bool take_results(struct unjson *r, json_t *list, struct body_reply *out)
         struct body_result *one = &out->results[i];
         json_t *cell, *status, *existing, *replacing;
 
-        if (!unjson_fields(r, json_array_get(list, i), "results", "{s:o, s:o, s:o, s:o}",
+        if (!unjson_fields(r, json_array_get(list, i), "result", "{s:o, s:o, s:o, s:o}",
                            "cell", &cell, "status", &status, "existing", &existing,
                            "replacing", &replacing) ||
-            !unjson_cell(r, "results", cell, &one->cell) ||
-            !unjson_status(r, "results", status, &one->status) ||
+            !unjson_cell(r, "cell", cell, &one->cell) ||
+            !unjson_status(r, "status", status, &one->status) ||
             !take_party(r, "existing", existing, &one->old_uid, &one->old_key) ||
             !take_party(r, "replacing", replacing, &one->new_uid, &one->new_key))
-            return false;
+            return element(r, "results", i);
     }
     return true;
 }
@@ -185,18 +193,20 @@ static bool take_answer(struct unjson *r, json_t *o, struct body_reply *out)
 
 static bool take_alert(struct unjson *r, json_t *o, struct body_reply *out)
 {
-    const char *code, *time;
-    json_t *outcome;
+    json_t *code, *time, *outcome;
+    const char *text;
     uint8_t octets[4];
     char wide[8];
 
-    if (!unjson_fields(r, o, "payload", "{s:s, s:s, s:o}", "alert_code", &code,
+    if (!unjson_fields(r, o, "payload", "{s:o, s:o, s:o}", "alert_code", &code,
                        "execution_time", &time, "outcome", &outcome))
         return false;
-    if (strlen(code) == 0 || strlen(code) > sizeof wide)
+    if (!unjson_text(r, "alert_code", code, &text))
+        return false;
+    if (strlen(text) == 0 || strlen(text) > sizeof wide)
         return unjson_fault(r, "alert_code", "not 1 to 8 hexadecimal digits");
     memset(wide, '0', sizeof wide);
-    memcpy(wide + sizeof wide - strlen(code), code, strlen(code));
+    memcpy(wide + sizeof wide - strlen(text), text, strlen(text));
     if (!hex_decode(wide, sizeof wide, octets, sizeof octets))
         return unjson_fault(r, "alert_code", "not 1 to 8 hexadecimal digits");
     out->alert_code = get_be32(octets);
@@ -213,8 +223,8 @@ static bool take_query(struct unjson *r, json_t *o, struct body_query *out)
         !unjson_list(r, "roles", roles, BODY_ROLES_MAX, &out->n_roles))
         return false;
     for (size_t i = 0; i < out->n_roles; i++)
-        if (!unjson_role(r, "roles", json_array_get(roles, i), &out->roles[i]))
-            return false;
+        if (!unjson_role(r, "role", json_array_get(roles, i), &out->roles[i]))
+            return element(r, "roles", i);
     return true;
 }
 
@@ -222,7 +232,7 @@ static bool take_details(struct unjson *r, json_t *o, struct body_details *out)
 {
     json_t *role, *status, *counter = NULL, *cells = NULL;
 
-    if (!unjson_fields(r, o, "roles", "{s:o, s:o, s?o, s?o}", "role", &role, "status",
+    if (!unjson_fields(r, o, "role", "{s:o, s:o, s?o, s?o}", "role", &role, "status",
                        &status, "counter", &counter, "cells", &cells) ||
         !unjson_role(r, "role", role, &out->role) ||
         !unjson_status(r, "status", status, &out->status) ||
@@ -232,16 +242,15 @@ static bool take_details(struct unjson *r, json_t *o, struct body_details *out)
     out->has_counter = counter != NULL;
     out->has_cells = cells != NULL;
     for (size_t i = 0; i < out->n_cells; i++) {
-        const char *uid, *key;
+        json_t *cell, *uid, *key;
         struct body_cell id;
-        json_t *cell;
 
-        if (!unjson_fields(r, json_array_get(cells, i), "cells", "{s:o, s:s, s:s}", "cell",
+        if (!unjson_fields(r, json_array_get(cells, i), "cell", "{s:o, s:o, s:o}", "cell",
                            &cell, "eui64", &uid, "key_id", &key) ||
-            !unjson_cell(r, "cells", cell, &id) ||
-            !unjson_hex(r, "cells", uid, &out->cells[i].uid) ||
-            !unjson_hex(r, "cells", key, &out->cells[i].key))
-            return false;
+            !unjson_cell(r, "cell", cell, &id) ||
+            !unjson_hex(r, "eui64", uid, &out->cells[i].uid) ||
+            !unjson_hex(r, "key_id", key, &out->cells[i].key))
+            return element(r, "cells", i);
         if (id.role != out->role)
             return unjson_fault(r, "cells",
                                 "a cell of another role than the list it stands in");
@@ -260,7 +269,7 @@ static bool take_report(struct unjson *r, json_t *o, struct body_report *out)
         return false;
     for (size_t i = 0; i < out->n_roles; i++)
         if (!take_details(r, json_array_get(roles, i), &out->roles[i]))
-            return false;
+            return element(r, "roles", i);
     return true;
 }
 
@@ -286,20 +295,25 @@ static bool take_body(struct unjson *r, json_t *o, struct message *m)
 static bool take_encoding(struct unjson *r, json_t *o, struct message *m)
 {
     json_t *content = NULL, *mac = NULL;
-    const char *raw = NULL;
+    json_t *raw = NULL;
 
-    if (!unjson_fields(r, o, "encoding", "{s?o, s?o, s?s}", "content_length_octets",
+    if (!unjson_fields(r, o, "encoding", "{s?o, s?o, s?o}", "content_length_octets",
                        &content, "mac_length_octets", &mac, "payload_hex", &raw) ||
         (content != NULL &&
          !unjson_small(r, "content_length_octets", content, 5, &m->content_octets)) ||
         (mac != NULL && !unjson_small(r, "mac_length_octets", mac, 5, &m->mac_octets)))
         return false;
-    return raw == NULL || unjson_hex(r, "encoding", raw, &m->payload);
+    return raw == NULL || unjson_hex(r, "encoding.payload_hex", raw, &m->payload);
 }
 
-static bool take_kind(const struct unjson *r, const char *kind, const char *form,
-                      struct message *m)
+static bool take_kind(const struct unjson *r, const json_t *kind_value,
+                      const json_t *form_value, struct message *m)
 {
+    const char *kind, *form;
+
+    if (!unjson_text(r, "kind", kind_value, &kind) ||
+        !unjson_text(r, "form", form_value, &form))
+        return false;
     for (int k = MESSAGE_COMMAND; k <= MESSAGE_ALERT; k++)
         if (strcmp(message_kind_name((enum message_kind)k), kind) == 0)
             m->kind = (enum message_kind)k;
@@ -322,14 +336,14 @@ static bool has_mac(const struct message *m)
 /* The whole object. mac_given: it has a MAC of its own. */
 static bool take_message(struct unjson *r, json_t *o, struct message *m, bool *mac_given)
 {
-    const char *kind, *form, *originator, *recipient, *code;
-    const char *date = NULL, *extra = NULL, *raw = NULL, *sig = NULL, *mac = NULL;
+    json_t *kind, *form, *originator, *recipient, *code;
+    json_t *date = NULL, *extra = NULL, *raw = NULL, *sig = NULL, *mac = NULL;
     json_t *counter, *about = NULL, *payload = NULL, *encoding = NULL;
     uint8_t code_octets[2];
 
     if (!unjson_fields(
             r, o, "message",
-            "{s?o, s:s, s:s, s:s, s:s, s:o, s?s, s:s, s?s, s?o, s?s, s?s, s?s, s?o}",
+            "{s?o, s:o, s:o, s:o, s:o, s:o, s?o, s:o, s?o, s?o, s?o, s?o, s?o, s?o}",
             "about", &about, "kind", &kind, "form", &form, "originator", &originator,
             "recipient", &recipient, "counter", &counter, "date_time", &date,
             "message_code", &code, "other_information", &extra, "payload", &payload,

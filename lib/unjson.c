@@ -27,12 +27,29 @@ bool unjson_fields(const struct unjson *r, json_t *o, const char *where, const c
     return got == 0 || unjson_fault(r, where, je.text);
 }
 
-/* Hex of any length. The arena is as long as the text, so it cannot run over. */
-bool unjson_hex(struct unjson *r, const char *where, const char *text, struct span *out)
+bool unjson_text(const struct unjson *r, const char *where, const json_t *v,
+                 const char **out)
 {
-    size_t len = strlen(text);
-    uint8_t *at = r->octets + r->used;
+    *out = json_string_value(v);
+    return *out != NULL || unjson_fault(r, where, "not text");
+}
 
+bool unjson_bool(const struct unjson *r, const char *where, const json_t *v, bool *out)
+{
+    *out = json_is_true(v);
+    return json_is_boolean(v) || unjson_fault(r, where, "neither true nor false");
+}
+
+/* Hex of any length. The arena is as long as the text, so it cannot run over. */
+bool unjson_hex(struct unjson *r, const char *where, const json_t *v, struct span *out)
+{
+    uint8_t *at = r->octets + r->used;
+    const char *text;
+    size_t len;
+
+    if (!unjson_text(r, where, v, &text))
+        return false;
+    len = strlen(text);
     if (len / 2 > r->cap - r->used || !hex_decode(text, len, at, len / 2))
         return unjson_fault(r, where, "not an even number of hexadecimal digits");
     r->used += len / 2;
@@ -40,23 +57,30 @@ bool unjson_hex(struct unjson *r, const char *where, const char *text, struct sp
     return true;
 }
 
-bool unjson_fixed(const struct unjson *r, const char *where, const char *text, uint8_t *out,
+bool unjson_fixed(const struct unjson *r, const char *where, const json_t *v, uint8_t *out,
                   size_t len)
 {
+    const char *text;
     char what[64];
 
+    if (!unjson_text(r, where, v, &text))
+        return false;
     if (hex_decode(text, strlen(text), out, len))
         return true;
     (void)snprintf(what, sizeof what, "not %zu hexadecimal digits", 2 * len);
     return unjson_fault(r, where, what);
 }
 
-bool unjson_base64(struct unjson *r, const char *where, const char *text, struct span *out)
+bool unjson_base64(struct unjson *r, const char *where, const json_t *v, struct span *out)
 {
-    size_t len = strlen(text);
     uint8_t *at = r->octets + r->used;
+    const char *text;
+    size_t len;
     int n;
 
+    if (!unjson_text(r, where, v, &text))
+        return false;
+    len = strlen(text);
     if (len == 0 || len % 4 != 0 || len / 4 * 3 > r->cap - r->used)
         return unjson_fault(r, where, "not base64");
     n = EVP_DecodeBlock(at, (const unsigned char *)text, (int)len);

@@ -21,15 +21,21 @@ struct unjson {
 
 /* Each fails with ERR_INPUT "message.json", the text beginning with where. */
 bool unjson_fault(const struct unjson *r, const char *where, const char *what);
-/* json_unpack by fmt, nothing left over. */
+/* json_unpack by fmt, nothing left over. Members are taken as objects (o), so that the
+ * error of a wrong type can name the member. */
 MUST_CHECK bool unjson_fields(const struct unjson *r, json_t *o, const char *where,
                               const char *fmt, ...);
+MUST_CHECK bool unjson_text(const struct unjson *r, const char *where, const json_t *v,
+                            const char **out);
+MUST_CHECK bool unjson_bool(const struct unjson *r, const char *where, const json_t *v,
+                            bool *out);
 /* Hex of any length, base64: into the octets of r. */
-MUST_CHECK bool unjson_hex(struct unjson *r, const char *where, const char *text,
+MUST_CHECK bool unjson_hex(struct unjson *r, const char *where, const json_t *v,
                            struct span *out);
-MUST_CHECK bool unjson_base64(struct unjson *r, const char *where, const char *text,
+MUST_CHECK bool unjson_base64(struct unjson *r, const char *where, const json_t *v,
                               struct span *out);
-MUST_CHECK bool unjson_fixed(const struct unjson *r, const char *where, const char *text,
+/* Hex of exactly len octets. */
+MUST_CHECK bool unjson_fixed(const struct unjson *r, const char *where, const json_t *v,
                              uint8_t *out, size_t len);
 /* A number from 0, or its digits as text. */
 MUST_CHECK bool unjson_counter(const struct unjson *r, const char *where, const json_t *v,

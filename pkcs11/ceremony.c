@@ -372,8 +372,8 @@ int main(int argc, char **argv)
             _exit(EX_USAGE);
         }
     }
-    if (w.config == NULL || argc - optind != 1)
-        status = wrong("VERB --config FILE [options]; verbs: generate show mark pin-retry");
+    if (argc - optind != 1)
+        status = wrong("VERB [--config FILE] ...; verbs: generate show mark pin-retry");
     else
         status = run(argv[optind], &w);
     if (fflush(stdout) != 0 && status == 0)

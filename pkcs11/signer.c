@@ -2,12 +2,13 @@
  *
  * smki-recovery-signer - the process that holds the PIN: records in, signatures out.
  *
- * One socket, one token, one login. It never forks, opens no network and writes no standard
- * output. What to do with it when it has ended is in the exit status:
- *   0   the peer closed the socket
- *   64  called wrongly
- *   70  a bug: this program and the module disagree about PKCS#11
- *   75  trouble with the token; starting again may help
+ *   smki-recovery-signer [--config FILE] [--fd N]
+ *
+ * Without --config the usual places are read; without --fd the socket is the one that a
+ * unit with Accept=yes hands over. One socket, one token, one login. It never forks, opens
+ * no network and writes no standard output. What to do with it when it has ended is in the
+ * exit status: 0   the peer closed the socket 64  called wrongly 70  a bug: this program
+ * and the module disagree about PKCS#11 75  trouble with the token; starting again may help
  *   78  configuration or PIN; starting again must not be tried
  * (RestartPreventExitStatus=78) and death by SIGALRM: a call into the module took longer
  * than CallTimeoutSec=.
@@ -167,8 +168,8 @@ int main(int argc, char **argv)
             _exit(EX_USAGE);
     }
     fd = socket_of(fd_text);
-    if (path == NULL || optind != argc || fd < 0) {
-        say(3, "usage: smki-recovery-signer --config FILE [--fd N], N a Unix SEQPACKET "
+    if (optind != argc || fd < 0) {
+        say(3, "usage: smki-recovery-signer [--config FILE] [--fd N], N a Unix SEQPACKET "
                "socket");
         _exit(EX_USAGE);
     }

@@ -3,33 +3,24 @@
  * The real server on a real Unix socket in a directory of its own; the client is a bare
  * socket, so that what goes over it is exactly what the test says.
  */
-#include "log.h"
 #include "mem.h"
-#include "server.h"
+#include "served_kit.h"
 
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 
 #define BIG (64ll << 20)
 
-static char dir[64], path[96];
-static pthread_t thread;
-static int stop_fd, ready_fd;
 static atomic_int n_refused, n_aborted, n_closed;
 static atomic_llong n_sunk;
-static unsigned max_clients, max_per_uid, idle_s;
 
 /* ---- handlers ---- */
 
@@ -160,72 +151,6 @@ static const struct router_row routes[] = {
 static const struct router router = {routes, sizeof routes / sizeof routes[0], NULL,
                                      2 * BIG, refused};
 
-/* ---- the server, in a thread ---- */
-
-static int on_stop(sd_event_source *src, int fd, uint32_t events, void *arg)
-{
-    (void)fd;
-    (void)events;
-    (void)arg;
-    return sd_event_exit(sd_event_source_get_event(src), 0);
-}
-
-static void *serve(void *arg)
-{
-    struct peer_roles roles = {.service_uid = geteuid(), .n_rows = 1};
-    struct server_options o = {.router = &router,
-                               .roles = &roles,
-                               .max_clients = max_clients,
-                               .max_clients_per_uid = max_per_uid,
-                               .idle_s = idle_s};
-    sd_event *loop = NULL;
-    struct server *s = NULL;
-    struct err e;
-
-    (void)arg;
-    roles.rows[0].role = PEER_OPERATOR;
-    roles.rows[0].users[0] = geteuid();
-    roles.rows[0].n_users = 1;
-    ck_assert(server_listen(path, &o.listen_fd, &e));
-    ck_assert_int_ge(sd_event_new(&loop), 0);
-    ck_assert_int_ge(sd_event_add_io(loop, NULL, stop_fd, EPOLLIN, on_stop, NULL), 0);
-    ck_assert_msg(server_open(loop, &o, &s, &e), "%s", e.text);
-    ck_assert_int_eq(eventfd_write(ready_fd, 1), 0);
-    ck_assert_int_ge(sd_event_loop(loop), 0);
-    server_close(s);
-    sd_event_unref(loop);
-    return NULL;
-}
-
-static void place(void)
-{
-    strcpy(dir, "/tmp/test_server.XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(dir));
-    ck_assert_int_eq(chmod(dir, 0755), 0);
-    (void)snprintf(path, sizeof path, "%s/sock", dir);
-    max_clients = max_per_uid = idle_s = 0;
-}
-
-static void start(void)
-{
-    eventfd_t v;
-
-    stop_fd = eventfd(0, EFD_CLOEXEC);
-    ready_fd = eventfd(0, EFD_CLOEXEC);
-    ck_assert_int_eq(pthread_create(&thread, NULL, serve, NULL), 0);
-    ck_assert_int_eq(eventfd_read(ready_fd, &v), 0);
-}
-
-static void stop(void)
-{
-    ck_assert_int_eq(eventfd_write(stop_fd, 1), 0);
-    ck_assert_int_eq(pthread_join(thread, NULL), 0);
-    (void)close(stop_fd);
-    (void)close(ready_fd);
-    (void)unlink(path);
-    (void)rmdir(dir);
-}
-
 /* ---- a bare client ---- */
 
 static int dial(void)
@@ -233,7 +158,7 @@ static int dial(void)
     struct sockaddr_un sa = {.sun_family = AF_UNIX};
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-    strcpy(sa.sun_path, path);
+    strcpy(sa.sun_path, served_path);
     ck_assert_int_ge(fd, 0);
     ck_assert_msg(connect(fd, (struct sockaddr *)&sa, sizeof sa) == 0, "connect: %s",
                   strerror(errno));
@@ -361,7 +286,7 @@ START_TEST(each_bad_request_has_its_status)
     };
     char answer[4096];
 
-    start();
+    served_start(&router);
     for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
         int status = ask(t[i].text, answer, sizeof answer);
 
@@ -371,7 +296,7 @@ START_TEST(each_bad_request_has_its_status)
     }
     ck_assert_int_eq(n_refused, 1);
     ck_assert_int_eq(n_aborted, 1);
-    stop();
+    served_stop();
 }
 END_TEST
 
@@ -380,7 +305,7 @@ START_TEST(a_head_that_is_too_big_gets_431)
     char answer[4096], *text = malloc(200000);
     int fd;
 
-    start();
+    served_start(&router);
     fd = dial();
     strcpy(text, "GET /v1/names/a HTTP/1.1\r\nHost: s\r\nX: ");
     memset(text + strlen(text), 'x', 120000);
@@ -389,7 +314,7 @@ START_TEST(a_head_that_is_too_big_gets_431)
     (void)hear(fd, answer, sizeof answer);
     ck_assert_int_eq(status_of(answer), 431);
     free(text);
-    stop();
+    served_stop();
 }
 END_TEST
 
@@ -398,7 +323,7 @@ START_TEST(several_requests_share_a_connection)
     char answer[4096];
     int fd;
 
-    start();
+    served_start(&router);
     fd = dial();
     say(fd, "GET /v1/names/one HTTP/1.1\r\nHost: s\r\n\r\n"
             "POST /v1/names HTTP/1.1\r\nHost: s\r\nContent-Length: 2\r\n\r\n{}"
@@ -408,7 +333,7 @@ START_TEST(several_requests_share_a_connection)
     ck_assert_ptr_nonnull(strstr(answer, "request.member"));
     ck_assert_ptr_nonnull(strstr(answer, "request.path"));
     ck_assert_ptr_nonnull(strstr(answer, "\"two\""));
-    stop();
+    served_stop();
 }
 END_TEST
 
@@ -419,8 +344,8 @@ START_TEST(another_user_gets_what_the_roles_give)
 
     if (geteuid() != 0)
         return;
-    start();
-    ck_assert_int_eq(chmod(path, 0666), 0);
+    served_start(&router);
+    ck_assert_int_eq(chmod(served_path, 0666), 0);
     pid = fork();
     ck_assert_int_ge(pid, 0);
     if (pid == 0) {
@@ -433,7 +358,7 @@ START_TEST(another_user_gets_what_the_roles_give)
     ck_assert_int_eq(waitpid(pid, &status, 0), pid);
     ck_assert_int_eq(status, 0);
     ck_assert_int_eq(n_refused, 1);
-    stop();
+    served_stop();
 }
 END_TEST
 
@@ -452,7 +377,7 @@ START_TEST(big_bodies_in_and_out_leave_memory_flat)
     long before;
     int fd;
 
-    start();
+    served_start(&router);
     ck_assert_int_eq(ask(HEAD("GET /v1/names/a", ""), answer, sizeof answer), 200);
     before = rss_peak_kib();
     fd = dial();
@@ -473,7 +398,7 @@ START_TEST(big_bodies_in_and_out_leave_memory_flat)
 #else
     (void)before;
 #endif
-    stop();
+    served_stop();
 }
 END_TEST
 
@@ -481,11 +406,11 @@ START_TEST(a_stream_that_fails_is_cut_short_visibly)
 {
     char answer[4096];
 
-    start();
+    served_start(&router);
     ck_assert_int_eq(ask(HEAD("GET /v1/big?n=10&fails=1", ""), answer, sizeof answer), 200);
     ck_assert_ptr_null(strstr(answer, "\r\n0\r\n")); /* no last chunk: not whole */
     ck_assert_int_eq(n_closed, 1);
-    stop();
+    served_stop();
 }
 END_TEST
 
@@ -500,7 +425,7 @@ START_TEST(a_client_that_goes_away_aborts_its_sink_and_stream)
 {
     int fd;
 
-    start();
+    served_start(&router);
     fd = dial();
     say(fd, HEAD("PUT /v1/names/a/file", "Content-Length: 100\r\n") "half");
     for (int i = 0; i < 500 && n_sunk == 0; i++)
@@ -512,7 +437,7 @@ START_TEST(a_client_that_goes_away_aborts_its_sink_and_stream)
     ck_assert_int_eq(recv(fd, (char[1]){0}, 1, 0), 1);
     (void)close(fd);
     wait_for(&n_closed, 1);
-    stop();
+    served_stop();
 }
 END_TEST
 
@@ -522,8 +447,8 @@ START_TEST(a_silent_client_is_cut_after_the_idle_time)
     struct timespec a, b;
     int fd, half;
 
-    idle_s = 1;
-    start();
+    served_idle_s = 1;
+    served_start(&router);
     (void)clock_gettime(CLOCK_MONOTONIC, &a);
     fd = dial();
     half = dial();
@@ -533,7 +458,7 @@ START_TEST(a_silent_client_is_cut_after_the_idle_time)
     (void)clock_gettime(CLOCK_MONOTONIC, &b);
     ck_assert_int_le(b.tv_sec - a.tv_sec, 4);
     ck_assert_int_eq(n_aborted, 1);
-    stop();
+    served_stop();
 }
 END_TEST
 
@@ -542,8 +467,8 @@ START_TEST(clients_over_the_limit_are_told_so)
     char answer[4096];
     int fd[3];
 
-    max_per_uid = 3;
-    start();
+    served_max_per_uid = 3;
+    served_start(&router);
     for (int i = 0; i < 3; i++) {
         fd[i] = dial();
         say(fd[i], "GET /v1/names/a HTTP/1.1\r\nHost: s\r\n\r\n");
@@ -564,7 +489,7 @@ START_TEST(clients_over_the_limit_are_told_so)
         (void)poll(NULL, 0, 10);
     }
     ck_assert_int_eq(status_of(answer), 200);
-    stop();
+    served_stop();
 }
 END_TEST
 
@@ -574,7 +499,7 @@ START_TEST(a_refused_upload_that_never_ends_is_cut)
     char chunk[16];
     int fd, i;
 
-    start();
+    served_start(&router);
     fd = dial();
     say(fd, HEAD("PUT /v1/nothing", "Transfer-Encoding: chunked\r\n"));
     (void)snprintf(chunk, sizeof chunk, "%zx\r\n", sizeof block);
@@ -585,7 +510,7 @@ START_TEST(a_refused_upload_that_never_ends_is_cut)
             break;
     ck_assert_int_lt(i, 100);
     (void)close(fd);
-    stop();
+    served_stop();
 }
 END_TEST
 
@@ -595,21 +520,21 @@ START_TEST(a_stale_socket_is_replaced_and_nothing_else_is)
     struct err e;
     int fd, other;
 
-    ck_assert(server_listen(path, &fd, &e));
-    ck_assert_int_eq(stat(path, &st), 0);
+    ck_assert(server_listen(served_path, &fd, &e));
+    ck_assert_int_eq(stat(served_path, &st), 0);
     ck_assert_int_eq(st.st_mode & 0777, 0660);
-    ck_assert(!server_listen(path, &other, &e)); /* somebody listens */
+    ck_assert(!server_listen(served_path, &other, &e)); /* somebody listens */
     ck_assert_str_eq(e.id, "request.socket");
     (void)close(fd);
-    ck_assert(server_listen(path, &fd, &e)); /* nobody does */
+    ck_assert(server_listen(served_path, &fd, &e)); /* nobody does */
     (void)close(fd);
-    (void)unlink(path);
-    fd = creat(path, 0600);
+    (void)unlink(served_path);
+    fd = creat(served_path, 0600);
     (void)close(fd);
-    ck_assert(!server_listen(path, &fd, &e)); /* a file */
-    (void)unlink(path);
+    ck_assert(!server_listen(served_path, &fd, &e)); /* a file */
+    (void)unlink(served_path);
     ck_assert(!server_listen("relative", &fd, &e));
-    (void)rmdir(dir);
+    (void)rmdir(served_dir);
 }
 END_TEST
 
@@ -619,7 +544,7 @@ START_TEST(the_socket_of_systemd_is_taken)
     char pid[16];
     int fd, got;
 
-    ck_assert(server_listen(path, &fd, &e));
+    ck_assert(server_listen(served_path, &fd, &e));
     ck_assert_int_eq(dup2(fd, 3), 3);
     (void)snprintf(pid, sizeof pid, "%d", (int)getpid());
     (void)setenv("LISTEN_PID", pid, 1);
@@ -627,8 +552,8 @@ START_TEST(the_socket_of_systemd_is_taken)
     (void)setenv("LISTEN_FDNAMES", "operator", 1);
     ck_assert(server_listen("/nowhere/else", &got, &e));
     ck_assert_int_eq(got, 3);
-    (void)unlink(path);
-    (void)rmdir(dir);
+    (void)unlink(served_path);
+    (void)rmdir(served_dir);
 }
 END_TEST
 
@@ -641,7 +566,7 @@ int main(void)
 
     log_limit(LOG_EMERG);
     tcase_set_timeout(t, 60);
-    tcase_add_checked_fixture(t, place, NULL);
+    tcase_add_checked_fixture(t, served_place, NULL);
     tcase_add_test(t, each_bad_request_has_its_status);
     tcase_add_test(t, a_head_that_is_too_big_gets_431);
     tcase_add_test(t, several_requests_share_a_connection);
