@@ -708,6 +708,10 @@ const struct rule rules[] = {
     {"incident.rows-pending", "SEC Appendix L 4.1, 4.2.3", "INFERRED",
      "Nothing is complete while rows are pending that no exception list names.",
      "Wait for the answers, or list the exceptions."},
+    {"incident.nothing-done", "project", "choice",
+     "An execution that changed no device is refused, aborted or authorised anew, not "
+     "completed.",
+     "Have the PMA decide again."},
     {"incident.batch-running", "project", "choice",
      "No batch runs where signing has no place.", "Wait until the batch has stopped."},
     {"incident.key-active", "project", "choice", "The key is off where it may not be used.",
