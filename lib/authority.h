@@ -18,12 +18,21 @@
 #include "cert.h"
 #include "config.h"
 #include "cs02b.h"
+#include "roster.h"
 
 #define AUTHORITY_CMS_MAX     (1u << 20)
 #define AUTHORITY_TEXT_MAX    (256u << 10)
 #define AUTHORITY_ID_MAX      64
 #define AUTHORITY_CERTS_MAX   16
 #define AUTHORITY_SIGNERS_MAX 32
+#define AUTHORITY_REASON_MAX  1024
+
+enum kind {
+    KIND_DECISION,    /* of the PMA: quorum and seats of its members */
+    KIND_INSTRUCTION, /* of an organisation, by its own officers, for its own key */
+    KIND_ACTIVATION,  /* of custodians: this decision, this key, now */
+    KIND_COUNT,
+};
 
 enum outcome {
     OUTCOME_AUTHORISE,
@@ -36,22 +45,56 @@ enum outcome {
 };
 
 enum method {
-    METHOD_1,            /* "M1": the organisation's own key */
-    METHOD_2,            /* "M2": Recovery key places ACB certificates */
-    METHOD_3,            /* "M3": Recovery key places new Organisation certificates */
-    METHOD_CONTINGENCY,  /* "contingency" */
-    METHOD_RECOVERY_KEY, /* "recovery-key": Recovery key replaces its own cell */
-    METHOD_HANDBACK,     /* "handback": ACB key gives a cell back after Method 2 */
-    METHOD_DCC, /* "dcc": ACB, TCoS, WAN provider or root cells by the Recovery key */
+    METHOD_1,               /* "M1": the organisation's own key */
+    METHOD_2,               /* "M2": Recovery key places ACB certificates */
+    METHOD_3,               /* "M3": Recovery key places new Organisation certificates */
+    METHOD_CONTINGENCY,     /* "contingency" */
+    METHOD_RECOVERY_KEY,    /* "recovery-key": Recovery key replaces its own cell */
+    METHOD_HANDBACK,        /* "handback": ACB key gives a cell back after Method 2 */
+    METHOD_DCC,             /* "dcc": ACB, TCoS or WAN provider cells by the Recovery key */
+    METHOD_ISSUING_OCA,     /* "issuing-oca": all that a compromised Issuing OCA issued */
+    METHOD_CONTINGENCY_KEY, /* "contingency-key": a root with a new wrapped key */
     METHOD_COUNT,
 };
 
+enum initiator {
+    INITIATOR_SUBSCRIBER,
+    INITIATOR_SRP,
+    INITIATOR_RDP,
+    INITIATOR_DCC,
+    INITIATOR_OFGEM,
+    INITIATOR_COUNT,
+};
+
+enum cause {
+    CAUSE_EXPOSED,
+    CAUSE_SUSPECTED,
+    CAUSE_LOSS_OF_USE,
+    CAUSE_LOST_CONTROL,
+    CAUSE_COUNT,
+};
+
+enum key_origin { /* where the key of a replacement was made */
+                  ORIGIN_UNSAID,
+                  ORIGIN_SEPARATE, /* away from the module that is suspected */
+                  ORIGIN_SAME,     /* in it */
+};
+
 struct authority_compromised {
-    struct digest sha256; /* of the certificate */
-    struct digest key_sha256;
+    struct digest sha256;     /* of the certificate */
+    bool has_key;             /* else from the certificate itself */
+    struct digest key_sha256; /* of the 65-octet point */
     enum cell cell;
-    char certainty[12]; /* "actual" or "suspected" */
-    char cause[20];     /* "exposed" "suspected" "loss-of-use" "lost-control" */
+    unsigned actual; /* certainty: 0 suspected, 1 actual */
+    enum cause cause;
+    bool has_since;
+    int64_t since_us; /* compromised from then on */
+};
+
+struct authority_replacement {
+    enum cell cell;
+    struct digest sha256;
+    enum key_origin origin;
 };
 
 struct authority_signer {
@@ -65,24 +108,29 @@ struct authority_signer {
 
 struct authority {
     struct digest digest; /* of the content octets: how everything else names it */
+    enum kind kind;
     char id[AUTHORITY_ID_MAX];
     char incident[AUTHORITY_ID_MAX];
-    char supersedes[AUTHORITY_ID_MAX]; /* "" */
-    char by[CONFIG_NAME_MAX];          /* which [Authority "..."] this is addressed as */
+    char parent_incident[AUTHORITY_ID_MAX]; /* "" */
+    char supersedes[AUTHORITY_ID_MAX];      /* "" */
+    char by[CONFIG_NAME_MAX]; /* which [Authority "..."] this is addressed as */
     enum outcome outcome;
     bool exercise;
     char key[CONFIG_NAME_MAX]; /* key name of configuration, "" where outcome needs none */
     struct digest key_certificate; /* SHA-256 of the signing key's certificate */
     enum method method;
     enum mode mode;
-    struct eui64 subscriber, replacement_subscriber;
-    char initiator[16]; /* subscriber srp rdp dcc ofgem */
+    struct eui64 subscriber, replacement_subscriber; /* the second: the first if unsaid */
+    char subscriber_name[64];                        /* "": as the O of its people */
+    char affected[AUTHORITY_CERTS_MAX][64];          /* further affected organisations */
+    size_t n_affected;
+    enum initiator initiator;
+    char consent[160];     /* the Subscriber's own request, where an SRP speaks for it */
+    char notice[160];      /* of the Authority (Ofgem) */
+    char appointment[160]; /* of the Supplier of Last Resort */
     struct authority_compromised compromised[AUTHORITY_CERTS_MAX];
     size_t n_compromised;
-    struct {
-        enum cell cell;
-        struct digest sha256;
-    } replacements[AUTHORITY_CERTS_MAX];
+    struct authority_replacement replacements[AUTHORITY_CERTS_MAX];
     size_t n_replacements;
     uint32_t device_types; /* DEVICE_BIT */
     bool ppmid_only_ok;
@@ -92,12 +140,18 @@ struct authority {
     int64_t valid_from_us, valid_to_us;
     struct digest symmetric_key_sha256; /* contingency only */
     bool has_symmetric_key;
-    char requester[CONFIG_NAME_MAX];                  /* holder who asked: never counted */
+    struct digest decision;          /* KIND_ACTIVATION: what is put into effect */
+    char requester[CONFIG_NAME_MAX]; /* holder who asked: never counted */
     char conflicts[CONFIG_LIST_MAX][CONFIG_NAME_MAX]; /* holders declared in conflict */
     size_t n_conflicts;
-    char end_condition[160]; /* deferrals */
-    int64_t review_us;       /* deferrals */
-    char reasons[512];
+    char meeting[160];                       /* reference */
+    char guidance_version[64];               /* of the SMKI Recovery Key Guidance */
+    uint32_t n_shall, n_may;                 /* factors weighed, SEC L10.9 (a) and (b) */
+    char end_condition[160];                 /* deferrals */
+    int64_t review_us;                       /* deferrals; 0: none */
+    char risk_weighed[AUTHORITY_REASON_MAX]; /* deferral while control of the key is lost */
+    char direction[AUTHORITY_REASON_MAX];    /* direct-other */
+    char reasons[AUTHORITY_REASON_MAX];
 
     struct authority_signer signers[AUTHORITY_SIGNERS_MAX];
     size_t n_signers, n_counted;
@@ -110,11 +164,16 @@ MUST_CHECK bool authority_parse(struct span json, struct authority *out, struct 
 
 /*
  * Open a CMS: content parsed, every signer judged, quorum counted.
- *   who    the configured authority; who->threshold 0: ERR_DENIED
- * "decision.no-quorum-configured" anchor its certificates, borrowed Errors: ERR_INPUT
- * "decision.cms", "decision.schema"; ERR_DENIED "decision.quorum", "decision.seats",
- * "decision.addressee". *out is filled with signers' verdicts even where the quorum fails,
- * so that they can be shown.
+ *   cms     DER, or PEM ("CMS")
+ *   who     the configured authority; who->threshold 0 (or 1, where it is no organisation's
+ *           and no custodians'): ERR_DENIED "decision.no-quorum-configured"
+ *   anchor  its certificates, borrowed
+ * Custodians are counted once per organisation, officers and members once per holder and
+ * key. Errors: ERR_INPUT "decision.too-large", "decision.cms", "decision.trailing",
+ * "decision.not-signed", "decision.detached", "decision.no-signers",
+ * "decision.too-many-signers", "decision.schema"; ERR_DENIED "decision.addressee",
+ * "decision.kind", "decision.members", "decision.quorum", "decision.seats". *out is filled
+ * with signers' verdicts even where the quorum fails, so that they can be shown.
  */
 MUST_CHECK bool authority_open(struct span cms, const struct config_authority *who,
                                X509_STORE *anchor, int64_t now_us, struct authority *out,
@@ -123,7 +182,14 @@ MUST_CHECK bool authority_open(struct span cms, const struct config_authority *w
  */
 MUST_CHECK bool authority_content(struct span cms, struct span *json, struct err *e);
 
+/* Names as in documents. */
+const char *kind_name(enum kind k);
 const char *outcome_name(enum outcome o);
 const char *method_name(enum method m);
+const char *initiator_name(enum initiator i);
+const char *cause_name(enum cause c);
+/* The lists behind them, NULL at the end. */
+extern const char *const kind_words[], *const outcome_words[], *const method_words[];
+extern const char *const initiator_words[], *const cause_words[], *const origin_words[];
 
 #endif

@@ -55,10 +55,17 @@ MUST_CHECK bool certs_read_file(const char *path, struct certs *out, struct err 
 void certs_done(struct certs *c);
 const struct cert *certs_find(const struct certs *c, const struct digest *sha256);
 
+/* Subject is issuer, and its own key verifies it. */
+bool cert_self_signed(const struct cert *c);
+/* Is c within its dates? ERR_DENIED "cert.expired". */
+MUST_CHECK bool cert_in_date(const struct cert *c, int64_t now_us, struct err *e);
+/* Name, key identifier and signature say that issuer made c. Dates are not looked at. */
+bool cert_issued_by(const struct cert *c, const struct cert *issuer);
+
 /*
  * Path validation to the SMKI Root: leaf signed by one of the issuing certificates (matched
- * by authority key identifier and name), that one signed by root; all in date at now_us
- * unless disapply_time. issuer (may be NULL) gets the Issuing OCA certificate used. Errors
+ * by authority key identifier and name), that one signed by root; all in date at now_us.
+ * issuer (may be NULL) gets the Issuing OCA certificate used. Errors
  * (ERR_DENIED): "cert.chain", "cert.expired".
  */
 MUST_CHECK bool cert_chain(const struct cert *leaf, const struct certs *issuing,

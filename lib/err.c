@@ -13,7 +13,7 @@ static void mark_cut(char *text, size_t cap, int wanted)
         memcpy(text + cap - 4, "...", 4);
 }
 
-bool err_set(struct err *e, enum err_code code, const char *id, const char *fmt, ...)
+void err_put(struct err *e, enum err_code code, const char *id, const char *fmt, ...)
 {
     va_list ap;
 
@@ -22,10 +22,9 @@ bool err_set(struct err *e, enum err_code code, const char *id, const char *fmt,
     va_start(ap, fmt);
     mark_cut(e->text, sizeof e->text, vsnprintf(e->text, sizeof e->text, fmt, ap));
     va_end(ap);
-    return false;
 }
 
-bool err_wrap(struct err *e, const char *fmt, ...)
+void err_push(struct err *e, const char *fmt, ...)
 {
     char front[256];
     char old[sizeof e->text];
@@ -37,7 +36,6 @@ bool err_wrap(struct err *e, const char *fmt, ...)
     memcpy(old, e->text, sizeof old);
     mark_cut(e->text, sizeof e->text,
              snprintf(e->text, sizeof e->text, "%s: %s", front, old));
-    return false;
 }
 
 const char *err_openssl(void)

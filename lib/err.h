@@ -31,15 +31,18 @@ struct err {
 };
 
 /*
- * Fill *e and return false, so that an error costs one line:
+ * Fill *e; the value is false, so that an error costs one line:
  *     return err_set(e, ERR_INPUT, "roster.device", "line %u: ...", line);
  *   id   string literal, "area.what"; every id used has a row in rules.c (a test checks)
+ * A macro, so that the compiler knows that it is never true.
  */
-bool err_set(struct err *e, enum err_code code, const char *id, const char *fmt, ...)
+#define err_set(e, code, id, ...) (err_put(e, code, id, __VA_ARGS__), false)
+void err_put(struct err *e, enum err_code code, const char *id, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* Put context in front of the text already in *e ("context: text"); returns false. */
-bool err_wrap(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Put context in front of the text already in *e ("context: text"); the value is false. */
+#define err_wrap(e, ...) (err_push(e, __VA_ARGS__), false)
+void err_push(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* OpenSSL's error queue as a sentence, queue emptied; static thread-local buffer. */
 const char *err_openssl(void);

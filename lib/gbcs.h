@@ -13,6 +13,12 @@
 
 #include "bytes.h"
 
+/* OpenSSL has macros of these names with other values: out of the way, once and for all. */
+#include <openssl/x509v3.h>
+#undef KU_DIGITAL_SIGNATURE
+#undef KU_KEY_AGREEMENT
+#undef KU_KEY_CERT_SIGN
+
 enum role {
     ROLE_ROOT = 0,
     ROLE_RECOVERY = 1,

@@ -385,6 +385,10 @@ enum route incident_route_of(enum route route, enum method method)
                                                                          : ROUTE_COUNT;
     case METHOD_RECOVERY_KEY:
         return route == ROUTE_RECOVERY_KEY ? ROUTE_RECOVERY_KEY : ROUTE_COUNT;
+    case METHOD_ISSUING_OCA:
+        return route == ROUTE_ISSUING_OCA ? route : ROUTE_COUNT;
+    case METHOD_CONTINGENCY_KEY:
+        return route == ROUTE_CONTINGENCY_KEY ? route : ROUTE_COUNT;
     case METHOD_1:
     case METHOD_HANDBACK:
     case METHOD_COUNT:

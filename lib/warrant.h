@@ -12,6 +12,7 @@
 #define WARRANT_H
 
 #include "authority.h"
+#include "policy.h"
 #include "roster.h"
 
 /* The anchors of this machine, from root-owned configuration. */
@@ -59,6 +60,9 @@ const struct authority *warrant_authority(const struct warrant *w);
 size_t warrant_key(const struct warrant *w);
 const struct cert *warrant_key_cert(const struct warrant *w);
 uint32_t warrant_rows(const struct warrant *w);
+/* The facts it was judged by, for a caller that knows more (the incident's state, who
+ * operates) and judges again with policy_judge. */
+void warrant_facts(const struct warrant *w, struct policy_facts *out);
 
 /* Is it still within its window? ERR_DENIED "decision.window". Cheap: called before each
  * row. */

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The table of the operator socket: which request, who may, which handler. API.md says the
+ * same for people, openapi.json for programs.
+ */
+#include "service.h"
+
+#define ANY (PEER_VIEWER | PEER_OPERATOR | PEER_APPROVER | PEER_AUDITOR)
+#define OP  PEER_OPERATOR
+#define GET(pattern, roles, fn)                       \
+    {                                                 \
+        VERB_GET, pattern, roles, BODY_NONE, fn, NULL \
+    }
+#define POST(pattern, roles, body, fn)            \
+    {                                             \
+        VERB_POST, pattern, roles, body, fn, NULL \
+    }
+
+const struct router_row api_rows[] = {
+    GET("/v1/status", ANY, api_status),
+    GET("/metrics", ANY, api_metrics),
+    GET("/v1/openapi.json", ANY, api_openapi),
+    GET("/v1/audit", PEER_AUDITOR, api_audit),
+    GET("/v1/policy", ANY, api_policy),
+    POST("/v1/policy/test", ANY, BODY_JSON, api_policy_test),
+    GET("/v1/incidents", ANY, api_incidents),
+    POST("/v1/incidents", OP, BODY_JSON, api_incident_open),
+    GET("/v1/incidents/{id}", ANY, api_incident_show),
+    POST("/v1/incidents/{id}/events", OP, BODY_JSON, api_incident_event),
+    {VERB_PUT, "/v1/incidents/{id}/roster", OP, BODY_STREAM, NULL, api_roster_begin},
+    GET("/v1/incidents/{id}/roster", ANY, api_roster_get),
+    {VERB_PUT, "/v1/incidents/{id}/certificates", OP, BODY_SMALL, api_certificates_put,
+     NULL},
+    GET("/v1/incidents/{id}/certificates", ANY, api_certificates_get),
+    POST("/v1/incidents/{id}/decisions", OP | PEER_APPROVER, BODY_SMALL, api_decision_put),
+    GET("/v1/incidents/{id}/decisions/{decision}", ANY, api_decision_get),
+    {VERB_POST, "/v1/incidents/{id}/responses", OP, BODY_STREAM, NULL, api_responses_begin},
+    GET("/v1/incidents/{id}/figures", ANY, api_figures),
+    GET("/v1/incidents/{id}/devices", ANY, api_devices),
+    GET("/v1/batches", ANY, api_batches),
+    POST("/v1/batches", OP, BODY_JSON, api_batch_start),
+    GET("/v1/batches/{n}", ANY, api_batch_show),
+    POST("/v1/batches/{n}/pause", OP, BODY_NONE, api_batch_pause),
+    POST("/v1/batches/{n}/resume", OP, BODY_NONE, api_batch_resume),
+    POST("/v1/batches/{n}/confirm", OP, BODY_NONE, api_batch_confirm),
+    GET("/v1/batches/{n}/commands", OP, api_commands),
+    POST("/v1/counters/{eui}/raise", OP, BODY_JSON, api_counter_raise),
+};
+const size_t api_n_rows = sizeof api_rows / sizeof api_rows[0];

@@ -1,0 +1,525 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Batches: ask for one, confirm it, watch, pause, resume; the commands as a tar stream.
+ */
+#include "service.h"
+
+#include "audit.h"
+#include "log.h"
+#include "mem.h"
+#include "tar.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool batch_number(const struct request *r, int64_t *id, struct err *e)
+{
+    uint64_t n;
+
+    if (!request_parse_number(r->args[0], 1, INT32_MAX, &n))
+        return err_set(e, ERR_INPUT, "request.target", "\"%s\" is no batch number",
+                       r->args[0]);
+    *id = (int64_t)n;
+    return true;
+}
+
+/* --- ask --- */
+
+static bool needs_second(const struct service *sv)
+{
+    return sv->config.service.two_person_s > 0;
+}
+
+/* EXECUTE, when this is the first batch; a later one of the same state needs no event. */
+static bool execute(struct docket *d, struct docket_incident *i, const struct batch *b,
+                    const char *who, struct err *e)
+{
+    struct docket_step step = {.actor = ACTOR_DCC, .who = who};
+    struct incident_move move;
+    char manifest[160];
+    char hex[HEX_LEN(32)];
+
+    hex_encode_lower(b->roster.b, 32, hex);
+    if (i->state == STATE_KEY_ACTIVE)
+        step.event = EVENT_EXECUTE;
+    else if (i->state == STATE_ACB_IN_PLACE)
+        step.event = EVENT_BEGIN_HANDBACK;
+    else if (incident_may_sign(i->route, i->state))
+        return true;
+    else
+        return err_set(e, ERR_DENIED, "incident.may-not-sign",
+                       "incident %s is %s on route %s: nothing is signed there", i->id,
+                       incident_state(i->state)->name, incident_route(i->route)->name);
+    (void)snprintf(manifest, sizeof manifest,
+                   "{\"batch-manifest\":\"batch %" PRId64 ", roster %s\"%s}", b->id, hex,
+                   step.event == EVENT_BEGIN_HANDBACK ? ",\"instruction\":\"on file\""
+                                                      : "");
+    step.evidence = manifest;
+    return docket_take_step(d, i, &step, &move, e);
+}
+
+struct decision_row {
+    struct span json;
+    char outcome[24], state[16];
+    bool found;
+};
+
+static bool take_decision(void *arg, const struct store_row *row)
+{
+    struct decision_row *d = arg;
+    const char *text = row_text(row, 0);
+
+    d->json = span_of(strdup(text), strlen(text));
+    (void)snprintf(d->outcome, sizeof d->outcome, "%s", row_text(row, 1));
+    (void)snprintf(d->state, sizeof d->state, "%s", row_text(row, 2));
+    d->found = d->json.at != NULL;
+    return false;
+}
+
+static bool authority_of(struct service *sv, const char *incident, const char *id,
+                         struct authority *a, struct err *e)
+{
+    struct decision_row d = {0};
+    bool ok;
+
+    if (!store_each(
+            sv->store, take_decision, &d, e,
+            "SELECT json, outcome, state FROM decision WHERE incident = ?1 AND id = ?2",
+            "tt", incident, id))
+        return false;
+    if (!d.found)
+        return err_set(e, ERR_MISSING, "decision.none", "incident %s has no decision %s",
+                       incident, id);
+    if (strcmp(d.state, "live") != 0 || strcmp(d.outcome, "authorise") != 0)
+        ok = err_set(e, ERR_DENIED, "decision.revoked",
+                     "decision %s is %s with outcome %s: nothing is signed under it", id,
+                     d.state, d.outcome);
+    else
+        ok = authority_parse(d.json, a, e);
+    free((void *)(uintptr_t)d.json.at);
+    return ok;
+}
+
+/* Rows of the roster that have no success yet, as a selection. */
+struct unfinished {
+    uint8_t *done; /* a bit per row */
+    uint32_t rows;
+};
+
+static bool mark_done(void *arg, const struct store_row *row)
+{
+    struct unfinished *u = arg;
+    int64_t i = row_i64(row, 0);
+
+    if (i >= 0 && i < u->rows)
+        u->done[i / 8] |= (uint8_t)(1u << (i % 8));
+    return true;
+}
+
+static bool select_unfinished(struct service *sv, const char *incident, uint32_t rows,
+                              struct span *selection, uint32_t *n, struct err *e)
+{
+    struct unfinished u = {calloc(rows / 8 + 1, 1), rows};
+    uint8_t *list;
+    bool ok;
+
+    if (u.done == NULL)
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
+    ok = store_each(sv->store, mark_done, &u, e,
+                    "SELECT row FROM outcome WHERE incident = ?1"
+                    " AND state IN ('success', 'excused', 'unknown')",
+                    "t", incident);
+    *n = 0;
+    for (uint32_t i = 0; ok && i < rows; i++)
+        *n += (u.done[i / 8] >> (i % 8) & 1) == 0;
+    list = malloc((size_t)*n * 4 + 1);
+    if (ok && list == NULL)
+        ok = err_set(e, ERR_STORE, "store.memory", "out of memory");
+    for (uint32_t i = 0, k = 0; ok && i < rows; i++)
+        if ((u.done[i / 8] >> (i % 8) & 1) == 0)
+            put_be32(list + 4 * (size_t)k++, i);
+    free(u.done);
+    if (!ok) {
+        free(list);
+        return false;
+    }
+    *selection = span_of(list, (size_t)*n * 4);
+    return true;
+}
+
+static bool make_batch(struct service *sv, struct docket *d, struct docket_incident *i,
+                       const struct authority *a, const char *rows, const char *who,
+                       struct batch *b, struct err *e)
+{
+    struct span selection = {NULL, 0};
+    struct span certs;
+    bool ok = true;
+
+    for (size_t k = 0; k < sv->config.n_keys; k++)
+        if (strcmp(sv->config.keys[k].name, a->key) == 0 && sv->trust.keys[k].present)
+            b->originator = sv->trust.keys[k].cert.at[0].eui;
+    (void)snprintf(b->incident, sizeof b->incident, "%s", i->id);
+    (void)snprintf(b->key, sizeof b->key, "%s", a->key);
+    (void)snprintf(b->asked_by, sizeof b->asked_by, "%s", who);
+    b->decision = a->digest;
+    b->roster = a->roster;
+    b->n_rows = a->roster_count;
+    b->asked_us = d->now_us;
+    b->state = needs_second(sv) ? BATCH_WAITING : BATCH_QUEUED;
+    if (!docket_bundle(sv->store, i->id, &certs, e))
+        return false;
+    if (certs.at == NULL)
+        return err_set(e, ERR_MISSING, "incident.no-certificates",
+                       "incident %s has no certificates", i->id);
+    if (strcmp(rows, "unfinished") == 0)
+        ok = select_unfinished(sv, i->id, a->roster_count, &selection, &b->n_rows, e);
+    else if (strcmp(rows, "all") != 0)
+        ok = err_set(e, ERR_INPUT, "request.member", "member rows: all or unfinished");
+    if (ok && b->n_rows == 0)
+        ok = err_set(e, ERR_DENIED, "batch.empty", "no row of the roster is unfinished");
+    ok = ok && queue_put(sv->store, b, selection, certs, e);
+    free((void *)(uintptr_t)selection.at);
+    free((void *)(uintptr_t)certs.at);
+    return ok;
+}
+
+static bool step_start(struct service *sv, const struct request *r, struct span body,
+                       struct reply *out, struct err *e)
+{
+    struct docket d = service_docket(sv);
+    AUTO(mem) struct authority *a = calloc(1, sizeof *a);
+    struct docket_incident i;
+    struct batch b = {0};
+    char incident[AUTHORITY_ID_MAX] = "";
+    char decision[AUTHORITY_ID_MAX] = "";
+    char rows[16] = "all";
+    char who[32];
+    bool open;
+    bool ok;
+    json_t *j;
+    const struct member members[] = {
+        {"incident", MEMBER_TEXT, true, incident, sizeof incident, NULL},
+        {"decision", MEMBER_TEXT, true, decision, sizeof decision, NULL},
+        {"rows", MEMBER_TEXT, false, rows, sizeof rows, NULL},
+    };
+
+    if (a == NULL)
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
+    if (!request_json(body, &j, e))
+        return false;
+    ok = request_members(j, members, sizeof members / sizeof members[0], e);
+    json_decref(j);
+    service_who(r, who);
+    if (!ok || !authority_of(sv, incident, decision, a, e) ||
+        !docket_get(sv->store, incident, &i, e))
+        return false;
+    ok = queue_open(sv->store, incident, &open, e);
+    if (ok && open)
+        ok = err_set(e, ERR_BUSY, "batch.one-at-a-time",
+                     "incident %s has a batch that has not ended", incident);
+    ok = ok && make_batch(sv, &d, &i, a, rows, who, &b, e) &&
+         audit_put(sv->store, d.now_us, "BATCH_ASKED", incident, who, e,
+                   "{s:I,s:s,s:s,s:s,s:I}", "batch", (json_int_t)b.id, "decision", decision,
+                   "key", b.key, "rows", rows, "count", (json_int_t)b.n_rows);
+    if (ok && b.state == BATCH_QUEUED)
+        ok = execute(&d, &i, &b, who, e);
+    if (ok) {
+        log_event(LOG_NOTICE, MSG_BATCH_ACCEPTED,
+                  &(struct log_fields){.incident = incident, .peer = &r->peer},
+                  "batch %" PRId64 " of %u rows is %s", b.id, b.n_rows,
+                  batch_state_name(b.state));
+        reply_header(out, "Location", "/v1/batches/%" PRId64, b.id);
+        ok = reply_json(out, 202, service_batch_json(&b, 0), e);
+    }
+    docket_incident_done(&i);
+    return ok;
+}
+
+HANDLER(api_batch_start)
+{
+    return service_change(arg, r, body, body, step_start, out, e);
+}
+
+/* --- confirm, pause, resume --- */
+
+static bool step_confirm(struct service *sv, const struct request *r, struct span body,
+                         struct reply *out, struct err *e)
+{
+    struct docket d = service_docket(sv);
+    struct docket_incident i;
+    struct batch b;
+    char who[32];
+    int64_t id;
+    bool ok;
+
+    (void)body;
+    service_who(r, who);
+    if (!batch_number(r, &id, e) || !queue_get(sv->store, id, &b, e))
+        return false;
+    if (b.state != BATCH_WAITING)
+        return err_set(e, ERR_DENIED, "batch.state", "batch %" PRId64 " is %s, not waiting",
+                       id, batch_state_name(b.state));
+    if (strcmp(b.asked_by, who) == 0)
+        return err_set(e, ERR_DENIED, "batch.second-person",
+                       "%s asked for batch %" PRId64 "; another operator has to confirm it",
+                       who, id);
+    if (d.now_us - b.asked_us > (int64_t)sv->config.service.two_person_s * 1000000)
+        return err_set(e, ERR_DENIED, "batch.confirm-time",
+                       "batch %" PRId64
+                       " was asked for more than %u seconds ago: ask again",
+                       id, sv->config.service.two_person_s);
+    if (!docket_get(sv->store, b.incident, &i, e))
+        return false;
+    ok = queue_confirm(sv->store, id, who, e) &&
+         queue_state(sv->store, id, BATCH_QUEUED, "", d.now_us, e) &&
+         audit_put(sv->store, d.now_us, "BATCH_CONFIRMED", b.incident, who, e, "{s:I,s:s}",
+                   "batch", (json_int_t)id, "asked_by", b.asked_by) &&
+         execute(&d, &i, &b, who, e) && queue_get(sv->store, id, &b, e);
+    docket_incident_done(&i);
+    if (!ok)
+        return false;
+    log_event(LOG_NOTICE, MSG_BATCH_CONFIRMED, &(struct log_fields){.peer = &r->peer},
+              "batch %" PRId64 " is confirmed", id);
+    return reply_json(out, 200, service_batch_json(&b, 0), e);
+}
+
+HANDLER(api_batch_confirm)
+{
+    return service_change(arg, r, body, body, step_confirm, out, e);
+}
+
+static bool step_pause(struct service *sv, const struct request *r, struct span body,
+                       struct reply *out, struct err *e)
+{
+    struct batch b;
+    char who[32];
+    int64_t id;
+
+    (void)body;
+    service_who(r, who);
+    if (!batch_number(r, &id, e) || !queue_get(sv->store, id, &b, e))
+        return false;
+    if (batch_state_final(b.state) || b.state == BATCH_PAUSED)
+        return err_set(e, ERR_DENIED, "batch.state", "batch %" PRId64 " is %s", id,
+                       batch_state_name(b.state));
+    if (!queue_state(sv->store, id, BATCH_PAUSED, "paused by an operator",
+                     clock_now(&sv->clock), e) ||
+        !audit_put(sv->store, clock_now(&sv->clock), "BATCH_PAUSED", b.incident, who, e,
+                   "{s:I}", "batch", (json_int_t)id) ||
+        !queue_get(sv->store, id, &b, e))
+        return false;
+    sv->after.drop_batch = id;
+    log_event(LOG_NOTICE, MSG_BATCH_PAUSED, &(struct log_fields){.peer = &r->peer},
+              "batch %" PRId64 " is paused", id);
+    return reply_json(out, 200, service_batch_json(&b, 0), e);
+}
+
+HANDLER(api_batch_pause)
+{
+    return service_change(arg, r, body, body, step_pause, out, e);
+}
+
+static bool step_resume(struct service *sv, const struct request *r, struct span body,
+                        struct reply *out, struct err *e)
+{
+    struct batch b;
+    char who[32];
+    int64_t id;
+
+    (void)body;
+    service_who(r, who);
+    if (!batch_number(r, &id, e) || !queue_get(sv->store, id, &b, e))
+        return false;
+    if (b.state != BATCH_PAUSED && b.state != BATCH_HELD)
+        return err_set(e, ERR_DENIED, "batch.state", "batch %" PRId64 " is %s", id,
+                       batch_state_name(b.state));
+    /* one that never was confirmed goes back to waiting for it */
+    if (!queue_state(sv->store, id,
+                     needs_second(sv) && b.confirmed_by[0] == '\0' ? BATCH_WAITING
+                                                                   : BATCH_QUEUED,
+                     "", clock_now(&sv->clock), e) ||
+        !audit_put(sv->store, clock_now(&sv->clock), "BATCH_RESUMED", b.incident, who, e,
+                   "{s:I}", "batch", (json_int_t)id) ||
+        !queue_get(sv->store, id, &b, e) ||
+        (b.state == BATCH_QUEUED && !service_allowed(sv, &b, e)))
+        return false;
+    log_event(LOG_NOTICE, MSG_BATCH_RESUMED, &(struct log_fields){.peer = &r->peer},
+              "batch %" PRId64 " goes on", id);
+    return reply_json(out, 200, service_batch_json(&b, 0), e);
+}
+
+HANDLER(api_batch_resume)
+{
+    return service_change(arg, r, body, body, step_resume, out, e);
+}
+
+/* --- look --- */
+
+static double rate_of(const struct service *sv, const struct batch *b)
+{
+    const struct batch *now = engine_batch(sv->engine);
+
+    return now != NULL && now->id == b->id ? pump_rate(sv->pump) : 0;
+}
+
+HANDLER(api_batch_show)
+{
+    struct service *sv = arg;
+    struct batch b;
+    int64_t id;
+
+    (void)body;
+    if (!batch_number(r, &id, e) || !queue_get(sv->store, id, &b, e))
+        return false;
+    return reply_json(out, 200, service_batch_json(&b, rate_of(sv, &b)), e);
+}
+
+struct listing {
+    struct service *sv;
+    json_t *list;
+};
+
+static bool add_batch(void *arg, const struct batch *b)
+{
+    struct listing *l = arg;
+
+    (void)json_array_append_new(l->list, service_batch_json(b, rate_of(l->sv, b)));
+    return true;
+}
+
+HANDLER(api_batches)
+{
+    struct listing l = {arg, json_array()};
+
+    (void)r;
+    (void)body;
+    if (!queue_each(l.sv->store, NULL, add_batch, &l, e)) {
+        json_decref(l.list);
+        return false;
+    }
+    return reply_json(out, 200, json_pack("{s:o}", "batches", l.list), e);
+}
+
+/* --- commands --- */
+
+struct download {
+    struct service *sv;
+    struct export *x;
+    uint8_t block[2 * TAR_BLOCK + CS02B_COMMAND_MAX + TAR_END];
+    size_t len, at;
+    bool ended;
+    int64_t rows;
+    uint32_t last;
+    struct request r;
+};
+
+/* The next entry, or the end of the archive, into block. */
+static bool fill(struct download *d)
+{
+    struct export_row row;
+    struct err e;
+    bool found;
+    char device[HEX_LEN(8)];
+    char name[TAR_NAME_MAX + 1];
+
+    d->at = d->len = 0;
+    if (!export_next(d->x, &row, &found, &e)) {
+        log_event(LOG_ERR, NULL, &(struct log_fields){.err = &e}, "export stops: %s",
+                  e.text);
+        return false;
+    }
+    if (!found) {
+        memset(d->block, 0, TAR_END);
+        d->len = TAR_END;
+        d->ended = true;
+        return true;
+    }
+    hex_encode(row.device.b, 8, device);
+    (void)snprintf(name, sizeof name, "%s-%" PRIu64 ".bin", device, row.counter);
+    tar_header(d->block, name, row.command.len, export_batch(d->x)->started_us / 1000000);
+    memcpy(d->block + TAR_BLOCK, row.command.at, row.command.len);
+    memset(d->block + TAR_BLOCK + row.command.len, 0, TAR_PAD(row.command.len));
+    d->len = TAR_BLOCK + row.command.len + TAR_PAD(row.command.len);
+    d->rows++;
+    d->last = row.pos;
+    return true;
+}
+
+static ssize_t commands_read(void *arg, char *buf, size_t max)
+{
+    struct download *d = arg;
+    size_t n = 0;
+
+    while (n < max) {
+        size_t k = d->len - d->at;
+
+        if (k == 0) {
+            if (d->ended)
+                break;
+            if (!fill(d))
+                return -1;
+            continue;
+        }
+        if (k > max - n)
+            k = max - n;
+        memcpy(buf + n, d->block + d->at, k);
+        d->at += k;
+        n += k;
+    }
+    return (ssize_t)n;
+}
+
+/* What left the house is on record; a broken transfer too, with how far it came. */
+static void commands_close(void *arg)
+{
+    struct download *d = arg;
+    struct service *sv = d->sv;
+    const struct batch *b = export_batch(d->x);
+    char who[32];
+    struct err e;
+
+    service_who(&d->r, who);
+    if (!store_begin(sv->store, &e) ||
+        !audit_put(sv->store, clock_now(&sv->clock), "COMMANDS_EXPORTED", b->incident, who,
+                   &e, "{s:I,s:I,s:b,s:I}", "batch", (json_int_t)b->id, "count",
+                   (json_int_t)d->rows, "whole", (int)(d->ended && d->at == d->len),
+                   "last_row", (json_int_t)d->last) ||
+        !store_commit(sv->store, &e)) {
+        store_rollback(sv->store);
+        log_event(LOG_EMERG, MSG_STORE_FAILED, &(struct log_fields){.err = &e},
+                  "the service stops: %s", e.text);
+        (void)sd_event_exit(sv->loop, 1);
+    }
+    log_event(LOG_NOTICE, MSG_COMMANDS_EXPORTED, &(struct log_fields){.peer = &d->r.peer},
+              "%" PRId64 " commands of batch %" PRId64 " exported", d->rows, b->id);
+    export_close(d->x);
+    free(d);
+}
+
+HANDLER(api_commands)
+{
+    struct service *sv = arg;
+    struct download *d;
+    uint64_t from;
+    int64_t id;
+
+    (void)body;
+    if (!batch_number(r, &id, e) || !request_number(r, "from", 0, UINT32_MAX, 0, &from, e))
+        return false;
+    d = calloc(1, sizeof *d);
+    if (d == NULL)
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
+    d->sv = sv;
+    d->r = *r;
+    if (!export_open(sv->store, &sv->trust, sv->roster_dir, id, (uint32_t)from, &d->x, e)) {
+        free(d);
+        return false;
+    }
+    return reply_stream(out, "application/x-tar",
+                        (struct stream){commands_read, commands_close, d, -1});
+}

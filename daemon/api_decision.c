@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Decisions, instructions and custodian activations: judged on arrival, kept, put into
+ * effect.
+ */
+#include "service.h"
+
+#include "audit.h"
+#include "log.h"
+#include "mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct paper {
+    struct authority a;
+    struct span json; /* owned */
+    struct docket_decision earlier;
+    bool has_earlier;
+    bool ready; /* an authorisation whose warrant opens */
+};
+
+static json_t *signers_json(const struct authority *a)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < a->n_signers; i++) {
+        const struct authority_signer *s = &a->signers[i];
+        char key[HEX_LEN(32)];
+
+        hex_encode_lower(s->key_sha256.b, 32, key);
+        (void)json_array_append_new(
+            list, json_pack("{s:s,s:s,s:s,s:s,s:b,s:s}", "holder", s->holder, "seat",
+                            s->seat, "organisation", s->organisation, "key_sha256", key,
+                            "counted", (int)s->counted, "reason", s->reason));
+    }
+    return list;
+}
+
+/* Who operates may not also be who decides. */
+static bool operator_apart(const struct authority *a, const struct request *r,
+                           struct err *e)
+{
+    const struct passwd *pw = getpwuid(r->peer.uid);
+
+    for (size_t i = 0; pw != NULL && i < a->n_signers; i++)
+        if (a->signers[i].counted && strcmp(a->signers[i].holder, pw->pw_name) == 0)
+            return err_set(e, ERR_DENIED, "decision.operator-approver",
+                           "%s hands the decision in and approved it", pw->pw_name);
+    return true;
+}
+
+static bool judge(struct service *sv, const struct request *r, struct span cms,
+                  struct paper *p, struct err *e)
+{
+    const struct config_authority *who = NULL;
+    struct authority *a = &p->a;
+    size_t k;
+
+    if (!authority_content(cms, &p->json, e) || !authority_parse(p->json, a, e))
+        return false;
+    if (strcmp(a->incident, r->args[0]) != 0)
+        return err_set(e, ERR_DENIED, "decision.other-incident",
+                       "member incident: the document is for incident %s, not %s",
+                       a->incident, r->args[0]);
+    who = config_authority_find(&sv->config, a->by);
+    if (who == NULL)
+        return err_set(e, ERR_DENIED, "decision.addressee",
+                       "member by: no [Authority \"%s\"] is configured here", a->by);
+    k = (size_t)(who - sv->config.authorities);
+    if (sv->trust.anchors[k] == NULL)
+        return err_set(e, ERR_DENIED, "decision.addressee",
+                       "the anchor of [Authority \"%s\"] cannot be read: %s", a->by,
+                       who->anchor);
+    return authority_open(cms, who, sv->trust.anchors[k], clock_now(&sv->clock), a, e) &&
+           operator_apart(a, r, e);
+}
+
+/* The whole check that the signer will make, made early to explain well. */
+static bool try_warrant(struct service *sv, struct span cms, struct paper *p, struct err *e)
+{
+    struct warrant_parts parts = {.cms = cms};
+    struct roster roster = {0};
+    struct warrant *w = NULL;
+    struct span pem;
+    char hex[HEX_LEN(32)];
+    char path[PATH_MAX];
+    struct digest sha256;
+    uint32_t rows;
+    bool found;
+    bool ok;
+
+    if (!docket_roster(sv->store, p->a.incident, &sha256, &rows, &found, e) ||
+        !docket_bundle(sv->store, p->a.incident, &pem, e))
+        return false;
+    if (!found || !digest_equal(&sha256, &p->a.roster)) {
+        free((void *)(uintptr_t)pem.at);
+        return err_set(e, ERR_DENIED, "decision.roster",
+                       "member roster: the decision names another roster than the one of "
+                       "incident %s",
+                       p->a.incident);
+    }
+    hex_encode_lower(sha256.b, 32, hex);
+    (void)snprintf(path, sizeof path, "%s/%s.csv", sv->roster_dir, hex);
+    AUTO(fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ok = pem.at != NULL || err_set(e, ERR_DENIED, "decision.certificates",
+                                   "incident %s has no certificates yet", p->a.incident);
+    if (ok && fd < 0)
+        ok = err_set(e, ERR_STORE, "store.failed", "%s: %s", path, strerror(errno));
+    ok = ok && roster_open_fd(fd, "roster", &roster, e);
+    parts.roster = &roster;
+    parts.certs_pem = pem;
+    ok = ok && warrant_open(&sv->trust, &parts, clock_now(&sv->clock), &w, e);
+    warrant_free(w);
+    roster_done(&roster);
+    free((void *)(uintptr_t)pem.at);
+    p->ready = ok;
+    return ok;
+}
+
+static bool in_window(const struct authority *a, int64_t now_us, struct err *e)
+{
+    if (now_us >= a->valid_from_us && now_us < a->valid_to_us)
+        return true;
+    return err_set(e, ERR_DENIED, "decision.window", "the document's window is %s",
+                   now_us < a->valid_from_us ? "not yet open" : "closed");
+}
+
+static void decision_facts(void *arg, struct incident_facts *f)
+{
+    const struct paper *p = arg;
+    const struct authority *a = &p->a;
+
+    f->decision_live = true;
+    f->decision_exercise = a->exercise;
+    f->decision_route = incident_route_of(f->route, a->method);
+    f->decision_earlier = p->has_earlier;
+    f->decision_supersedes = p->has_earlier && strcmp(a->supersedes, p->earlier.id) == 0;
+    f->replacements_ready = p->ready;
+    f->solr_appointed = f->solr_appointed || a->appointment[0] != '\0';
+    f->deferral_end_condition = a->end_condition[0] != '\0';
+    f->deferral_review_us = a->review_us;
+    f->hostile_risk_weighed = a->risk_weighed[0] != '\0';
+    for (size_t i = 0; i < a->n_compromised; i++)
+        f->holder_hostile =
+            f->holder_hostile || a->compromised[i].cause == CAUSE_LOST_CONTROL;
+    for (size_t i = 0; i < a->n_replacements; i++)
+        f->replacements_from_suspect_hsm =
+            f->replacements_from_suspect_hsm || a->replacements[i].origin == ORIGIN_SAME;
+    if (a->kind == KIND_ACTIVATION)
+        f->custodians_present = (unsigned)a->n_counted;
+}
+
+/* The last document that decided something for the incident. */
+static bool take_earlier(void *arg, const struct store_row *row)
+{
+    struct paper *p = arg;
+
+    (void)snprintf(p->earlier.id, sizeof p->earlier.id, "%s", row_text(row, 0));
+    if (row_blob(row, 1).len == 32)
+        memcpy(p->earlier.digest.b, row_blob(row, 1).at, 32);
+    p->has_earlier = true;
+    return false;
+}
+
+static bool find_earlier(struct service *sv, struct paper *p, struct err *e)
+{
+    return store_each(
+        sv->store, take_earlier, p, e,
+        "SELECT id, sha256 FROM decision WHERE incident = ?1 AND state = 'live'"
+        " AND outcome IN ('authorise', 'refuse', 'abort', 'direct-other')"
+        " ORDER BY at_us DESC, rowid DESC LIMIT 1",
+        "t", p->a.incident);
+}
+
+/* Batches under decisions that do not stand any more: written here, put down after commit.
+ */
+static bool stop_one(void *arg, const struct batch *b)
+{
+    int64_t *ids = arg;
+
+    if (!batch_state_final(b->state) && ids[0] < 63)
+        ids[++ids[0]] = b->id;
+    return true;
+}
+
+static bool stop_batches(struct service *sv, const char *incident, const char *why,
+                         const char *who, struct err *e)
+{
+    int64_t ids[64] = {0};
+    int64_t now = clock_now(&sv->clock);
+
+    if (!queue_each(sv->store, incident, stop_one, ids, e))
+        return false;
+    for (int64_t i = 1; i <= ids[0]; i++) {
+        if (!queue_state(sv->store, ids[i], BATCH_STOPPED, why, now, e) ||
+            !audit_put(sv->store, now, "BATCH_STOPPED", incident, who, e, "{s:I,s:s}",
+                       "batch", (json_int_t)ids[i], "reason", why))
+            return false;
+        if (engine_batch(sv->engine) != NULL && engine_batch(sv->engine)->id == ids[i])
+            sv->after.drop_batch = ids[i];
+    }
+    return true;
+}
+
+static bool revoke_live(void *arg, const struct store_row *row)
+{
+    struct service *sv = arg;
+
+    if (row_blob(row, 0).len == 32 && sv->after.n_revoked < 8)
+        memcpy(sv->after.revoked[sv->after.n_revoked++].b, row_blob(row, 0).at, 32);
+    return true;
+}
+
+static bool put_out_of_force(struct service *sv, const struct paper *p, const char *who,
+                             struct err *e)
+{
+    const struct authority *a = &p->a;
+    char why[QUEUE_TEXT];
+
+    (void)snprintf(why, sizeof why, "decision %s: %s", a->id, outcome_name(a->outcome));
+    return store_each(sv->store, revoke_live, sv, e,
+                      "SELECT sha256 FROM decision WHERE incident = ?1 AND state = 'live'"
+                      " AND outcome IN ('authorise', 'activation')",
+                      "t", a->incident) &&
+           stop_batches(sv, a->incident, why, who, e) &&
+           docket_void_decisions(
+               sv->store, a->incident, &a->digest,
+               a->outcome == OUTCOME_AUTHORISE ? DECISION_SUPERSEDED : DECISION_VOID, e);
+}
+
+/* A PMA decision moves the incident. */
+static bool apply_decision(struct service *sv, struct docket *d, struct docket_incident *i,
+                           struct paper *p, const char *who, struct err *e)
+{
+    static const enum evidence evidence[OUTCOME_COUNT] = {
+        [OUTCOME_AUTHORISE] = EVIDENCE_DECISION_AUTHORISE,
+        [OUTCOME_REFUSE] = EVIDENCE_DECISION_REFUSE,
+        [OUTCOME_ABORT] = EVIDENCE_DECISION_ABORT,
+        [OUTCOME_DEFER_REVOCATION] = EVIDENCE_DECISION_DEFER_REVOCATION,
+        [OUTCOME_DEFER_ID_TRANSFER] = EVIDENCE_DECISION_DEFER_ID_TRANSFER,
+        [OUTCOME_DIRECT_OTHER] = EVIDENCE_DECISION_DIRECT_OTHER,
+    };
+    struct docket_step step = {
+        .actor = ACTOR_PMA, .who = who, .more = decision_facts, .arg = p};
+    struct incident_move move;
+    char text[256];
+    bool deferral = p->a.outcome == OUTCOME_DEFER_REVOCATION ||
+                    p->a.outcome == OUTCOME_DEFER_ID_TRANSFER;
+
+    if (!incident_event_of(i->route, p->a.outcome, p->a.method, &step.event))
+        return err_set(e, ERR_DENIED, "incident.no-transition",
+                       "an incident on route %s takes no decision to %s by method %s",
+                       incident_route(i->route)->name, outcome_name(p->a.outcome),
+                       method_name(p->a.method));
+    (void)snprintf(text, sizeof text, "{\"%s\":\"%s\"}",
+                   incident_evidence_name(evidence[p->a.outcome]), p->a.id);
+    step.evidence = text;
+    return (deferral || put_out_of_force(sv, p, who, e)) &&
+           docket_take_step(d, i, &step, &move, e);
+}
+
+/* Custodians put the live decision's key into use. */
+static bool apply_activation(struct docket *d, struct docket_incident *i, struct paper *p,
+                             const char *who, struct err *e)
+{
+    struct docket_step step = {
+        .event = EVENT_ACTIVATE_KEY, .actor = ACTOR_CUSTODIANS, .who = who, .arg = p};
+    struct docket_decision live;
+    struct incident_move move;
+    char text[256];
+    bool found;
+
+    if (!docket_authorised(d->store, i->id, &live, &found, e))
+        return false;
+    if (!found || !digest_equal(&live.digest, &p->a.decision))
+        return err_set(e, ERR_DENIED, "decision.other-decision",
+                       "member decision: the activation is not for the decision in force");
+    if (strcmp(live.key, p->a.key) != 0)
+        return err_set(e, ERR_DENIED, "decision.key",
+                       "member key: decision %s uses key %s, the activation names %s",
+                       live.id, live.key, p->a.key);
+    (void)snprintf(text, sizeof text, "{\"custodian-activation\":\"%s\"}", p->a.id);
+    step.evidence = text;
+    step.more = decision_facts;
+    return docket_take_step(d, i, &step, &move, e);
+}
+
+static bool step_decision(struct service *sv, const struct request *r, struct span cms,
+                          struct reply *out, struct err *e)
+{
+    struct docket d = service_docket(sv);
+    AUTO(mem) struct paper *p = calloc(1, sizeof *p);
+    AUTO(mem) char *verdict = NULL;
+    struct docket_incident i;
+    json_t *signers;
+    char hex[HEX_LEN(32)];
+    char who[32];
+    bool ok;
+
+    if (p == NULL)
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
+    service_who(r, who);
+    if (!docket_get(sv->store, r->args[0], &i, e))
+        return false;
+    ok = judge(sv, r, cms, p, e) && in_window(&p->a, d.now_us, e);
+    if (ok && p->a.exercise != sv->config.service.exercise)
+        ok = err_set(e, ERR_DENIED, "decision.exercise",
+                     "member exercise: this service is %s, the document is %s",
+                     sv->config.service.exercise ? "an exercise" : "live",
+                     p->a.exercise ? "for an exercise" : "live");
+    if (ok && p->a.kind != KIND_ACTIVATION && p->a.outcome == OUTCOME_AUTHORISE)
+        ok = try_warrant(sv, cms, p, e);
+    signers = signers_json(&p->a);
+    verdict = json_dumps(signers, JSON_COMPACT);
+    ok = ok && find_earlier(sv, p, e);
+    /* its effect first: what is void must be void before the new document stands */
+    if (ok && p->a.kind == KIND_DECISION)
+        ok = apply_decision(sv, &d, &i, p, who, e);
+    else if (ok && p->a.kind == KIND_ACTIVATION)
+        ok = apply_activation(&d, &i, p, who, e);
+    ok = ok && docket_put_decision(&d, &p->a, cms, p->json,
+                                   verdict != NULL ? verdict : "[]", who, e);
+    if (ok) {
+        hex_encode_lower(p->a.digest.b, 32, hex);
+        log_event(
+            LOG_NOTICE, MSG_DECISION_ACCEPTED,
+            &(struct log_fields){.incident = i.id, .decision = p->a.id, .peer = &r->peer},
+            "incident %s: %s %s (%s) stands", i.id, kind_name(p->a.kind), p->a.id,
+            outcome_name(p->a.outcome));
+        reply_header(out, "Location", "/v1/incidents/%.40s/decisions/%.60s", i.id, p->a.id);
+        ok = reply_json(out, 201,
+                        json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:O}", "id", p->a.id,
+                                  "incident", i.id, "kind", kind_name(p->a.kind), "outcome",
+                                  outcome_name(p->a.outcome), "sha256", hex, "state",
+                                  incident_state(i.state)->name, "route",
+                                  incident_route(i.route)->name, "counted",
+                                  (json_int_t)p->a.n_counted, "signers", signers),
+                        e);
+    } else {
+        log_event(LOG_WARNING, MSG_DECISION_REFUSED,
+                  &(struct log_fields){.incident = i.id, .peer = &r->peer, .err = e},
+                  "incident %s: document refused: %s", i.id, e->text);
+    }
+    json_decref(signers);
+    free((void *)(uintptr_t)p->json.at);
+    docket_incident_done(&i);
+    return ok;
+}
+
+HANDLER(api_decision_put)
+{
+    return service_change(arg, r, body, body, step_decision, out, e);
+}
+
+struct shown {
+    json_t *j;
+    struct span cms;
+    bool want_cms;
+};
+
+static bool take_shown(void *arg, const struct store_row *row)
+{
+    struct shown *s = arg;
+    char hex[HEX_LEN(32)] = "";
+
+    if (s->want_cms) {
+        struct span b = row_blob(row, 5);
+        char *copy = malloc(b.len + 1);
+
+        if (copy != NULL)
+            memcpy(copy, b.at, b.len);
+        s->cms = span_of(copy, b.len);
+    }
+    if (row_blob(row, 0).len == 32)
+        hex_encode_lower(row_blob(row, 0).at, 32, hex);
+    s->j = json_pack("{s:s,s:s,s:s,s:o,s:s,s:o*,s:o*}", "sha256", hex, "outcome",
+                     row_text(row, 1), "state", row_text(row, 2), "at",
+                     service_time(row_i64(row, 6)), "by", row_text(row, 7), "document",
+                     json_loads(row_text(row, 3), 0, NULL), "signers",
+                     json_loads(row_text(row, 4), 0, NULL));
+    return false;
+}
+
+HANDLER(api_decision_get)
+{
+    struct service *sv = arg;
+    const char *form = request_query(r, "form");
+    struct shown s = {.want_cms = form != NULL && strcmp(form, "cms") == 0};
+
+    (void)body;
+    if (!store_each(sv->store, take_shown, &s, e,
+                    "SELECT sha256, outcome, state, json, verdict, cms, at_us, actor"
+                    " FROM decision WHERE incident = ?1 AND id = ?2",
+                    "tt", r->args[0], r->args[1]))
+        return false;
+    if (s.j == NULL)
+        return err_set(e, ERR_MISSING, "decision.none", "incident %s has no decision %s",
+                       r->args[0], r->args[1]);
+    if (!s.want_cms)
+        return reply_json(out, 200, s.j, e);
+    json_decref(s.j);
+    return reply_text(out, 200, "application/cms", (char *)(uintptr_t)s.cms.at, s.cms.len,
+                      e);
+}

@@ -1,0 +1,674 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Requests about incidents: open, look, tell of an event; rosters and certificates.
+ */
+#include "service.h"
+
+#include "audit.h"
+#include "log.h"
+#include "mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+/* --- open --- */
+
+static bool eui_or_empty(const char *member, char text[17], struct err *e)
+{
+    struct eui64 eui;
+
+    if (text[0] == '\0')
+        return true;
+    if (!eui64_parse(text, strlen(text), &eui))
+        return err_set(e, ERR_INPUT, "request.member", "member %s: \"%s\" is no EUI-64",
+                       member, text);
+    hex_encode(eui.b, 8, text);
+    return true;
+}
+
+static bool step_open(struct service *sv, const struct request *r, struct span body,
+                      struct reply *out, struct err *e)
+{
+    struct docket d = service_docket(sv);
+    struct docket_incident i = {0};
+    char route[32] = "undecided";
+    char initiator[32] = "";
+    char notice[2048] = "";
+    char who[32];
+    AUTO(mem) char *evidence = NULL;
+    json_t *j;
+    json_t *ev;
+    bool ok;
+    const struct member members[] = {
+        {"id", MEMBER_TEXT, false, i.id, sizeof i.id, NULL},
+        {"title", MEMBER_TEXT, true, i.title, sizeof i.title, NULL},
+        {"route", MEMBER_TEXT, false, route, sizeof route, NULL},
+        {"initiator", MEMBER_TEXT, true, initiator, sizeof initiator, NULL},
+        {"subscriber", MEMBER_TEXT, false, i.subscriber, sizeof i.subscriber, NULL},
+        {"replacement_subscriber", MEMBER_TEXT, false, i.replacement, sizeof i.replacement,
+         NULL},
+        {"parent", MEMBER_TEXT, false, i.parent, sizeof i.parent, NULL},
+        {"exercise", MEMBER_BOOL, true, &i.exercise, 0, NULL},
+        {"notice", MEMBER_TEXT, true, notice, sizeof notice, NULL},
+    };
+
+    if (!request_json(body, &j, e))
+        return false;
+    ok = request_members(j, members, sizeof members / sizeof members[0], e);
+    json_decref(j);
+    if (!ok || !eui_or_empty("subscriber", i.subscriber, e) ||
+        !eui_or_empty("replacement_subscriber", i.replacement, e))
+        return false;
+    if (!incident_route_find(route, &i.route))
+        return err_set(e, ERR_INPUT, "request.member", "member route: \"%s\" is no route",
+                       route);
+    if (!incident_actor_find(initiator, &i.initiator))
+        return err_set(e, ERR_INPUT, "request.member", "member initiator: \"%s\" is nobody",
+                       initiator);
+    ev = json_pack("{s:s}", "notice", notice);
+    evidence = ev != NULL ? json_dumps(ev, JSON_COMPACT) : NULL;
+    json_decref(ev);
+    if (evidence == NULL)
+        return err_set(e, ERR_INPUT, "request.member", "member notice is not UTF-8");
+    service_who(r, who);
+    if (!docket_open(&d, &i, evidence, who, e)) {
+        docket_incident_done(&i);
+        return false;
+    }
+    log_event(LOG_NOTICE, MSG_INCIDENT_OPENED,
+              &(struct log_fields){.incident = i.id, .peer = &r->peer}, "incident %s: %s",
+              i.id, i.title);
+    reply_header(out, "Location", "/v1/incidents/%s", i.id);
+    ok = reply_json(out, 201,
+                    json_pack("{s:s,s:s,s:s,s:b}", "id", i.id, "route",
+                              incident_route(i.route)->name, "state",
+                              incident_state(i.state)->name, "exercise", (int)i.exercise),
+                    e);
+    docket_incident_done(&i);
+    return ok;
+}
+
+HANDLER(api_incident_open)
+{
+    return service_change(arg, r, body, body, step_open, out, e);
+}
+
+/* --- look --- */
+
+static json_t *incident_json(const struct docket_incident *i)
+{
+    return json_pack(
+        "{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:b,s:o,s:o,s:o}", "id", i->id, "title",
+        i->title, "route", incident_route(i->route)->name, "state",
+        incident_state(i->state)->name, "about", incident_state(i->state)->sentence,
+        "initiator", incident_actor_name(i->initiator), "subscriber", i->subscriber,
+        "replacement_subscriber", i->replacement, "parent", i->parent, "exercise",
+        (int)i->exercise, "opened", service_time(i->opened_us), "since",
+        service_time(i->since_us), "closed", service_time(i->closed_us));
+}
+
+static bool add_incident(void *arg, const struct docket_incident *i)
+{
+    (void)json_array_append_new(arg, incident_json(i));
+    return true;
+}
+
+static bool counts(struct service *sv, json_t *j, struct err *e)
+{
+    const char *id = json_string_value(json_object_get(j, "id"));
+    struct digest sha256;
+    uint32_t rows = 0;
+    int64_t n = 0;
+    bool found;
+
+    if (!docket_roster(sv->store, id, &sha256, &rows, &found, e) ||
+        !store_number(sv->store, &n, &found, e,
+                      "SELECT sum(signed) FROM batch WHERE incident = ?1", "t", id))
+        return false;
+    (void)json_object_set_new(j, "devices", json_integer(rows));
+    (void)json_object_set_new(j, "signed", json_integer(n));
+    n = 0;
+    if (!store_number(
+            sv->store, &n, &found, e,
+            "SELECT count(*) FROM outcome WHERE incident = ?1 AND state = 'success'", "t",
+            id))
+        return false;
+    (void)json_object_set_new(j, "recovered", json_integer(n));
+    return true;
+}
+
+HANDLER(api_incidents)
+{
+    struct service *sv = arg;
+    json_t *list = json_array();
+    json_t *one;
+    size_t at;
+
+    (void)r;
+    (void)body;
+    if (!docket_each(sv->store, add_incident, list, e)) {
+        json_decref(list);
+        return false;
+    }
+    json_array_foreach(list, at, one) if (!counts(sv, one, e))
+    {
+        json_decref(list);
+        return false;
+    }
+    return reply_json(out, 200, json_pack("{s:o}", "incidents", list), e);
+}
+
+static bool add_event(void *arg, const struct store_row *row)
+{
+    json_t *evidence = json_loads(row_text(row, 6), 0, NULL);
+
+    (void)json_array_append_new(
+        arg, json_pack("{s:I,s:s,s:s,s:s,s:o,s:s,s:o*}", "n", (json_int_t)row_i64(row, 0),
+                       "event", row_text(row, 1), "from", row_text(row, 2), "to",
+                       row_text(row, 3), "at", service_time(row_i64(row, 4)), "by",
+                       row_text(row, 5), "evidence", evidence));
+    return true;
+}
+
+static bool add_roster(void *arg, const struct store_row *row)
+{
+    char hex[HEX_LEN(32)] = "";
+
+    if (row_blob(row, 1).len == 32)
+        hex_encode_lower(row_blob(row, 1).at, 32, hex);
+    (void)json_array_append_new(
+        arg, json_pack("{s:I,s:s,s:I,s:o*,s:o}", "version", (json_int_t)row_i64(row, 0),
+                       "sha256", hex, "count", (json_int_t)row_i64(row, 2), "by_type",
+                       json_loads(row_text(row, 3), 0, NULL), "at",
+                       service_time(row_i64(row, 4))));
+    return true;
+}
+
+static bool add_decision(void *arg, const struct store_row *row)
+{
+    char hex[HEX_LEN(32)] = "";
+
+    if (row_blob(row, 0).len == 32)
+        hex_encode_lower(row_blob(row, 0).at, 32, hex);
+    (void)json_array_append_new(
+        arg, json_pack("{s:s,s:s,s:s,s:s,s:s,s:o,s:s}", "id", row_text(row, 1), "sha256",
+                       hex, "outcome", row_text(row, 2), "state", row_text(row, 3),
+                       "supersedes", row_text(row, 4), "at", service_time(row_i64(row, 5)),
+                       "by", row_text(row, 6)));
+    return true;
+}
+
+static bool add_batch(void *arg, const struct batch *b)
+{
+    (void)json_array_append_new(arg, service_batch_json(b, 0));
+    return true;
+}
+
+static bool add_child(void *arg, const struct store_row *row)
+{
+    (void)json_array_append_new(arg,
+                                json_pack("{s:s,s:s,s:s}", "id", row_text(row, 0), "route",
+                                          row_text(row, 1), "state", row_text(row, 2)));
+    return true;
+}
+
+/* What may happen next, so that a person need not read the tables. */
+static json_t *next_events(const struct docket_incident *i)
+{
+    json_t *list = json_array();
+
+    for (size_t k = 0; k < EVENT_COUNT; k++)
+        if (incident_next(i->route, i->state, (enum event)k) != NULL)
+            (void)json_array_append_new(list,
+                                        json_string(incident_event((enum event)k)->name));
+    return list;
+}
+
+HANDLER(api_incident_show)
+{
+    struct service *sv = arg;
+    struct docket_incident i;
+    const char *id = r->args[0];
+    json_t *events = json_array();
+    json_t *rosters = json_array();
+    json_t *decisions = json_array();
+    json_t *batches = json_array();
+    json_t *children = json_array();
+    json_t *j;
+    bool ok;
+
+    (void)body;
+    ok = docket_get(sv->store, id, &i, e) &&
+         store_each(sv->store, add_event, events, e,
+                    "SELECT n, event, from_state, to_state, at_us, actor, evidence"
+                    " FROM incident_event WHERE incident = ?1 ORDER BY n",
+                    "t", id) &&
+         store_each(sv->store, add_roster, rosters, e,
+                    "SELECT version, sha256, rows, by_type, at_us FROM roster"
+                    " WHERE incident = ?1 ORDER BY version",
+                    "t", id) &&
+         store_each(
+             sv->store, add_decision, decisions, e,
+             "SELECT sha256, id, outcome, state, supersedes, at_us, actor FROM decision"
+             " WHERE incident = ?1 ORDER BY at_us, rowid",
+             "t", id) &&
+         store_each(sv->store, add_child, children, e,
+                    "SELECT id, route, state FROM incident WHERE parent = ?1 ORDER BY id",
+                    "t", id) &&
+         queue_each(sv->store, id, add_batch, batches, e);
+    if (!ok) {
+        json_decref(events);
+        json_decref(rosters);
+        json_decref(decisions);
+        json_decref(batches);
+        json_decref(children);
+        return false;
+    }
+    j = incident_json(&i);
+    (void)json_object_set_new(j, "declared", json_loads(i.declared, 0, NULL));
+    (void)json_object_set_new(j, "next", next_events(&i));
+    (void)json_object_set_new(
+        j, "roster",
+        json_array_size(rosters) > 0
+            ? json_incref(json_array_get(rosters, json_array_size(rosters) - 1))
+            : json_null());
+    (void)json_object_set_new(j, "rosters", rosters);
+    (void)json_object_set_new(j, "events", events);
+    (void)json_object_set_new(j, "decisions", decisions);
+    (void)json_object_set_new(j, "batches", batches);
+    (void)json_object_set_new(j, "children", children);
+    docket_incident_done(&i);
+    if (!counts(sv, j, e)) {
+        json_decref(j);
+        return false;
+    }
+    return reply_json(out, 200, j, e);
+}
+
+/* --- events --- */
+
+/* A text stands for every kind of evidence that the step asks for. */
+static json_t *spread(const json_t *text, const struct transition *row)
+{
+    json_t *o = json_object();
+
+    for (size_t k = 0; row != NULL && k < EVIDENCE_COUNT; k++)
+        if (row->evidence & EVIDENCE_BIT(k))
+            (void)json_object_set_new(o, incident_evidence_name((enum evidence)k),
+                                      json_string(json_string_value(text)));
+    if (json_object_size(o) == 0)
+        (void)json_object_set_new(o, "notice", json_string(json_string_value(text)));
+    return o;
+}
+
+static bool step_event(struct service *sv, const struct request *r, struct span body,
+                       struct reply *out, struct err *e)
+{
+    struct docket d = service_docket(sv);
+    struct docket_incident i;
+    struct incident_move move;
+    struct docket_step step = {0};
+    char event[40] = "";
+    char as[24] = "dcc";
+    char who[32];
+    AUTO(mem) char *evidence_text = NULL;
+    AUTO(mem) char *facts_text = NULL;
+    json_t *evidence = NULL;
+    json_t *facts = NULL;
+    json_t *j;
+    bool ok;
+    const struct member members[] = {
+        {"event", MEMBER_TEXT, true, event, sizeof event, NULL},
+        {"as_role", MEMBER_TEXT, false, as, sizeof as, NULL},
+        {"evidence", MEMBER_ANY, false, &evidence, 0, NULL},
+        {"facts", MEMBER_ANY, false, &facts, 0, NULL},
+    };
+
+    if (!request_json(body, &j, e))
+        return false;
+    ok = request_members(j, members, sizeof members / sizeof members[0], e) &&
+         docket_get(sv->store, r->args[0], &i, e);
+    if (!ok) {
+        json_decref(j);
+        return false;
+    }
+    if (!incident_event_find(event, &step.event))
+        ok = err_set(e, ERR_INPUT, "request.member", "member event: \"%s\" is no event",
+                     event);
+    else if (!incident_actor_find(as, &step.actor))
+        ok =
+            err_set(e, ERR_INPUT, "request.member", "member as_role: \"%s\" is nobody", as);
+    else if (step.actor == ACTOR_PMA || step.actor == ACTOR_CUSTODIANS ||
+             step.actor == ACTOR_SYSTEM)
+        ok = err_set(
+            e, ERR_DENIED, "incident.by-document",
+            "the %s speaks by a signed document or by itself, never by an operator's "
+            "hand",
+            as);
+    if (ok && json_is_string(evidence)) {
+        evidence = spread(evidence, incident_next(i.route, i.state, step.event));
+        evidence_text = json_dumps(evidence, JSON_COMPACT);
+        json_decref(evidence);
+    } else if (ok && evidence != NULL) {
+        evidence_text = json_dumps(evidence, JSON_COMPACT);
+    }
+    if (ok && facts != NULL)
+        facts_text = json_dumps(facts, JSON_COMPACT);
+    json_decref(j);
+    service_who(r, who);
+    step.evidence = evidence_text;
+    step.declare = facts_text;
+    step.who = who;
+    if (ok)
+        ok = docket_take_step(&d, &i, &step, &move, e);
+    if (ok)
+        log_event(LOG_NOTICE, MSG_INCIDENT_MOVED,
+                  &(struct log_fields){.incident = i.id, .peer = &r->peer},
+                  "incident %s: %s, now %s", i.id, event, incident_state(i.state)->name);
+    if (ok)
+        ok = reply_json(out, 200,
+                        json_pack("{s:s,s:s,s:s,s:s,s:s}", "id", i.id, "event", event,
+                                  "state", incident_state(i.state)->name, "route",
+                                  incident_route(i.route)->name, "effect",
+                                  incident_effect_name(move.row->effect)),
+                        e);
+    docket_incident_done(&i);
+    return ok;
+}
+
+HANDLER(api_incident_event)
+{
+    return service_change(arg, r, body, body, step_event, out, e);
+}
+
+/* --- rosters --- */
+
+struct upload {
+    struct service *sv;
+    struct request r;
+    int fd;
+    char path[PATH_MAX];
+    struct roster roster; /* while its step runs */
+};
+
+static void upload_free(struct upload *u)
+{
+    if (u->path[0] != '\0')
+        (void)unlink(u->path);
+    fd_auto(&u->fd);
+    free(u);
+}
+
+static void roster_abort(void *arg)
+{
+    upload_free(arg);
+}
+
+static bool roster_write(void *arg, const char *data, size_t len, struct err *e)
+{
+    struct upload *u = arg;
+
+    while (len > 0) {
+        ssize_t n = write(u->fd, data, len);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return err_set(e, errno == ENOSPC ? ERR_BUSY : ERR_STORE, "store.upload",
+                           "%s: %s", u->path, strerror(errno));
+        data += n;
+        len -= (size_t)n;
+    }
+    return true;
+}
+
+static struct upload *current_upload; /* of the step that runs; one thread, no nesting */
+
+static bool step_roster(struct service *sv, const struct request *r, struct span body,
+                        struct reply *out, struct err *e)
+{
+    struct roster *roster = &current_upload->roster;
+    struct docket d = service_docket(sv);
+    struct docket_incident i;
+    char who[32];
+    char hex[HEX_LEN(32)];
+    char where[128];
+    json_t *types = json_object();
+    uint32_t elsewhere;
+
+    (void)body;
+    service_who(r, who);
+    if (!docket_get(sv->store, r->args[0], &i, e)) {
+        json_decref(types);
+        return false;
+    }
+    docket_incident_done(&i);
+    if (!docket_elsewhere(&d, r->args[0], roster, &elsewhere, where, e)) {
+        json_decref(types);
+        return false;
+    }
+    if (elsewhere > 0) {
+        json_decref(types);
+        return err_set(e, ERR_DENIED, "incident.devices-free",
+                       "%u devices stand in another open incident: %s", elsewhere, where);
+    }
+    for (size_t t = 0; t < DEVICE_COUNT; t++)
+        if (roster->by_type[t] > 0)
+            (void)json_object_set_new(types, gbcs_device((enum device_type)t)->name,
+                                      json_integer(roster->by_type[t]));
+    hex_encode_lower(roster->digest.b, 32, hex);
+    if (!docket_put_roster(&d, r->args[0], roster, who, e)) {
+        json_decref(types);
+        return false;
+    }
+    log_event(LOG_NOTICE, MSG_ROSTER_STORED,
+              &(struct log_fields){.incident = r->args[0], .peer = &r->peer},
+              "incident %s: roster of %u devices", r->args[0], roster->n_rows);
+    return reply_json(out, 200,
+                      json_pack("{s:s,s:I,s:o}", "sha256", hex, "count",
+                                (json_int_t)roster->n_rows, "by_type", types),
+                      e);
+}
+
+static bool sync_dir(const char *dir, struct err *e)
+{
+    AUTO(fd) int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0 || fsync(fd) != 0)
+        return err_set(e, ERR_STORE, "store.upload", "%s: %s", dir, strerror(errno));
+    return true;
+}
+
+/* Rows in any order are welcome; kept is the sorted form. */
+static bool canonical(struct upload *u, struct err *e)
+{
+    char sorted[PATH_MAX];
+    struct stat st;
+    struct roster given;
+    void *map;
+    bool ok;
+
+    if (roster_open_fd(u->fd, "roster", &given, e)) {
+        roster_done(&given);
+        return true;
+    }
+    if (strcmp(e->id, "roster.order") != 0 && strcmp(e->id, "roster.duplicate") != 0)
+        return false;
+    if (fstat(u->fd, &st) != 0)
+        return err_set(e, ERR_STORE, "store.upload", "%s: %s", u->path, strerror(errno));
+    (void)snprintf(sorted, sizeof sorted, "%s/roster-XXXXXX", u->sv->incoming_dir);
+    AUTO(fd) int fd = mkostemp(sorted, O_CLOEXEC);
+    map = fd < 0 ? MAP_FAILED
+                 : mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, u->fd, 0);
+    if (map == MAP_FAILED)
+        return err_set(e, ERR_STORE, "store.upload", "%s: %s", sorted, strerror(errno));
+    ok = roster_sort(span_of(map, (size_t)st.st_size), "roster", fd, e);
+    (void)munmap(map, (size_t)st.st_size);
+    if (!ok) {
+        (void)unlink(sorted);
+        return false;
+    }
+    (void)unlink(u->path);
+    (void)snprintf(u->path, sizeof u->path, "%s", sorted);
+    fd_auto(&u->fd);
+    u->fd = fd;
+    fd = -1;
+    return true;
+}
+
+static bool roster_end(void *arg, struct reply *out, struct err *e)
+{
+    struct upload *u = arg;
+    struct service *sv = u->sv;
+    char hex[HEX_LEN(32)];
+    char path[PATH_MAX];
+    bool ok = canonical(u, e) && roster_open_fd(u->fd, "roster", &u->roster, e);
+
+    if (!ok) {
+        service_refused(sv, &u->r, e);
+        upload_free(u);
+        return false;
+    }
+    hex_encode_lower(u->roster.digest.b, 32, hex);
+    (void)snprintf(path, sizeof path, "%s/%s.csv", sv->roster_dir, hex);
+    /* the file is whole under its name before the store speaks of it */
+    if (fsync(u->fd) != 0 || fchmod(u->fd, 0400) != 0 || rename(u->path, path) != 0)
+        ok = err_set(e, ERR_STORE, "store.upload", "%s: %s", path, strerror(errno));
+    else
+        u->path[0] = '\0';
+    if (ok && sync_dir(sv->roster_dir, e)) {
+        current_upload = u;
+        ok = service_change(sv, &u->r, (struct span){NULL, 0},
+                            span_of(u->roster.digest.b, 32), step_roster, out, e);
+        current_upload = NULL;
+    } else {
+        ok = false;
+    }
+    roster_done(&u->roster);
+    upload_free(u);
+    return ok;
+}
+
+bool api_roster_begin(void *arg, const struct request *r, struct sink *out, struct err *e)
+{
+    struct service *sv = arg;
+    struct docket_incident i;
+    struct upload *u;
+
+    if (!docket_get(sv->store, r->args[0], &i, e))
+        return false;
+    docket_incident_done(&i);
+    u = calloc(1, sizeof *u);
+    if (u == NULL)
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
+    u->sv = sv;
+    u->r = *r;
+    (void)snprintf(u->path, sizeof u->path, "%s/roster-XXXXXX", sv->incoming_dir);
+    u->fd = mkostemp(u->path, O_CLOEXEC);
+    if (u->fd < 0) {
+        (void)err_set(e, ERR_STORE, "store.upload", "%s: %s", u->path, strerror(errno));
+        u->path[0] = '\0';
+        upload_free(u);
+        return false;
+    }
+    *out = (struct sink){roster_write, roster_end, roster_abort, u};
+    return true;
+}
+
+HANDLER(api_roster_get)
+{
+    struct service *sv = arg;
+    struct digest sha256;
+    char hex[HEX_LEN(32)];
+    char path[PATH_MAX];
+    uint32_t rows;
+    bool found;
+    int fd;
+
+    (void)body;
+    if (!docket_roster(sv->store, r->args[0], &sha256, &rows, &found, e))
+        return false;
+    if (!found)
+        return err_set(e, ERR_MISSING, "incident.no-roster", "incident %s has no roster",
+                       r->args[0]);
+    hex_encode_lower(sha256.b, 32, hex);
+    (void)snprintf(path, sizeof path, "%s/%s.csv", sv->roster_dir, hex);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return err_set(e, ERR_STORE, "store.failed", "%s: %s", path, strerror(errno));
+    return reply_fd(out, "text/csv", fd, e);
+}
+
+/* --- certificates --- */
+
+static bool step_certificates(struct service *sv, const struct request *r, struct span body,
+                              struct reply *out, struct err *e)
+{
+    struct docket d = service_docket(sv);
+    struct docket_incident i;
+    AUTO(mem) struct certs *certs = calloc(1, sizeof *certs);
+    json_t *list;
+    char who[32];
+    bool ok;
+
+    if (certs == NULL)
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
+    if (!docket_get(sv->store, r->args[0], &i, e))
+        return false;
+    docket_incident_done(&i);
+    if (!certs_read(body, "certificates", certs, e))
+        return false;
+    list = json_array();
+    for (size_t k = 0; k < certs->n; k++) {
+        const struct cert *c = &certs->at[k];
+        char hex[HEX_LEN(32)];
+        char eui[HEX_LEN(8)] = "";
+
+        hex_encode_lower(c->sha256.b, 32, hex);
+        if (c->has_eui)
+            hex_encode(c->eui.b, 8, eui);
+        (void)json_array_append_new(
+            list, json_pack("{s:s,s:s,s:s,s:s,s:s,s:o}", "sha256", hex, "subject",
+                            c->subject, "party", eui, "role", gbcs_role_name(c->role),
+                            "usage", gbcs_usage_name(c->usage), "not_after",
+                            service_time(c->not_after_us)));
+    }
+    certs_done(certs);
+    service_who(r, who);
+    ok = docket_put_bundle(&d, r->args[0], body, who, e);
+    if (!ok) {
+        json_decref(list);
+        return false;
+    }
+    log_event(LOG_NOTICE, MSG_CERTIFICATES_STORED,
+              &(struct log_fields){.incident = r->args[0], .peer = &r->peer},
+              "incident %s: certificates stored", r->args[0]);
+    return reply_json(out, 200, json_pack("{s:o}", "certificates", list), e);
+}
+
+HANDLER(api_certificates_put)
+{
+    return service_change(arg, r, body, body, step_certificates, out, e);
+}
+
+HANDLER(api_certificates_get)
+{
+    struct service *sv = arg;
+    struct span pem;
+
+    (void)body;
+    if (!docket_bundle(sv->store, r->args[0], &pem, e))
+        return false;
+    if (pem.at == NULL)
+        return err_set(e, ERR_MISSING, "incident.no-certificates",
+                       "incident %s has no certificates", r->args[0]);
+    return reply_text(out, 200, "application/x-pem-file", (char *)(uintptr_t)pem.at,
+                      pem.len, e);
+}

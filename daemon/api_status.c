@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What only looks: status, metrics, the audit chain, the rules. And the counter ceremony.
+ */
+#include "service.h"
+
+#include "audit.h"
+#include "log.h"
+#include "mem.h"
+#include "openapi.h"
+#include "policy.h"
+#include "rules.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *signer_state_name(enum signer_state s)
+{
+    static const char *const names[] = {"down", "starting", "ready", "barred"};
+
+    return names[s];
+}
+
+static json_t *signers_json(struct service *sv)
+{
+    struct signers *s = pump_signers(sv->pump);
+    json_t *list = json_array();
+
+    for (unsigned i = 0; i < signers_count(s); i++) {
+        const struct signer_info *w = signers_info(s, i);
+
+        (void)json_array_append_new(
+            list, json_pack("{s:i,s:s,s:s,s:s,s:i,s:i,s:i}", "signer", (int)i, "state",
+                            signer_state_name(w->state), "what", w->what, "trouble",
+                            w->trouble, "restarts", (int)w->restarts, "pid",
+                            w->pid < 0 ? -w->pid : w->pid, "waiting", (int)w->waiting));
+    }
+    return list;
+}
+
+static json_t *keys_json(struct service *sv)
+{
+    struct docket d = service_docket(sv);
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < sv->config.n_keys; i++) {
+        const struct config_key *k = &sv->config.keys[i];
+        bool proven = (d.token_keys >> i & 1) != 0;
+
+        (void)json_array_append_new(
+            list,
+            json_pack("{s:s,s:s,s:b,s:s,s:s}", "key", k->name, "token", k->token, "usable",
+                      (int)(proven && sv->trust.keys[i].present), "certificate",
+                      sv->trust.keys[i].present ? sv->trust.keys[i].cert.at[0].subject
+                                                : sv->trust.keys[i].missing,
+                      "authority", k->authority));
+    }
+    return list;
+}
+
+static bool add_mark(void *arg, const struct store_row *row)
+{
+    char hex[HEX_LEN(8)] = "";
+
+    if (row_blob(row, 0).len == 8)
+        hex_encode(row_blob(row, 0).at, 8, hex);
+    (void)json_array_append_new(arg,
+                                json_pack("{s:s,s:I}", "originator", hex, "reserved_up_to",
+                                          (json_int_t)row_i64(row, 1)));
+    return true;
+}
+
+struct alarms {
+    struct service *sv;
+    json_t *list;
+    int64_t now_us;
+    int64_t open, overdue;
+};
+
+static bool add_alarm(void *arg, const struct docket_incident *i)
+{
+    struct alarms *a = arg;
+    int64_t due = incident_due_us(i->state, i->since_us, &a->sv->config);
+
+    if (i->state == STATE_CLOSED)
+        return true;
+    a->open++;
+    if (due == INT64_MAX)
+        return true;
+    a->overdue += a->now_us >= due;
+    (void)json_array_append_new(
+        a->list, json_pack("{s:s,s:s,s:s,s:o,s:b}", "incident", i->id, "state",
+                           incident_state(i->state)->name, "alarm",
+                           incident_alarm_name(incident_state(i->state)->alarm), "due",
+                           service_time(due), "overdue", (int)(a->now_us >= due)));
+    return true;
+}
+
+static const char *overall(const struct service *sv)
+{
+    const struct signers *s = pump_signers(sv->pump);
+    unsigned ready = 0;
+    unsigned barred = 0;
+
+    for (unsigned i = 0; i < signers_count(s); i++) {
+        ready += signers_info(s, i)->state == SIGNER_READY;
+        barred += signers_info(s, i)->state == SIGNER_BARRED;
+    }
+    if (barred > 0)
+        return "token needs a person";
+    return ready == 0 ? "token absent" : ready < signers_count(s) ? "degraded" : "ready";
+}
+
+HANDLER(api_status)
+{
+    struct service *sv = arg;
+    struct alarms a = {sv, json_array(), clock_now(&sv->clock), 0, 0};
+    const struct batch *b = engine_batch(sv->engine);
+    json_t *marks = json_array();
+    int64_t audit = 0;
+    json_t *j;
+
+    (void)r;
+    (void)body;
+    if (!docket_each(sv->store, add_alarm, &a, e) || !audit_last(sv->store, &audit, e) ||
+        !store_each(sv->store, add_mark, marks, e, "SELECT originator, last FROM mark",
+                    "")) {
+        json_decref(a.list);
+        json_decref(marks);
+        return false;
+    }
+    j = json_pack("{s:s,s:s,s:b,s:o,s:I,s:o,s:o,s:o,s:o,s:o,s:I,s:o}", "service",
+                  SMKI_VERSION, "state", overall(sv), "exercise",
+                  (int)sv->config.service.exercise, "started", service_time(sv->started_us),
+                  "open_incidents", (json_int_t)a.open, "signers", signers_json(sv), "keys",
+                  keys_json(sv), "counters", marks, "alarms", a.list, "batch",
+                  b != NULL ? service_batch_json(b, pump_rate(sv->pump)) : json_null(),
+                  "audit_records", (json_int_t)audit, "last_probe",
+                  service_time(pump_probed_us(sv->pump)));
+    return reply_json(out, 200, j, e);
+}
+
+/* --- metrics --- */
+
+static bool put_count(void *arg, const struct store_row *row)
+{
+    (void)fprintf(arg, "smki_recovery_batches{state=\"%s\"} %" PRId64 "\n",
+                  row_text(row, 0), row_i64(row, 1));
+    return true;
+}
+
+static void put(FILE *f, const char *name, const char *type, const char *help, double v)
+{
+    (void)fprintf(f, "# HELP %s %s\n# TYPE %s %s\n%s %.17g\n", name, help, name, type, name,
+                  v);
+}
+
+HANDLER(api_metrics)
+{
+    struct service *sv = arg;
+    const struct signers *s = pump_signers(sv->pump);
+    struct alarms a = {sv, json_array(), clock_now(&sv->clock), 0, 0};
+    int64_t signed_rows = 0;
+    int64_t audit = 0;
+    unsigned ready = 0;
+    unsigned restarts = 0;
+    bool found;
+    bool ok;
+    char *text = NULL;
+    size_t len = 0;
+    FILE *f;
+
+    (void)r;
+    (void)body;
+    ok = docket_each(sv->store, add_alarm, &a, e) && audit_last(sv->store, &audit, e) &&
+         store_number(sv->store, &signed_rows, &found, e, "SELECT sum(signed) FROM batch",
+                      "");
+    json_decref(a.list);
+    f = ok ? open_memstream(&text, &len) : NULL;
+    if (f == NULL)
+        return ok ? err_set(e, ERR_STORE, "store.memory", "out of memory") : false;
+    for (unsigned i = 0; i < signers_count(s); i++) {
+        ready += signers_info(s, i)->state == SIGNER_READY;
+        restarts += signers_info(s, i)->restarts;
+    }
+    put(f, "smki_recovery_commands_signed_total", "counter", "Commands signed and kept.",
+        (double)signed_rows);
+    put(f, "smki_recovery_commands_per_second", "gauge",
+        "Signing rate of the last seconds.", pump_rate(sv->pump));
+    put(f, "smki_recovery_signers", "gauge", "Signer processes configured.",
+        (double)signers_count(s));
+    put(f, "smki_recovery_signers_ready", "gauge", "Signer processes that can sign.",
+        (double)ready);
+    put(f, "smki_recovery_signer_restarts_total", "counter", "Signer processes lost.",
+        (double)restarts);
+    put(f, "smki_recovery_incidents_open", "gauge", "Incidents not closed.",
+        (double)a.open);
+    put(f, "smki_recovery_alarms_overdue", "gauge", "Deadlines that have passed.",
+        (double)a.overdue);
+    put(f, "smki_recovery_audit_records_total", "counter", "Records of the audit chain.",
+        (double)audit);
+    put(f, "smki_recovery_last_probe_timestamp_seconds", "gauge",
+        "When the probe key last signed and was verified.",
+        (double)pump_probed_us(sv->pump) / 1e6);
+    (void)fprintf(f, "# HELP smki_recovery_batches Batches by state.\n"
+                     "# TYPE smki_recovery_batches gauge\n");
+    ok = store_each(sv->store, put_count, f, e,
+                    "SELECT state, count(*) FROM batch GROUP BY state", "");
+    if (fclose(f) != 0 && ok)
+        ok = err_set(e, ERR_STORE, "store.memory", "out of memory");
+    if (!ok) {
+        free(text);
+        return false;
+    }
+    return reply_text(out, 200, "text/plain; version=0.0.4", text, len, e);
+}
+
+/* --- audit --- */
+
+#define AUDIT_PAGE 1000
+
+struct trail {
+    struct store *store;
+    int64_t next;
+    char *text;
+    size_t len, at;
+};
+
+static ssize_t trail_read(void *arg, char *buf, size_t max)
+{
+    struct trail *t = arg;
+    size_t n;
+
+    if (t->at == t->len) {
+        int64_t next;
+        struct err e;
+
+        free(TAKE(t->text));
+        t->at = t->len = 0;
+        if (!audit_lines(t->store, t->next, AUDIT_PAGE, &t->text, &t->len, &next, &e))
+            return -1;
+        t->next = next;
+    }
+    n = t->len - t->at < max ? t->len - t->at : max;
+    if (n > 0)
+        memcpy(buf, t->text + t->at, n);
+    t->at += n;
+    return (ssize_t)n;
+}
+
+static void trail_close(void *arg)
+{
+    struct trail *t = arg;
+
+    free(t->text);
+    free(t);
+}
+
+HANDLER(api_audit)
+{
+    struct service *sv = arg;
+    struct trail *t;
+    uint64_t from;
+
+    (void)body;
+    if (!request_number(r, "from", 1, INT64_MAX, 1, &from, e))
+        return false;
+    t = calloc(1, sizeof *t);
+    if (t == NULL)
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
+    t->store = sv->store;
+    t->next = (int64_t)from;
+    return reply_stream(out, "application/x-ndjson",
+                        (struct stream){trail_read, trail_close, t, -1});
+}
+
+/* --- rules --- */
+
+HANDLER(api_policy)
+{
+    json_t *list = json_array();
+
+    (void)arg;
+    (void)r;
+    (void)body;
+    for (size_t i = 0; i < n_rules; i++)
+        (void)json_array_append_new(
+            list, json_pack("{s:s,s:s,s:s,s:s,s:s}", "id", rules[i].id, "source",
+                            rules[i].source, "certainty", rules[i].certainty, "sentence",
+                            rules[i].sentence, "advice", rules[i].advice));
+    return reply_json(out, 200, json_pack("{s:o}", "rules", list), e);
+}
+
+HANDLER(api_policy_test)
+{
+    struct service *sv = arg;
+    AUTO(mem) struct policy_facts *f = calloc(1, sizeof *f);
+    AUTO(mem) struct verdict *v = calloc(1, sizeof *v);
+    int64_t now = clock_now(&sv->clock);
+    json_t *failed = json_array();
+
+    (void)r;
+    if (f == NULL || v == NULL) {
+        json_decref(failed);
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
+    }
+    if (!policy_facts_from_json(body, f, &now, e)) {
+        json_decref(failed);
+        return false;
+    }
+    policy_judge(f, now, v);
+    for (size_t i = 0; i < v->n; i++) {
+        const struct rule *rule = rule_find(v->failed[i].id);
+
+        (void)json_array_append_new(
+            failed, json_pack("{s:s,s:s,s:s*,s:s*,s:s*}", "rule", v->failed[i].id, "why",
+                              v->failed[i].why, "source", rule ? rule->source : NULL,
+                              "certainty", rule ? rule->certainty : NULL, "sentence",
+                              rule ? rule->sentence : NULL));
+    }
+    return reply_json(
+        out, 200, json_pack("{s:b,s:o}", "allowed", (int)v->allowed, "refused_by", failed),
+        e);
+}
+
+HANDLER(api_openapi)
+{
+    (void)arg;
+    (void)r;
+    (void)body;
+    return reply_text(out, 200, "application/json", strdup(openapi_json),
+                      strlen(openapi_json), e);
+}
+
+/* --- the counter after a restored database --- */
+
+static bool step_raise(struct service *sv, const struct request *r, struct span body,
+                       struct reply *out, struct err *e)
+{
+    struct eui64 originator;
+    char ceremony[256] = "";
+    int64_t to = -1;
+    char who[32];
+    char hex[HEX_LEN(8)];
+    uint64_t mark;
+    bool found;
+    json_t *j;
+    bool ok;
+    const struct member members[] = {
+        {"to", MEMBER_NUMBER, true, &to, 0, NULL},
+        {"ceremony", MEMBER_TEXT, true, ceremony, sizeof ceremony, NULL},
+    };
+
+    if (!eui64_parse(r->args[0], strlen(r->args[0]), &originator))
+        return err_set(e, ERR_INPUT, "request.target", "\"%s\" is no EUI-64", r->args[0]);
+    if (!request_json(body, &j, e))
+        return false;
+    ok = request_members(j, members, 2, e);
+    json_decref(j);
+    if (!ok || !ledger_mark(sv->store, &originator, &mark, &found, e))
+        return false;
+    if (to < 0 || (found && (uint64_t)to <= mark))
+        return err_set(
+            e, ERR_DENIED, "ledger.raise",
+            "counters are reserved up to %" PRIu64 ": a mark is only ever raised", mark);
+    service_who(r, who);
+    hex_encode(originator.b, 8, hex);
+    if (!ledger_raise(sv->store, &originator, (uint64_t)to, e) ||
+        !audit_put(sv->store, clock_now(&sv->clock), "COUNTER_RAISED", "", who, e,
+                   "{s:s,s:I,s:I,s:s}", "originator", hex, "from", (json_int_t)mark, "to",
+                   (json_int_t)to, "ceremony", ceremony))
+        return false;
+    return reply_json(
+        out, 200,
+        json_pack("{s:s,s:I}", "originator", hex, "reserved_up_to", (json_int_t)to), e);
+}
+
+HANDLER(api_counter_raise)
+{
+    return service_change(arg, r, body, body, step_raise, out, e);
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * ctl - what the verbs of smki-recoveryctl share.
+ *
+ * A verb is a row: its words, its options, a function. The function gets parsed options and
+ * arguments, makes calls, prints, and returns the exit code. Answers of the service are
+ * shown by what is in them: a member that is not there is a column that is not there.
+ * Effects: stdout, stderr, the operator socket, files that are named.
+ */
+#ifndef CTL_H
+#define CTL_H
+
+#include "client.h"
+
+#include <jansson.h>
+
+#include <stdio.h>
+
+#define CTL_OPTIONS_MAX 10
+#define CTL_SOCKET      "/run/smki-recovery/operator.sock"
+
+enum ctl_exit { /* part of the interface: scripts look at these */
+                CTL_OK = 0,
+                CTL_DENIED = 1,  /* a rule forbids it; a batch ended without being done */
+                CTL_USAGE = 2,   /* the command line */
+                CTL_INPUT = 3,   /* a file, a name or a value is wrong */
+                CTL_MISSING = 4, /* nothing of that name */
+                CTL_BUSY = 5,    /* busy, or the token is not at hand: try later */
+                CTL_UNREACHABLE = 6, /* no answer from the service */
+                CTL_STORE = 7,       /* disk, database, memory */
+};
+
+struct ctl {
+    const char *socket;
+    bool json, quiet, yes;
+    const char *key;  /* Idempotency-Key given, or NULL */
+    char new_key[33]; /* one made up when it was not */
+};
+
+struct ctl_option {
+    const char *name;
+    const char *arg; /* NULL: a flag */
+    const char *help;
+};
+
+struct ctl_args {
+    int n;
+    char **v;
+    const char *opt[CTL_OPTIONS_MAX]; /* by place in the verb's table; "" for a flag */
+};
+
+struct ctl_verb {
+    const char *name; /* "incident open" */
+    const char *args; /* "TITLE" */
+    int min, max;     /* how many */
+    const char *help;
+    int (*run)(struct ctl *c, const struct ctl_args *a);
+    struct ctl_option options[CTL_OPTIONS_MAX];
+};
+
+/* The tables, each ended by a row without name. */
+extern const struct ctl_verb ctl_incident_verbs[];
+extern const struct ctl_verb ctl_decision_verbs[];
+extern const struct ctl_verb ctl_batch_verbs[];
+extern const struct ctl_verb ctl_file_verbs[];
+extern const struct ctl_verb ctl_view_verbs[];
+extern const struct ctl_verb ctl_offline_verbs[];
+
+/* Verbs with a file of their own. */
+int ctl_review(struct ctl *c, const struct ctl_args *a);
+int ctl_export(struct ctl *c, const struct ctl_args *a);
+int ctl_message_decode(struct ctl *c, const struct ctl_args *a);
+int ctl_message_encode(struct ctl *c, const struct ctl_args *a);
+
+/* ---- calls ---- */
+
+/* "/v1/batches/{}/pause": each {} takes the next name, which must be of [A-Za-z0-9._-].
+ * False: said so on stderr; return CTL_INPUT. */
+MUST_CHECK bool ctl_path(char out[static 512], const char *pattern, const char *a,
+                         const char *b);
+/* GET into a JSON value. CTL_OK: *out is the caller's (json_decref), *text (may be NULL
+ * as a parameter) the answer as it came (free). Otherwise said on stderr. */
+int ctl_get(struct ctl *c, const char *path, json_t **out, char **text);
+/* POST or PUT of a JSON body (steal, may be NULL), with an Idempotency-Key. */
+int ctl_send(struct ctl *c, const char *method, const char *path, json_t *steal,
+             json_t **out, char **text);
+/* PUT or POST of a file ("-": stdin), streamed, with a progress bar. */
+int ctl_upload(struct ctl *c, const char *method, const char *path, const char *type,
+               const char *file, json_t **out, char **text);
+/* GET to a file ("-" or NULL: stdout); a file appears under its name when it is whole. */
+int ctl_download(struct ctl *c, const char *path, const char *file);
+/* The key of this command line. */
+const char *ctl_key(struct ctl *c);
+
+/* Print "smki-recoveryctl: text", rule, source, advice; the exit code of it.
+ *   a  the service's refusal */
+int ctl_failed(const struct client_answer *a, const struct err *e);
+/* The same for an error that arose here: its rule is looked up. */
+int ctl_failed_here(const struct err *e);
+/* "smki-recoveryctl: ..." on stderr. */
+void ctl_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* Ask for "yes" at the terminal; --yes answers. No terminal and no --yes: no. */
+bool ctl_sure(const struct ctl *c, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+/* A file as a whole, at most max octets; "-": stdin. False: said on stderr. */
+MUST_CHECK bool ctl_read_file(const char *file, size_t max, char **out, size_t *len);
+
+/* ---- showing ---- */
+
+/* A list by its name ("batches"): rows and columns, as wide as they must be; the last one
+ * is cut at the terminal's edge. Nothing in it: "none". */
+void ctl_list(const char *name, const json_t *rows);
+/* Names and values, below each other; objects indented, lists of objects as tables. */
+void ctl_card(const json_t *object);
+/* With --json the text as it came, else the card. Both taken over. CTL_OK. */
+int ctl_show(const struct ctl *c, json_t *steal, char *steal_text);
+/* GET, and show the list of that name; with --json the answer as it came. */
+int ctl_show_list(struct ctl *c, const char *path, const char *name);
+/* A scalar as text; control characters become '?'. */
+void ctl_scalar(const json_t *v, char out[static 256]);
+/* A member as text, "" when it is not there. */
+const char *ctl_text(const json_t *o, const char *member);
+
+#endif

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: MIT */
+#include "ctl.h"
+
+#include "mem.h"
+#include "progress.h"
+#include "rules.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define BAR_FROM (4 << 20) /* files from this size on get a progress bar */
+
+void ctl_say(const char *fmt, ...)
+{
+    va_list ap;
+
+    (void)fputs("smki-recoveryctl: ", stderr);
+    va_start(ap, fmt);
+    (void)vfprintf(stderr, fmt, ap);
+    va_end(ap);
+    (void)fputc('\n', stderr);
+}
+
+static void say_part(const char *what, const char *text)
+{
+    if (text != NULL && text[0] != '\0')
+        (void)fprintf(stderr, "  %-7s %s\n", what, text);
+}
+
+int ctl_failed(const struct client_answer *a, const struct err *e)
+{
+    char text[sizeof e->text];
+
+    (void)snprintf(text, sizeof text, "%s", e->text);
+    for (char *p = text; *p != '\0'; p++) /* it may quote what a file holds */
+        if ((unsigned char)*p < 0x20 || *p == 0x7f)
+            *p = '?';
+    ctl_say("%s", text);
+    if (a->problem.id[0] != '\0') {
+        say_part("rule", a->problem.id);
+        say_part("", a->problem.rule);
+        say_part("source", a->problem.source);
+        say_part("advice", a->problem.advice);
+    }
+    if (e->id != NULL && strcmp(e->id, "client.connect") == 0)
+        return CTL_UNREACHABLE;
+    switch (e->code) {
+    case ERR_NONE:
+        return CTL_OK;
+    case ERR_INPUT:
+        return CTL_INPUT;
+    case ERR_DENIED:
+        return CTL_DENIED;
+    case ERR_MISSING:
+        return CTL_MISSING;
+    case ERR_BUSY:
+    case ERR_TOKEN:
+        return CTL_BUSY;
+    case ERR_STORE:
+        return CTL_STORE;
+    }
+    return CTL_STORE;
+}
+
+int ctl_failed_here(const struct err *e)
+{
+    const struct rule *r = e->id == NULL ? NULL : rule_find(e->id);
+    struct client_answer a = {0};
+
+    if (r != NULL) {
+        (void)snprintf(a.problem.id, sizeof a.problem.id, "%s", r->id);
+        (void)snprintf(a.problem.rule, sizeof a.problem.rule, "%s", r->sentence);
+        (void)snprintf(a.problem.source, sizeof a.problem.source, "%s", r->source);
+        (void)snprintf(a.problem.advice, sizeof a.problem.advice, "%s", r->advice);
+    }
+    return ctl_failed(&a, e);
+}
+
+static bool name_ok(const char *name)
+{
+    if (name == NULL || *name == '\0' || strlen(name) > 80)
+        return false;
+    for (; *name != '\0'; name++)
+        if (!(*name >= 'A' && *name <= 'Z') && !(*name >= 'a' && *name <= 'z') &&
+            !(*name >= '0' && *name <= '9') && strchr("._-", *name) == NULL)
+            return false;
+    return true;
+}
+
+bool ctl_path(char out[static 512], const char *pattern, const char *a, const char *b)
+{
+    size_t at = 0;
+
+    for (; *pattern != '\0' && at < 511; pattern++) {
+        if (pattern[0] != '{' || pattern[1] != '}') {
+            out[at++] = *pattern;
+            continue;
+        }
+        if (!name_ok(a)) {
+            ctl_say("\"%s\" is not a name: 1 to 80 letters, digits, '.', '_', '-'",
+                    a != NULL ? a : "");
+            return false;
+        }
+        at += (size_t)snprintf(out + at, 512 - at, "%s", a);
+        if (at > 511)
+            return false;
+        a = b;
+        pattern++;
+    }
+    out[at] = '\0';
+    return true;
+}
+
+const char *ctl_key(struct ctl *c)
+{
+    uint8_t random[16];
+
+    if (c->key != NULL)
+        return c->key;
+    if (c->new_key[0] == '\0') {
+        if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
+            abort();
+        hex_encode_lower(random, sizeof random, c->new_key);
+    }
+    return c->new_key;
+}
+
+/* Call, and turn the answer into JSON; errors are said. */
+static int call(struct ctl *c, struct client_call *call_, json_t **out, char **text)
+{
+    struct client_answer a;
+    struct err e;
+    json_error_t je;
+    int rc;
+
+    call_->socket = c->socket;
+    if (!client_call(call_, &a, &e)) {
+        rc = a.status >= 300 ? ctl_failed(&a, &e) : ctl_failed_here(&e);
+        if (call_->key != NULL && strcmp(e.id, "client.cut") == 0)
+            (void)fprintf(stderr, "  key     %s\n", call_->key);
+        client_answer_done(&a);
+        return rc;
+    }
+    *out = a.body == NULL ? json_object() : json_loadb(a.body, a.len, 0, &je);
+    if (*out == NULL) {
+        ctl_say("the answer is not JSON: line %d: %s", je.line, je.text);
+        client_answer_done(&a);
+        return CTL_UNREACHABLE;
+    }
+    if (text != NULL)
+        *text = TAKE(a.body);
+    client_answer_done(&a);
+    return CTL_OK;
+}
+
+int ctl_get(struct ctl *c, const char *path, json_t **out, char **text)
+{
+    struct client_call get = {.method = "GET", .path = path, .fd = -1};
+
+    return call(c, &get, out, text);
+}
+
+int ctl_send(struct ctl *c, const char *method, const char *path, json_t *steal,
+             json_t **out, char **text)
+{
+    AUTO(mem) char *body = steal == NULL ? NULL : json_dumps(steal, JSON_COMPACT);
+    struct client_call send = {.method = method, .path = path, .fd = -1};
+
+    send.key = ctl_key(c);
+    if (steal != NULL && body == NULL) {
+        json_decref(steal);
+        ctl_say("a value is not UTF-8 text");
+        return CTL_INPUT;
+    }
+    json_decref(steal);
+    if (body != NULL) {
+        send.type = "application/json";
+        send.body = span_of(body, strlen(body));
+    }
+    return call(c, &send, out, text);
+}
+
+struct upload {
+    struct progress bar;
+    int64_t size;
+};
+
+static void on_sent(void *arg, int64_t octets)
+{
+    struct upload *u = arg;
+
+    progress_show(&u->bar, octets, u->size > 0 ? u->size : 0, -1,
+                  octets == u->size ? "being checked" : NULL);
+}
+
+static int open_input(const char *file, int *fd, int64_t *size)
+{
+    struct stat st;
+
+    *size = -1;
+    *fd = strcmp(file, "-") == 0 ? dup(STDIN_FILENO) : open(file, O_RDONLY | O_CLOEXEC);
+    if (*fd < 0 || fstat(*fd, &st) < 0) {
+        ctl_say("%s: %s", file, strerror(errno));
+        return errno == ENOENT ? CTL_MISSING : CTL_INPUT;
+    }
+    if (S_ISDIR(st.st_mode)) {
+        ctl_say("%s: is a directory", file);
+        return CTL_INPUT;
+    }
+    if (S_ISREG(st.st_mode) && lseek(*fd, 0, SEEK_CUR) == 0)
+        *size = st.st_size;
+    return CTL_OK;
+}
+
+int ctl_upload(struct ctl *c, const char *method, const char *path, const char *type,
+               const char *file, json_t **out, char **text)
+{
+    struct client_call put = {.method = method, .path = path, .type = type};
+    AUTO(fd) int fd = -1;
+    struct upload u;
+    int rc = open_input(file, &fd, &put.fd_size);
+
+    if (rc != CTL_OK)
+        return rc;
+    put.fd = fd;
+    put.key = ctl_key(c);
+    u.size = put.fd_size;
+    progress_start(&u.bar, stderr, file, true,
+                   c->quiet || c->json || (u.size >= 0 && u.size < BAR_FROM));
+    put.sent = on_sent;
+    put.sent_arg = &u;
+    rc = call(c, &put, out, text);
+    progress_end(&u.bar);
+    return rc;
+}
+
+static bool to_file(void *arg, const char *data, size_t len, struct err *e)
+{
+    if (fwrite(data, 1, len, arg) == len)
+        return true;
+    return err_set(e, ERR_STORE, "client.file", "writing: %s", strerror(errno));
+}
+
+int ctl_download(struct ctl *c, const char *path, const char *file)
+{
+    struct client_call get = {.method = "GET", .path = path, .fd = -1, .receive = to_file};
+    bool to_stdout = file == NULL || strcmp(file, "-") == 0;
+    AUTO(mem) char *part = NULL;
+    struct client_answer a = {0};
+    struct err e;
+    FILE *f = stdout;
+    int rc = CTL_OK;
+
+    if (!to_stdout) {
+        if (asprintf(&part, "%s.part", file) < 0)
+            return CTL_STORE;
+        f = fopen(part, "we");
+        if (f == NULL) {
+            ctl_say("%s: %s", part, strerror(errno));
+            return CTL_INPUT;
+        }
+    }
+    get.socket = c->socket;
+    get.arg = f;
+    if (!client_call(&get, &a, &e))
+        rc = a.status >= 300 ? ctl_failed(&a, &e) : ctl_failed_here(&e);
+    client_answer_done(&a);
+    if (fflush(f) != 0 || (!to_stdout && fsync(fileno(f)) != 0)) {
+        ctl_say("writing: %s", strerror(errno));
+        rc = rc != CTL_OK ? rc : CTL_STORE;
+    }
+    if (to_stdout)
+        return rc;
+    (void)fclose(f);
+    if (rc == CTL_OK && rename(part, file) < 0) {
+        ctl_say("%s: %s", file, strerror(errno));
+        rc = CTL_STORE;
+    }
+    if (rc != CTL_OK)
+        (void)unlink(part);
+    return rc;
+}
+
+bool ctl_sure(const struct ctl *c, const char *fmt, ...)
+{
+    char answer[16];
+    va_list ap;
+
+    if (c->yes)
+        return true;
+    if (isatty(STDIN_FILENO) != 1) {
+        ctl_say("this needs a yes: no terminal to ask at, and no --yes");
+        return false;
+    }
+    va_start(ap, fmt);
+    (void)vfprintf(stderr, fmt, ap);
+    va_end(ap);
+    (void)fputs(" Type yes: ", stderr);
+    return fgets(answer, sizeof answer, stdin) != NULL && strcmp(answer, "yes\n") == 0;
+}
+
+bool ctl_read_file(const char *file, size_t max, char **out, size_t *len)
+{
+    AUTO(fd) int fd = -1;
+    int64_t size;
+    size_t room = 65536;
+    char *buf;
+
+    if (open_input(file, &fd, &size) != CTL_OK)
+        return false;
+    buf = malloc(room + 1);
+    *len = 0;
+    while (buf != NULL) {
+        ssize_t n = read(fd, buf + *len, room - *len);
+
+        if (n < 0 && errno != EINTR)
+            break;
+        if (n == 0) {
+            buf[*len] = '\0';
+            *out = buf;
+            return true;
+        }
+        *len += n > 0 ? (size_t)n : 0;
+        if (*len > max) {
+            errno = EFBIG;
+            break;
+        }
+        if (*len == room) {
+            char *bigger = realloc(buf, room * 2 + 1);
+
+            if (bigger == NULL)
+                break;
+            buf = bigger;
+            room *= 2;
+        }
+    }
+    ctl_say("%s: %s", file, strerror(errno));
+    free(buf);
+    return false;
+}

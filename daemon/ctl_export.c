@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * commands export: the tar stream of a batch into a directory, one file per command.
+ *
+ * A file gets its name when it is whole and on disk, so what is there is right. A name
+ * other than <EUI-64>-<counter>.bin ends the export: nothing the service says may choose
+ * where a file goes. An export that breaks off says where to go on.
+ */
+#include "ctl.h"
+
+#include "mem.h"
+#include "progress.h"
+#include "tar.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define TEMP_NAME ".smki-recovery.part"
+
+struct unpack {
+    struct tar_reader tar;
+    struct progress bar;
+    int dir;
+    int64_t n, total;
+};
+
+/* 16 hexadecimal digits in upper case, '-', 1 to 20 decimal digits, ".bin". */
+static bool name_ok(const char *name)
+{
+    size_t hex = strspn(name, "0123456789ABCDEF");
+    size_t digits;
+
+    if (hex != 16 || name[hex] != '-')
+        return false;
+    digits = strspn(name + hex + 1, "0123456789");
+    return digits >= 1 && digits <= 20 && strcmp(name + hex + 1 + digits, ".bin") == 0;
+}
+
+static bool write_all(int fd, struct span data)
+{
+    while (data.len > 0) {
+        ssize_t n = write(fd, data.at, data.len);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return false;
+        data.at += n;
+        data.len -= (size_t)n;
+    }
+    return true;
+}
+
+static bool on_file(void *arg, const char *name, struct span data, struct err *e)
+{
+    struct unpack *x = arg;
+    AUTO(fd) int fd = -1;
+
+    if (!name_ok(name))
+        return err_set(e, ERR_INPUT, "export.name",
+                       "the service sent a file called \"%s\"; nothing more is written",
+                       name);
+    fd = openat(x->dir, TEMP_NAME, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
+                0640);
+    if (fd < 0 || !write_all(fd, data) || renameat(x->dir, TEMP_NAME, x->dir, name) < 0)
+        return err_set(e, ERR_STORE, "client.file", "%s: %s", name, strerror(errno));
+    x->n++;
+    progress_show(&x->bar, x->n, x->total, -1, NULL);
+    return true;
+}
+
+static bool on_data(void *arg, const char *data, size_t len, struct err *e)
+{
+    return tar_read(&((struct unpack *)arg)->tar, data, len, e);
+}
+
+/* How many commands there will be, for the bar; 0 when that cannot be told. */
+static int64_t signed_rows(struct ctl *c, const char *id, int *rc)
+{
+    char path[512];
+    json_t *j;
+    int64_t n;
+
+    *rc = CTL_INPUT;
+    if (!ctl_path(path, "/v1/batches/{}", id, NULL))
+        return 0;
+    *rc = ctl_get(c, path, &j, NULL);
+    if (*rc != CTL_OK)
+        return 0;
+    n = json_integer_value(json_object_get(j, "signed"));
+    json_decref(j);
+    return n;
+}
+
+static int to_directory(struct ctl *c, const char *path, const char *dir, int64_t total,
+                        long long from)
+{
+    struct unpack x = {.total = total};
+    struct client_call get = {.method = "GET", .path = path, .fd = -1};
+    struct client_answer a = {0};
+    struct err e;
+    int rc = CTL_OK;
+
+    if (mkdir(dir, 0750) < 0 && errno != EEXIST) {
+        ctl_say("%s: %s", dir, strerror(errno));
+        return CTL_INPUT;
+    }
+    x.dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (x.dir < 0) {
+        ctl_say("%s: %s", dir, strerror(errno));
+        return CTL_INPUT;
+    }
+    x.tar.file = on_file;
+    x.tar.arg = &x;
+    progress_start(&x.bar, stderr, "commands", false, c->quiet || c->json);
+    get.socket = c->socket;
+    get.receive = on_data;
+    get.arg = &x;
+    if (!client_call(&get, &a, &e) || !tar_read_end(&x.tar, &e)) {
+        progress_end(&x.bar);
+        rc = a.status >= 300 ? ctl_failed(&a, &e) : ctl_failed_here(&e);
+    } else if (syncfs(x.dir) < 0) { /* one flush for all of them */
+        progress_end(&x.bar);
+        ctl_say("%s: %s", dir, strerror(errno));
+        rc = CTL_STORE;
+    }
+    progress_end(&x.bar);
+    (void)unlinkat(x.dir, TEMP_NAME, 0);
+    (void)close(x.dir);
+    tar_reader_done(&x.tar);
+    client_answer_done(&a);
+    if (rc == CTL_OK && c->json)
+        (void)printf("{\"commands\":%lld}\n", (long long)x.n);
+    else if (rc == CTL_OK && !c->quiet)
+        (void)printf("%lld commands in %s\n", (long long)x.n, dir);
+    /* A position of the batch is never less than the number of commands before it. */
+    if (rc != CTL_OK && x.n > 0)
+        ctl_say("%lld commands are in %s; go on with --from %lld", (long long)x.n, dir,
+                from + (long long)x.n);
+    return rc;
+}
+
+int ctl_export(struct ctl *c, const struct ctl_args *a)
+{
+    const char *dir = a->opt[0], *tar = a->opt[1];
+    const char *from = a->opt[2] != NULL ? a->opt[2] : "0";
+    char path[512], *end;
+    long long pos = strtoll(from, &end, 10);
+    int64_t total;
+    int rc;
+
+    if ((dir == NULL) == (tar == NULL)) {
+        ctl_say("say either --out DIR or --tar FILE");
+        return CTL_USAGE;
+    }
+    if (*end != '\0' || end == from || pos < 0) {
+        ctl_say("--from %s: not a position", from);
+        return CTL_USAGE;
+    }
+    if (!ctl_path(path, "/v1/batches/{}/commands?from={}", a->v[0], from))
+        return CTL_INPUT;
+    if (tar != NULL)
+        return ctl_download(c, path, tar);
+    total = signed_rows(c, a->v[0], &rc);
+    if (rc != CTL_OK)
+        return rc;
+    return to_directory(c, path, dir, total > pos ? total - pos : 0, pos);
+}

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Verbs of the incident itself, and the files that belong to it.
+ */
+#include "ctl.h"
+
+#include "mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const open_members[] = {
+    "id", "route", "initiator", "subscriber", "replacement_subscriber", "parent", "notice",
+};
+
+static int run_open(struct ctl *c, const struct ctl_args *a)
+{
+    json_t *body = json_object(), *j;
+    char *text;
+    int rc;
+
+    (void)json_object_set_new(body, "title", json_string(a->v[0]));
+    for (size_t i = 0; i < sizeof open_members / sizeof open_members[0]; i++)
+        if (a->opt[i] != NULL)
+            (void)json_object_set_new(body, open_members[i], json_string(a->opt[i]));
+    (void)json_object_set_new(body, "exercise", json_boolean(a->opt[7] != NULL));
+    rc = ctl_send(c, "POST", "/v1/incidents", body, &j, &text);
+    return rc == CTL_OK ? ctl_show(c, j, text) : rc;
+}
+
+static int run_list(struct ctl *c, const struct ctl_args *a)
+{
+    (void)a;
+    return ctl_show_list(c, "/v1/incidents", "incidents");
+}
+
+static int run_show(struct ctl *c, const struct ctl_args *a)
+{
+    char path[512];
+    json_t *j;
+    char *text;
+    int rc;
+
+    if (!ctl_path(path, "/v1/incidents/{}", a->v[0], NULL))
+        return CTL_INPUT;
+    rc = ctl_get(c, path, &j, &text);
+    return rc == CTL_OK ? ctl_show(c, j, text) : rc;
+}
+
+/* TEXT, or @FILE; what is a JSON object or list goes as such. NULL: said on stderr. */
+static json_t *evidence_of(const char *given)
+{
+    AUTO(mem) char *text = NULL;
+    size_t len;
+    json_t *j = NULL;
+
+    if (given[0] == '@') {
+        if (!ctl_read_file(given + 1, 128u << 10, &text, &len))
+            return NULL;
+    } else {
+        text = strdup(given);
+        len = strlen(given);
+    }
+    if (text != NULL && (text[0] == '{' || text[0] == '[')) {
+        json_error_t je;
+
+        j = json_loadb(text, len, JSON_REJECT_DUPLICATES, &je);
+        if (j == NULL)
+            ctl_say("evidence: line %d, column %d: %s", je.line, je.column, je.text);
+        return j;
+    }
+    j = text == NULL ? NULL : json_stringn(text, len);
+    if (j == NULL)
+        ctl_say("evidence: not UTF-8 text");
+    return j;
+}
+
+/* "name,name=no" -> {"name": true, "name": false}. */
+static json_t *facts_of(const char *given)
+{
+    AUTO(mem) char *copy = strdup(given);
+    json_t *facts = json_object();
+    char *rest = NULL;
+
+    if (copy == NULL)
+        return facts;
+    for (char *p = strtok_r(copy, ",", &rest); p != NULL; p = strtok_r(NULL, ",", &rest)) {
+        char *is = strchr(p, '=');
+
+        if (is != NULL)
+            *is++ = '\0';
+        if (is != NULL && strcmp(is, "yes") != 0 && strcmp(is, "no") != 0) {
+            ctl_say("--facts: %s is yes or no", p);
+            json_decref(facts);
+            return NULL;
+        }
+        (void)json_object_set_new(facts, p, json_boolean(is == NULL || *is == 'y'));
+    }
+    return facts;
+}
+
+static int run_event(struct ctl *c, const struct ctl_args *a)
+{
+    char path[512];
+    json_t *body, *j;
+    char *text;
+    int rc;
+
+    if (!ctl_path(path, "/v1/incidents/{}/events", a->v[0], NULL))
+        return CTL_INPUT;
+    body = json_pack("{s:s}", "event", a->v[1]);
+    if (a->opt[0] != NULL) {
+        j = evidence_of(a->opt[0]);
+        if (j == NULL) {
+            json_decref(body);
+            return CTL_INPUT;
+        }
+        (void)json_object_set_new(body, "evidence", j);
+    }
+    if (a->opt[1] != NULL)
+        (void)json_object_set_new(body, "as_role", json_string(a->opt[1]));
+    if (a->opt[2] != NULL) {
+        j = facts_of(a->opt[2]);
+        if (j == NULL) {
+            json_decref(body);
+            return CTL_USAGE;
+        }
+        (void)json_object_set_new(body, "facts", j);
+    }
+    rc = ctl_send(c, "POST", path, body, &j, &text);
+    return rc == CTL_OK ? ctl_show(c, j, text) : rc;
+}
+
+const struct ctl_verb ctl_incident_verbs[] = {
+    {"incident open",
+     "TITLE",
+     1,
+     1,
+     "Open an incident on a notice",
+     run_open,
+     {{"id", "NAME", "its name (default: the service chooses)"},
+      {"route", "ROUTE", "see incident states"},
+      {"initiator", "WHO", "subscriber, srp, rdp, dcc or ofgem"},
+      {"subscriber", "EUI64", "whose certificates are affected"},
+      {"replacement", "EUI64", "who takes the devices over, where that is another"},
+      {"parent", "NAME", "the shared provider's incident"},
+      {"notice", "TEXT", "who said what, and how it was checked"},
+      {"exercise", NULL, "a rehearsal: exercise decisions and keys only"}}},
+    {"incident list", "", 0, 0, "Every incident and its state", run_list, {{0}}},
+    {"incident show", "INCIDENT", 1, 1, "One incident with its story", run_show, {{0}}},
+    {"incident event",
+     "INCIDENT EVENT",
+     2,
+     2,
+     "Tell of an event; the state follows",
+     run_event,
+     {{"evidence", "TEXT|@FILE", "what shows it: text, or JSON"},
+      {"as", "WHO", "in whose name it is told (default dcc)"},
+      {"facts", "NAME[=no],...", "what you answer for, where the service cannot see it"}}},
+    {0},
+};
+
+/* ---- files ---- */
+
+static int upload(struct ctl *c, const struct ctl_args *a, const char *method,
+                  const char *pattern, const char *type)
+{
+    char path[512];
+    json_t *j;
+    char *text;
+    int rc;
+
+    if (!ctl_path(path, pattern, a->v[0], NULL))
+        return CTL_INPUT;
+    rc = ctl_upload(c, method, path, type, a->v[1], &j, &text);
+    return rc == CTL_OK ? ctl_show(c, j, text) : rc;
+}
+
+static int download(struct ctl *c, const struct ctl_args *a, const char *pattern)
+{
+    char path[512];
+
+    if (!ctl_path(path, pattern, a->v[0], NULL))
+        return CTL_INPUT;
+    return ctl_download(c, path, a->opt[0]);
+}
+
+static int run_roster_add(struct ctl *c, const struct ctl_args *a)
+{
+    return upload(c, a, "PUT", "/v1/incidents/{}/roster", "text/csv");
+}
+
+static int run_roster_get(struct ctl *c, const struct ctl_args *a)
+{
+    return download(c, a, "/v1/incidents/{}/roster");
+}
+
+static int run_certificates_add(struct ctl *c, const struct ctl_args *a)
+{
+    return upload(c, a, "PUT", "/v1/incidents/{}/certificates", "application/x-pem-file");
+}
+
+static int run_certificates_get(struct ctl *c, const struct ctl_args *a)
+{
+    return download(c, a, "/v1/incidents/{}/certificates");
+}
+
+static int run_responses_add(struct ctl *c, const struct ctl_args *a)
+{
+    return upload(c, a, "POST", "/v1/incidents/{}/responses", "text/plain");
+}
+
+static int run_counter_raise(struct ctl *c, const struct ctl_args *a)
+{
+    char path[512], *end;
+    long long to = strtoll(a->v[1], &end, 10);
+    json_t *j;
+    char *text;
+    int rc;
+
+    if (!ctl_path(path, "/v1/counters/{}/raise", a->v[0], NULL))
+        return CTL_INPUT;
+    if (*end != '\0' || end == a->v[1] || to < 0 || a->opt[0] == NULL) {
+        ctl_say("usage: counter raise EUI64 TO --ceremony TEXT");
+        return CTL_USAGE;
+    }
+    if (!ctl_sure(c, "No counter of %s up to %lld will ever be used.", a->v[0], to))
+        return CTL_USAGE;
+    rc = ctl_send(c, "POST", path,
+                  json_pack("{s:I,s:s}", "to", (json_int_t)to, "ceremony", a->opt[0]), &j,
+                  &text);
+    return rc == CTL_OK ? ctl_show(c, j, text) : rc;
+}
+
+#define OUT_OPTION                                        \
+    {                                                     \
+        {                                                 \
+            "out", "FILE", "write here instead of stdout" \
+        }                                                 \
+    }
+
+const struct ctl_verb ctl_file_verbs[] = {
+    {"roster add",
+     "INCIDENT FILE",
+     2,
+     2,
+     "Hand in the devices, CSV",
+     run_roster_add,
+     {{0}}},
+    {"roster get", "INCIDENT", 1, 1, "The roster in its canonical form", run_roster_get,
+     OUT_OPTION},
+    {"certificates add",
+     "INCIDENT FILE",
+     2,
+     2,
+     "Hand in replacement and compromised certificates, PEM",
+     run_certificates_add,
+     {{0}}},
+    {"certificates get", "INCIDENT", 1, 1, "The certificates, PEM", run_certificates_get,
+     OUT_OPTION},
+    {"responses add",
+     "INCIDENT FILE",
+     2,
+     2,
+     "Hand in what devices answered, one hexadecimal message per line",
+     run_responses_add,
+     {{0}}},
+    {"counter raise",
+     "EUI64 TO",
+     2,
+     2,
+     "After a restored database: skip counters up to TO",
+     run_counter_raise,
+     {{"ceremony", "TEXT", "which ceremony decided this (needed)"}}},
+    {0},
+};

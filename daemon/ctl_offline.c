@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Verbs that need no service: the tables this software judges by, and a check of the audit
+ * chain anybody can make on an exported file.
+ */
+#include "ctl.h"
+
+#include "audit.h"
+#include "clock.h"
+#include "incident.h"
+#include "mem.h"
+#include "policy.h"
+#include "rules.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static json_t *rule_json(const struct rule *r)
+{
+    return json_pack("{s:s,s:s,s:s,s:s,s:s}", "id", r->id, "sentence", r->sentence,
+                     "source", r->source, "certainty", r->certainty, "advice", r->advice);
+}
+
+static int run_policy_list(struct ctl *c, const struct ctl_args *a)
+{
+    json_t *all = json_array();
+    const char *area = a->n > 0 ? a->v[0] : "";
+
+    for (size_t i = 0; i < n_rules; i++)
+        if (strncmp(rules[i].id, area, strlen(area)) == 0)
+            (void)json_array_append_new(all, rule_json(&rules[i]));
+    if (c->json) {
+        (void)json_dumpf(all, stdout, JSON_INDENT(2));
+        (void)putchar('\n');
+    } else {
+        ctl_list("rules", all);
+    }
+    json_decref(all);
+    return CTL_OK;
+}
+
+static int run_policy_explain(struct ctl *c, const struct ctl_args *a)
+{
+    const struct rule *r = rule_find(a->v[0]);
+    json_t *j;
+
+    if (r == NULL) {
+        ctl_say("there is no rule \"%s\"; see policy list", a->v[0]);
+        return CTL_MISSING;
+    }
+    j = rule_json(r);
+    return ctl_show(c, j, json_dumps(j, JSON_COMPACT));
+}
+
+static int run_policy_test(struct ctl *c, const struct ctl_args *a)
+{
+    AUTO(mem) char *text = NULL;
+    struct clock clock = clock_system();
+    int64_t now_us = clock_now(&clock);
+    static struct policy_facts facts;
+    struct verdict v;
+    struct err e;
+    json_t *j, *failed;
+    size_t len;
+    int rc;
+
+    if (!ctl_read_file(a->v[0], 256u << 10, &text, &len))
+        return CTL_INPUT;
+    if (!policy_facts_from_json(span_of(text, len), &facts, &now_us, &e))
+        return ctl_failed_here(&e);
+    policy_judge(&facts, now_us, &v);
+    failed = json_array();
+    for (size_t i = 0; i < v.n; i++) {
+        const struct rule *r = rule_find(v.failed[i].id);
+
+        (void)json_array_append_new(
+            failed, json_pack("{s:s,s:s,s:s*}", "rule", v.failed[i].id, "why",
+                              v.failed[i].why, "source", r != NULL ? r->source : NULL));
+    }
+    j = json_pack("{s:b,s:o}", "allowed", (int)v.allowed, "refused_by", failed);
+    rc = v.allowed ? CTL_OK : CTL_DENIED;
+    (void)ctl_show(c, j, json_dumps(j, JSON_COMPACT));
+    return rc;
+}
+
+static int run_states(struct ctl *c, const struct ctl_args *a)
+{
+    enum route route;
+    char *text;
+
+    if (a->opt[0] != NULL) {
+        if (!incident_route_find(a->opt[0], &route)) {
+            ctl_say("there is no route \"%s\"", a->opt[0]);
+            return CTL_MISSING;
+        }
+        incident_dot(stdout, route);
+        return CTL_OK;
+    }
+    if (!c->json) {
+        incident_table_print(stdout);
+        return CTL_OK;
+    }
+    text = incident_table_json();
+    if (text == NULL)
+        return CTL_STORE;
+    (void)printf("%s\n", text);
+    free(text);
+    return CTL_OK;
+}
+
+static int run_audit_verify(struct ctl *c, const struct ctl_args *a)
+{
+    struct audit_verdict v;
+    struct err e;
+    json_t *j;
+    bool ok;
+    FILE *f = strcmp(a->v[0], "-") == 0 ? stdin : fopen(a->v[0], "re");
+
+    if (f == NULL) {
+        ctl_say("%s: %s", a->v[0], strerror(errno));
+        return errno == ENOENT ? CTL_MISSING : CTL_INPUT;
+    }
+    ok = audit_verify(f, &v, &e);
+    if (f != stdin)
+        (void)fclose(f);
+    if (!ok)
+        return ctl_failed_here(&e);
+    j = json_pack("{s:I,s:I,s:s,s:I,s:I}", "records", (json_int_t)v.records, "first",
+                  (json_int_t)v.first_seq, "last_hash", v.last_hash, "signed_rows",
+                  (json_int_t)v.signed_rows, "counters_twice",
+                  (json_int_t)v.counters_twice);
+    (void)ctl_show(c, j, json_dumps(j, JSON_COMPACT));
+    if (v.counters_twice > 0) {
+        ctl_say("%llu counters were used twice", (unsigned long long)v.counters_twice);
+        return CTL_DENIED;
+    }
+    return CTL_OK;
+}
+
+const struct ctl_verb ctl_offline_verbs[] = {
+    {"incident states",
+     "",
+     0,
+     0,
+     "The life of an incident: states, events, what they need",
+     run_states,
+     {{"dot", "ROUTE", "one route as a graph for dot(1)"}}},
+    {"policy list",
+     "[AREA]",
+     0,
+     1,
+     "Every rule this software can refuse by",
+     run_policy_list,
+     {{0}}},
+    {"policy explain",
+     "RULE",
+     1,
+     1,
+     "One rule: source, certainty, what to do",
+     run_policy_explain,
+     {{0}}},
+    {"policy test",
+     "FILE",
+     1,
+     1,
+     "Would the rules allow this? Facts as JSON; exit 1: no",
+     run_policy_test,
+     {{0}}},
+    {"message decode",
+     "FILE",
+     1,
+     1,
+     "A GBCS message in words (or --json)",
+     ctl_message_decode,
+     {{0}}},
+    {"message encode",
+     "FILE",
+     1,
+     1,
+     "JSON back to octets, hexadecimal",
+     ctl_message_encode,
+     {{"out", "FILE", "write the octets themselves here"},
+      {"mac-key", "FILE", "16 octets in hexadecimal: make the MAC anew"}}},
+    {"audit verify",
+     "FILE",
+     1,
+     1,
+     "Check an exported audit chain, offline",
+     run_audit_verify,
+     {{0}}},
+    {0},
+};

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * decision review: what a document says, in words, before somebody signs it or hands it in.
+ * Offline. With --config the signatures are judged as the service will judge them.
+ */
+#include "ctl.h"
+
+#include "authority.h"
+#include "clock.h"
+#include "mem.h"
+
+#include <openssl/x509_vfy.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+static void line(const char *label, const char *text)
+{
+    if (text[0] == '\0')
+        return;
+    (void)printf("%-14s ", label);
+    for (; *text != '\0'; text++)
+        (void)putchar((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text);
+    (void)putchar('\n');
+}
+
+static void line_digest(const char *label, const struct digest *d)
+{
+    char hex[HEX_LEN(sizeof d->b)];
+
+    hex_encode_lower(d->b, sizeof d->b, hex);
+    line(label, hex);
+}
+
+static void line_time(const char *label, int64_t us)
+{
+    char text[CLOCK_TEXT_LEN];
+
+    clock_text(us, text);
+    line(label, text);
+}
+
+static void line_eui(const char *label, const struct eui64 *id)
+{
+    char hex[HEX_LEN(sizeof id->b)];
+
+    hex_encode(id->b, sizeof id->b, hex);
+    line(label, hex);
+}
+
+static void print_orders(const struct authority *a)
+{
+    char text[512], hex[HEX_LEN(32)];
+    size_t at = 0;
+
+    line("key", a->key);
+    line_digest("  certificate", &a->key_certificate);
+    (void)snprintf(text, sizeof text, "%s, credentials replacement mode %s",
+                   method_name(a->method), gbcs_mode(a->mode)->name);
+    line("method", text);
+    text[0] = '\0';
+    for (unsigned t = 0; t < DEVICE_COUNT; t++)
+        if ((a->device_types & DEVICE_BIT(t)) != 0)
+            at += (size_t)snprintf(text + at, sizeof text - at, "%s%s", at > 0 ? ", " : "",
+                                   gbcs_device((enum device_type)t)->name);
+    if (a->ppmid_only_ok)
+        (void)snprintf(text + at, sizeof text - at, " (PPMID alone is allowed)");
+    line("device types", text);
+    (void)snprintf(text, sizeof text, "%u devices, at most %u %s each", a->roster_count,
+                   a->attempts, a->attempts == 1 ? "command" : "commands");
+    line("roster", text);
+    line_digest("  sha256", &a->roster);
+    for (size_t i = 0; i < a->n_compromised; i++) {
+        hex_encode_lower(a->compromised[i].sha256.b, 32, hex);
+        (void)snprintf(text, sizeof text, "%s %s, %s, certificate %s",
+                       gbcs_cell(a->compromised[i].cell)->name,
+                       a->compromised[i].actual != 0 ? "compromised" : "suspected",
+                       cause_name(a->compromised[i].cause), hex);
+        line(i == 0 ? "compromised" : "", text);
+    }
+    for (size_t i = 0; i < a->n_replacements; i++) {
+        hex_encode_lower(a->replacements[i].sha256.b, 32, hex);
+        (void)snprintf(text, sizeof text, "%s by certificate %s",
+                       gbcs_cell(a->replacements[i].cell)->name, hex);
+        line(i == 0 ? "replaces" : "", text);
+    }
+    if (a->has_symmetric_key)
+        line_digest("symmetric key", &a->symmetric_key_sha256);
+}
+
+static void print_document(const struct authority *a, int64_t now_us)
+{
+    static const struct eui64 nobody;
+    char text[200];
+    const char *standing = now_us < a->valid_from_us  ? ", not yet in its window"
+                           : now_us >= a->valid_to_us ? ", ITS WINDOW HAS PASSED"
+                                                      : ", in its window now";
+
+    (void)snprintf(text, sizeof text, "%s %s: %s%s", kind_name(a->kind), a->id,
+                   outcome_name(a->outcome), standing);
+    line("document", text);
+    line("for", a->exercise ? "AN EXERCISE: no live key, no live device" : "live devices");
+    line_digest("digest", &a->digest);
+    line("incident", a->incident);
+    line("  parent", a->parent_incident);
+    line("supersedes", a->supersedes);
+    line("by", a->by);
+    line_time("from", a->valid_from_us);
+    line_time("to", a->valid_to_us);
+    if (eui64_cmp(&a->subscriber, &nobody) != 0) {
+        line_eui("subscriber", &a->subscriber);
+        if (eui64_cmp(&a->subscriber, &a->replacement_subscriber) != 0)
+            line_eui("  taken over by", &a->replacement_subscriber);
+    }
+    line("  named", a->subscriber_name);
+    if (a->kind != KIND_ACTIVATION && a->outcome == OUTCOME_AUTHORISE)
+        print_orders(a);
+    if (a->kind == KIND_ACTIVATION) {
+        line("key", a->key);
+        line_digest("puts in force", &a->decision);
+    }
+    line("requester", a->requester);
+    for (size_t i = 0; i < a->n_conflicts; i++)
+        line(i == 0 ? "conflicts" : "", a->conflicts[i]);
+    line("meeting", a->meeting);
+    line("guidance", a->guidance_version);
+    line("until", a->end_condition);
+    if (a->review_us != 0)
+        line_time("review", a->review_us);
+    line("risk weighed", a->risk_weighed);
+    line("direction", a->direction);
+    line("reasons", a->reasons);
+}
+
+static void print_signers(const struct authority *a)
+{
+    for (size_t i = 0; i < a->n_signers; i++) {
+        char text[400];
+        const struct authority_signer *s = &a->signers[i];
+
+        (void)snprintf(text, sizeof text, "%s (%s, %s): %s%s", s->holder, s->seat,
+                       s->organisation,
+                       s->counted ? "counts" : "does not count: ", s->reason);
+        line(i == 0 ? "signers" : "", text);
+    }
+}
+
+/* Judge by the configured authority the document names; its verdicts land in *a. */
+static bool judge(struct span cms, const char *config_file, struct authority *a,
+                  struct err *e)
+{
+    static struct config config;
+    const struct config_authority *who;
+    struct clock clock = clock_system();
+    X509_STORE *anchors;
+    bool ok;
+
+    config_defaults(&config);
+    if (!config_load(config_file, false, &config, e))
+        return false;
+    who = config_authority_find(&config, a->by);
+    if (who == NULL)
+        return err_set(e, ERR_DENIED, "decision.addressee",
+                       "the configuration knows no authority \"%s\"", a->by);
+    anchors = X509_STORE_new();
+    if (anchors == NULL || X509_STORE_load_file(anchors, who->anchor) != 1) {
+        X509_STORE_free(anchors);
+        return err_set(e, ERR_INPUT, "config.trust", "%s: %s", who->anchor, err_openssl());
+    }
+    ok = authority_open(cms, who, anchors, clock_now(&clock), a, e);
+    X509_STORE_free(anchors);
+    return ok;
+}
+
+int ctl_review(struct ctl *c, const struct ctl_args *args)
+{
+    static struct authority a;
+    AUTO(mem) char *text = NULL;
+    AUTO(mem) uint8_t *content = NULL;
+    struct clock clock = clock_system();
+    struct span in, json;
+    struct err e;
+    bool bare;
+    size_t len, skip;
+
+    if (!ctl_read_file(args->v[0], AUTHORITY_CMS_MAX, &text, &len))
+        return CTL_INPUT;
+    skip = strspn(text, " \t\r\n");
+    bare = text[skip] == '{';
+    in = json = span_of(text, len);
+    if (!bare) {
+        if (!authority_content(in, &json, &e))
+            return ctl_failed_here(&e);
+        content = (uint8_t *)(uintptr_t)json.at;
+    }
+    if (c->json) {
+        (void)fwrite(json.at, 1, json.len, stdout);
+        (void)putchar('\n');
+    }
+    if (!authority_parse(json, &a, &e))
+        return ctl_failed_here(&e);
+    if (!c->json)
+        print_document(&a, clock_now(&clock));
+    if (bare || args->opt[0] == NULL) {
+        if (!c->quiet && !bare)
+            ctl_say("signatures were not looked at: --config judges them");
+        return CTL_OK;
+    }
+    if (!judge(in, args->opt[0], &a, &e)) {
+        print_signers(&a);
+        return ctl_failed_here(&e);
+    }
+    if (!c->json)
+        print_signers(&a);
+    return CTL_OK;
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Verbs that only look: status, figures, devices, metrics, the audit chain.
+ */
+#include "ctl.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int run_status(struct ctl *c, const struct ctl_args *a)
+{
+    json_t *j;
+    char *text;
+    int rc = ctl_get(c, "/v1/status", &j, &text);
+
+    (void)a;
+    return rc == CTL_OK ? ctl_show(c, j, text) : rc;
+}
+
+static int run_figures(struct ctl *c, const struct ctl_args *a)
+{
+    char path[512];
+    json_t *j;
+    char *text;
+    int rc;
+
+    if (!ctl_path(path, "/v1/incidents/{}/figures", a->v[0], NULL))
+        return CTL_INPUT;
+    rc = ctl_get(c, path, &j, &text);
+    return rc == CTL_OK ? ctl_show(c, j, text) : rc;
+}
+
+/* Pages follow each other by the name of the last device; without --all one page. */
+static int run_devices(struct ctl *c, const struct ctl_args *a)
+{
+    const char *limit = a->opt[1] != NULL ? a->opt[1] : "1000";
+    char path[512], from[24] = "";
+    size_t n;
+    int rc;
+
+    if (a->opt[0] != NULL)
+        (void)snprintf(from, sizeof from, "%s", a->opt[0]);
+    do {
+        char pattern[128];
+        json_t *j, *rows;
+        char *text;
+
+        (void)snprintf(pattern, sizeof pattern, "/v1/incidents/{}/devices?limit={}%s%s",
+                       from[0] != '\0' ? "&from=" : "", from);
+        if (!ctl_path(path, pattern, a->v[0], limit))
+            return CTL_INPUT;
+        rc = ctl_get(c, path, &j, &text);
+        if (rc != CTL_OK)
+            return rc;
+        rows = json_object_get(j, "devices");
+        n = json_array_size(rows);
+        if (c->json)
+            (void)printf("%s\n", text);
+        else
+            ctl_list("devices", rows);
+        (void)snprintf(from, sizeof from, "%s", ctl_text(j, "next"));
+        json_decref(j);
+        free(text);
+    } while (a->opt[2] != NULL && n > 0 && from[0] != '\0');
+    if (from[0] != '\0' && !c->json && !c->quiet && a->opt[2] == NULL)
+        ctl_say("more: --from %s, or --all", from);
+    return CTL_OK;
+}
+
+static int run_metrics(struct ctl *c, const struct ctl_args *a)
+{
+    (void)a;
+    return ctl_download(c, "/metrics", NULL);
+}
+
+static int run_audit_export(struct ctl *c, const struct ctl_args *a)
+{
+    char path[512];
+
+    if (!ctl_path(path, "/v1/audit?from={}", a->opt[0] != NULL ? a->opt[0] : "1", NULL))
+        return CTL_INPUT;
+    return ctl_download(c, path, a->opt[1]);
+}
+
+const struct ctl_verb ctl_view_verbs[] = {
+    {"status",
+     "",
+     0,
+     0,
+     "Service, signers, token, counters, alarms, batches",
+     run_status,
+     {{0}}},
+    {"figures",
+     "INCIDENT",
+     1,
+     1,
+     "Progress of the devices, by state and type",
+     run_figures,
+     {{0}}},
+    {"devices",
+     "INCIDENT",
+     1,
+     1,
+     "State of each device",
+     run_devices,
+     {{"from", "EUI64", "begin behind this device"},
+      {"limit", "N", "devices per page (default 1000)"},
+      {"all", NULL, "every page"}}},
+    {"audit export",
+     "",
+     0,
+     0,
+     "The audit chain, one record per line",
+     run_audit_export,
+     {{"from", "SEQ", "begin with this record (default 1)"},
+      {"out", "FILE", "write here instead of stdout"}}},
+    {"metrics", "", 0, 0, "Prometheus text", run_metrics, {{0}}},
+    {0},
+};

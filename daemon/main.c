@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * smki-recoveryd - options, wiring, watchdog. What is said here is the order of things:
+ * start is the same as restart after a crash.
+ */
+#include "audit.h"
+#include "log.h"
+#include "server.h"
+#include "service.h"
+
+#include <systemd/sd-daemon.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define EXIT_USAGE  64
+#define EXIT_CONFIG 78 /* not restarted: a person has to mend it */
+
+struct running {
+    struct service sv;
+    struct server *server;
+    sd_event_source *watch;
+    uint64_t watchdog_us;
+};
+
+static int usage(FILE *to, int status)
+{
+    (void)fputs(
+        "Usage: smki-recoveryd [--config FILE] [--check | --dump-config]\n"
+        "The SMKI recovery service: takes requests on a Unix socket, signs what the PMA\n"
+        "has authorised. See smki-recoveryd(8).\n\n"
+        "  --config FILE   read FILE and FILE.d/*.conf instead of the three roots\n"
+        "  --check         read configuration and anchors, say what is wrong, end\n"
+        "  --dump-config   print the merged configuration, end\n"
+        "  --version       print the version, end\n"
+        "Exit status: 0 ended in order, 1 stopped on a failure of the store, 64 usage,\n"
+        "78 configuration (restarting does not help).\n",
+        to);
+    return status;
+}
+
+static int complain(const struct err *e)
+{
+    log_event(LOG_ERR, MSG_CONFIG_BAD, &(struct log_fields){.err = e}, "%s (%s)", e->text,
+              e->id);
+    return EXIT_CONFIG;
+}
+
+static bool make_dir(const char *path, struct err *e)
+{
+    if (mkdir(path, 0700) != 0 && errno != EEXIST)
+        return err_set(e, ERR_STORE, "store.failed", "%s: %s", path, strerror(errno));
+    return true;
+}
+
+/* One service per state directory. */
+static bool lock_state(const char *dir, struct err *e)
+{
+    char path[CONFIG_PATH_MAX + 16];
+    int fd;
+
+    (void)snprintf(path, sizeof path, "%s/lock", dir);
+    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) != 0)
+        return err_set(e, ERR_BUSY, "store.locked", "%s: %s", path,
+                       fd < 0 ? strerror(errno)
+                              : "another service uses this state directory");
+    return true; /* held until the process ends */
+}
+
+static bool open_state(struct service *sv, struct err *e)
+{
+    const char *dir = sv->config.service.state_dir;
+    char path[CONFIG_PATH_MAX + 16];
+
+    (void)snprintf(sv->roster_dir, sizeof sv->roster_dir, "%s/rosters", dir);
+    (void)snprintf(sv->incoming_dir, sizeof sv->incoming_dir, "%s/incoming", dir);
+    (void)snprintf(sv->outbox_dir, sizeof sv->outbox_dir, "%s/outbox", dir);
+    (void)snprintf(path, sizeof path, "%s/recovery.db", dir);
+    return make_dir(dir, e) && lock_state(dir, e) && make_dir(sv->roster_dir, e) &&
+           make_dir(sv->incoming_dir, e) && make_dir(sv->outbox_dir, e) &&
+           store_open(path, &sv->store, e);
+}
+
+static bool begin_record(struct service *sv, const char *kind, struct err *e)
+{
+    if (!store_begin(sv->store, e))
+        return false;
+    if (audit_put(sv->store, clock_now(&sv->clock), kind, "", AUDIT_ACTOR_SYSTEM, e,
+                  "{s:s,s:b}", "version", SMKI_VERSION, "exercise",
+                  (int)sv->config.service.exercise) &&
+        store_commit(sv->store, e))
+        return true;
+    store_rollback(sv->store);
+    return false;
+}
+
+/* The token that signs: all keys that orders use live on it. Others come with their own
+ * pump. */
+static const struct config_token *signing_token(const struct config *c)
+{
+    return c->n_tokens > 0 ? &c->tokens[0] : NULL;
+}
+
+static bool wire(struct running *run, const char *config_path, struct err *e)
+{
+    struct service *sv = &run->sv;
+    struct engine_setup es = {.store = sv->store,
+                              .config = &sv->config,
+                              .trust = &sv->trust,
+                              .clock = sv->clock,
+                              .roster_dir = sv->roster_dir,
+                              .allowed = service_allowed,
+                              .arg = sv};
+    struct pump_setup ps = {.loop = sv->loop,
+                            .config = &sv->config,
+                            .config_path = config_path,
+                            .token = signing_token(&sv->config),
+                            .ended = service_batch_ended,
+                            .arg = sv};
+
+    if (ps.token == NULL)
+        return err_set(e, ERR_INPUT, "config.token", "no [Token] is configured");
+    if (sv->config.service.signer_program[0] == '\0' &&
+        sv->config.service.signer_socket[0] == '\0')
+        return err_set(e, ERR_INPUT, "config.service",
+                       "[Service]: SignerProgram= or SignerSocket= is due");
+    if (!engine_new(&es, &sv->engine, e))
+        return false;
+    ps.engine = sv->engine;
+    return pump_new(&ps, &sv->pump, e);
+}
+
+static bool listen_on(struct running *run, struct router *router, struct peer_roles *roles,
+                      struct err *e)
+{
+    struct service *sv = &run->sv;
+    struct server_options o = {.router = router,
+                               .roles = roles,
+                               .max_clients = sv->config.service.max_clients,
+                               .max_clients_per_uid =
+                                   sv->config.service.max_clients_per_uid};
+
+    *router = (struct router){.routes = api_rows,
+                              .n_routes = api_n_rows,
+                              .arg = sv,
+                              .stream_max = sv->config.service.max_roster_bytes,
+                              .refused = service_refused};
+    peer_roles_resolve(&sv->config, geteuid(), roles);
+    return server_listen(sv->config.service.socket, &o.listen_fd, e) &&
+           server_open(sv->loop, &o, &run->server, e);
+}
+
+static int on_signal(sd_event_source *src, const struct signalfd_siginfo *si, void *arg)
+{
+    struct running *run = arg;
+
+    (void)src;
+    (void)si;
+    (void)sd_notify(0, "STOPPING=1");
+    log_event(LOG_NOTICE, MSG_STOPPING, NULL, "stopping");
+    return sd_event_exit(run->sv.loop, 0);
+}
+
+/* Fed only while the loop turns and no signer has been silent beyond patience. */
+static int on_watchdog(sd_event_source *src, uint64_t usec, void *arg)
+{
+    struct running *run = arg;
+    const struct batch *b = engine_batch(run->sv.engine);
+    char status[256];
+
+    if (b != NULL)
+        (void)snprintf(status, sizeof status,
+                       "batch %lld: %lld of %u signed, %.0f per second", (long long)b->id,
+                       (long long)b->signed_, b->n_rows, pump_rate(run->sv.pump));
+    else
+        (void)snprintf(status, sizeof status, "idle");
+    if (pump_alive(run->sv.pump))
+        (void)sd_notifyf(0, "WATCHDOG=1\nSTATUS=%s", status);
+    (void)sd_event_source_set_time(src, usec + run->watchdog_us);
+    return sd_event_source_set_enabled(src, SD_EVENT_ONESHOT);
+}
+
+static bool watch(struct running *run, struct err *e)
+{
+    sd_event *loop = run->sv.loop;
+    sigset_t set;
+    uint64_t now;
+    uint64_t us = 0;
+
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGTERM);
+    (void)sigaddset(&set, SIGINT);
+    (void)sigaddset(&set, SIGCHLD);
+    (void)sigprocmask(SIG_BLOCK, &set, NULL);
+    run->watchdog_us = sd_watchdog_enabled(0, &us) > 0 ? us / 3 : 5000000;
+    if (sd_event_add_signal(loop, NULL, SIGTERM, on_signal, run) < 0 ||
+        sd_event_add_signal(loop, NULL, SIGINT, on_signal, run) < 0 ||
+        sd_event_now(loop, CLOCK_MONOTONIC, &now) < 0 ||
+        sd_event_add_time(loop, &run->watch, CLOCK_MONOTONIC, now + 100000, 0, on_watchdog,
+                          run) < 0)
+        return err_set(e, ERR_STORE, "store.memory", "cannot set up the event loop");
+    return true;
+}
+
+static int serve(struct running *run, const char *config_path)
+{
+    struct service *sv = &run->sv;
+    struct router router;
+    struct peer_roles roles;
+    struct err e = {0};
+    int rc = 1;
+    bool ok;
+
+    sv->clock = clock_system();
+    sv->started_us = clock_now(&sv->clock);
+    if (sd_event_default(&sv->loop) < 0)
+        return 1;
+    ok = watch(run, &e) && open_state(sv, &e) && begin_record(sv, "SERVICE_STARTED", &e) &&
+         wire(run, config_path, &e) && listen_on(run, &router, &roles, &e);
+    if (ok) {
+        (void)sd_notify(0, "READY=1\nSTATUS=idle");
+        log_event(LOG_NOTICE, MSG_READY, NULL, "ready%s",
+                  sv->config.service.exercise ? " (exercise)" : "");
+        pump_wake(sv->pump); /* whatever was being signed goes on */
+        rc = sd_event_loop(sv->loop);
+        if (rc < 0)
+            rc = 1;
+    }
+    server_close(run->server);
+    if (ok && rc == 0 &&
+        (!pump_settle(sv->pump, &e) || !begin_record(sv, "SERVICE_STOPPED", &e)))
+        ok = false;
+    pump_free(sv->pump);
+    engine_free(sv->engine);
+    store_close(sv->store);
+    (void)sd_event_source_disable_unref(run->watch);
+    (void)sd_event_unref(sv->loop);
+    if (!ok) {
+        log_event(LOG_EMERG, MSG_STORE_FAILED, &(struct log_fields){.err = &e},
+                  "the service cannot run: %s (%s)", e.text, e.id);
+        rc = e.code == ERR_INPUT || e.code == ERR_DENIED ? EXIT_CONFIG : 1;
+    }
+    return rc;
+}
+
+int main(int argc, char *argv[])
+{
+    static const struct option options[] = {
+        {"config", required_argument, NULL, 'c'}, {"check", no_argument, NULL, 'k'},
+        {"dump-config", no_argument, NULL, 'd'},  {"version", no_argument, NULL, 'v'},
+        {"help", no_argument, NULL, 'h'},         {0}};
+    static struct running run;
+    const char *config_path = NULL;
+    bool check = false;
+    bool dump = false;
+    struct err e;
+    int rc;
+
+    for (int c; (c = getopt_long(argc, argv, "h", options, NULL)) != -1;)
+        switch (c) {
+        case 'c':
+            config_path = optarg;
+            break;
+        case 'k':
+            check = true;
+            break;
+        case 'd':
+            dump = true;
+            break;
+        case 'v':
+            (void)puts("smki-recoveryd " SMKI_VERSION);
+            return 0;
+        case 'h':
+            return usage(stdout, 0);
+        default:
+            return usage(stderr, EXIT_USAGE);
+        }
+    if (optind != argc)
+        return usage(stderr, EXIT_USAGE);
+    (void)prctl(PR_SET_DUMPABLE, 0);
+    (void)setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)umask(0077);
+    if (!config_load(config_path, true, &run.sv.config, &e))
+        return complain(&e);
+    if (dump) {
+        char *text = config_dump(&run.sv.config);
+
+        (void)fputs(text != NULL ? text : "", stdout);
+        free(text);
+        return 0;
+    }
+    if (!trust_load(&run.sv.config, &run.sv.trust, &e))
+        return complain(&e);
+    if (check) {
+        (void)puts("configuration and trust anchors can be read");
+        trust_done(&run.sv.trust);
+        return 0;
+    }
+    rc = serve(&run, config_path);
+    trust_done(&run.sv.trust);
+    return rc;
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+#include "peer.h"
+
+#include "log.h"
+#include "mem.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <string.h>
+#include <sys/socket.h>
+
+static const struct {
+    const char *name;
+    unsigned role;
+} names[] = {
+    {"viewer", PEER_VIEWER},
+    {"operator", PEER_OPERATOR},
+    {"approver", PEER_APPROVER},
+    {"auditor", PEER_AUDITOR},
+};
+#define N_NAMES (sizeof names / sizeof names[0])
+
+static unsigned role_of_name(const char *name)
+{
+    for (size_t i = 0; i < N_NAMES; i++)
+        if (strcmp(names[i].name, name) == 0)
+            return names[i].role;
+    return 0;
+}
+
+/* Digits only, and not the value that means "nobody" to the kernel. */
+static bool parse_id(const char *text, uint32_t *out)
+{
+    uint64_t v = 0;
+
+    if (*text == '\0')
+        return false;
+    for (; *text != '\0'; text++) {
+        if (*text < '0' || *text > '9')
+            return false;
+        v = v * 10 + (uint64_t)(*text - '0');
+        if (v >= UINT32_MAX)
+            return false;
+    }
+    *out = (uint32_t)v;
+    return true;
+}
+
+static bool find_user(const char *name, uid_t *out)
+{
+    const struct passwd *pw = getpwnam(name);
+
+    if (pw == NULL)
+        return parse_id(name, out);
+    *out = pw->pw_uid;
+    return true;
+}
+
+static bool find_group(const char *name, gid_t *out)
+{
+    const struct group *gr = getgrnam(name);
+
+    if (gr == NULL)
+        return parse_id(name, out);
+    *out = gr->gr_gid;
+    return true;
+}
+
+void peer_roles_resolve(const struct config *c, uid_t service_uid, struct peer_roles *out)
+{
+    *out = (struct peer_roles){.service_uid = service_uid};
+    for (size_t i = 0; i < c->n_roles; i++) {
+        const struct config_role *from = &c->roles[i];
+        unsigned role = role_of_name(from->name);
+
+        if (role == 0) {
+            log_event(LOG_WARNING, MSG_ROLE_UNKNOWN_NAME, NULL,
+                      "there is no role \"%s\"; nobody gets it", from->name);
+            continue;
+        }
+        out->rows[out->n_rows].role = role;
+        for (size_t k = 0; k < from->n_users; k++) {
+            if (find_user(from->users[k],
+                          &out->rows[out->n_rows].users[out->rows[out->n_rows].n_users]))
+                out->rows[out->n_rows].n_users++;
+            else
+                log_event(LOG_WARNING, MSG_ROLE_UNKNOWN_NAME, NULL,
+                          "role %s: no user \"%s\"; nobody gets it by that name",
+                          from->name, from->users[k]);
+        }
+        for (size_t k = 0; k < from->n_groups; k++) {
+            if (find_group(from->groups[k],
+                           &out->rows[out->n_rows].groups[out->rows[out->n_rows].n_groups]))
+                out->rows[out->n_rows].n_groups++;
+            else
+                log_event(LOG_WARNING, MSG_ROLE_UNKNOWN_NAME, NULL,
+                          "role %s: no group \"%s\"; nobody gets it by that name",
+                          from->name, from->groups[k]);
+        }
+        out->n_rows++;
+    }
+}
+
+unsigned peer_roles_of(const struct peer_roles *r, uid_t uid, gid_t gid,
+                       const gid_t *groups, size_t n_groups)
+{
+    unsigned roles = 0;
+
+    for (size_t i = 0; i < r->n_rows; i++) {
+        bool has = false;
+
+        for (size_t k = 0; k < r->rows[i].n_users && !has; k++)
+            has = r->rows[i].users[k] == uid;
+        for (size_t k = 0; k < r->rows[i].n_groups && !has; k++) {
+            has = r->rows[i].groups[k] == gid;
+            for (size_t g = 0; g < n_groups && !has; g++)
+                has = r->rows[i].groups[k] == groups[g];
+        }
+        if (has)
+            roles |= r->rows[i].role;
+    }
+    if (roles != 0 || uid == r->service_uid)
+        roles |= PEER_VIEWER;
+    return roles;
+}
+
+bool peer_of(int fd, const struct peer_roles *r, struct peer *out, struct err *e)
+{
+    struct ucred cred;
+    socklen_t len = sizeof cred;
+    AUTO(mem) gid_t *groups = NULL;
+    socklen_t groups_len = 64 * sizeof(gid_t);
+
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0 || len != sizeof cred)
+        return err_set(e, ERR_BUSY, "request.peer", "who is calling? %s", strerror(errno));
+    for (int tries = 0; tries < 3; tries++) {
+        free(groups);
+        groups = malloc(groups_len);
+        if (groups == NULL)
+            return err_set(e, ERR_STORE, "store.memory", "out of memory");
+        if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &groups_len) == 0) {
+            *out = (struct peer){.uid = cred.uid, .gid = cred.gid, .pid = cred.pid};
+            out->roles =
+                peer_roles_of(r, cred.uid, cred.gid, groups, groups_len / sizeof(gid_t));
+            return true;
+        }
+        if (errno != ERANGE) /* ERANGE: groups_len now says how much room it takes */
+            break;
+    }
+    return err_set(e, ERR_BUSY, "request.peer", "the caller's groups: %s", strerror(errno));
+}
+
+const char *peer_roles_text(unsigned roles, char out[static PEER_ROLES_TEXT])
+{
+    size_t at = 0;
+
+    out[0] = '\0';
+    for (size_t i = 0; i < N_NAMES; i++) {
+        if ((roles & names[i].role) == 0)
+            continue;
+        if (at > 0)
+            out[at++] = ' ';
+        memcpy(out + at, names[i].name, strlen(names[i].name) + 1);
+        at += strlen(names[i].name);
+    }
+    return at > 0 ? out : "no role";
+}

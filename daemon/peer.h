@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * peer - who is at the other end of the Unix socket, and which roles configuration gives.
+ *
+ * The kernel says who: SO_PEERCRED and SO_PEERGROUPS, fixed when the peer connected. Roles
+ * come from [Role "..."] Users= and Groups=, resolved once at start. Never by pid: a number
+ * that is reused is no identity. Root is nobody special. Every role includes viewer, and a
+ * peer with the service's own uid is a viewer (health checks), no more.
+ * Effects: reads the user database at start; logs names it does not know.
+ */
+#ifndef PEER_H
+#define PEER_H
+
+#include "config.h"
+
+#include <sys/types.h>
+
+enum peer_role {
+    PEER_VIEWER = 1 << 0,
+    PEER_OPERATOR = 1 << 1,
+    PEER_APPROVER = 1 << 2,
+    PEER_AUDITOR = 1 << 3,
+};
+
+#define PEER_ROLES_TEXT 48 /* "viewer operator approver auditor" and NUL */
+
+struct peer {
+    uid_t uid;
+    gid_t gid;
+    pid_t pid;      /* for the journal only */
+    unsigned roles; /* enum peer_role, or-ed */
+};
+
+struct peer_roles {
+    uid_t service_uid;
+    struct {
+        unsigned role;
+        uid_t users[CONFIG_LIST_MAX];
+        size_t n_users;
+        gid_t groups[CONFIG_LIST_MAX];
+        size_t n_groups;
+    } rows[CONFIG_ROLES_MAX];
+    size_t n_rows;
+};
+
+/* Names or numbers to ids. An unknown name gives nobody anything: logged and left out.
+ *   service_uid  geteuid() of the service */
+void peer_roles_resolve(const struct config *c, uid_t service_uid, struct peer_roles *out);
+
+/* The pure part: roles of these credentials. */
+unsigned peer_roles_of(const struct peer_roles *r, uid_t uid, gid_t gid,
+                       const gid_t *groups, size_t n_groups);
+
+/* Ask the kernel about a connected Unix socket. Errors: ERR_BUSY "request.peer". */
+MUST_CHECK bool peer_of(int fd, const struct peer_roles *r, struct peer *out,
+                        struct err *e);
+
+/* "operator approver" for messages; "no role" when there is none. */
+const char *peer_roles_text(unsigned roles, char out[static PEER_ROLES_TEXT]);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * pump - keeps signers busy with the engine's orders, as an idle event of the loop, so that
+ * `status` and `pause` are answered between any two orders.
+ *
+ * Per worker: open the batch's documents, lend it counters, keep two orders in flight. What
+ * comes back goes to the engine. A failure of the store ends the service: pump_fatal.
+ */
+#ifndef PUMP_H
+#define PUMP_H
+
+#include "engine.h"
+#include "signers.h"
+
+struct pump; /* opaque */
+
+struct pump_setup { /* borrowed */
+    sd_event *loop;
+    const struct config *config;
+    const char *config_path;
+    const struct config_token *token;
+    struct engine *engine;
+    /* A batch left the engine (done, stopped, held): the incident may want to know. */
+    void (*ended)(void *arg, int64_t batch);
+    void *arg;
+};
+
+MUST_CHECK bool pump_new(const struct pump_setup *s, struct pump **out, struct err *e);
+/* Something may be due: a batch was queued, resumed. */
+void pump_wake(struct pump *p);
+/* Bring everything verified so far onto disk: before a request changes what may be signed.
+ */
+MUST_CHECK bool pump_settle(struct pump *p, struct err *e);
+/* The batch's new state is committed: put it down here too; orders in flight are void. */
+void pump_drop(struct pump *p, int64_t batch);
+/* Tell every signer that this authority is void from now on. */
+void pump_revoke(struct pump *p, const struct digest *authority);
+struct signers *pump_signers(struct pump *p);
+/* Signatures per second over the last few seconds; 0 when idle. */
+double pump_rate(const struct pump *p);
+/* Is the whole pump alive: nothing waits beyond patience (for the watchdog)? */
+bool pump_alive(const struct pump *p);
+/* When the last probe-key signature was verified, wall clock; 0: never. */
+int64_t pump_probed_us(const struct pump *p);
+void pump_free(struct pump *p);
+
+#endif

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * route - the table of requests and what is checked before a handler runs.
+ *
+ * One request is one exchange: exchange_begin with the head, exchange_data for each piece
+ * of the body, exchange_end for the reply. In this order the head is checked: target, path
+ * known (404), method known for that path (405), role (403), Idempotency-Key, content type
+ * (415), length (413). A body is collected up to its cap and given whole, or handed piece
+ * by piece to a sink so that memory stays flat. An error of a sink ends the sink; the rest
+ * of the body is let go by, then the error is the answer.
+ *
+ * The server drives this from HTTP; tests and the fuzzer drive it from memory.
+ * Effects: those of the handlers.
+ */
+#ifndef ROUTE_H
+#define ROUTE_H
+
+#include "request.h"
+
+/* Where a streamed body goes. Exactly one of end and abort is called, last. */
+struct sink {
+    bool (*write)(void *arg, const char *data, size_t len, struct err *e);
+    bool (*end)(void *arg, struct reply *out, struct err *e); /* frees arg, either way */
+    void (*abort)(void *arg);                                 /* frees arg */
+    void *arg;
+};
+
+enum body_kind {
+    BODY_NONE,   /* a body is refused */
+    BODY_JSON,   /* one JSON object, parsed by request_json in the handler */
+    BODY_SMALL,  /* anything up to REQUEST_SMALL_MAX: PEM, CMS */
+    BODY_STREAM, /* to a sink, up to router.stream_max */
+};
+
+struct router_row {
+    enum verb verb;
+    const char *pattern; /* "/v1/incidents/{id}/roster"; {name} takes one segment */
+    unsigned roles;      /* any of these; enum peer_role */
+    enum body_kind body;
+    /* BODY_NONE (body is empty), BODY_JSON, BODY_SMALL: fill *out and return true, or fill
+     * *e and return false; what was put into *out is then thrown away. */
+    bool (*whole)(void *arg, const struct request *r, struct span body, struct reply *out,
+                  struct err *e);
+    /* BODY_STREAM: choose the sink; on false nothing is left open. */
+    bool (*begin)(void *arg, const struct request *r, struct sink *out, struct err *e);
+};
+
+struct router {
+    const struct router_row *routes;
+    size_t n_routes;
+    void *arg;          /* given to whole and begin */
+    int64_t stream_max; /* cap of a streamed body, octets */
+    /* A peer lacked the role: write it down. May be NULL. */
+    void (*refused)(void *arg, const struct request *r, const struct err *e);
+};
+
+struct exchange {
+    const struct router *router;
+    const struct router_row *route; /* NULL until found */
+    struct request request;
+    char *body; /* collected */
+    size_t len, room;
+    int64_t seen; /* octets of body so far */
+    struct sink sink;
+    bool failed; /* e holds the answer */
+    struct err e;
+};
+
+/*
+ * Check the head and open the sink. x->request is filled by the caller, all but args; the
+ * rest of *x is zero. If the head itself was bad, call exchange_fail instead. False: the
+ * answer is known (exchange_end gives it), the body need not be read.
+ */
+bool exchange_begin(struct exchange *x, const struct router *r);
+/* A refusal from outside: bad head, too many clients. */
+void exchange_fail(struct exchange *x, const struct err *e);
+/* A piece of the body. False: the body has passed its cap and the peer keeps sending. */
+bool exchange_data(struct exchange *x, const char *data, size_t len);
+/* The reply, always filled. */
+void exchange_end(struct exchange *x, struct reply *out);
+/* Release; aborts a sink that was not ended. */
+void exchange_done(struct exchange *x);
+
+/* The verbs a path takes, for the Allow header ("GET, PUT"); "" when the path is unknown.
+ */
+void router_allow(const struct router *r, const char *path, char *out, size_t cap);
+
+#endif

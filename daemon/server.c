@@ -1,0 +1,557 @@
+/* SPDX-License-Identifier: MIT */
+#include "server.h"
+
+#include "log.h"
+#include "mem.h"
+
+#include <systemd/sd-daemon.h>
+
+#include <errno.h>
+#include <microhttpd.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#define HEADER_MEMORY (64u << 10) /* per connection: head, and one piece of a body */
+#define STREAM_BLOCK  (64u << 10)
+#define EARLY_ANSWER  (1 << 20) /* a longer body is not read after a refusal */
+
+struct client { /* one connection */
+    struct client *next;
+    struct server *server;
+    struct peer peer;
+};
+
+struct job { /* one request on it */
+    struct exchange x;
+    bool begun;
+};
+
+struct server {
+    struct server_options o;
+    struct MHD_Daemon *http;
+    sd_event *loop;
+    sd_event_source *accepting, *io, *timer;
+    struct client *clients;
+    unsigned n_clients;
+};
+
+/* ---- the listening socket ---- */
+
+static bool bad_socket(struct err *e, const char *path, const char *what)
+{
+    return err_set(e, ERR_INPUT, "request.socket", "%s: %s", path, what);
+}
+
+/* From systemd: the only one, or the one named "operator". -1: none was handed over. */
+static int listen_inherited(void)
+{
+    char **names = NULL;
+    int n = sd_listen_fds_with_names(1, &names);
+    int fd = -1;
+
+    for (int i = 0; i < n; i++) {
+        if (sd_is_socket_unix(SD_LISTEN_FDS_START + i, SOCK_STREAM, 1, NULL, 0) > 0 &&
+            (n == 1 || strcmp(names[i], "operator") == 0))
+            fd = SD_LISTEN_FDS_START + i;
+        free(names[i]);
+    }
+    free(names);
+    return fd;
+}
+
+/* A socket file nobody listens on may go; anything else stays. */
+static bool remove_stale(const char *path, const struct sockaddr_un *sa, struct err *e)
+{
+    struct stat st;
+    AUTO(fd) int fd = -1;
+
+    if (lstat(path, &st) < 0)
+        return errno == ENOENT || bad_socket(e, path, strerror(errno));
+    if (!S_ISSOCK(st.st_mode))
+        return bad_socket(e, path, "exists and is not a socket");
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return bad_socket(e, path, strerror(errno));
+    if (connect(fd, (const struct sockaddr *)sa, sizeof *sa) == 0 || errno != ECONNREFUSED)
+        return bad_socket(e, path, "another service listens there");
+    if (unlink(path) < 0)
+        return bad_socket(e, path, strerror(errno));
+    return true;
+}
+
+bool server_listen(const char *path, int *out, struct err *e)
+{
+    struct sockaddr_un sa = {.sun_family = AF_UNIX};
+    AUTO(fd) int fd = listen_inherited();
+    mode_t old;
+    int rc;
+
+    if (fd >= 0) {
+        *out = fd;
+        fd = -1;
+        return true;
+    }
+    if (path[0] != '/' || strlen(path) >= sizeof sa.sun_path)
+        return bad_socket(e, path, "not an absolute path of at most 107 octets");
+    memcpy(sa.sun_path, path, strlen(path) + 1);
+    if (!remove_stale(path, &sa, e))
+        return false;
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return bad_socket(e, path, strerror(errno));
+    old = umask(0117); /* the mode is right from the first moment: 0660 */
+    rc = bind(fd, (const struct sockaddr *)&sa, sizeof sa);
+    (void)umask(old);
+    if (rc < 0 || listen(fd, 64) < 0)
+        return bad_socket(e, path, strerror(errno));
+    *out = fd;
+    fd = -1;
+    return true;
+}
+
+/* ---- one request ---- */
+
+struct head_count {
+    struct request *r;
+    unsigned host, length, encoding, type, key;
+    bool bad;
+};
+
+static bool copy_value(char *to, size_t cap, const char *from, size_t len)
+{
+    if (len >= cap || memchr(from, '\0', len) != NULL)
+        return false;
+    memcpy(to, from, len);
+    to[len] = '\0';
+    return true;
+}
+
+static enum MHD_Result see_header(void *arg, enum MHD_ValueKind kind, const char *name,
+                                  size_t name_len, const char *value, size_t value_len)
+{
+    struct head_count *h = arg;
+    uint64_t n;
+
+    (void)kind;
+    (void)name_len;
+    if (value == NULL) {
+        value = "";
+        value_len = 0;
+    }
+    if (strcasecmp(name, "Host") == 0) {
+        h->host++;
+    } else if (strcasecmp(name, "Content-Length") == 0) {
+        h->length++;
+        if (request_parse_number(value, 0, INT64_MAX, &n))
+            h->r->length = (int64_t)n;
+        else
+            h->bad = true;
+    } else if (strcasecmp(name, "Transfer-Encoding") == 0) {
+        h->encoding++;
+        h->bad |= strcasecmp(value, "chunked") != 0;
+    } else if (strcasecmp(name, "Content-Type") == 0) {
+        h->type++;
+        h->bad |= !copy_value(h->r->type, sizeof h->r->type, value, strcspn(value, "; \t"));
+        for (char *p = h->r->type; *p != '\0'; p++)
+            if (*p >= 'A' && *p <= 'Z')
+                *p = (char)(*p - 'A' + 'a');
+    } else if (strcasecmp(name, "Idempotency-Key") == 0) {
+        h->key++;
+        h->bad |=
+            value_len == 0 || !copy_value(h->r->key, sizeof h->r->key, value, value_len);
+    }
+    return MHD_YES;
+}
+
+/* The library is lax about heads that two parsers could read in two ways; we are not. */
+static bool read_head(struct MHD_Connection *c, const char *version, struct request *r,
+                      struct err *e)
+{
+    struct head_count h = {.r = r};
+
+    (void)MHD_get_connection_values_n(c, MHD_HEADER_KIND, see_header, &h);
+    if (h.encoding > 0)
+        r->length = -1;
+    if (strcmp(version, "HTTP/1.1") != 0 && strcmp(version, "HTTP/1.0") != 0)
+        return err_set(e, ERR_INPUT, "request.head", "not HTTP/1.1");
+    if (h.host > 1 || (h.host == 0 && strcmp(version, "HTTP/1.1") == 0))
+        return err_set(e, ERR_INPUT, "request.head", "%u Host headers; one is right",
+                       h.host);
+    if (h.length > 1 || h.encoding > 1 || (h.length > 0 && h.encoding > 0))
+        return err_set(e, ERR_INPUT, "request.head",
+                       "more than one statement of how long the body is");
+    if (h.type > 1 || h.key > 1)
+        return err_set(e, ERR_INPUT, "request.head",
+                       "Content-Type or Idempotency-Key appears twice");
+    if (h.bad)
+        return err_set(e, ERR_INPUT, "request.head",
+                       "a header has a value that cannot be: Content-Length, "
+                       "Transfer-Encoding, Content-Type or Idempotency-Key");
+    return true;
+}
+
+static struct client *client_of(struct MHD_Connection *c)
+{
+    const union MHD_ConnectionInfo *i =
+        MHD_get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+    return i == NULL ? NULL : i->socket_context;
+}
+
+/* The raw target, before the library takes it apart: the request begins here. */
+static void *on_target(void *arg, const char *target, struct MHD_Connection *c)
+{
+    struct job *job = calloc(1, sizeof *job);
+    struct err e;
+
+    (void)arg;
+    (void)c;
+    if (job != NULL && !request_target(&job->x.request, target, &e))
+        exchange_fail(&job->x, &e);
+    return job;
+}
+
+static ssize_t stream_out(void *arg, uint64_t pos, char *buf, size_t max)
+{
+    struct stream *s = arg;
+    ssize_t n = s->read(s->arg, buf, max);
+
+    (void)pos;
+    if (n > 0)
+        return n;
+    return n == 0 ? MHD_CONTENT_READER_END_OF_STREAM : MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
+static void stream_free(void *arg)
+{
+    struct stream *s = arg;
+
+    if (s->close != NULL)
+        s->close(s->arg);
+    free(s);
+}
+
+static struct MHD_Response *make_response(struct reply *r)
+{
+    struct MHD_Response *m;
+    struct stream *s;
+
+    if (r->stream.read == NULL) {
+        m = MHD_create_response_from_buffer(r->len, r->body, MHD_RESPMEM_MUST_FREE);
+        if (m != NULL)
+            r->body = NULL;
+        return m;
+    }
+    s = malloc(sizeof *s);
+    if (s == NULL)
+        return NULL;
+    *s = r->stream;
+    m = MHD_create_response_from_callback(s->size >= 0 ? (uint64_t)s->size
+                                                       : MHD_SIZE_UNKNOWN,
+                                          STREAM_BLOCK, stream_out, s, stream_free);
+    if (m == NULL)
+        free(s);
+    else
+        r->stream = (struct stream){0};
+    return m;
+}
+
+static enum MHD_Result answer(struct MHD_Connection *c, struct job *job)
+{
+    struct reply r;
+    struct MHD_Response *m;
+    enum MHD_Result rc = MHD_NO;
+
+    exchange_end(&job->x, &r);
+    m = make_response(&r);
+    if (m != NULL) {
+        if (r.type != NULL)
+            (void)MHD_add_response_header(m, "Content-Type", r.type);
+        (void)MHD_add_response_header(m, "Cache-Control", "no-store");
+        for (size_t i = 0; i < r.n_headers; i++)
+            (void)MHD_add_response_header(m, r.headers[i].name, r.headers[i].value);
+        log_event(LOG_DEBUG, NULL, &(struct log_fields){.peer = &job->x.request.peer},
+                  "%s %s: %u", verb_name(job->x.request.verb), job->x.request.path,
+                  r.status);
+        rc = MHD_queue_response(c, r.status, m);
+        MHD_destroy_response(m);
+    }
+    reply_done(&r);
+    return rc;
+}
+
+/* A refusal before the body. It is given at once where the client waits for a word or the
+ * body is long; else the body is read first, which keeps the connection usable. */
+static bool at_once(struct MHD_Connection *c, const struct request *r)
+{
+    return r->length > EARLY_ANSWER ||
+           (r->length != 0 && MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Expect"));
+}
+
+static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const char *url,
+                                  const char *method, const char *version,
+                                  const char *upload, size_t *upload_len, void **state)
+{
+    struct server *s = arg;
+    struct job *job = *state;
+    struct client *client = client_of(c);
+
+    (void)url;
+    if (job == NULL || client == NULL)
+        return MHD_NO;
+    if (!job->begun) {
+        struct err e;
+
+        job->begun = true;
+        job->x.request.verb = request_verb(method);
+        job->x.request.peer = client->peer;
+        if (!read_head(c, version, &job->x.request, &e))
+            exchange_fail(&job->x, &e);
+        if (!exchange_begin(&job->x, s->o.router) && at_once(c, &job->x.request))
+            return answer(c, job);
+        return MHD_YES;
+    }
+    if (*upload_len > 0) {
+        size_t n = *upload_len;
+
+        *upload_len = 0;
+        return exchange_data(&job->x, upload, n) ? MHD_YES : MHD_NO;
+    }
+    return answer(c, job);
+}
+
+static void on_completed(void *arg, struct MHD_Connection *c, void **state,
+                         enum MHD_RequestTerminationCode why)
+{
+    struct job *job = *state;
+
+    (void)arg;
+    (void)c;
+    (void)why;
+    if (job != NULL)
+        exchange_done(&job->x);
+    free(job);
+    *state = NULL;
+}
+
+/* ---- connections ---- */
+
+static void on_connection(void *arg, struct MHD_Connection *c, void **context,
+                          enum MHD_ConnectionNotificationCode what)
+{
+    struct server *s = arg;
+    const union MHD_ConnectionInfo *i;
+    struct client *client = *context;
+    struct err e;
+
+    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+        i = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
+        client = calloc(1, sizeof *client);
+        if (client == NULL || i == NULL ||
+            !peer_of(i->connect_fd, s->o.roles, &client->peer, &e)) {
+            free(client); /* without a client every request on it is cut */
+            return;
+        }
+        client->server = s;
+        client->next = s->clients;
+        s->clients = client;
+        s->n_clients++;
+        *context = client;
+        return;
+    }
+    if (client == NULL)
+        return;
+    for (struct client **p = &s->clients; *p != NULL; p = &(*p)->next)
+        if (*p == client) {
+            *p = client->next;
+            break;
+        }
+    s->n_clients--;
+    free(client);
+    *context = NULL;
+}
+
+static unsigned clients_of_uid(const struct server *s, uid_t uid)
+{
+    unsigned n = 0;
+
+    for (const struct client *c = s->clients; c != NULL; c = c->next)
+        n += c->peer.uid == uid;
+    return n;
+}
+
+/* Too many: a word, and good-bye. Nothing was read, so nothing can be lost. */
+static void turn_away(int fd, const struct peer *peer)
+{
+    struct err e;
+    struct reply r = {0};
+    char head[200];
+    int n;
+
+    (void)err_set(&e, ERR_BUSY, "request.crowded", "too many connections");
+    log_event(LOG_WARNING, MSG_CLIENTS_FULL, &(struct log_fields){.peer = peer, .err = &e},
+              "a connection of uid %lu was turned away: too many",
+              (unsigned long)peer->uid);
+    reply_problem(&r, &e);
+    n = snprintf(head, sizeof head,
+                 "HTTP/1.1 503 Service Unavailable\r\nContent-Type: %s\r\n"
+                 "Content-Length: %zu\r\nRetry-After: 5\r\nConnection: close\r\n\r\n",
+                 r.type, r.len);
+    if (n > 0 && send(fd, head, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT) == n && r.len > 0)
+        (void)send(fd, r.body, r.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    reply_done(&r);
+}
+
+/* ---- the loop ---- */
+
+/* Let the library work, then ask when it wants to be called next. */
+static void run(struct server *s)
+{
+    MHD_UNSIGNED_LONG_LONG ms;
+    uint64_t now;
+
+    (void)MHD_run(s->http);
+    if (MHD_get_timeout(s->http, &ms) != MHD_YES) {
+        (void)sd_event_source_set_enabled(s->timer, SD_EVENT_OFF);
+        return;
+    }
+    (void)sd_event_now(s->loop, CLOCK_MONOTONIC, &now);
+    (void)sd_event_source_set_time(s->timer, now + (uint64_t)ms * 1000);
+    (void)sd_event_source_set_enabled(s->timer, SD_EVENT_ONESHOT);
+}
+
+static int on_io(sd_event_source *src, int fd, uint32_t events, void *arg)
+{
+    (void)src;
+    (void)fd;
+    (void)events;
+    run(arg);
+    return 0;
+}
+
+static int on_timer(sd_event_source *src, uint64_t usec, void *arg)
+{
+    (void)src;
+    (void)usec;
+    run(arg);
+    return 0;
+}
+
+static int on_accept(sd_event_source *src, int listen_fd, uint32_t events, void *arg)
+{
+    struct server *s = arg;
+    AUTO(fd) int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    struct sockaddr_un sa = {.sun_family = AF_UNIX};
+    struct peer peer;
+    struct err e;
+
+    (void)src;
+    (void)events;
+    if (fd < 0)
+        return 0;
+    if (!peer_of(fd, s->o.roles, &peer, &e))
+        return 0;
+    if (s->n_clients >= s->o.max_clients ||
+        clients_of_uid(s, peer.uid) >= s->o.max_clients_per_uid) {
+        turn_away(fd, &peer);
+        return 0;
+    }
+    /* The library closes the socket, on failure too. */
+    (void)MHD_add_connection(s->http, fd, (const struct sockaddr *)&sa, sizeof sa);
+    fd = -1;
+    run(s);
+    return 0;
+}
+
+static void on_library_log(void *arg, const char *fmt, va_list ap)
+{
+    char text[256];
+
+    (void)arg;
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+    (void)vsnprintf(text, sizeof text, fmt, ap);
+#pragma GCC diagnostic pop
+    log_event(LOG_DEBUG, NULL, NULL, "http: %s", text);
+}
+
+/* Targets are refused when they hold a percent sign: nothing to unescape. */
+static size_t keep_escaped(void *arg, struct MHD_Connection *c, char *text)
+{
+    (void)arg;
+    (void)c;
+    return strlen(text);
+}
+
+static bool start_library(struct server *s)
+{
+    s->http = MHD_start_daemon(
+        MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG, 0, NULL, NULL,
+        on_request, s, MHD_OPTION_EXTERNAL_LOGGER, on_library_log, NULL,
+        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_CONNECTION_LIMIT, s->o.max_clients + 1,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_MEMORY,
+        MHD_OPTION_CONNECTION_TIMEOUT, s->o.idle_s, MHD_OPTION_URI_LOG_CALLBACK, on_target,
+        NULL, MHD_OPTION_UNESCAPE_CALLBACK, keep_escaped, NULL, MHD_OPTION_NOTIFY_COMPLETED,
+        on_completed, NULL, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s, MHD_OPTION_END);
+    return s->http != NULL;
+}
+
+bool server_open(sd_event *loop, const struct server_options *o, struct server **out,
+                 struct err *e)
+{
+    struct server *s = calloc(1, sizeof *s);
+    const union MHD_DaemonInfo *info;
+
+    if (s == NULL)
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
+    s->o = *o;
+    s->o.listen_fd = -1;
+    if (s->o.max_clients == 0)
+        s->o.max_clients = 128;
+    if (s->o.max_clients_per_uid == 0)
+        s->o.max_clients_per_uid = 32;
+    if (s->o.idle_s == 0)
+        s->o.idle_s = 60;
+    s->loop = sd_event_ref(loop);
+    if (!start_library(s) ||
+        (info = MHD_get_daemon_info(s->http, MHD_DAEMON_INFO_EPOLL_FD)) == NULL ||
+        sd_event_add_io(loop, &s->io, info->epoll_fd, EPOLLIN, on_io, s) < 0 ||
+        sd_event_add_time(loop, &s->timer, CLOCK_MONOTONIC, 0, 1, on_timer, s) < 0 ||
+        sd_event_add_io(loop, &s->accepting, o->listen_fd, EPOLLIN, on_accept, s) < 0) {
+        server_close(s);
+        return err_set(e, ERR_STORE, "request.server", "the HTTP library does not start");
+    }
+    s->o.listen_fd = o->listen_fd;
+    *out = s;
+    return true;
+}
+
+void server_quiesce(struct server *s)
+{
+    s->accepting = sd_event_source_disable_unref(s->accepting);
+}
+
+unsigned server_clients(const struct server *s)
+{
+    return s->n_clients;
+}
+
+void server_close(struct server *s)
+{
+    if (s == NULL)
+        return;
+    s->accepting = sd_event_source_disable_unref(s->accepting);
+    s->io = sd_event_source_disable_unref(s->io);
+    s->timer = sd_event_source_disable_unref(s->timer);
+    if (s->http != NULL)
+        MHD_stop_daemon(s->http);
+    if (s->o.listen_fd >= 0)
+        (void)close(s->o.listen_fd);
+    sd_event_unref(s->loop);
+    free(s);
+}

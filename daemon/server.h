@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * server - HTTP/1.1 on a Unix socket: libmicrohttpd, driven by sd-event.
+ *
+ * One thread, the loop's. Connections are accepted here, so the peer is known and counted
+ * before a single octet is parsed; over the limits the peer gets a plain 503. Every request
+ * becomes an exchange (route.h); this file and the library it wraps know nothing of what
+ * the requests mean.
+ * Refused with 400 before any handler: no Host or two, two Content-Lengths, Content-Length
+ * together with Transfer-Encoding, repeated Idempotency-Key or Content-Type.
+ * Limits:  clients in all and per uid, 64 KiB of header memory each, idle time.
+ * Effects: sockets; logs at debug what the library says.
+ */
+#ifndef SERVER_H
+#define SERVER_H
+
+#include "route.h"
+
+#include <systemd/sd-event.h>
+
+struct server; /* opaque */
+
+struct server_options {
+    int listen_fd;                  /* from server_listen; the server's on success */
+    const struct router *router;    /* borrowed */
+    const struct peer_roles *roles; /* borrowed */
+    unsigned max_clients;           /* 0: 128 */
+    unsigned max_clients_per_uid;   /* 0: 32 */
+    unsigned idle_s;                /* 0: 60 */
+};
+
+/*
+ * The listening socket: the one systemd handed over (LISTEN_FDS; with several, the one
+ * named "operator"), else path is bound, mode 0660. A socket file on which nobody listens
+ * is replaced; one that is listened on, or any other file, is an error.
+ * Errors: ERR_INPUT "request.socket".
+ */
+MUST_CHECK bool server_listen(const char *path, int *fd, struct err *e);
+
+/* Errors: ERR_STORE "request.server". */
+MUST_CHECK bool server_open(sd_event *loop, const struct server_options *o,
+                            struct server **out, struct err *e);
+/* Take no new clients; those connected may finish. */
+void server_quiesce(struct server *s);
+unsigned server_clients(const struct server *s);
+/* Cuts every connection (open sinks are aborted, streams closed). NULL: nothing. */
+void server_close(struct server *s);
+
+#endif

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+#include "service.h"
+
+#include "audit.h"
+#include "log.h"
+#include "mem.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void service_who(const struct request *r, char out[32])
+{
+    (void)snprintf(out, 32, "uid %u", (unsigned)r->peer.uid);
+}
+
+struct docket service_docket(struct service *sv)
+{
+    struct docket d = {.store = sv->store,
+                       .config = &sv->config,
+                       .roster_dir = sv->roster_dir,
+                       .now_us = clock_now(&sv->clock)};
+    struct signers *s = sv->pump != NULL ? pump_signers(sv->pump) : NULL;
+
+    for (unsigned i = 0; s != NULL && i < signers_count(s); i++)
+        if (signers_info(s, i)->state == SIGNER_READY)
+            d.token_keys |= signers_info(s, i)->keys;
+    return d;
+}
+
+bool service_allowed(void *arg, const struct batch *b, struct err *e)
+{
+    struct service *sv = arg;
+    struct docket_incident i;
+    struct docket_decision d;
+    bool found;
+    bool ok;
+
+    if (!docket_get(sv->store, b->incident, &i, e))
+        return false;
+    ok = incident_may_sign(i.route, i.state);
+    if (!ok)
+        (void)err_set(e, ERR_DENIED, "incident.may-not-sign",
+                      "incident %s is %s on route %s: nothing is signed there", i.id,
+                      incident_state(i.state)->name, incident_route(i.route)->name);
+    docket_incident_done(&i);
+    if (!ok || !docket_decision_by_digest(sv->store, &b->decision, &d, &found, e))
+        return false;
+    if (!found || d.state != DECISION_LIVE)
+        return err_set(e, ERR_DENIED, "decision.revoked",
+                       "decision %s of incident %s is %s", found ? d.id : "?", b->incident,
+                       found ? decision_state_name(d.state) : "not on file");
+    return true;
+}
+
+void service_batch_ended(void *arg, int64_t batch)
+{
+    (void)arg;
+    (void)batch;
+}
+
+void service_refused(void *arg, const struct request *r, const struct err *why)
+{
+    struct service *sv = arg;
+    char who[32];
+    struct err e;
+
+    /* reading what one may not read changes nothing, but who tried is worth a record */
+    service_who(r, who);
+    if (!store_begin(sv->store, &e) ||
+        !audit_put(sv->store, clock_now(&sv->clock), "REFUSED",
+                   r->n_args > 0 ? r->args[0] : "", who, &e, "{s:s,s:s,s:s,s:s}", "rule",
+                   why->id, "text", why->text, "request", r->path, "method",
+                   verb_name(r->verb)) ||
+        !store_commit(sv->store, &e)) {
+        store_rollback(sv->store);
+        log_event(LOG_EMERG, MSG_STORE_FAILED, &(struct log_fields){.err = &e},
+                  "the service stops: %s", e.text);
+        (void)sd_event_exit(sv->loop, 1);
+    }
+}
+
+/* --- one changing request --- */
+
+struct stored {
+    struct reply *out;
+    const struct digest *what;
+    bool found, same, no_memory;
+};
+
+static bool take_stored(void *arg, const struct store_row *row)
+{
+    struct stored *s = arg;
+    struct span what = row_blob(row, 0);
+    struct span body = row_blob(row, 3);
+
+    s->found = true;
+    s->same = what.len == 32 && memcmp(what.at, s->what->b, 32) == 0;
+    if (!s->same)
+        return false;
+    s->out->status = (unsigned)row_i64(row, 1);
+    s->out->type = strcmp(row_text(row, 2), "application/json") == 0 ? "application/json"
+                                                                     : "text/plain";
+    s->out->body = malloc(body.len + 1);
+    s->no_memory = s->out->body == NULL;
+    if (!s->no_memory) {
+        if (body.len > 0)
+            memcpy(s->out->body, body.at, body.len);
+        s->out->len = body.len;
+    }
+    return false;
+}
+
+static bool answer_known(struct service *sv, const struct request *r,
+                         const struct digest *what, struct reply *out, bool *known,
+                         struct err *e)
+{
+    struct stored s = {.out = out, .what = what};
+
+    *known = false;
+    if (r->key[0] == '\0')
+        return true;
+    if (!store_each(
+            sv->store, take_stored, &s, e,
+            "SELECT what, status, type, body FROM request WHERE uid = ?1 AND key = ?2",
+            "it", (int64_t)r->peer.uid, r->key))
+        return false;
+    if (s.no_memory)
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
+    if (s.found && !s.same)
+        return err_set(e, ERR_INPUT, "request.key-reused",
+                       "Idempotency-Key %s was used for another request", r->key);
+    *known = s.found;
+    return true;
+}
+
+static bool keep_answer(struct service *sv, const struct request *r,
+                        const struct digest *what, const struct reply *out, struct err *e)
+{
+    if (r->key[0] == '\0')
+        return true;
+    return store_run(sv->store, e,
+                     "INSERT INTO request (uid, key, what, status, type, body, at_us)"
+                     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                     "itbitbi", (int64_t)r->peer.uid, r->key, span_of(what->b, 32),
+                     (int64_t)out->status, out->type != NULL ? out->type : "",
+                     span_of(out->body != NULL ? out->body : "", out->len),
+                     clock_now(&sv->clock));
+}
+
+static void do_after(struct service *sv)
+{
+    for (size_t i = 0; i < sv->after.n_revoked; i++)
+        pump_revoke(sv->pump, &sv->after.revoked[i]);
+    if (sv->after.drop_batch != 0)
+        pump_drop(sv->pump, sv->after.drop_batch);
+    pump_wake(sv->pump);
+}
+
+bool service_change(struct service *sv, const struct request *r, struct span body,
+                    struct span what, service_step step, struct reply *out, struct err *e)
+{
+    char front[REQUEST_TARGET_MAX + 16];
+    struct digest sum;
+    bool known;
+
+    (void)snprintf(front, sizeof front, "%s %s\n", verb_name(r->verb), r->path);
+    sum = digest_of(span_of(front, strlen(front)), what);
+    if (!answer_known(sv, r, &sum, out, &known, e))
+        return false;
+    if (known)
+        return true;
+    memset(&sv->after, 0, sizeof sv->after);
+    /* what is verified goes to disk under the authority it was signed by, before that
+     * changes */
+    if (!pump_settle(sv->pump, e) || !store_begin(sv->store, e))
+        return false;
+    if (step(sv, r, body, out, e) && keep_answer(sv, r, &sum, out, e) &&
+        store_commit(sv->store, e)) {
+        do_after(sv);
+        return true;
+    }
+    store_rollback(sv->store);
+    if (e->code == ERR_STORE && store_failed(sv->store)) {
+        log_event(LOG_EMERG, MSG_STORE_FAILED, &(struct log_fields){.err = e},
+                  "the service stops: %s", e->text);
+        (void)sd_event_exit(sv->loop, 1);
+    } else {
+        service_refused(sv, r, e);
+    }
+    return false;
+}
+
+/* --- JSON of things --- */
+
+json_t *service_time(int64_t us)
+{
+    char text[CLOCK_TEXT_LEN];
+
+    if (us == 0)
+        return json_null();
+    clock_text(us, text);
+    return json_string(text);
+}
+
+json_t *service_batch_json(const struct batch *b, double rate)
+{
+    char decision[HEX_LEN(32)];
+    char roster[HEX_LEN(32)];
+    char originator[HEX_LEN(8)];
+
+    hex_encode_lower(b->decision.b, 32, decision);
+    hex_encode_lower(b->roster.b, 32, roster);
+    hex_encode(b->originator.b, 8, originator);
+    return json_pack(
+        "{s:I,s:s,s:s,s:s,s:s,s:s,s:I,s:I,s:I,s:f,s:s,s:s,s:o,s:o,s:o,s:s,s:s}", "id",
+        (json_int_t)b->id, "incident", b->incident, "decision_sha256", decision, "key",
+        b->key, "originator", originator, "roster_sha256", roster, "rows",
+        (json_int_t)b->n_rows, "signed", (json_int_t)b->signed_, "failed",
+        (json_int_t)b->failed, "rate", rate, "state", batch_state_name(b->state), "reason",
+        b->reason, "asked", service_time(b->asked_us), "started",
+        service_time(b->started_us), "ended", service_time(b->ended_us), "asked_by",
+        b->asked_by, "confirmed_by", b->confirmed_by);
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * service - what the parts of the running service share, and the request handlers' common
+ * steps.
+ */
+#ifndef SERVICE_H
+#define SERVICE_H
+
+#include "docket.h"
+#include "export.h"
+#include "pump.h"
+#include "route.h"
+
+struct service {
+    struct config config;
+    struct trust trust;
+    struct clock clock;
+    struct store *store;
+    struct engine *engine;
+    struct pump *pump;
+    sd_event *loop;
+    char roster_dir[CONFIG_PATH_MAX + 16];
+    char incoming_dir[CONFIG_PATH_MAX + 16];
+    char outbox_dir[CONFIG_PATH_MAX + 16];
+    int64_t started_us;
+    /* what to do once the request's transaction is on disk */
+    struct {
+        int64_t drop_batch; /* 0: none */
+        bool revoke;
+        struct digest revoked[8];
+        size_t n_revoked;
+    } after;
+};
+
+/* "uid 1000", and what a step needs. */
+void service_who(const struct request *r, char out[32]);
+struct docket service_docket(struct service *sv);
+/* May this batch still be signed: state of the incident, decision not superseded? */
+bool service_allowed(void *arg, const struct batch *b, struct err *e);
+void service_batch_ended(void *arg, int64_t batch);
+/* A refusal leaves an audit record of its own, in a transaction of its own. */
+void service_refused(void *arg, const struct request *r, const struct err *why);
+
+typedef bool (*service_step)(struct service *sv, const struct request *r, struct span body,
+                             struct reply *out, struct err *e);
+/*
+ * Run one changing request as one transaction: the stored answer for a known
+ * Idempotency-Key, or the step, its answer kept under the key, commit, and then what
+ * `after` asks for. A refusal is rolled back and audited. what  stands for the body in
+ * "same request?" (the body itself, or its digest)
+ */
+bool service_change(struct service *sv, const struct request *r, struct span body,
+                    struct span what, service_step step, struct reply *out, struct err *e);
+
+/* JSON of things, for several handlers; new references. */
+json_t *service_batch_json(const struct batch *b, double rate);
+json_t *service_time(int64_t us); /* RFC 3339, or null for 0 */
+
+extern const struct router_row api_rows[];
+extern const size_t api_n_rows;
+
+/* Handlers, by file. */
+#define HANDLER(name)                                                                  \
+    bool name(void *arg, const struct request *r, struct span body, struct reply *out, \
+              struct err *e)
+HANDLER(api_status);
+HANDLER(api_metrics);
+HANDLER(api_openapi);
+HANDLER(api_audit);
+HANDLER(api_policy);
+HANDLER(api_policy_test);
+HANDLER(api_incidents);
+HANDLER(api_incident_open);
+HANDLER(api_incident_show);
+HANDLER(api_incident_event);
+HANDLER(api_roster_get);
+HANDLER(api_certificates_put);
+HANDLER(api_certificates_get);
+HANDLER(api_decision_put);
+HANDLER(api_decision_get);
+HANDLER(api_batches);
+HANDLER(api_batch_start);
+HANDLER(api_batch_show);
+HANDLER(api_batch_pause);
+HANDLER(api_batch_resume);
+HANDLER(api_batch_confirm);
+HANDLER(api_commands);
+HANDLER(api_figures);
+HANDLER(api_devices);
+HANDLER(api_counter_raise);
+bool api_roster_begin(void *arg, const struct request *r, struct sink *out, struct err *e);
+bool api_responses_begin(void *arg, const struct request *r, struct sink *out,
+                         struct err *e);
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * signers - the signer processes of one token: start, feed, time out, kill, start again.
+ *
+ * Only processes and records: what the records mean is pump's business. Workers start one
+ * after the other (a login rewrites SoftHSM's token file); each says READY or why not. One
+ * that does not answer in time is killed, one that dies is started again after a growing
+ * pause, one that says "stop and call a human" (exit 78: configuration or PIN) is not. A
+ * worker is a child process, or, with SignerSocket=, a connection to a unit of its own
+ * user. Effects: processes, sockets, timers of the event loop.
+ */
+#ifndef SIGNERS_H
+#define SIGNERS_H
+
+#include "config.h"
+#include "proto.h"
+
+#include <systemd/sd-event.h>
+
+struct signers; /* opaque */
+
+enum signer_state {
+    SIGNER_DOWN,     /* waits for its turn or its pause */
+    SIGNER_STARTING, /* HELLO is out */
+    SIGNER_READY,
+    SIGNER_BARRED, /* needs a person: wrong PIN, bad configuration, distrusted */
+};
+
+struct signer_info { /* for status */
+    enum signer_state state;
+    int pid;
+    char what[128];
+    char trouble[320]; /* last reason it went down; "" when all is well */
+    uint32_t keys;
+    unsigned restarts;
+    size_t waiting; /* requests not answered yet */
+};
+
+struct signer_hooks {
+    void (*ready)(void *arg, unsigned worker);
+    /* The answer to a request sent by signers_send; FAIL is an answer too. */
+    void (*answer)(void *arg, unsigned worker, const struct proto *asked_type,
+                   const struct proto *reply);
+    /* Gone; every unanswered request is forgotten. */
+    void (*gone)(void *arg, unsigned worker, const char *why);
+    void *arg;
+};
+
+MUST_CHECK bool signers_new(sd_event *loop, const struct config *c, const char *config_path,
+                            const struct config_token *token,
+                            const struct signer_hooks *hooks, struct signers **out,
+                            struct err *e);
+unsigned signers_count(const struct signers *s);
+const struct signer_info *signers_info(const struct signers *s, unsigned worker);
+/* Send; fds are borrowed. False when the worker is not ready (or just died). Only type and
+ * body of *p are used. */
+bool signers_send(struct signers *s, unsigned worker, struct proto *p, const int fds[],
+                  size_t n_fds);
+/* End one worker; barred: it is not started again. */
+void signers_kill(struct signers *s, unsigned worker, const char *why, bool barred);
+/* Longest time that the oldest unanswered request of any worker has waited, microseconds.
+ */
+int64_t signers_stalled_us(const struct signers *s);
+/* End all workers and wait for children. */
+void signers_free(struct signers *s);
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * tar - the few octets of POSIX ustar that an export of commands needs: regular files with
+ * short names, written one after the other, read as they come.
+ *
+ * Reading is strict: a regular file, a name that fits the ustar name field and holds no
+ * slash, a right checksum, a size below a cap; any other entry stops the reading.
+ * Source:  IEEE Std 1003.1-2017, pax, "ustar Interchange Format".
+ * Effects: none; the reader calls what it is given.
+ */
+#ifndef TAR_H
+#define TAR_H
+
+#include "bytes.h"
+
+#define TAR_BLOCK    512
+#define TAR_NAME_MAX 99
+#define TAR_FILE_MAX (1u << 20)
+#define TAR_END      1024 /* zero octets that end an archive */
+/* Zero octets that follow a file of n octets. */
+#define TAR_PAD(n) ((TAR_BLOCK - (n) % TAR_BLOCK) % TAR_BLOCK)
+
+/*
+ * One header: mode 0644, uid and gid 0, no names of users.
+ *   name     1..TAR_NAME_MAX octets
+ *   size     up to TAR_FILE_MAX
+ *   mtime_s  seconds since 1970, 0 or more
+ */
+void tar_header(uint8_t out[static TAR_BLOCK], const char *name, uint64_t size,
+                int64_t mtime_s);
+
+struct tar_reader {
+    /* A file is complete. data lasts until the call returns. */
+    bool (*file)(void *arg, const char *name, struct span data, struct err *e);
+    void *arg;
+    uint8_t header[TAR_BLOCK];
+    size_t header_len;
+    char name[TAR_NAME_MAX + 1];
+    uint8_t *data; /* of the file being read; free() when done, or tar_reader_done */
+    size_t size, len, pad;
+    unsigned zeros; /* blocks of zeros seen: two end the archive */
+};
+
+/* Errors: ERR_INPUT "export.archive", and what file says. */
+MUST_CHECK bool tar_read(struct tar_reader *t, const char *data, size_t len, struct err *e);
+/* After the last octet: was the archive whole? Errors: ERR_INPUT "export.archive". */
+MUST_CHECK bool tar_read_end(const struct tar_reader *t, struct err *e);
+void tar_reader_done(struct tar_reader *t);
+
+#endif

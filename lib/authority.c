@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: MIT */
+#include "authority.h"
+#include "mem.h"
+
+#include <openssl/cms.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
+#include <openssl/x509v3.h>
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#define RSA_BITS_MIN 2048
+
+static void certificates_free(STACK_OF(X509) * list)
+{
+    sk_X509_pop_free(list, X509_free);
+}
+AUTO_DEFINE(certificates, STACK_OF(X509) *, NULL, certificates_free)
+AUTO_DEFINE(storectx, X509_STORE_CTX *, NULL, X509_STORE_CTX_free)
+
+/* --- the envelope --- */
+
+/* PEM to DER; nothing but white space may stand around the one block. */
+static bool from_pem(struct span text, uint8_t **der, size_t *len, struct err *e)
+{
+    static const char begin[] = "-----BEGIN CMS-----";
+    AUTO(bio) BIO *in = BIO_new_mem_buf(text.at, (int)text.len);
+    char *label = NULL, *header = NULL;
+    long n = 0;
+    char rest[64];
+    int got;
+    bool ok;
+
+    if (in == NULL)
+        return err_set(e, ERR_STORE, "store.memory", "decision: out of memory");
+    if (text.len < sizeof begin || memcmp(text.at, begin, sizeof begin - 1) != 0 ||
+        PEM_read_bio(in, &label, &header, der, &n) != 1) {
+        ERR_clear_error();
+        return err_set(e, ERR_INPUT, "decision.cms",
+                       "neither DER nor PEM of a CMS message");
+    }
+    ok = strcmp(label, "CMS") == 0 && header[0] == '\0';
+    OPENSSL_free(label);
+    OPENSSL_free(header);
+    *len = (size_t)n;
+    if (!ok)
+        return err_set(e, ERR_INPUT, "decision.cms", "the PEM block is not a CMS message");
+    while ((got = BIO_read(in, rest, (int)sizeof rest - 1)) > 0) {
+        rest[got] = '\0';
+        if (strspn(rest, " \t\r\n") != (size_t)got)
+            return err_set(e, ERR_INPUT, "decision.trailing", "text follows the PEM block");
+    }
+    return true;
+}
+
+/* RFC 5652: one SignedData over id-data, content inside, nothing behind. */
+static bool envelope(struct span cms, CMS_ContentInfo **out, struct span *content,
+                     struct err *e)
+{
+    AUTO(cms) CMS_ContentInfo *ci = NULL;
+    ASN1_OCTET_STRING **data;
+    uint8_t *pem = NULL;
+    const uint8_t *p;
+    long after;
+
+    if (cms.len > AUTHORITY_CMS_MAX)
+        return err_set(e, ERR_INPUT, "decision.too-large", "%zu octets; %u are allowed",
+                       cms.len, AUTHORITY_CMS_MAX);
+    if (cms.len > 0 && cms.at[0] == '-') {
+        struct span der = {0};
+
+        if (!from_pem(cms, &pem, &der.len, e)) {
+            OPENSSL_free(pem);
+            return false;
+        }
+        der.at = pem;
+        cms = der;
+    }
+    p = cms.at;
+    ci = cms.len > 0 ? d2i_CMS_ContentInfo(NULL, &p, (long)cms.len) : NULL;
+    after = ci != NULL ? cms.at + cms.len - p : 0;
+    OPENSSL_free(pem);
+    if (ci == NULL)
+        return err_set(e, ERR_INPUT, "decision.cms", "not a CMS message: %s",
+                       err_openssl());
+    if (after != 0)
+        return err_set(e, ERR_INPUT, "decision.trailing",
+                       "%ld octets follow the CMS message", after);
+    if (OBJ_obj2nid(CMS_get0_type(ci)) != NID_pkcs7_signed)
+        return err_set(e, ERR_INPUT, "decision.not-signed",
+                       "the CMS message is not SignedData");
+    data = CMS_get0_content(ci);
+    if (data == NULL || *data == NULL)
+        return err_set(e, ERR_INPUT, "decision.detached",
+                       "the document is not inside its CMS message");
+    if (OBJ_obj2nid(CMS_get0_eContentType(ci)) != NID_pkcs7_data)
+        return err_set(e, ERR_INPUT, "decision.cms", "the content type is not data");
+    *content = span_of((*data)->data, (size_t)(*data)->length);
+    if (content->len > AUTHORITY_TEXT_MAX)
+        return err_set(e, ERR_INPUT, "decision.too-large",
+                       "document of %zu octets; %u are allowed", content->len,
+                       AUTHORITY_TEXT_MAX);
+    *out = TAKE(ci);
+    return true;
+}
+
+bool authority_content(struct span cms, struct span *json, struct err *e)
+{
+    AUTO(cms) CMS_ContentInfo *ci = NULL;
+    struct span content;
+    uint8_t *copy;
+
+    if (!envelope(cms, &ci, &content, e))
+        return false;
+    copy = malloc(content.len + 1);
+    if (copy == NULL)
+        return err_set(e, ERR_STORE, "store.memory", "decision: out of memory");
+    memcpy(copy, content.at, content.len);
+    copy[content.len] = '\0';
+    *json = span_of(copy, content.len);
+    return true;
+}
+
+/* --- one signer --- */
+
+static bool not(struct authority_signer * s, const char *reason)
+{
+    (void)snprintf(s->reason, sizeof s->reason, "%s", reason);
+    return false;
+}
+
+/* The one attribute of that kind, as printable UTF-8 that fits; false otherwise. */
+static bool attribute(X509_NAME *name, int nid, char *out, size_t cap)
+{
+    int i = X509_NAME_get_index_by_NID(name, nid, -1);
+    uint8_t *utf8 = NULL;
+    int len;
+    bool ok;
+
+    if (i < 0 || X509_NAME_get_index_by_NID(name, nid, i) >= 0)
+        return false;
+    len =
+        ASN1_STRING_to_UTF8(&utf8, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, i)));
+    ok = len > 0 && (size_t)len < cap;
+    for (int k = 0; ok && k < len; k++)
+        ok = utf8[k] >= 0x20 && utf8[k] != 0x7f;
+    if (ok) {
+        memcpy(out, utf8, (size_t)len);
+        out[len] = '\0';
+    }
+    OPENSSL_free(utf8);
+    return ok;
+}
+
+static bool digest_allowed(int nid)
+{
+    return nid == NID_sha256 || nid == NID_sha384 || nid == NID_sha512;
+}
+
+static bool key_allowed(EVP_PKEY *key)
+{
+    char group[32] = "";
+
+    if (key == NULL)
+        return false;
+    if (EVP_PKEY_is_a(key, "RSA"))
+        return EVP_PKEY_get_bits(key) >= RSA_BITS_MIN;
+    return EVP_PKEY_is_a(key, "EC") &&
+           EVP_PKEY_get_group_name(key, group, sizeof group, NULL) == 1 &&
+           (strcmp(group, "prime256v1") == 0 || strcmp(group, "secp384r1") == 0);
+}
+
+static bool algorithms_allowed(CMS_SignerInfo *si)
+{
+    X509_ALGOR *digest, *signature;
+    const ASN1_OBJECT *oid;
+    int hash, md = NID_undef;
+
+    CMS_SignerInfo_get0_algs(si, NULL, NULL, &digest, &signature);
+    X509_ALGOR_get0(&oid, NULL, NULL, digest);
+    hash = OBJ_obj2nid(oid);
+    X509_ALGOR_get0(&oid, NULL, NULL, signature);
+    if (OBJ_obj2nid(oid) != NID_rsaEncryption &&
+        (OBJ_find_sigid_algs(OBJ_obj2nid(oid), &md, NULL) != 1 || md != hash))
+        return false;
+    return digest_allowed(hash);
+}
+
+/* Without signed attributes a signature could be moved from another kind of message. */
+static bool attributes_sound(CMS_SignerInfo *si)
+{
+    static const int nids[] = {NID_pkcs9_contentType, NID_pkcs9_messageDigest};
+
+    for (size_t i = 0; i < 2; i++) {
+        int at = CMS_signed_get_attr_by_NID(si, nids[i], -1);
+
+        if (at < 0 || CMS_signed_get_attr_by_NID(si, nids[i], at) >= 0 ||
+            X509_ATTRIBUTE_count(CMS_signed_get_attr(si, at)) != 1)
+            return false;
+    }
+    return true;
+}
+
+static bool chain_holds(X509 *x, STACK_OF(X509) * others, X509_STORE *anchor,
+                        int64_t now_us, struct authority_signer *s)
+{
+    AUTO(storectx) X509_STORE_CTX *ctx = X509_STORE_CTX_new();
+
+    if (ctx == NULL || X509_STORE_CTX_init(ctx, anchor, x, others) != 1 ||
+        X509_STORE_CTX_set_purpose(ctx, X509_PURPOSE_SMIME_SIGN) != 1)
+        return not(s, "out of memory");
+    X509_VERIFY_PARAM_set_time(X509_STORE_CTX_get0_param(ctx), (time_t)(now_us / 1000000));
+    if (X509_verify_cert(ctx) == 1)
+        return true;
+    (void)snprintf(s->reason, sizeof s->reason, "certificate: %s",
+                   X509_verify_cert_error_string(X509_STORE_CTX_get_error(ctx)));
+    return false;
+}
+
+/* Is it a sound signature over this content by someone the anchor vouches for? */
+static bool signer_valid(CMS_SignerInfo *si, STACK_OF(X509) * certs, BIO *content,
+                         X509_STORE *anchor, int64_t now_us, struct authority_signer *s)
+{
+    X509 *x = NULL;
+    unsigned len = 0;
+
+    for (int i = 0; x == NULL && i < sk_X509_num(certs); i++)
+        if (CMS_SignerInfo_cert_cmp(si, sk_X509_value(certs, i)) == 0)
+            x = sk_X509_value(certs, i);
+    if (x == NULL)
+        return not(s, "the message holds no certificate of this signer");
+    if (!attribute(X509_get_subject_name(x), NID_commonName, s->holder, sizeof s->holder))
+        return not(s, "certificate: subject has no one CN that names the holder");
+    (void)attribute(X509_get_subject_name(x), NID_organizationalUnitName, s->seat,
+                    sizeof s->seat);
+    (void)attribute(X509_get_subject_name(x), NID_organizationName, s->organisation,
+                    sizeof s->organisation);
+    if (!key_allowed(X509_get0_pubkey(x)))
+        return not(s, "certificate: key is not ECDSA P-256, P-384 or RSA of 2048 bits");
+    if (X509_pubkey_digest(x, EVP_sha256(), s->key_sha256.b, &len) != 1)
+        return not(s, "certificate: key is unreadable");
+    if (!algorithms_allowed(si))
+        return not(s, "algorithm is not SHA-256, SHA-384 or SHA-512");
+    if (!attributes_sound(si))
+        return not(s, "signed attributes are missing or doubled");
+    CMS_SignerInfo_set1_signer_cert(si, x);
+    if (CMS_SignerInfo_verify(si) != 1)
+        return not(s, "signature is wrong");
+    if (CMS_SignerInfo_verify_content(si, content) != 1)
+        return not(s, "signature is over another document");
+    return chain_holds(x, certs, anchor, now_us, s);
+}
+
+/* --- the quorum --- */
+
+/* Holders compare without case, so that spelling makes no second person. */
+static bool same_name(const char *a, const char *b)
+{
+    return a[0] != '\0' && strcasecmp(a, b) == 0;
+}
+
+static bool in_conflict(const struct authority *a, const struct authority_signer *s)
+{
+    for (size_t i = 0; i < a->n_conflicts; i++)
+        if (same_name(a->conflicts[i], s->holder))
+            return true;
+    return false;
+}
+
+static bool of_affected(const struct authority *a, const struct authority_signer *s)
+{
+    if (same_name(a->subscriber_name, s->organisation))
+        return true;
+    for (size_t i = 0; i < a->n_affected; i++)
+        if (same_name(a->affected[i], s->organisation))
+            return true;
+    return false;
+}
+
+/* Is s one more person behind this document? Looks at the valid signers before it. */
+static bool counts(const struct authority *a, const struct config_authority *who,
+                   const bool valid[], size_t i, struct authority_signer *s)
+{
+    for (size_t k = 0; k < i; k++) {
+        if (!valid[k])
+            continue;
+        if (digest_equal(&a->signers[k].key_sha256, &s->key_sha256))
+            return not(s, "the same key has signed already");
+        if (same_name(a->signers[k].holder, s->holder))
+            return not(s, "the same holder has signed already");
+        if (a->kind == KIND_ACTIVATION && a->signers[k].counted &&
+            same_name(a->signers[k].organisation, s->organisation))
+            return not(s, "another custodian of the same organisation is counted");
+    }
+    if (a->kind == KIND_ACTIVATION && s->organisation[0] == '\0')
+        return not(s, "certificate: subject has no O that names the custodian's party");
+    if (who->organisation[0] == '\0' && same_name(a->requester, s->holder))
+        return not(s, "asked for this decision");
+    if (in_conflict(a, s))
+        return not(s, "declared a conflict of interest");
+    if (a->kind == KIND_DECISION && of_affected(a, s))
+        return not(s, "belongs to an affected organisation");
+    return true;
+}
+
+static size_t people(const struct authority *a, const bool valid[])
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < a->n_signers; i++) {
+        bool new = valid[i];
+
+        for (size_t k = 0; new &&k < i; k++)
+            new = !valid[k] ||
+                  (!same_name(a->signers[k].holder, a->signers[i].holder) &&
+                   !digest_equal(&a->signers[k].key_sha256, &a->signers[i].key_sha256));
+        n += new;
+    }
+    return n;
+}
+
+static bool quorum(struct authority *a, const struct config_authority *who,
+                   const bool valid[], struct err *e)
+{
+    size_t n;
+
+    for (size_t i = 0; i < a->n_signers; i++) {
+        struct authority_signer *s = &a->signers[i];
+
+        s->counted = valid[i] && counts(a, who, valid, i, s);
+        a->n_counted += s->counted;
+    }
+    n = people(a, valid);
+    if (n > who->members)
+        return err_set(e, ERR_DENIED, "decision.members",
+                       "%zu people of \"%s\" have signed; it has %u members", n, who->name,
+                       who->members);
+    if (a->n_counted < who->threshold)
+        return err_set(e, ERR_DENIED, "decision.quorum",
+                       "%zu of %zu signatures count; \"%s\" needs %u", a->n_counted,
+                       a->n_signers, who->name, who->threshold);
+    for (size_t k = 0; k < who->n_seats; k++) {
+        bool seen = false;
+
+        for (size_t i = 0; i < a->n_signers; i++)
+            seen |= a->signers[i].counted && same_name(who->seats[k], a->signers[i].seat);
+        if (!seen)
+            return err_set(e, ERR_DENIED, "decision.seats",
+                           "nobody of the required seat \"%s\" is counted", who->seats[k]);
+    }
+    return true;
+}
+
+/* --- the whole --- */
+
+static bool judge_signers(CMS_ContentInfo *ci, X509_STORE *anchor, int64_t now_us,
+                          struct authority *a, bool valid[], struct err *e)
+{
+    STACK_OF(CMS_SignerInfo) *list = CMS_get0_SignerInfos(ci);
+    AUTO(certificates) STACK_OF(X509) *certs = CMS_get1_certs(ci);
+    int n = sk_CMS_SignerInfo_num(list);
+    AUTO(bio) BIO *content = NULL;
+    char sink[4096];
+
+    if (n <= 0)
+        return err_set(e, ERR_INPUT, "decision.no-signers", "nobody has signed");
+    if (n > AUTHORITY_SIGNERS_MAX)
+        return err_set(e, ERR_INPUT, "decision.too-many-signers",
+                       "%d signatures; %d are allowed", n, AUTHORITY_SIGNERS_MAX);
+    content = CMS_dataInit(ci, NULL);
+    if (content == NULL)
+        return err_set(e, ERR_INPUT, "decision.cms", "its digests are unknown: %s",
+                       err_openssl());
+    while (BIO_read(content, sink, sizeof sink) > 0)
+        continue; /* the digests are taken on the way */
+    a->n_signers = (size_t)n;
+    for (size_t i = 0; i < a->n_signers; i++) {
+        CMS_SignerInfo *si = sk_CMS_SignerInfo_value(list, (int)i);
+
+        valid[i] = signer_valid(si, certs, content, anchor, now_us, &a->signers[i]);
+        ERR_clear_error();
+    }
+    return true;
+}
+
+static bool addressed(const struct authority *a, const struct config_authority *who,
+                      struct err *e)
+{
+    if (strcmp(a->by, who->name) != 0)
+        return err_set(e, ERR_DENIED, "decision.addressee",
+                       "the document is by \"%s\", not by \"%s\"", a->by, who->name);
+    if ((a->kind == KIND_INSTRUCTION) != (who->organisation[0] != '\0'))
+        return err_set(e, ERR_DENIED, "decision.kind",
+                       "\"%s\" is %s and cannot give a document of kind %s", who->name,
+                       who->organisation[0] != '\0' ? "an organisation" : "no organisation",
+                       kind_name(a->kind));
+    return true;
+}
+
+bool authority_open(struct span cms, const struct config_authority *who, X509_STORE *anchor,
+                    int64_t now_us, struct authority *out, struct err *e)
+{
+    AUTO(cms) CMS_ContentInfo *ci = NULL;
+    bool valid[AUTHORITY_SIGNERS_MAX] = {false};
+    unsigned least = who->organisation[0] != '\0' ? 1 : 2;
+    struct span content;
+
+    memset(out, 0, sizeof *out);
+    if (who->threshold < least || anchor == NULL)
+        return err_set(e, ERR_DENIED, "decision.no-quorum-configured",
+                       "authority \"%s\" has no %s; nothing by it is valid", who->name,
+                       anchor == NULL ? "readable anchor" : "threshold of at least two");
+    if (!envelope(cms, &ci, &content, e) || !authority_parse(content, out, e) ||
+        !judge_signers(ci, anchor, now_us, out, valid, e))
+        return false;
+    return addressed(out, who, e) && quorum(out, who, valid, e);
+}

@@ -1,0 +1,663 @@
+/* SPDX-License-Identifier: MIT */
+#include "config.h"
+
+#include "mem.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <limits.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FILE_MAX (256 * 1024)
+
+/* --- the table: one row per key; a newcomer who adds a setting adds a row --- */
+
+enum type { T_TEXT, T_PATH, T_BOOL, T_UINT, T_S64, T_U64, T_LIST, T_HEX };
+
+struct key_row {
+    const char *section;
+    const char *key;
+    enum type type;
+    size_t offset; /* in struct config, or in the section's element */
+    size_t size;   /* of the text field, or of one list element */
+    size_t extra;  /* T_LIST: offset of the count; T_U64: offset of the has_ flag, or 0 */
+    size_t list_max;
+    long long lo, hi;
+};
+
+#define AT(s, f)  offsetof(struct s, f)
+#define LEN(s, f) sizeof(((struct s *)0)->f)
+#define TEXT(sec, k, s, f)                              \
+    {                                                   \
+        sec, k, T_TEXT, AT(s, f), LEN(s, f), 0, 0, 0, 0 \
+    }
+#define PATH(sec, k, s, f)                              \
+    {                                                   \
+        sec, k, T_PATH, AT(s, f), LEN(s, f), 0, 0, 0, 0 \
+    }
+#define HEXT(sec, k, s, f)                             \
+    {                                                  \
+        sec, k, T_HEX, AT(s, f), LEN(s, f), 0, 0, 0, 0 \
+    }
+#define BOOL(sec, k, s, f)                      \
+    {                                           \
+        sec, k, T_BOOL, AT(s, f), 0, 0, 0, 0, 0 \
+    }
+#define UINT(sec, k, s, f, lo, hi)                \
+    {                                             \
+        sec, k, T_UINT, AT(s, f), 0, 0, 0, lo, hi \
+    }
+#define S64(sec, k, s, f, lo, hi)                \
+    {                                            \
+        sec, k, T_S64, AT(s, f), 0, 0, 0, lo, hi \
+    }
+#define U64(sec, k, s, f, has)                                  \
+    {                                                           \
+        sec, k, T_U64, AT(s, f), 0, AT(s, has), 0, 0, INT64_MAX \
+    }
+#define LIST(sec, k, s, f, n)                                                            \
+    {                                                                                    \
+        sec, k, T_LIST, AT(s, f), LEN(s, f[0]), AT(s, n), LEN(s, f) / LEN(s, f[0]), 0, 0 \
+    }
+
+static const struct key_row table[] = {
+    PATH("Service", "Socket", config, service.socket),
+    PATH("Service", "StateDirectory", config, service.state_dir),
+    PATH("Service", "SignerProgram", config, service.signer_program),
+    PATH("Service", "SignerSocket", config, service.signer_socket),
+    BOOL("Service", "Exercise", config, service.exercise),
+    S64("Service", "MaxRosterBytes", config, service.max_roster_bytes, 1, 1LL << 40),
+    UINT("Service", "MaxClients", config, service.max_clients, 1, 10000),
+    UINT("Service", "MaxClientsPerUser", config, service.max_clients_per_uid, 1, 10000),
+    UINT("Service", "TwoPersonSec", config, service.two_person_s, 0, 86400),
+    UINT("Service", "ConfirmAlarmSec", config, service.custodian_alarm_s, 0, 31536000),
+    UINT("Service", "NotifyPmaAlarmSec", config, service.pma_alarm_s, 0, 31536000),
+    UINT("Service", "SuspendAlarmSec", config, service.suspend_alarm_s, 0, 31536000),
+    UINT("Service", "DecisionAlarmSec", config, service.decision_alarm_s, 0, 31536000),
+    UINT("Service", "CeremonyAlarmDays", config, service.reshare_alarm_d, 0, 36500),
+    PATH("Signer", "StateDirectory", config, signer.state_dir),
+    UINT("Signer", "CallTimeoutSec", config, signer.call_timeout_s, 1, 3600),
+    UINT("Signer", "ProbeIntervalSec", config, signer.probe_interval_s, 1, 86400),
+    UINT("Counter", "Block", config, counter.block, 256, 1000000),
+    U64("Counter", "Start", config, counter.start, counter.has_start),
+    BOOL("Command", "DisapplyTimeChecks", config, command.disapply_time),
+    U64("Command", "Floor", config, command.floor, command.has_floor),
+    U64("Command", "OtherFloor", config, command.other_floor, command.has_other_floor),
+    PATH("Trust", "Root", config, trust.root),
+    PATH("Trust", "Issuing", config, trust.issuing),
+    PATH("Token", "Module", config_token, module),
+    TEXT("Token", "Label", config_token, label),
+    TEXT("Token", "Serial", config_token, serial),
+    TEXT("Token", "PinCredential", config_token, pin_credential),
+    PATH("Token", "PinFile", config_token, pin_file),
+    HEXT("Token", "ProbeId", config_token, probe_id),
+    UINT("Token", "Workers", config_token, workers, 1, 64),
+    UINT("Token", "Sessions", config_token, sessions, 1, 64),
+    BOOL("Token", "AllowLowPinCount", config_token, low_pin_ok),
+    BOOL("Token", "SessionKeyCopy", config_token, copy_key),
+    TEXT("Key", "Token", config_key, token),
+    HEXT("Key", "Id", config_key, id),
+    TEXT("Key", "Label", config_key, label),
+    PATH("Key", "Certificate", config_key, certificate),
+    TEXT("Key", "Authority", config_key, authority),
+    PATH("Authority", "Anchor", config_authority, anchor),
+    UINT("Authority", "Threshold", config_authority, threshold, 1, 31),
+    UINT("Authority", "Members", config_authority, members, 1, 32),
+    LIST("Authority", "RequiredSeats", config_authority, seats, n_seats),
+    HEXT("Authority", "Organisation", config_authority, organisation),
+    S64("Authority", "MaxWindowSec", config_authority, max_window_s, 60, 315360000),
+    LIST("Role", "Users", config_role, users, n_users),
+    LIST("Role", "Groups", config_role, groups, n_groups),
+};
+
+/* Sections that come by name, and where their elements lie. */
+static const struct named_row {
+    const char *section;
+    size_t offset, size, count, max;
+} named[] = {
+    {"Token", AT(config, tokens), sizeof(struct config_token), AT(config, n_tokens),
+     CONFIG_TOKENS_MAX},
+    {"Key", AT(config, keys), sizeof(struct config_key), AT(config, n_keys),
+     CONFIG_KEYS_MAX},
+    {"Authority", AT(config, authorities), sizeof(struct config_authority),
+     AT(config, n_authorities), CONFIG_AUTHORITIES_MAX},
+    {"Role", AT(config, roles), sizeof(struct config_role), AT(config, n_roles),
+     CONFIG_ROLES_MAX},
+};
+
+static const char *const role_names[] = {"viewer", "operator", "approver", "auditor"};
+
+/* Every element begins with its name. */
+_Static_assert(AT(config_token, name) == 0 && AT(config_key, name) == 0 &&
+                   AT(config_authority, name) == 0 && AT(config_role, name) == 0,
+               "elements are found by the name at their front");
+
+void config_defaults(struct config *c)
+{
+    memset(c, 0, sizeof *c);
+    (void)strcpy(c->service.socket, "/run/smki-recovery/operator.sock");
+    (void)strcpy(c->service.state_dir, "/var/lib/smki-recovery");
+    c->service.max_roster_bytes = (int64_t)16 << 30;
+    c->service.max_clients = 64;
+    c->service.max_clients_per_uid = 16;
+    c->service.two_person_s = 600;
+    (void)strcpy(c->signer.state_dir, "/var/lib/smki-recovery-signer");
+    c->signer.call_timeout_s = 30;
+    c->signer.probe_interval_s = 10;
+    c->counter.block = 8192;
+}
+
+struct parser {
+    struct config *c;
+    const char *file;
+    unsigned line;
+    const char *section;  /* of the table; NULL before the first */
+    char *element;        /* base of what keys fill */
+    const char *seen[64]; /* "Token\0alpha" headers of this file */
+    size_t n_seen;
+};
+
+static bool bad(const struct parser *p, struct err *e, const char *id, const char *what,
+                const char *value)
+{
+    return err_set(e, ERR_INPUT, id, "%s:%u: %s%s%.60s%s", p->file, p->line, what,
+                   value ? " \"" : "", value ? value : "", value ? "\"" : "");
+}
+
+static bool add_element(struct parser *p, const struct named_row *n, const char *name,
+                        struct err *e)
+{
+    char *base = (char *)p->c + n->offset;
+    size_t *count = (size_t *)(void *)((char *)p->c + n->count);
+
+    if (strlen(name) >= CONFIG_NAME_MAX || name[0] == '\0')
+        return bad(p, e, "config.section",
+                   "a section name of 1 to 39 characters is due:", name);
+    for (size_t i = 0; i < *count; i++)
+        if (strcmp(base + i * n->size, name) == 0) {
+            p->element = base + i * n->size;
+            return true;
+        }
+    if (*count == n->max)
+        return bad(p, e, "config.section", "too many sections of this kind:", name);
+    p->element = base + (*count)++ * n->size;
+    (void)strcpy(p->element, name);
+    if (strcmp(n->section, "Token") == 0) {
+        struct config_token *t = (struct config_token *)(void *)p->element;
+
+        t->workers = t->sessions = 1;
+        t->copy_key = true;
+    }
+    return true;
+}
+
+static bool begin_section(struct parser *p, char *line, struct err *e)
+{
+    char *end = strchr(line, ']');
+    char *name;
+
+    if (end == NULL || end[1] != '\0')
+        return bad(p, e, "config.section", "a section header ends in ']':", line);
+    *end = '\0';
+    line++;
+    name = strchr(line, ' ');
+    if (name != NULL) {
+        size_t n;
+
+        *name++ = '\0';
+        n = strlen(name);
+        if (n < 2 || name[0] != '"' || name[n - 1] != '"')
+            return bad(p, e, "config.section", "a section's name stands in quotes:", name);
+        name[n - 1] = '\0';
+        name++;
+    }
+    p->section = NULL;
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+        if (strcmp(table[i].section, line) == 0) {
+            p->section = table[i].section;
+            break;
+        }
+    if (p->section == NULL)
+        return bad(p, e, "config.section", "unknown section", line);
+    p->element = (char *)p->c;
+    for (size_t i = 0; i < sizeof named / sizeof named[0]; i++)
+        if (strcmp(named[i].section, p->section) == 0) {
+            if (name == NULL)
+                return bad(p, e, "config.section", "this section needs a name:", line);
+            if (!add_element(p, &named[i], name, e))
+                return false;
+            name = NULL;
+        }
+    if (name != NULL)
+        return bad(p, e, "config.section", "this section takes no name:", line);
+    for (size_t i = 0; i < p->n_seen; i++)
+        if (p->seen[i] == p->element && p->element != (char *)p->c)
+            return bad(p, e, "config.section", "the same section twice in one file:", line);
+    if (p->n_seen < sizeof p->seen / sizeof p->seen[0])
+        p->seen[p->n_seen++] = p->element;
+    return true;
+}
+
+static bool set_list(const struct parser *p, const struct key_row *k, char *value,
+                     struct err *e)
+{
+    size_t *n = (size_t *)(void *)(p->element + k->extra);
+    char *save = NULL;
+
+    if (value[0] == '\0') {
+        *n = 0;
+        return true;
+    }
+    for (char *one = strtok_r(value, " \t,", &save); one;
+         one = strtok_r(NULL, " \t,", &save)) {
+        if (*n == k->list_max || strlen(one) >= k->size)
+            return bad(p, e, "config.value", "list too long or entry too long:", one);
+        (void)strcpy(p->element + k->offset + (*n)++ * k->size, one);
+    }
+    return true;
+}
+
+static bool set_text(const struct parser *p, const struct key_row *k, const char *value,
+                     struct err *e)
+{
+    if (strlen(value) >= k->size)
+        return bad(p, e, "config.value", "value too long:", value);
+    if (k->type == T_PATH && value[0] != '\0' && value[0] != '/')
+        return bad(p, e, "config.value", "an absolute path is due:", value);
+    if (k->type == T_HEX) {
+        size_t n = strlen(value);
+
+        if (n % 2 != 0 || strspn(value, "0123456789abcdefABCDEF") != n)
+            return bad(p, e, "config.value", "pairs of hex digits are due:", value);
+    }
+    (void)strcpy(p->element + k->offset, value);
+    return true;
+}
+
+static bool set_number(const struct parser *p, const struct key_row *k, const char *value,
+                       struct err *e)
+{
+    void *at = p->element + k->offset;
+    char *end;
+    long long v;
+
+    if (value[0] == '\0') {
+        if (k->type == T_U64)
+            *(bool *)(void *)(p->element + k->extra) = false;
+        return true;
+    }
+    errno = 0;
+    v = strtoll(value, &end, 10);
+    if (!isdigit((unsigned char)value[0]) || *end != '\0' || errno != 0 || v < k->lo ||
+        v > k->hi)
+        return bad(p, e, "config.value", "a number out of range, or none:", value);
+    if (k->type == T_UINT)
+        *(unsigned *)at = (unsigned)v;
+    else if (k->type == T_S64)
+        *(int64_t *)at = v;
+    else {
+        *(uint64_t *)at = (uint64_t)v;
+        *(bool *)(void *)(p->element + k->extra) = true;
+    }
+    return true;
+}
+
+static bool set_key(const struct parser *p, char *line, struct err *e)
+{
+    char *value = strchr(line, '=');
+    const struct key_row *k = NULL;
+
+    if (value == NULL)
+        return bad(p, e, "config.line", "neither [Section] nor Key=Value:", line);
+    *value++ = '\0';
+    if (p->section == NULL)
+        return bad(p, e, "config.line", "a key before the first section:", line);
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+        if (strcmp(table[i].section, p->section) == 0 && strcmp(table[i].key, line) == 0)
+            k = &table[i];
+    if (k == NULL)
+        return bad(p, e, "config.key", "unknown key", line);
+    switch (k->type) {
+    case T_TEXT:
+    case T_PATH:
+    case T_HEX:
+        return set_text(p, k, value, e);
+    case T_LIST:
+        return set_list(p, k, value, e);
+    case T_UINT:
+    case T_S64:
+    case T_U64:
+        return set_number(p, k, value, e);
+    case T_BOOL:
+        if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0 && value[0] != '\0')
+            return bad(p, e, "config.value", "yes or no is due:", value);
+        *(bool *)(void *)(p->element + k->offset) = strcmp(value, "yes") == 0;
+        return true;
+    }
+    return false;
+}
+
+static void trim(char **line)
+{
+    size_t n;
+
+    while (**line == ' ' || **line == '\t')
+        (*line)++;
+    n = strlen(*line);
+    while (n > 0 && strchr(" \t\r", (*line)[n - 1]) != NULL)
+        (*line)[--n] = '\0';
+}
+
+bool config_parse(struct span text, const char *name, struct config *out, struct err *e)
+{
+    struct parser p = {.c = out, .file = name};
+    AUTO(mem) char *copy = NULL;
+    char *at;
+
+    if (text.len > FILE_MAX || memchr(text.at, 0, text.len) != NULL)
+        return err_set(e, ERR_INPUT, "config.line", "%s: too large, or holds a NUL", name);
+    copy = strndup((const char *)text.at, text.len);
+    if (copy == NULL)
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
+    at = copy;
+    for (char *line = strsep(&at, "\n"); line != NULL; line = strsep(&at, "\n")) {
+        p.line++;
+        trim(&line);
+        if (line[0] == '\0' || line[0] == '#' || line[0] == ';')
+            continue;
+        if (line[0] == '[' ? !begin_section(&p, line, e) : !set_key(&p, line, e))
+            return false;
+    }
+    return true;
+}
+
+/* --- files --- */
+
+static bool owner_ok(int fd, const char *path, struct err *e)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) != 0 || (st.st_uid != 0 && st.st_uid != geteuid()) ||
+        (st.st_mode & (S_IWGRP | S_IWOTH)))
+        return err_set(
+            e, ERR_DENIED, "config.owner",
+            "%s must belong to root (or to this user) and be writable by no one else",
+            path);
+    return true;
+}
+
+static bool read_file(const char *path, bool strict_owner, struct config *out,
+                      struct err *e)
+{
+    AUTO(fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    AUTO(mem) char *text = malloc(FILE_MAX + 1);
+    size_t len = 0;
+
+    if (fd < 0 || text == NULL)
+        return err_set(e, ERR_INPUT, "config.file", "%s: %s", path, strerror(errno));
+    if (strict_owner && !owner_ok(fd, path, e))
+        return false;
+    for (;;) {
+        ssize_t n = read(fd, text + len, FILE_MAX + 1 - len);
+
+        if (n < 0)
+            return err_set(e, ERR_INPUT, "config.file", "%s: %s", path, strerror(errno));
+        if (n == 0)
+            break;
+        len += (size_t)n;
+        if (len > FILE_MAX)
+            break;
+    }
+    return config_parse(span_of(text, len), path, out, e);
+}
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash ? slash + 1 : path;
+}
+
+struct found {
+    char path[PATH_MAX];
+};
+
+static int by_base(const void *a, const void *b)
+{
+    return strcmp(base_name(((const struct found *)a)->path),
+                  base_name(((const struct found *)b)->path));
+}
+
+/* Add dir/ *.conf; a name already there (from a root of higher rank) masks this one. */
+static bool add_dropins(const char *dir, struct found *list, size_t *n, size_t max,
+                        struct err *e)
+{
+    char pattern[PATH_MAX];
+    glob_t g;
+
+    (void)snprintf(pattern, sizeof pattern, "%s/*.conf", dir);
+    if (glob(pattern, 0, NULL, &g) != 0)
+        return true;
+    for (size_t i = 0; i < g.gl_pathc; i++) {
+        bool masked = false;
+
+        for (size_t k = 0; k < *n; k++)
+            masked =
+                masked || strcmp(base_name(list[k].path), base_name(g.gl_pathv[i])) == 0;
+        if (masked)
+            continue;
+        if (*n == max || strlen(g.gl_pathv[i]) >= PATH_MAX) {
+            globfree(&g);
+            return err_set(e, ERR_INPUT, "config.file", "%s: too many drop-in files", dir);
+        }
+        (void)strcpy(list[(*n)++].path, g.gl_pathv[i]);
+    }
+    globfree(&g);
+    return true;
+}
+
+bool config_load(const char *path, bool strict_owner, struct config *out, struct err *e)
+{
+    static const char *const roots[] = {"/etc/smki-recovery", "/run/smki-recovery",
+                                        "/usr/lib/smki-recovery"};
+    enum { MAX = 128 };
+    AUTO(mem) struct found *list = calloc(MAX, sizeof *list);
+    char name[PATH_MAX];
+    size_t n = 0;
+    bool any = false;
+
+    config_defaults(out);
+    if (list == NULL)
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
+    if (path != NULL) {
+        (void)snprintf(name, sizeof name, "%s.d", path);
+        if (!read_file(path, strict_owner, out, e) || !add_dropins(name, list, &n, MAX, e))
+            return false;
+    } else {
+        for (size_t i = 0; i < 3; i++) {
+            (void)snprintf(name, sizeof name, "%s/recovery.conf", roots[i]);
+            if (!any && access(name, F_OK) == 0) {
+                any = true;
+                if (!read_file(name, strict_owner, out, e))
+                    return false;
+            }
+            (void)snprintf(name, sizeof name, "%s/recovery.conf.d", roots[i]);
+            if (!add_dropins(name, list, &n, MAX, e))
+                return false;
+        }
+        if (!any)
+            return err_set(e, ERR_INPUT, "config.file",
+                           "no recovery.conf in /etc/smki-recovery, /run/smki-recovery or "
+                           "/usr/lib/smki-recovery");
+    }
+    qsort(list, n, sizeof *list, by_base);
+    for (size_t i = 0; i < n; i++) {
+        char target[16];
+        ssize_t len = readlink(list[i].path, target, sizeof target);
+
+        if (len == 9 && memcmp(target, "/dev/null", 9) == 0)
+            continue; /* masked on purpose */
+        if (!read_file(list[i].path, strict_owner, out, e))
+            return false;
+    }
+    return config_check(out, e);
+}
+
+/* --- across sections --- */
+
+static bool check_token(const struct config_token *t, struct err *e)
+{
+    if (t->module[0] == '\0' || t->label[0] == '\0' || t->serial[0] == '\0')
+        return err_set(
+            e, ERR_INPUT, "config.token",
+            "[Token \"%s\"]: Module=, Label= and Serial= are mandatory (a token is "
+            "found by label and serial, never by slot number)",
+            t->name);
+    if ((t->pin_credential[0] == '\0') == (t->pin_file[0] == '\0'))
+        return err_set(e, ERR_INPUT, "config.token",
+                       "[Token \"%s\"]: exactly one of PinCredential= and PinFile= is due",
+                       t->name);
+    return true;
+}
+
+bool config_check(const struct config *c, struct err *e)
+{
+    if (c->service.signer_program[0] != '\0' && c->service.signer_socket[0] != '\0')
+        return err_set(e, ERR_INPUT, "config.service",
+                       "[Service]: SignerProgram= and SignerSocket= exclude each other");
+    if (c->trust.root[0] == '\0' || c->trust.issuing[0] == '\0')
+        return err_set(e, ERR_INPUT, "config.trust",
+                       "[Trust]: Root= and Issuing= are mandatory");
+    for (size_t i = 0; i < c->n_tokens; i++)
+        if (!check_token(&c->tokens[i], e))
+            return false;
+    for (size_t i = 0; i < c->n_keys; i++) {
+        const struct config_key *k = &c->keys[i];
+
+        if (k->id[0] == '\0' || k->certificate[0] == '\0')
+            return err_set(e, ERR_INPUT, "config.key",
+                           "[Key \"%s\"]: Id= and Certificate= are mandatory", k->name);
+        if (config_token_find(c, k->token) == NULL)
+            return err_set(e, ERR_INPUT, "config.key", "[Key \"%s\"]: no [Token \"%s\"]",
+                           k->name, k->token);
+        if (k->authority[0] != '\0' && config_authority_find(c, k->authority) == NULL)
+            return err_set(e, ERR_INPUT, "config.key",
+                           "[Key \"%s\"]: no [Authority \"%s\"]", k->name, k->authority);
+    }
+    for (size_t i = 0; i < c->n_authorities; i++) {
+        const struct config_authority *a = &c->authorities[i];
+
+        if (a->threshold > 0 && a->members < a->threshold)
+            return err_set(
+                e, ERR_INPUT, "config.authority",
+                "[Authority \"%s\"]: Members= must be at least Threshold=", a->name);
+        if (a->threshold == 1 && a->organisation[0] == '\0')
+            return err_set(e, ERR_INPUT, "config.authority",
+                           "[Authority \"%s\"]: Threshold= of at least 2 is due", a->name);
+        if (a->organisation[0] != '\0' && strlen(a->organisation) != 16)
+            return err_set(e, ERR_INPUT, "config.authority",
+                           "[Authority \"%s\"]: Organisation= is an EUI-64", a->name);
+    }
+    for (size_t i = 0; i < c->n_roles; i++) {
+        bool known = false;
+
+        for (size_t k = 0; k < 4; k++)
+            known = known || strcmp(c->roles[i].name, role_names[k]) == 0;
+        if (!known)
+            return err_set(e, ERR_INPUT, "config.role",
+                           "[Role \"%s\"]: roles are viewer, operator, approver, auditor",
+                           c->roles[i].name);
+    }
+    return true;
+}
+
+#define FIND(what, list)                                                     \
+    const struct config_##what *config_##what##_find(const struct config *c, \
+                                                     const char *name)       \
+    {                                                                        \
+        for (size_t i = 0; i < c->n_##list; i++)                             \
+            if (strcmp(c->list[i].name, name) == 0)                          \
+                return &c->list[i];                                          \
+        return NULL;                                                         \
+    }
+FIND(token, tokens)
+FIND(key, keys)
+FIND(authority, authorities)
+
+/* --- dump --- */
+
+static void dump_keys(FILE *f, const char *section, const char *base)
+{
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+        const struct key_row *k = &table[i];
+        const char *at = base + k->offset;
+
+        if (strcmp(k->section, section) != 0)
+            continue;
+        (void)fprintf(f, "%s=", k->key);
+        switch (k->type) {
+        case T_TEXT:
+        case T_PATH:
+        case T_HEX:
+            (void)fprintf(f, "%s\n", at);
+            break;
+        case T_BOOL:
+            (void)fprintf(f, "%s\n", *(const bool *)(const void *)at ? "yes" : "no");
+            break;
+        case T_UINT:
+            (void)fprintf(f, "%u\n", *(const unsigned *)(const void *)at);
+            break;
+        case T_S64:
+            (void)fprintf(f, "%lld\n", (long long)*(const int64_t *)(const void *)at);
+            break;
+        case T_U64:
+            if (*(const bool *)(const void *)(base + k->extra))
+                (void)fprintf(f, "%llu",
+                              (unsigned long long)*(const uint64_t *)(const void *)at);
+            (void)fputc('\n', f);
+            break;
+        case T_LIST:
+            for (size_t n = 0; n < *(const size_t *)(const void *)(base + k->extra); n++)
+                (void)fprintf(f, "%s%s", n ? " " : "", at + n * k->size);
+            (void)fputc('\n', f);
+            break;
+        }
+    }
+}
+
+char *config_dump(const struct config *c)
+{
+    static const char *const plain[] = {"Service", "Signer", "Counter", "Command", "Trust"};
+    char *text = NULL;
+    size_t len = 0;
+    FILE *f = open_memstream(&text, &len);
+
+    if (f == NULL)
+        return NULL;
+    for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++) {
+        (void)fprintf(f, "%s[%s]\n", i ? "\n" : "", plain[i]);
+        dump_keys(f, plain[i], (const char *)c);
+    }
+    for (size_t i = 0; i < sizeof named / sizeof named[0]; i++) {
+        size_t n = *(const size_t *)(const void *)((const char *)c + named[i].count);
+
+        for (size_t k = 0; k < n; k++) {
+            const char *at = (const char *)c + named[i].offset + k * named[i].size;
+
+            (void)fprintf(f, "\n[%s \"%s\"]\n", named[i].section, at);
+            dump_keys(f, named[i].section, at);
+        }
+    }
+    if (fclose(f) != 0) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}

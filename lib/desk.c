@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: MIT */
+#include "desk.h"
+
+#include "mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <openssl/crypto.h>
+
+#define REVOKED_MAX       4096
+#define RESERVE_MAX       1000000u
+#define SYMMETRIC_KEY_MAX 64
+
+enum part { PART_AUTHORITY, PART_ROSTER, PART_CERTS, PART_SYMMETRIC, PARTS };
+
+struct mapped {
+    void *at;
+    size_t len;
+};
+
+struct desk {
+    struct desk_setup s;
+    struct token *token;
+    struct warrant *warrant;
+    struct mapped parts[PARTS];
+    struct roster roster;
+    uint64_t signed_under; /* signatures under the open warrant, by this process */
+    struct {
+        uint64_t next, last; /* what is left of the reserved run; next > last: nothing */
+    } lease;
+    char (*revoked)[2 * 32 + 1 + AUTHORITY_ID_MAX * 2]; /* digests and "incident/id" */
+    size_t n_revoked;
+};
+
+/* --- the list of what was revoked: told once, remembered for good --- */
+
+static bool revoked_has(const struct desk *d, const char *what)
+{
+    for (size_t i = 0; i < d->n_revoked; i++)
+        if (strcmp(d->revoked[i], what) == 0)
+            return true;
+    return false;
+}
+
+static bool revoked_keep(struct desk *d, const char *what, struct err *e)
+{
+    if (d->n_revoked == REVOKED_MAX)
+        return err_set(e, ERR_STORE, "signer.revoked-list",
+                       "%s: full at %d entries; rotate it in a ceremony", d->s.revoked_path,
+                       REVOKED_MAX);
+    (void)snprintf(d->revoked[d->n_revoked++], sizeof d->revoked[0], "%s", what);
+    return true;
+}
+
+static bool revoked_load(struct desk *d, struct err *e)
+{
+    char line[sizeof d->revoked[0] + 2];
+    AUTO(fd)
+    int fd = open(d->s.revoked_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
+    bool ok = true;
+
+    if (f == NULL)
+        return err_set(e, ERR_STORE, "signer.revoked-list", "%s: %s", d->s.revoked_path,
+                       strerror(errno));
+    fd = -1; /* fclose has it now */
+    d->n_revoked = 0;
+    while (ok && fgets(line, sizeof line, f) != NULL) {
+        size_t n = strlen(line);
+
+        /* a line without its end was cut by a crash: the promise it records was never given
+         */
+        if (n == 0 || line[n - 1] != '\n')
+            break;
+        line[n - 1] = '\0';
+        ok = revoked_keep(d, line, e);
+    }
+    if (ok && ferror(f))
+        ok = err_set(e, ERR_STORE, "signer.revoked-list", "%s: cannot be read",
+                     d->s.revoked_path);
+    (void)fclose(f);
+    return ok;
+}
+
+/* On disk before it is acknowledged. */
+static bool revoked_add(struct desk *d, const char *what, struct err *e)
+{
+    char line[sizeof d->revoked[0] + 2];
+    int n;
+
+    if (revoked_has(d, what))
+        return true;
+    n = snprintf(line, sizeof line, "%s\n", what);
+    AUTO(fd) int fd = open(d->s.revoked_path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0 || write(fd, line, (size_t)n) != n || fsync(fd) != 0)
+        return err_set(e, ERR_STORE, "signer.revoked-list", "%s: %s", d->s.revoked_path,
+                       strerror(errno));
+    return revoked_keep(d, what, e);
+}
+
+static void name_of(const struct authority *a, const char *id, char *out, size_t cap)
+{
+    (void)snprintf(out, cap, "%s/%s", a->incident, id);
+}
+
+static bool not_revoked(const struct desk *d, const struct authority *a, struct err *e)
+{
+    char hex[HEX_LEN(32)];
+    char name[2 * AUTHORITY_ID_MAX + 2];
+
+    hex_encode_lower(a->digest.b, 32, hex);
+    name_of(a, a->id, name, sizeof name);
+    if (revoked_has(d, hex) || revoked_has(d, name))
+        return err_set(e, ERR_DENIED, "decision.revoked",
+                       "decision %s of incident %s was revoked or superseded", a->id,
+                       a->incident);
+    return true;
+}
+
+/* --- documents --- */
+
+static void close_warrant(struct desk *d)
+{
+    warrant_free(TAKE(d->warrant));
+    roster_done(&d->roster);
+    for (size_t i = 0; i < PARTS; i++)
+        if (d->parts[i].at != NULL) {
+            if (i == PART_SYMMETRIC)
+                OPENSSL_cleanse(d->parts[i].at, d->parts[i].len);
+            (void)munmap(d->parts[i].at, d->parts[i].len);
+            d->parts[i] = (struct mapped){NULL, 0};
+        }
+    d->signed_under = 0;
+    /* counters left over are spent: a later warrant reserves its own */
+    d->lease.next = 1;
+    d->lease.last = 0;
+}
+
+/* A memfd that nobody can change any more. The symmetric key is mapped privately, to be
+ * wiped. */
+static bool map_sealed(int fd, const char *what, size_t max, bool secret,
+                       struct mapped *out, struct err *e)
+{
+    const int want = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+    int seals = fcntl(fd, F_GET_SEALS);
+    struct stat st;
+
+    if (seals < 0 || (seals & want) != want)
+        return err_set(e, ERR_INPUT, "signer.not-sealed", "the %s is not in a sealed memfd",
+                       what);
+    if (fstat(fd, &st) != 0 || st.st_size <= 0 || (uint64_t)st.st_size > max)
+        return err_set(e, ERR_INPUT, "signer.part-size",
+                       "the %s has %lld octets; 1 to %zu are allowed", what,
+                       (long long)st.st_size, max);
+    out->at = mmap(NULL, (size_t)st.st_size, secret ? PROT_READ | PROT_WRITE : PROT_READ,
+                   MAP_PRIVATE, fd, 0);
+    if (out->at == MAP_FAILED) {
+        out->at = NULL;
+        return err_set(e, ERR_STORE, "store.memory", "cannot map the %s: %s", what,
+                       strerror(errno));
+    }
+    out->len = (size_t)st.st_size;
+    if (secret)
+        (void)mlock(out->at, out->len); /* best effort: the limit may be too low */
+    return true;
+}
+
+static bool open_parts(struct desk *d, const int fds[], size_t n_fds, struct err *e)
+{
+    static const char *const names[PARTS] = {"authority", "roster", "certificates",
+                                             "symmetric key"};
+    static const size_t limits[PARTS] = {AUTHORITY_CMS_MAX, (size_t)64 << 30, 1u << 20,
+                                         SYMMETRIC_KEY_MAX};
+
+    for (size_t i = 0; i < n_fds; i++)
+        if (!map_sealed(fds[i], names[i], limits[i], i == PART_SYMMETRIC, &d->parts[i], e))
+            return false;
+    return true;
+}
+
+static struct span part(const struct desk *d, enum part p)
+{
+    return span_of(d->parts[p].at, d->parts[p].len);
+}
+
+static bool do_open(struct desk *d, const struct proto *in, const int fds[], size_t n_fds,
+                    struct proto *reply, struct err *e)
+{
+    size_t want = in->u.open.symmetric_key ? 4 : 3;
+    struct warrant_parts p = {0};
+    const struct authority *a;
+    uint64_t mark;
+    size_t key;
+
+    close_warrant(d);
+    if (n_fds != want)
+        return err_set(e, ERR_INPUT, "signer.record",
+                       "OPEN with %zu descriptors, wants %zu", n_fds, want);
+    /* other workers add to the same list: read it anew before anything is opened */
+    if (!revoked_load(d, e) || !open_parts(d, fds, n_fds, e) ||
+        !roster_open(part(d, PART_ROSTER), "roster", &d->roster, e))
+        return false;
+    p.cms = part(d, PART_AUTHORITY);
+    p.certs_pem = part(d, PART_CERTS);
+    p.symmetric_key = part(d, PART_SYMMETRIC);
+    p.roster = &d->roster;
+    if (!warrant_open(d->s.trust, &p, clock_now(&d->s.clock), &d->warrant, e))
+        return false;
+    a = warrant_authority(d->warrant);
+    key = warrant_key(d->warrant);
+    if (!not_revoked(d, a, e) || !d->token->ops->has_key(d->token, key, e) ||
+        !d->token->ops->mark_get(d->token, &warrant_key_cert(d->warrant)->eui, &mark, e))
+        return false;
+    if (a->supersedes[0] != '\0') {
+        char old[2 * AUTHORITY_ID_MAX + 2];
+
+        name_of(a, a->supersedes, old, sizeof old);
+        if (!revoked_add(d, old, e))
+            return false;
+    }
+    reply->type = PROTO_OPENED;
+    reply->u.opened.authority = a->digest;
+    reply->u.opened.rows = warrant_rows(d->warrant);
+    reply->u.opened.key = (uint32_t)key;
+    reply->u.opened.mark = mark;
+    return true;
+}
+
+/* --- counters --- */
+
+static bool do_reserve(struct desk *d, const struct proto *in, struct proto *reply,
+                       struct err *e)
+{
+    uint64_t first = in->u.reserve.first;
+    uint32_t n = in->u.reserve.n;
+    uint64_t last;
+
+    if (d->warrant == NULL)
+        return err_set(e, ERR_DENIED, "signer.no-warrant",
+                       "RESERVE without an open warrant");
+    if (n > RESERVE_MAX || __builtin_add_overflow(first, n - 1, &last) ||
+        last > INT64_MAX ||
+        (d->s.config->counter.has_start && first < d->s.config->counter.start))
+        return err_set(e, ERR_DENIED, "signer.counter",
+                       "a run of %u counters from %llu is out of range", n,
+                       (unsigned long long)first);
+    if (!warrant_live(d->warrant, clock_now(&d->s.clock), e) ||
+        !d->token->ops->mark_raise(d->token, &warrant_key_cert(d->warrant)->eui, first,
+                                   last, e))
+        return false;
+    d->lease.next = first;
+    d->lease.last = last;
+    reply->type = PROTO_RESERVED;
+    return true;
+}
+
+/* Take counters first..first+n-1 out of the lease for good, whatever becomes of them. */
+static bool spend(struct desk *d, uint64_t first, uint32_t n, struct err *e)
+{
+    uint64_t last;
+
+    if (__builtin_add_overflow(first, n - 1, &last) || first < d->lease.next ||
+        last > d->lease.last)
+        return err_set(
+            e, ERR_DENIED, "signer.counter",
+            "counters %llu and %u after it are not in the reserved run, or spent",
+            (unsigned long long)first, n - 1);
+    d->lease.next = last + 1;
+    return true;
+}
+
+/* --- signing --- */
+
+struct watch {
+    struct desk *d;
+    struct err e; /* why it stopped, when the window closed */
+};
+
+static bool go_on(void *arg)
+{
+    struct watch *w = arg;
+
+    if (w->d->s.stop_fd >= 0 && proto_stop_waiting(w->d->s.stop_fd))
+        return false;
+    return warrant_live(w->d->warrant, clock_now(&w->d->s.clock), &w->e);
+}
+
+static bool may_sign(struct desk *d, const struct proto_sign *o, struct err *e)
+{
+    const struct authority *a;
+
+    if (d->warrant == NULL)
+        return err_set(e, ERR_DENIED, "signer.no-warrant", "SIGN without an open warrant");
+    a = warrant_authority(d->warrant);
+    if (!digest_equal(&a->digest, &o->authority))
+        return err_set(e, ERR_DENIED, "signer.other-authority",
+                       "the order names another authority than the open one");
+    if (!not_revoked(d, a, e) || !warrant_live(d->warrant, clock_now(&d->s.clock), e))
+        return false;
+    if (o->rows[o->n - 1] >= warrant_rows(d->warrant))
+        return err_set(e, ERR_DENIED, "signer.row", "row %u is beyond the roster's %u rows",
+                       o->rows[o->n - 1], warrant_rows(d->warrant));
+    if (d->signed_under + o->n > (uint64_t)warrant_rows(d->warrant) * a->attempts)
+        return err_set(e, ERR_DENIED, "signer.attempts",
+                       "decision %s allows %u commands for each device", a->id,
+                       a->attempts);
+    return true;
+}
+
+static bool do_sign(struct desk *d, const struct proto *in, struct proto *reply,
+                    struct err *e)
+{
+    const struct proto_sign *o = &in->u.sign;
+    struct digest digests[PROTO_ROWS];
+    struct watch w = {.d = d};
+    size_t done = 0;
+
+    if (!may_sign(d, o, e) || !spend(d, o->counter, o->n, e))
+        return false;
+    for (uint32_t i = 0; i < o->n; i++)
+        if (!warrant_digest(d->warrant, o->rows[i], o->counter + i, &digests[i], e))
+            return err_wrap(e, "row %u", o->rows[i]);
+    if (!d->token->ops->sign(d->token, warrant_key(d->warrant), digests,
+                             reply->u.signed_.sigs, o->n, go_on, &w, &done, e))
+        return false;
+    d->signed_under += done;
+    /* a signature beyond `done` may exist half-way: it does not leave this process */
+    memset(reply->u.signed_.sigs + done, 0, (PROTO_ROWS - done) * sizeof(struct sig_p256));
+    reply->type = PROTO_SIGNED;
+    reply->u.signed_.counter = o->counter;
+    reply->u.signed_.n = (uint32_t)done;
+    return true;
+}
+
+/* --- the rest --- */
+
+static bool do_hello(struct desk *d, const struct proto *in, struct proto *reply,
+                     struct err *e)
+{
+    const struct config *c = d->s.config;
+
+    if (d->token != NULL)
+        return err_set(e, ERR_INPUT, "signer.order", "HELLO twice");
+    if (!d->s.open_token(d->s.arg, c, d->s.trust, in->u.hello.token, &d->token, e))
+        return false;
+    reply->type = PROTO_READY;
+    (void)snprintf(reply->u.ready.what, sizeof reply->u.ready.what, "%.127s",
+                   d->token->what);
+    for (size_t i = 0; i < c->n_keys; i++) {
+        struct err ignored;
+
+        if (strcmp(c->keys[i].token, in->u.hello.token) == 0 &&
+            d->token->ops->has_key(d->token, i, &ignored))
+            reply->u.ready.keys |= 1u << i;
+    }
+    for (size_t i = 0; i < c->n_tokens; i++)
+        if (strcmp(c->tokens[i].name, in->u.hello.token) == 0)
+            reply->u.ready.sessions = c->tokens[i].sessions;
+    reply->u.ready.pid = (uint32_t)getpid();
+    return true;
+}
+
+static bool do_revoke(struct desk *d, const struct proto *in, struct proto *reply,
+                      struct err *e)
+{
+    char hex[HEX_LEN(32)];
+
+    if (d->warrant != NULL &&
+        digest_equal(&warrant_authority(d->warrant)->digest, &in->u.revoke.authority))
+        close_warrant(d);
+    hex_encode_lower(in->u.revoke.authority.b, 32, hex);
+    reply->type = PROTO_REVOKED;
+    return revoked_add(d, hex, e);
+}
+
+static bool answer(struct desk *d, const struct proto *in, const int fds[], size_t n_fds,
+                   struct proto *reply, struct err *e)
+{
+    if (in->type != PROTO_HELLO && in->type != PROTO_REVOKE && d->token == NULL)
+        return err_set(e, ERR_INPUT, "signer.order", "a record before HELLO");
+    if (in->type != PROTO_OPEN && n_fds > 0)
+        return err_set(e, ERR_INPUT, "signer.record",
+                       "descriptors with a record of type %d", (int)in->type);
+    switch (in->type) {
+    case PROTO_HELLO:
+        return do_hello(d, in, reply, e);
+    case PROTO_OPEN:
+        if (do_open(d, in, fds, n_fds, reply, e))
+            return true;
+        close_warrant(d);
+        return false;
+    case PROTO_RESERVE:
+        return do_reserve(d, in, reply, e);
+    case PROTO_SIGN:
+        return do_sign(d, in, reply, e);
+    case PROTO_REVOKE:
+        return do_revoke(d, in, reply, e);
+    case PROTO_PROBE:
+        reply->type = PROTO_PROBED;
+        return d->token->ops->probe(d->token, e);
+    case PROTO_MARK:
+        reply->type = PROTO_MARKED;
+        return d->token->ops->mark_get(d->token, &in->u.mark.originator,
+                                       &reply->u.marked.mark, e);
+    case PROTO_AGREE:
+    case PROTO_READY:
+    case PROTO_OPENED:
+    case PROTO_RESERVED:
+    case PROTO_SIGNED:
+    case PROTO_REVOKED:
+    case PROTO_PROBED:
+    case PROTO_MARKED:
+    case PROTO_AGREED:
+    case PROTO_FAIL:
+    case PROTO_TYPES:
+        break;
+    }
+    return err_set(e, ERR_INPUT, "signer.record", "a signer takes no record of type %d",
+                   (int)in->type);
+}
+
+void desk_handle(struct desk *d, const struct proto *in, int fds[], size_t n_fds,
+                 struct proto *reply)
+{
+    struct err e = {0};
+
+    memset(reply, 0, sizeof *reply);
+    if (!answer(d, in, fds, n_fds, reply, &e)) {
+        memset(reply, 0, sizeof *reply);
+        reply->type = PROTO_FAIL;
+        reply->u.fail.code = (uint32_t)e.code;
+        (void)snprintf(reply->u.fail.id, sizeof reply->u.fail.id, "%s", e.id);
+        (void)snprintf(reply->u.fail.text, sizeof reply->u.fail.text, "%s", e.text);
+    }
+    reply->seq = in->seq;
+    for (size_t i = 0; i < n_fds; i++)
+        (void)close(fds[i]);
+}
+
+bool desk_new(const struct desk_setup *s, struct desk **out, struct err *e)
+{
+    struct desk *d = calloc(1, sizeof *d);
+
+    if (d == NULL || (d->revoked = calloc(REVOKED_MAX, sizeof d->revoked[0])) == NULL) {
+        free(d);
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
+    }
+    d->s = *s;
+    d->lease.next = 1;
+    if (!revoked_load(d, e)) {
+        desk_free(d);
+        return false;
+    }
+    *out = d;
+    return true;
+}
+
+void desk_free(struct desk *d)
+{
+    if (d == NULL)
+        return;
+    close_warrant(d);
+    if (d->token != NULL)
+        d->token->ops->close(d->token);
+    free(d->revoked);
+    free(d);
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * docket - the incidents on file: what incident.h thinks, kept in the store.
+ *
+ * A step gathers the facts, asks incident_step, and writes the new state, the event with
+ * its evidence, the audit record and the notices in the caller's transaction. Some facts
+ * are seen in the store (batches, decisions, figures); others can only be declared by
+ * whoever is answerable for them (that the notifier was authenticated over a second
+ * channel): these are recorded with the event that declared them. Effects: the store,
+ * roster files (to compare device lists).
+ */
+#ifndef DOCKET_H
+#define DOCKET_H
+
+#include "incident.h"
+#include "roster.h"
+#include "store.h"
+
+#define DOCKET_TEXT 200
+
+struct docket { /* borrowed; what a step needs beside the incident */
+    struct store *store;
+    const struct config *config;
+    const char *roster_dir;
+    int64_t now_us;
+    uint32_t token_keys; /* bit i: config key i is proven equal to its certificate now */
+};
+
+struct docket_incident {
+    char id[AUTHORITY_ID_MAX];
+    char title[DOCKET_TEXT];
+    enum route route;
+    enum state state;
+    enum actor initiator;
+    char subscriber[17], replacement[17]; /* EUI-64 in hex; "" */
+    char parent[AUTHORITY_ID_MAX];
+    bool exercise;
+    int64_t opened_us, since_us, closed_us;
+    char *declared; /* JSON object of declared facts; owned */
+};
+void docket_incident_done(struct docket_incident *i);
+
+/*
+ * Open an incident and bring the event "notify". *i is filled by the caller but for state,
+ * dates and declared; an empty id gets one ("I-2026-0001").
+ * Errors: ERR_INPUT "incident.id-taken", "incident.member"; ERR_DENIED rules of incident.h.
+ */
+MUST_CHECK bool docket_open(const struct docket *d, struct docket_incident *i,
+                            const char *evidence_json, const char *who, struct err *e);
+/* ERR_MISSING "incident.none". */
+MUST_CHECK bool docket_get(struct store *s, const char *id, struct docket_incident *out,
+                           struct err *e);
+
+struct docket_step {
+    enum event event;
+    enum actor actor;
+    const char *evidence; /* JSON object: evidence name -> value; NULL: none */
+    const char *declare;  /* JSON object: fact name -> true/false; NULL: none */
+    const char *who;      /* "uid 1000" for the record */
+    /* What only the caller knows for this step (a decision at hand); may be NULL. */
+    void (*more)(void *arg, struct incident_facts *f);
+    void *arg;
+};
+/*
+ * Take a step; *i is the incident afterwards. Errors: those of incident_step,
+ * "incident.evidence" for an unknown name, "incident.fact" for a fact that may not be
+ * declared.
+ */
+MUST_CHECK bool docket_take_step(const struct docket *d, struct docket_incident *i,
+                                 const struct docket_step *step, struct incident_move *move,
+                                 struct err *e);
+
+/* Facts as they stand now; `more` of the step aside. with_lists: compare rosters too
+ * (slow). */
+MUST_CHECK bool docket_facts(const struct docket *d, const struct docket_incident *i,
+                             bool with_lists, struct incident_facts *f, struct err *e);
+
+/* Each incident, oldest first. */
+MUST_CHECK bool docket_each(struct store *s,
+                            bool (*fn)(void *arg, const struct docket_incident *i),
+                            void *arg, struct err *e);
+
+/* --- what hangs on an incident --- */
+
+/* Latest roster of the incident; *found false when none was sent. */
+MUST_CHECK bool docket_roster(struct store *s, const char *incident, struct digest *sha256,
+                              uint32_t *rows, bool *found, struct err *e);
+MUST_CHECK bool docket_put_roster(const struct docket *d, const char *incident,
+                                  const struct roster *r, const char *who, struct err *e);
+/* malloc'd PEM; at NULL when there is none. */
+MUST_CHECK bool docket_bundle(struct store *s, const char *incident, struct span *pem,
+                              struct err *e);
+MUST_CHECK bool docket_put_bundle(const struct docket *d, const char *incident,
+                                  struct span pem, const char *who, struct err *e);
+
+/* How many devices of this roster stand in the latest roster of another open incident. The
+ * first such incident and device are named in *where (for the sentence). */
+MUST_CHECK bool docket_elsewhere(const struct docket *d, const char *incident,
+                                 const struct roster *r, uint32_t *n, char where[128],
+                                 struct err *e);
+
+enum decision_state { DECISION_LIVE, DECISION_SUPERSEDED, DECISION_VOID };
+struct docket_decision {
+    struct digest digest;
+    char id[AUTHORITY_ID_MAX];
+    char incident[AUTHORITY_ID_MAX];
+    char outcome[24];
+    char key[CONFIG_NAME_MAX];
+    enum decision_state state;
+    int64_t at_us;
+};
+/* The decision of that id; ERR_MISSING "decision.none". */
+MUST_CHECK bool docket_decision(struct store *s, const char *incident, const char *id,
+                                struct docket_decision *out, struct err *e);
+MUST_CHECK bool docket_decision_by_digest(struct store *s, const struct digest *digest,
+                                          struct docket_decision *out, bool *found,
+                                          struct err *e);
+/* The live authorising decision of the incident, if there is one. */
+MUST_CHECK bool docket_authorised(struct store *s, const char *incident,
+                                  struct docket_decision *out, bool *found, struct err *e);
+MUST_CHECK bool docket_put_decision(const struct docket *d, const struct authority *a,
+                                    struct span cms, struct span json,
+                                    const char *verdict_json, const char *who,
+                                    struct err *e);
+MUST_CHECK bool docket_void_decisions(struct store *s, const char *incident,
+                                      const struct digest *but, enum decision_state to,
+                                      struct err *e);
+const char *decision_state_name(enum decision_state s);
+
+#endif

@@ -1,0 +1,628 @@
+/* SPDX-License-Identifier: MIT */
+#include "engine.h"
+
+#include "audit.h"
+#include "mem.h"
+#include "verify.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#define STAGED_MAX  8    /* slices in one transaction: 2048 rows at most */
+#define STAGED_ROWS 1024 /* flushed when so many rows wait */
+#define FAILED_MAX  1024
+
+struct failed_row {
+    uint32_t pos, row;
+    char rule[48];
+    char reason[160];
+};
+
+struct engine {
+    struct engine_setup s;
+    bool active;
+    struct batch b;
+    struct warrant *w;
+    struct verifier *v;
+    struct roster roster;
+    int fds[3];
+    struct span cms, certs, selection; /* owned */
+    uint32_t *picked;                  /* the selection, decoded; NULL: all rows */
+    struct gap *gaps;                  /* still to hand out, a stack: last one first out */
+    size_t n_gaps, cap_gaps;
+    size_t out; /* orders handed out and not back */
+    struct slice staged[STAGED_MAX];
+    size_t n_staged;
+    uint32_t staged_rows;
+    struct failed_row failed[FAILED_MAX];
+    size_t n_failed;
+};
+
+bool engine_new(const struct engine_setup *s, struct engine **out, struct err *e)
+{
+    struct engine *g = calloc(1, sizeof *g);
+
+    if (g == NULL)
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
+    g->s = *s;
+    g->fds[0] = g->fds[1] = g->fds[2] = -1;
+    *out = g;
+    return true;
+}
+
+static void put_down(struct engine *g)
+{
+    warrant_free(TAKE(g->w));
+    verifier_free(TAKE(g->v));
+    roster_done(&g->roster);
+    for (size_t i = 0; i < 3; i++)
+        fd_auto(&g->fds[i]);
+    free((void *)(uintptr_t)g->cms.at);
+    free((void *)(uintptr_t)g->certs.at);
+    free((void *)(uintptr_t)g->selection.at);
+    g->cms = g->certs = g->selection = (struct span){NULL, 0};
+    free(TAKE(g->picked));
+    free(TAKE(g->gaps));
+    g->n_gaps = g->cap_gaps = 0;
+    g->n_staged = g->n_failed = 0;
+    g->staged_rows = 0;
+    g->out = 0;
+    g->active = false;
+}
+
+void engine_free(struct engine *g)
+{
+    if (g == NULL)
+        return;
+    put_down(g);
+    free(g);
+}
+
+const struct batch *engine_batch(const struct engine *g)
+{
+    return g->active ? &g->b : NULL;
+}
+
+const struct warrant *engine_warrant(const struct engine *g)
+{
+    return g->w;
+}
+
+void engine_parts(const struct engine *g, int fds[3])
+{
+    memcpy(fds, g->fds, sizeof g->fds);
+}
+
+static int64_t now_us(const struct engine *g)
+{
+    return clock_now(&g->s.clock);
+}
+
+/* --- opening a batch --- */
+
+static bool seal(int fd, struct err *e)
+{
+    if (fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) !=
+        0)
+        return err_set(e, ERR_STORE, "store.memory", "cannot seal a memfd: %s",
+                       strerror(errno));
+    return true;
+}
+
+static int new_memfd(const char *name, struct err *e)
+{
+    int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+    if (fd < 0)
+        (void)err_set(e, ERR_STORE, "store.memory", "memfd: %s", strerror(errno));
+    return fd;
+}
+
+static bool span_to_memfd(const char *name, struct span data, int *out, struct err *e)
+{
+    AUTO(fd) int fd = new_memfd(name, e);
+    size_t at = 0;
+
+    if (fd < 0)
+        return false;
+    while (at < data.len) {
+        ssize_t n = write(fd, data.at + at, data.len - at);
+
+        if (n <= 0)
+            return err_set(e, ERR_STORE, "store.memory", "memfd: %s", strerror(errno));
+        at += (size_t)n;
+    }
+    if (!seal(fd, e))
+        return false;
+    *out = fd;
+    fd = -1;
+    return true;
+}
+
+static bool file_to_memfd(const char *path, int *out, struct err *e)
+{
+    AUTO(fd) int from = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    AUTO(fd) int fd = new_memfd("smki-roster", e);
+
+    if (fd < 0)
+        return false;
+    if (from < 0)
+        return err_set(e, ERR_STORE, "store.failed", "%s: %s", path, strerror(errno));
+    for (;;) {
+        ssize_t n = copy_file_range(from, NULL, fd, NULL, (size_t)1 << 30, 0);
+
+        if (n < 0 && (errno == EXDEV || errno == EINVAL || errno == ENOSYS ||
+                      errno == EOPNOTSUPP || errno == EBADF)) {
+            char buf[65536];
+
+            n = read(from, buf, sizeof buf);
+            if (n > 0 && write(fd, buf, (size_t)n) != n)
+                n = -1;
+        }
+        if (n < 0)
+            return err_set(e, ERR_STORE, "store.failed", "%s: %s", path, strerror(errno));
+        if (n == 0)
+            break;
+    }
+    if (!seal(fd, e))
+        return false;
+    *out = fd;
+    fd = -1;
+    return true;
+}
+
+static bool take_cms(void *arg, const struct store_row *row)
+{
+    struct span *out = arg;
+    struct span b = row_blob(row, 0);
+    uint8_t *copy = malloc(b.len ? b.len : 1);
+
+    if (copy != NULL) {
+        memcpy(copy, b.at, b.len);
+        *out = span_of(copy, b.len);
+    }
+    return false;
+}
+
+static bool load_selection(struct engine *g, struct err *e)
+{
+    uint32_t n = g->b.n_rows;
+
+    if (g->selection.at == NULL)
+        return true;
+    if (g->selection.len != (size_t)n * 4)
+        return err_set(e, ERR_STORE, "store.failed", "batch %lld: its selection is damaged",
+                       (long long)g->b.id);
+    g->picked = malloc((size_t)n * sizeof *g->picked + 1);
+    if (g->picked == NULL)
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
+    for (uint32_t i = 0; i < n; i++)
+        g->picked[i] = get_be32(g->selection.at + 4 * (size_t)i);
+    return true;
+}
+
+/* Gaps come ascending; handed out from the front, so turn the list into a stack. */
+static void reverse(struct gap *g, size_t n)
+{
+    for (size_t i = 0; i < n / 2; i++) {
+        struct gap t = g[i];
+
+        g[i] = g[n - 1 - i];
+        g[n - 1 - i] = t;
+    }
+}
+
+static bool open_parts(struct engine *g, struct err *e)
+{
+    char hex[HEX_LEN(32)];
+    char path[PATH_MAX];
+
+    hex_encode_lower(g->b.roster.b, 32, hex);
+    (void)snprintf(path, sizeof path, "%s/%s.csv", g->s.roster_dir, hex);
+    if (!queue_parts(g->s.store, g->b.id, &g->selection, &g->certs, e) ||
+        !store_each(g->s.store, take_cms, &g->cms, e,
+                    "SELECT cms FROM decision WHERE sha256 = ?1", "b",
+                    span_of(g->b.decision.b, 32)))
+        return false;
+    if (g->cms.at == NULL || g->certs.at == NULL)
+        return err_set(e, ERR_STORE, "store.failed", "batch %lld: its decision is missing",
+                       (long long)g->b.id);
+    return span_to_memfd("smki-authority", g->cms, &g->fds[0], e) &&
+           file_to_memfd(path, &g->fds[1], e) &&
+           span_to_memfd("smki-certificates", g->certs, &g->fds[2], e) &&
+           load_selection(g, e) && roster_open_fd(g->fds[1], "roster", &g->roster, e);
+}
+
+static bool open_batch(struct engine *g, struct err *e)
+{
+    struct warrant_parts p = {0};
+    AUTO(pkey) EVP_PKEY *key = NULL;
+
+    if (!open_parts(g, e))
+        return false;
+    p.cms = g->cms;
+    p.certs_pem = g->certs;
+    p.roster = &g->roster;
+    if (!warrant_open(g->s.trust, &p, now_us(g), &g->w, e))
+        return false;
+    if (g->s.allowed != NULL && !g->s.allowed(g->s.arg, &g->b, e))
+        return false;
+    if (g->picked != NULL && g->b.n_rows > 0 &&
+        g->picked[g->b.n_rows - 1] >= g->roster.n_rows)
+        return err_set(e, ERR_STORE, "store.failed", "batch %lld: its selection is damaged",
+                       (long long)g->b.id);
+    key = X509_get_pubkey(warrant_key_cert(g->w)->x);
+    if (key == NULL)
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
+    if (!verifier_new(key, &g->v, e) ||
+        !ledger_gaps(g->s.store, g->b.id, g->b.n_rows, &g->gaps, &g->n_gaps, e))
+        return false;
+    g->cap_gaps = g->n_gaps;
+    reverse(g->gaps, g->n_gaps);
+    return true;
+}
+
+static bool leave(struct engine *g, enum batch_state to, const char *rule,
+                  const char *reason, struct err *e)
+{
+    static const char *const kinds[BATCH_STATES] = {
+        [BATCH_WAITING] = "BATCH_ASKED",   [BATCH_QUEUED] = "BATCH_QUEUED",
+        [BATCH_RUNNING] = "BATCH_STARTED", [BATCH_PAUSED] = "BATCH_PAUSED",
+        [BATCH_HELD] = "BATCH_HELD",       [BATCH_STOPPED] = "BATCH_STOPPED",
+        [BATCH_DONE] = "BATCH_DONE"};
+
+    return queue_state(g->s.store, g->b.id, to, reason, now_us(g), e) &&
+           audit_put(g->s.store, now_us(g), kinds[to], g->b.incident, AUDIT_ACTOR_SYSTEM, e,
+                     "{s:I,s:s,s:s}", "batch", (long long)g->b.id, "rule", rule, "reason",
+                     reason);
+}
+
+static bool in_transaction(struct engine *g, bool ok, struct err *e)
+{
+    if (ok && store_commit(g->s.store, e))
+        return true;
+    store_rollback(g->s.store);
+    return false;
+}
+
+bool engine_pick(struct engine *g, bool *busy, struct err *e)
+{
+    while (!g->active) {
+        struct err why = {0};
+        bool found;
+        bool ok;
+
+        if (!queue_due(g->s.store, &g->b, &found, e))
+            return false;
+        if (!found) {
+            *busy = false;
+            return true;
+        }
+        g->active = true;
+        if (open_batch(g, &why)) {
+            if (g->b.state == BATCH_RUNNING)
+                break;
+            g->b.state = BATCH_RUNNING;
+            if (!store_begin(g->s.store, e))
+                return false;
+            ok = leave(g, BATCH_RUNNING, "", "", e);
+            if (!in_transaction(g, ok, e))
+                return false;
+            break;
+        }
+        if (store_failed(g->s.store)) {
+            *e = why;
+            put_down(g);
+            return false;
+        }
+        /* what the authority does not carry is over; what the machine lacks waits for a
+         * person */
+        if (!store_begin(g->s.store, e))
+            return false;
+        ok = leave(
+            g, why.code == ERR_DENIED || why.code == ERR_INPUT ? BATCH_STOPPED : BATCH_HELD,
+            why.id, why.text, e);
+        put_down(g);
+        if (!in_transaction(g, ok, e))
+            return false;
+    }
+    *busy = true;
+    return true;
+}
+
+/* --- counters --- */
+
+bool engine_check_mark(struct engine *g, uint64_t token_mark, struct err *e)
+{
+    uint64_t mark;
+    bool found;
+
+    if (!ledger_mark(g->s.store, &warrant_key_cert(g->w)->eui, &mark, &found, e))
+        return false;
+    if (token_mark > mark)
+        return err_set(
+            e, ERR_DENIED, "ledger.rolled-back",
+            "the token has seen counters up to %llu, the ledger only up to %llu: an "
+            "older database was restored, or another service uses this token",
+            (unsigned long long)token_mark, (unsigned long long)mark);
+    return true;
+}
+
+bool engine_lease(struct engine *g, uint64_t *first, uint32_t *n, struct err *e)
+{
+    const struct config *c = g->s.config;
+    bool ok;
+
+    assert(g->active);
+    /* never set and never used: a person must say where the sequence begins (GBCS 4.3.1.5)
+     */
+    if (!c->counter.has_start) {
+        uint64_t mark;
+        bool found;
+
+        if (!ledger_mark(g->s.store, &warrant_key_cert(g->w)->eui, &mark, &found, e))
+            return false;
+        if (!found)
+            return err_set(e, ERR_DENIED, "ledger.no-start",
+                           "[Counter] Start= is not set and no counter was ever used");
+    }
+    *n = c->counter.block;
+    if (!store_begin(g->s.store, e))
+        return false;
+    ok = ledger_reserve(g->s.store, &warrant_key_cert(g->w)->eui, g->b.id,
+                        c->counter.has_start ? c->counter.start : 0, *n, now_us(g), first,
+                        e);
+    return in_transaction(g, ok, e);
+}
+
+/* --- orders --- */
+
+static bool give_back(struct engine *g, uint32_t first, uint32_t last, struct err *e)
+{
+    if (g->n_gaps == g->cap_gaps) {
+        size_t cap = g->cap_gaps ? 2 * g->cap_gaps : 64;
+        struct gap *more = reallocarray(g->gaps, cap, sizeof *more);
+
+        if (more == NULL)
+            return err_set(e, ERR_STORE, "store.memory", "out of memory");
+        g->gaps = more;
+        g->cap_gaps = cap;
+    }
+    g->gaps[g->n_gaps++] = (struct gap){first, last};
+    return true;
+}
+
+/* The rows of o from number `from` on; positions between them failed alone and stay set
+ * down. */
+static bool give_back_rows(struct engine *g, const struct order *o, uint32_t from,
+                           struct err *e)
+{
+    for (uint32_t i = o->sign.n; i > from;) {
+        uint32_t last = o->pos[--i];
+        uint32_t first = last;
+
+        while (i > from && o->pos[i - 1] == first - 1)
+            first = o->pos[--i];
+        if (!give_back(g, first, last, e))
+            return false;
+    }
+    return true;
+}
+
+static uint32_t row_at(const struct engine *g, uint32_t pos)
+{
+    return g->picked != NULL ? g->picked[pos] : pos;
+}
+
+static void note_failed(struct engine *g, uint32_t pos, uint32_t row, const struct err *why)
+{
+    struct failed_row *f = &g->failed[g->n_failed++];
+
+    f->pos = pos;
+    f->row = row;
+    (void)snprintf(f->rule, sizeof f->rule, "%s", why->id);
+    (void)snprintf(f->reason, sizeof f->reason, "%.159s", why->text);
+}
+
+bool engine_order(struct engine *g, uint32_t most, uint64_t counter, struct order *out,
+                  bool *found, struct err *e)
+{
+    assert(g->active && most >= 1 && most <= PROTO_ROWS);
+    *found = false;
+    if (!warrant_live(g->w, now_us(g), e) ||
+        (g->s.allowed != NULL && !g->s.allowed(g->s.arg, &g->b, e)))
+        return false;
+    out->sign.authority = warrant_authority(g->w)->digest;
+    out->sign.counter = counter;
+    while (g->n_gaps > 0 && !*found) {
+        struct gap *gap = &g->gaps[g->n_gaps - 1];
+        uint32_t pos = gap->first;
+        uint32_t n = 0;
+
+        out->first_pos = pos;
+        for (; n < most && pos <= gap->last; pos++) {
+            struct roster_row row;
+            struct err why;
+
+            if (g->n_failed == FAILED_MAX && !engine_flush(g, true, e))
+                return false;
+            if (!warrant_row(g->w, row_at(g, pos), &row, &why)) {
+                note_failed(g, pos, row_at(g, pos), &why);
+                continue;
+            }
+            out->sign.rows[n] = row_at(g, pos);
+            out->pos[n++] = pos;
+        }
+        out->span = pos - out->first_pos;
+        out->sign.n = n;
+        if (pos > gap->last)
+            g->n_gaps--;
+        else
+            gap->first = pos;
+        *found = n > 0;
+    }
+    if (*found)
+        g->out++;
+    return true;
+}
+
+bool engine_lost(struct engine *g, const struct order *o, const char *why, struct err *e)
+{
+    bool ok;
+
+    if (!g->active)
+        return true;
+    assert(g->out > 0);
+    g->out--;
+    if (!give_back_rows(g, o, 0, e) || !store_begin(g->s.store, e))
+        return false;
+    /* signed perhaps, released never: the ledger does not hold them and their counters are
+     * spent */
+    ok =
+        audit_put(g->s.store, now_us(g), "ORDER_LOST", g->b.incident, AUDIT_ACTOR_SYSTEM, e,
+                  "{s:I,s:i,s:I,s:s}", "batch", (long long)g->b.id, "count", (int)o->sign.n,
+                  "first_counter_spent", (long long)o->sign.counter, "reason", why);
+    return in_transaction(g, ok, e);
+}
+
+bool engine_signed(struct engine *g, const struct order *o, const struct proto_signed *got,
+                   struct err *e)
+{
+    struct digest digests[PROTO_ROWS];
+    bool good[PROTO_ROWS];
+    struct slice *sl;
+
+    assert(g->active && g->out > 0 && g->n_staged < STAGED_MAX);
+    g->out--;
+    if (got->n > o->sign.n || got->counter != o->sign.counter)
+        return err_set(e, ERR_TOKEN, "token.bad-signature",
+                       "the signer answered an order that was not given");
+    for (uint32_t i = 0; i < got->n; i++)
+        if (!warrant_digest(g->w, o->sign.rows[i], o->sign.counter + i, &digests[i], e))
+            return false;
+    if (got->n > 0 && verify_batch(g->v, digests, got->sigs, got->n, good) != got->n)
+        return err_set(e, ERR_TOKEN, "token.bad-signature",
+                       "a signature does not verify with the certificate of key %s",
+                       g->b.key);
+    if (got->n < o->sign.n) {
+        if (!give_back_rows(g, o, got->n, e))
+            return false;
+    }
+    if (got->n == 0)
+        return true;
+    sl = &g->staged[g->n_staged++];
+    sl->batch = g->b.id;
+    sl->pos = o->first_pos;
+    sl->span = got->n < o->sign.n ? o->pos[got->n - 1] + 1 - o->first_pos : o->span;
+    sl->n = got->n;
+    sl->counter = got->counter;
+    sl->has_macs = false;
+    memcpy(sl->rows, o->sign.rows, got->n * sizeof sl->rows[0]);
+    memcpy(sl->sigs, got->sigs, got->n * sizeof sl->sigs[0]);
+    g->staged_rows += got->n;
+    return true;
+}
+
+static bool put_slice(struct engine *g, const struct slice *sl, struct err *e)
+{
+    struct digest d =
+        digest_of(span_of(sl->sigs, sl->n * sizeof sl->sigs[0]), (struct span){NULL, 0});
+    char sigs[HEX_LEN(32)];
+    char decision[HEX_LEN(32)];
+    char originator[HEX_LEN(8)];
+
+    hex_encode_lower(d.b, 32, sigs);
+    hex_encode_lower(g->b.decision.b, 32, decision);
+    hex_encode(warrant_key_cert(g->w)->eui.b, 8, originator);
+    return ledger_put(g->s.store, sl, e) &&
+           audit_put(g->s.store, now_us(g), "BATCH_SIGNED", g->b.incident,
+                     AUDIT_ACTOR_SYSTEM, e, "{s:I,s:I,s:i,s:I,s:I,s:s,s:s,s:s,s:s}",
+                     "batch", (long long)sl->batch, "first_row", (long long)sl->rows[0],
+                     "count", (int)sl->n, "first_counter", (long long)sl->counter,
+                     "last_counter", (long long)(sl->counter + sl->n - 1), "originator",
+                     originator, "key", g->b.key, "decision", decision, "signatures_sha256",
+                     sigs);
+}
+
+static bool put_all(struct engine *g, struct err *e)
+{
+    for (size_t i = 0; i < g->n_staged; i++)
+        if (!put_slice(g, &g->staged[i], e))
+            return false;
+    for (size_t i = 0; i < g->n_failed; i++) {
+        const struct failed_row *f = &g->failed[i];
+
+        if (!ledger_fail(g->s.store, g->b.id, f->pos, f->row, f->rule, f->reason, e))
+            return false;
+    }
+    if (g->n_failed > 0 &&
+        !audit_put(g->s.store, now_us(g), "ROWS_FAILED", g->b.incident, AUDIT_ACTOR_SYSTEM,
+                   e, "{s:I,s:I,s:s,s:s}", "batch", (long long)g->b.id, "count",
+                   (long long)g->n_failed, "rule", g->failed[0].rule, "first_reason",
+                   g->failed[0].reason))
+        return false;
+    return queue_progress(g->s.store, g->b.id, g->staged_rows, (int64_t)g->n_failed, e);
+}
+
+bool engine_flush(struct engine *g, bool now_, struct err *e)
+{
+    if (g->n_staged == 0 && g->n_failed == 0)
+        return true;
+    if (!now_ && g->staged_rows < STAGED_ROWS && g->n_staged < STAGED_MAX &&
+        g->n_failed < FAILED_MAX)
+        return true;
+    if (!store_begin(g->s.store, e) || !in_transaction(g, put_all(g, e), e))
+        return false;
+    g->b.signed_ += g->staged_rows;
+    g->b.failed += (int64_t)g->n_failed;
+    g->n_staged = g->n_failed = 0;
+    g->staged_rows = 0;
+    return true;
+}
+
+bool engine_finish(struct engine *g, bool *done, struct err *e)
+{
+    bool ok;
+
+    *done = false;
+    if (!g->active || g->n_gaps > 0 || g->out > 0)
+        return true;
+    if (!engine_flush(g, true, e) || !store_begin(g->s.store, e))
+        return false;
+    ok = leave(g, BATCH_DONE, "", "", e);
+    if (!in_transaction(g, ok, e))
+        return false;
+    put_down(g);
+    *done = true;
+    return true;
+}
+
+bool engine_end(struct engine *g, enum batch_state to, const char *reason, struct err *e)
+{
+    bool ok;
+
+    if (!g->active)
+        return true;
+    if (!engine_flush(g, true, e) || !store_begin(g->s.store, e))
+        return false;
+    ok = leave(g, to, "", reason, e) &&
+         (g->out == 0 ||
+          audit_put(g->s.store, now_us(g), "ORDERS_VOID", g->b.incident, AUDIT_ACTOR_SYSTEM,
+                    e, "{s:I,s:i}", "batch", (long long)g->b.id, "orders", (int)g->out));
+    if (!in_transaction(g, ok, e))
+        return false;
+    put_down(g);
+    return true;
+}
+
+void engine_drop(struct engine *g)
+{
+    put_down(g);
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * engine - the spine of signing: which batch, which rows next, under which counters, and
+ * what becomes of the signatures. Read it first.
+ *
+ *   queue_due -> engine_pick      the batch's authority, roster and certificates become a
+ * warrant
+ *             -> engine_lease     counters reserved and flushed            (reserve, flush)
+ *             -> engine_order     next rows, judged again                  -> signer (sign)
+ *             -> engine_signed    each signature verified, then kept       (verify)
+ *             -> engine_flush     slices, failures, audit: one transaction (flush)
+ *   export reads only the ledger                                           (release)
+ *
+ * A restart is engine_pick: what the ledger does not hold is still to do. Rows whose order
+ * was lost with a signer are done again under new counters; nothing of the lost order was
+ * released. Effects: the store, memfds, the roster file. One thread; asks no socket and
+ * starts no process.
+ */
+#ifndef ENGINE_H
+#define ENGINE_H
+
+#include "clock.h"
+#include "ledger.h"
+#include "queue.h"
+#include "warrant.h"
+
+struct engine; /* opaque */
+
+struct engine_setup { /* borrowed */
+    struct store *store;
+    const struct config *config;
+    const struct trust *trust;
+    struct clock clock;
+    const char *roster_dir; /* <sha256>.csv each */
+    /* Still allowed? Asked before each order: the incident's state, the decision not
+     * superseded. May be NULL. */
+    bool (*allowed)(void *arg, const struct batch *b, struct err *e);
+    void *arg;
+};
+
+MUST_CHECK bool engine_new(const struct engine_setup *s, struct engine **out,
+                           struct err *e);
+void engine_free(struct engine *g);
+
+/*
+ * Take the most urgent batch, if none is being worked on. *busy: there is one now.
+ * A batch whose authority does not stand any more is stopped (audit record) and passed
+ * over. Errors: ERR_STORE only.
+ */
+MUST_CHECK bool engine_pick(struct engine *g, bool *busy, struct err *e);
+/* The batch being worked on; NULL when none. */
+const struct batch *engine_batch(const struct engine *g);
+const struct warrant *engine_warrant(const struct engine *g);
+/* Sealed memfds for PROTO_OPEN: authority, roster, certificates. Kept by the engine. */
+void engine_parts(const struct engine *g, int fds[3]);
+
+/* Compare the token's mark with ours. A token that knows more than we do means a restored
+ * database: ERR_DENIED "ledger.rolled-back"; hold the batch. */
+MUST_CHECK bool engine_check_mark(struct engine *g, uint64_t token_mark, struct err *e);
+/* Reserve a block of counters, on disk when this returns. */
+MUST_CHECK bool engine_lease(struct engine *g, uint64_t *first, uint32_t *n, struct err *e);
+
+/* The rows of one order and where they belong. */
+struct order {
+    struct proto_sign sign;
+    uint32_t pos[PROTO_ROWS]; /* position of each row in the batch */
+    uint32_t first_pos, span; /* positions first_pos..first_pos+span-1 are covered */
+};
+/*
+ * Plan the next order of at most `most` rows; *found false: nothing left to hand out now.
+ * Rows that fail alone are set down on the way. ERR_DENIED: the authority is gone:
+ * engine_end().
+ */
+MUST_CHECK bool engine_order(struct engine *g, uint32_t most, uint64_t counter,
+                             struct order *out, bool *found, struct err *e);
+/* Signatures came back for o (maybe fewer than asked: the rest is to do again).
+ * Errors: ERR_TOKEN "token.bad-signature": nothing of it is kept; take the token out of
+ * service. */
+MUST_CHECK bool engine_signed(struct engine *g, const struct order *o,
+                              const struct proto_signed *got, struct err *e);
+/* The signer that had o is gone: its rows are to do again, its counters are spent. */
+MUST_CHECK bool engine_lost(struct engine *g, const struct order *o, const char *why,
+                            struct err *e);
+/* Bring what was verified onto disk, if there is enough of it or `now_` says so. */
+MUST_CHECK bool engine_flush(struct engine *g, bool now_, struct err *e);
+/* Every row accounted for? Then the batch is done. *done tells. */
+MUST_CHECK bool engine_finish(struct engine *g, bool *done, struct err *e);
+/* Leave the batch in another state (paused, held, stopped), flushed; orders still out are
+ * void. */
+MUST_CHECK bool engine_end(struct engine *g, enum batch_state to, const char *reason,
+                           struct err *e);
+/* Put the batch down without a word: the caller has written its new state (engine_flush
+ * first). */
+void engine_drop(struct engine *g);
+
+#endif

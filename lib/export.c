@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+#include "export.h"
+
+#include "mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct export
+{
+    struct store *store;
+    struct batch b;
+    struct span cms, certs, selection; /* owned */
+    struct roster roster;
+    struct warrant *w;
+    struct slice slice;
+    uint32_t at;   /* next row of slice */
+    uint32_t next; /* position after it */
+    uint32_t from;
+};
+
+static bool take_cms(void *arg, const struct store_row *row)
+{
+    struct span *out = arg;
+    struct span b = row_blob(row, 0);
+    uint8_t *copy = malloc(b.len ? b.len : 1);
+
+    if (copy != NULL) {
+        memcpy(copy, b.at, b.len);
+        *out = span_of(copy, b.len);
+    }
+    return false;
+}
+
+static bool open_all(struct export *x, const struct trust *t, const char *roster_dir,
+                     struct err *e)
+{
+    struct warrant_parts p = {0};
+    char hex[HEX_LEN(32)];
+    char path[PATH_MAX];
+
+    if (x->b.started_us == 0)
+        return err_set(e, ERR_BUSY, "export.not-begun",
+                       "batch %lld is %s: nothing is signed yet", (long long)x->b.id,
+                       batch_state_name(x->b.state));
+    hex_encode_lower(x->b.roster.b, 32, hex);
+    (void)snprintf(path, sizeof path, "%s/%s.csv", roster_dir, hex);
+    AUTO(fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return err_set(e, ERR_STORE, "store.failed", "%s: %s", path, strerror(errno));
+    if (!queue_parts(x->store, x->b.id, &x->selection, &x->certs, e) ||
+        !store_each(x->store, take_cms, &x->cms, e,
+                    "SELECT cms FROM decision WHERE sha256 = ?1", "b",
+                    span_of(x->b.decision.b, 32)) ||
+        !roster_open_fd(fd, path, &x->roster, e))
+        return false;
+    p.cms = x->cms;
+    p.certs_pem = x->certs;
+    p.roster = &x->roster;
+    /* as it stood when signing began: the window may have closed since */
+    return warrant_open(t, &p, x->b.started_us, &x->w, e);
+}
+
+bool export_open(struct store *s, const struct trust *t, const char *roster_dir,
+                 int64_t batch, uint32_t from, struct export **out, struct err *e)
+{
+    struct export *x = calloc(1, sizeof *x);
+
+    if (x == NULL)
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
+    x->store = s;
+    x->next = x->from = from;
+    if (!queue_get(s, batch, &x->b, e) || !open_all(x, t, roster_dir, e)) {
+        export_close(x);
+        return false;
+    }
+    *out = x;
+    return true;
+}
+
+/* Position of row i of the slice: rows ascend, and so do positions; failed ones lie
+ * between. */
+static uint32_t position(const struct export *x, uint32_t i)
+{
+    if (x->selection.at == NULL)
+        return x->slice.rows[i];
+    for (uint32_t pos = x->slice.pos; pos < x->slice.pos + x->slice.span; pos++)
+        if (get_be32(x->selection.at + 4 * (size_t)pos) == x->slice.rows[i])
+            return pos;
+    return x->slice.pos;
+}
+
+bool export_next(struct export *x, struct export_row *out, bool *found, struct err *e)
+{
+    for (;;) {
+        struct roster_row row;
+
+        if (x->at >= x->slice.n) {
+            if (!ledger_next(x->store, x->b.id, x->next, &x->slice, found, e))
+                return false;
+            if (!*found)
+                return true;
+            x->at = 0;
+            x->next = x->slice.pos + x->slice.span;
+        }
+        out->row = x->slice.rows[x->at];
+        out->pos = position(x, x->at);
+        out->counter = x->slice.counter + x->at;
+        if (out->pos < x->from) {
+            x->at++;
+            continue;
+        }
+        roster_get(&x->roster, out->row, &row);
+        out->device = row.device;
+        if (!warrant_command(x->w, out->row, out->counter, &x->slice.sigs[x->at],
+                             &out->command, e))
+            return false;
+        x->at++;
+        *found = true;
+        return true;
+    }
+}
+
+const struct batch *export_batch(const struct export *x)
+{
+    return &x->b;
+}
+
+void export_close(struct export *x)
+{
+    if (x == NULL)
+        return;
+    warrant_free(x->w);
+    roster_done(&x->roster);
+    free((void *)(uintptr_t)x->cms.at);
+    free((void *)(uintptr_t)x->certs.at);
+    free((void *)(uintptr_t)x->selection.at);
+    free(x);
+}

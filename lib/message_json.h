@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * message_json - a GBCS message as JSON a person can read and change, and back to octets.
+ *
+ * Encoding what was decoded gives the same octets. Where a message takes liberties with
+ * DER, "encoding" keeps its payload as received; when somebody has changed the readable
+ * part, the two differ, and encoding refuses until "encoding" is taken out.
+ *
+ *   kind           "command", "response", "alert"
+ *   form           "bare", "null-signature", "signed", "mac", "signed-mac"
+ *   originator, recipient, message_code, signature, mac, date_time, other_information  hex
+ *   counter        number; text of digits above 2^53, which not every reader keeps exactly
+ *   payload        by use case: see docs of body.h; cells by the names of gbcs.h, or
+ *                  {"role", "usage", "cell_usage"}; roles, modes, statuses by name or
+ * number payload_hex    in place of payload, for other use cases encoding       optional:
+ * "payload_hex", "content_length_octets", "mac_length_octets" about, "summary" of a
+ * certificate: for people; ignored when read
+ *
+ * Effects: none.
+ */
+#ifndef MESSAGE_JSON_H
+#define MESSAGE_JSON_H
+
+#include "message.h"
+
+#define MESSAGE_JSON_MAX (1u << 20) /* octets of text that are read */
+
+/* m comes from message_decode. *json: text ending in NUL, the caller's (free).
+ * Errors: ERR_STORE "message.memory". */
+MUST_CHECK bool message_to_json(const struct message *m, char **json, struct err *e);
+
+/*
+ * mac_key is empty or has 16 octets: then the MAC is made anew (GBCS 6.2.3).
+ * *octets is the caller's (free).
+ *
+ * Errors (ERR_INPUT): "message.json" not JSON, a member missing, unknown or of the wrong
+ * type; "message.mac" a MAC form with neither mac nor key; "message.raw" encoding and
+ * payload differ; "message.*" as message_decode, for the result is decoded once more.
+ */
+MUST_CHECK bool message_from_json(struct span json, struct span mac_key, uint8_t **octets,
+                                  size_t *len, struct err *e);
+
+#endif

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: MIT */
+#include "proto.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define HEAD 12
+
+static const uint8_t magic[4] = {'S', 'M', 'R', '1'};
+
+static const size_t body_sizes[PROTO_TYPES] = {
+    [PROTO_HELLO] = PROTO_NAME,
+    [PROTO_READY] = 128 + 4 + 4 + 4,
+    [PROTO_OPEN] = 4,
+    [PROTO_OPENED] = 32 + 4 + 4 + 8,
+    [PROTO_RESERVE] = 8 + 4,
+    [PROTO_RESERVED] = 0,
+    [PROTO_SIGN] = 32 + 8 + 4 + 4 * PROTO_ROWS,
+    [PROTO_SIGNED] = 8 + 4 + 64 * PROTO_ROWS,
+    [PROTO_REVOKE] = 32,
+    [PROTO_REVOKED] = 0,
+    [PROTO_PROBE] = 0,
+    [PROTO_PROBED] = 0,
+    [PROTO_MARK] = 8,
+    [PROTO_MARKED] = 8,
+    [PROTO_AGREE] = 8 + 4 + (4 + 64) * PROTO_ROWS,
+    [PROTO_AGREED] = 4 + 12 * PROTO_ROWS,
+    [PROTO_FAIL] = 4 + 64 + 512,
+};
+
+size_t proto_size(uint16_t type)
+{
+    if (type < PROTO_HELLO || type >= PROTO_TYPES)
+        return 0;
+    return HEAD + body_sizes[type];
+}
+
+/* One cursor for both directions, so that a field is named once: `put` writes, else reads.
+ */
+struct cursor {
+    uint8_t *at;
+    bool put;
+    bool bad;
+};
+
+static void f32(struct cursor *c, uint32_t *v)
+{
+    if (c->put)
+        put_be32(c->at, *v);
+    else
+        *v = get_be32(c->at);
+    c->at += 4;
+}
+
+static void f64(struct cursor *c, uint64_t *v)
+{
+    if (c->put)
+        put_be64(c->at, *v);
+    else
+        *v = get_be64(c->at);
+    c->at += 8;
+}
+
+static void raw(struct cursor *c, void *v, size_t len)
+{
+    if (c->put)
+        memcpy(c->at, v, len);
+    else
+        memcpy(v, c->at, len);
+    c->at += len;
+}
+
+/* Text: ends in NUL, and only NUL after that. */
+static void text(struct cursor *c, char *v, size_t cap)
+{
+    if (c->put) {
+        size_t n = strnlen(v, cap - 1);
+
+        memset(c->at, 0, cap);
+        memcpy(c->at, v, n);
+    } else {
+        size_t n;
+
+        memcpy(v, c->at, cap);
+        n = strnlen(v, cap);
+        if (n == cap)
+            c->bad = true;
+        for (size_t i = n; i < cap; i++)
+            if (v[i] != 0)
+                c->bad = true;
+        v[cap - 1] = '\0';
+    }
+    c->at += cap;
+}
+
+static void rows_and(struct cursor *c, uint32_t *n, uint32_t *rows)
+{
+    f32(c, n);
+    if (*n < 1 || *n > PROTO_ROWS)
+        c->bad = true;
+    for (size_t i = 0; i < PROTO_ROWS; i++)
+        f32(c, &rows[i]);
+    for (size_t i = 1; !c->bad && i < *n; i++)
+        if (rows[i] <= rows[i - 1])
+            c->bad = true;
+}
+
+static void body(struct cursor *c, struct proto *p)
+{
+    switch (p->type) {
+    case PROTO_HELLO:
+        text(c, p->u.hello.token, sizeof p->u.hello.token);
+        break;
+    case PROTO_READY:
+        text(c, p->u.ready.what, sizeof p->u.ready.what);
+        f32(c, &p->u.ready.keys);
+        f32(c, &p->u.ready.sessions);
+        f32(c, &p->u.ready.pid);
+        break;
+    case PROTO_OPEN:
+        f32(c, &p->u.open.symmetric_key);
+        if (p->u.open.symmetric_key > 1)
+            c->bad = true;
+        break;
+    case PROTO_OPENED:
+        raw(c, p->u.opened.authority.b, 32);
+        f32(c, &p->u.opened.rows);
+        f32(c, &p->u.opened.key);
+        f64(c, &p->u.opened.mark);
+        break;
+    case PROTO_RESERVE:
+        f64(c, &p->u.reserve.first);
+        f32(c, &p->u.reserve.n);
+        if (p->u.reserve.n == 0)
+            c->bad = true;
+        break;
+    case PROTO_SIGN:
+        raw(c, p->u.sign.authority.b, 32);
+        f64(c, &p->u.sign.counter);
+        rows_and(c, &p->u.sign.n, p->u.sign.rows);
+        break;
+    case PROTO_SIGNED:
+        f64(c, &p->u.signed_.counter);
+        f32(c, &p->u.signed_.n);
+        if (p->u.signed_.n > PROTO_ROWS)
+            c->bad = true;
+        raw(c, p->u.signed_.sigs, sizeof p->u.signed_.sigs);
+        break;
+    case PROTO_REVOKE:
+        raw(c, p->u.revoke.authority.b, 32);
+        break;
+    case PROTO_MARK:
+        raw(c, p->u.mark.originator.b, 8);
+        break;
+    case PROTO_MARKED:
+        f64(c, &p->u.marked.mark);
+        break;
+    case PROTO_AGREE:
+        f64(c, &p->u.agree.counter);
+        rows_and(c, &p->u.agree.n, p->u.agree.rows);
+        raw(c, p->u.agree.sigs, sizeof p->u.agree.sigs);
+        break;
+    case PROTO_AGREED:
+        f32(c, &p->u.agreed.n);
+        if (p->u.agreed.n > PROTO_ROWS)
+            c->bad = true;
+        raw(c, p->u.agreed.macs, sizeof p->u.agreed.macs);
+        break;
+    case PROTO_FAIL:
+        f32(c, &p->u.fail.code);
+        if (p->u.fail.code == ERR_NONE || p->u.fail.code > ERR_STORE)
+            c->bad = true;
+        text(c, p->u.fail.id, sizeof p->u.fail.id);
+        text(c, p->u.fail.text, sizeof p->u.fail.text);
+        break;
+    case PROTO_RESERVED:
+    case PROTO_REVOKED:
+    case PROTO_PROBE:
+    case PROTO_PROBED:
+    case PROTO_TYPES:
+        break;
+    }
+}
+
+_Static_assert(sizeof(struct sig_p256) == 64, "signatures lie side by side");
+
+size_t proto_encode(const struct proto *p, uint8_t *buf)
+{
+    size_t size = proto_size((uint16_t)p->type);
+    struct cursor c = {buf + HEAD, true, false};
+    struct proto copy = *p; /* the cursor takes a writable field for both directions */
+
+    assert(size > 0);
+    memcpy(buf, magic, 4);
+    put_be16(buf + 4, (uint16_t)p->type);
+    put_be16(buf + 6, 0);
+    put_be32(buf + 8, p->seq);
+    body(&c, &copy);
+    assert(!c.bad && c.at == buf + size);
+    return size;
+}
+
+bool proto_decode(struct span octets, struct proto *out, struct err *e)
+{
+    uint8_t buf[PROTO_SIZE_MAX];
+    struct cursor c = {buf + HEAD, false, false};
+    uint16_t type;
+
+    memset(out, 0, sizeof *out);
+    if (octets.len < HEAD || octets.len > sizeof buf || memcmp(octets.at, magic, 4) != 0)
+        return err_set(e, ERR_INPUT, "signer.record", "not a record: %zu octets",
+                       octets.len);
+    type = get_be16(octets.at + 4);
+    if (get_be16(octets.at + 6) != 0 || proto_size(type) == 0)
+        return err_set(e, ERR_INPUT, "signer.record", "unknown record type %u", type);
+    if (proto_size(type) != octets.len)
+        return err_set(e, ERR_INPUT, "signer.record",
+                       "record type %u has %zu octets, must have %zu", type, octets.len,
+                       proto_size(type));
+    memcpy(buf, octets.at, octets.len);
+    out->type = (enum proto_type)type;
+    out->seq = get_be32(octets.at + 8);
+    body(&c, out);
+    if (c.bad)
+        return err_set(e, ERR_INPUT, "signer.record",
+                       "record type %u has a field out of range", type);
+    return true;
+}
+
+bool proto_send(int fd, const struct proto *p, const int fds[], size_t n_fds, struct err *e)
+{
+    uint8_t buf[PROTO_SIZE_MAX];
+    union {
+        char b[CMSG_SPACE(sizeof(int) * PROTO_FDS)];
+        struct cmsghdr align;
+    } control = {0};
+    struct iovec iov = {buf, proto_encode(p, buf)};
+    struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
+    ssize_t n;
+
+    assert(n_fds <= PROTO_FDS);
+    if (n_fds > 0) {
+        struct cmsghdr *c;
+
+        m.msg_control = control.b;
+        m.msg_controllen = CMSG_SPACE(sizeof(int) * n_fds);
+        c = CMSG_FIRSTHDR(&m);
+        c->cmsg_level = SOL_SOCKET;
+        c->cmsg_type = SCM_RIGHTS;
+        c->cmsg_len = CMSG_LEN(sizeof(int) * n_fds);
+        memcpy(CMSG_DATA(c), fds, sizeof(int) * n_fds);
+    }
+    do
+        n = sendmsg(fd, &m, MSG_NOSIGNAL);
+    while (n < 0 && errno == EINTR);
+    if (n < 0 || (size_t)n != iov.iov_len)
+        return err_set(e, ERR_BUSY, "signer.socket", "cannot send a record: %s",
+                       n < 0 ? strerror(errno) : "cut short");
+    return true;
+}
+
+static void take_fds(struct msghdr *m, int fds[static PROTO_FDS], size_t *n_fds, bool *many)
+{
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c != NULL; c = CMSG_NXTHDR(m, c)) {
+        size_t n;
+
+        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+            continue;
+        n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (size_t i = 0; i < n; i++) {
+            int one;
+
+            memcpy(&one, CMSG_DATA(c) + i * sizeof one, sizeof one);
+            if (*n_fds < PROTO_FDS) {
+                fds[(*n_fds)++] = one;
+            } else {
+                (void)close(one);
+                *many = true;
+            }
+        }
+    }
+}
+
+bool proto_recv(int fd, struct proto *out, int fds[static PROTO_FDS], size_t *n_fds,
+                bool *gone, struct err *e)
+{
+    uint8_t buf[PROTO_SIZE_MAX + 1];
+    union {
+        char b[CMSG_SPACE(sizeof(int) * PROTO_FDS * 2)];
+        struct cmsghdr align;
+    } control;
+    struct iovec iov = {buf, sizeof buf};
+    struct msghdr m = {.msg_iov = &iov,
+                       .msg_iovlen = 1,
+                       .msg_control = control.b,
+                       .msg_controllen = sizeof control.b};
+    bool many = false;
+    ssize_t n;
+
+    *n_fds = 0;
+    *gone = false;
+    do
+        n = recvmsg(fd, &m, MSG_CMSG_CLOEXEC);
+    while (n < 0 && errno == EINTR);
+    if (n == 0 || (n < 0 && errno == ECONNRESET)) {
+        *gone = true;
+        return err_set(e, ERR_BUSY, "signer.socket", "the other side closed");
+    }
+    if (n < 0)
+        return err_set(e, ERR_BUSY, "signer.socket", "cannot receive: %s", strerror(errno));
+    take_fds(&m, fds, n_fds, &many);
+    if (!many && !(m.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) &&
+        proto_decode(span_of(buf, (size_t)n), out, e))
+        return true;
+    if (many || (m.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
+        (void)err_set(e, ERR_INPUT, "signer.record", "record or descriptors too many");
+    /* so that the answer of refusal can carry the number of what was refused */
+    out->seq = n >= HEAD ? get_be32(buf + 8) : 0;
+    while (*n_fds > 0)
+        (void)close(fds[--*n_fds]);
+    return false;
+}
+
+bool proto_stop_waiting(int fd)
+{
+    uint8_t head[HEAD];
+    ssize_t n = recv(fd, head, sizeof head, MSG_PEEK | MSG_DONTWAIT);
+
+    if (n < 0)
+        return errno != EAGAIN && errno != EINTR;
+    return n == 0 || (n == HEAD && get_be16(head + 4) == PROTO_REVOKE);
+}

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+#include "queue.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const state_names[BATCH_STATES] = {
+    "waiting", "queued", "running", "paused", "held", "stopped", "done"};
+
+const char *batch_state_name(enum batch_state s)
+{
+    return (unsigned)s < BATCH_STATES ? state_names[s] : "unknown";
+}
+
+bool batch_state_final(enum batch_state s)
+{
+    return s == BATCH_STOPPED || s == BATCH_DONE;
+}
+
+#define COLUMNS                                                                      \
+    "id, incident, decision, key, originator, roster, selection IS NOT NULL, rows, " \
+    "signed,"                                                                        \
+    " failed, state, reason, asked_us, started_us, ended_us, asked_by, confirmed_by"
+
+static void copy(char *out, size_t cap, const char *text)
+{
+    (void)snprintf(out, cap, "%s", text);
+}
+
+static void read_batch(const struct store_row *r, struct batch *b)
+{
+    memset(b, 0, sizeof *b);
+    b->id = row_i64(r, 0);
+    copy(b->incident, sizeof b->incident, row_text(r, 1));
+    if (row_blob(r, 2).len == 32)
+        memcpy(b->decision.b, row_blob(r, 2).at, 32);
+    copy(b->key, sizeof b->key, row_text(r, 3));
+    if (row_blob(r, 4).len == 8)
+        memcpy(b->originator.b, row_blob(r, 4).at, 8);
+    if (row_blob(r, 5).len == 32)
+        memcpy(b->roster.b, row_blob(r, 5).at, 32);
+    b->selected = row_i64(r, 6) != 0;
+    b->n_rows = (uint32_t)row_i64(r, 7);
+    b->signed_ = row_i64(r, 8);
+    b->failed = row_i64(r, 9);
+    b->state = BATCH_HELD; /* a state that nobody knows is not worked on */
+    for (size_t i = 0; i < BATCH_STATES; i++)
+        if (strcmp(row_text(r, 10), state_names[i]) == 0)
+            b->state = (enum batch_state)i;
+    copy(b->reason, sizeof b->reason, row_text(r, 11));
+    b->asked_us = row_i64(r, 12);
+    b->started_us = row_i64(r, 13);
+    b->ended_us = row_i64(r, 14);
+    copy(b->asked_by, sizeof b->asked_by, row_text(r, 15));
+    copy(b->confirmed_by, sizeof b->confirmed_by, row_text(r, 16));
+}
+
+bool queue_put(struct store *s, struct batch *b, struct span selection, struct span certs,
+               struct err *e)
+{
+    if (!store_run(s, e,
+                   "INSERT INTO batch (incident, decision, key, originator, roster, certs,"
+                   " selection, rows, signed, failed, state, reason, asked_us, asked_by)"
+                   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, 0, ?9, ?10, ?11, ?12)",
+                   "tbtbbbbittit", b->incident, span_of(b->decision.b, 32), b->key,
+                   span_of(b->originator.b, 8), span_of(b->roster.b, 32), certs, selection,
+                   (int64_t)b->n_rows, batch_state_name(b->state), b->reason, b->asked_us,
+                   b->asked_by))
+        return false;
+    b->id = store_last_id(s);
+    b->selected = selection.at != NULL;
+    return true;
+}
+
+struct one {
+    struct batch *out;
+    bool found;
+};
+
+static bool take_one(void *arg, const struct store_row *r)
+{
+    struct one *o = arg;
+
+    read_batch(r, o->out);
+    o->found = true;
+    return false;
+}
+
+bool queue_get(struct store *s, int64_t id, struct batch *out, struct err *e)
+{
+    struct one o = {out, false};
+
+    if (!store_each(s, take_one, &o, e, "SELECT " COLUMNS " FROM batch WHERE id = ?1", "i",
+                    id))
+        return false;
+    if (!o.found)
+        return err_set(e, ERR_MISSING, "request.no-batch", "there is no batch %lld",
+                       (long long)id);
+    return true;
+}
+
+bool queue_due(struct store *s, struct batch *out, bool *found, struct err *e)
+{
+    struct one o = {out, false};
+
+    if (!store_each(s, take_one, &o, e,
+                    "SELECT " COLUMNS " FROM batch WHERE state IN ('running', 'queued')"
+                    " ORDER BY state = 'queued', id LIMIT 1",
+                    ""))
+        return false;
+    *found = o.found;
+    return true;
+}
+
+bool queue_state(struct store *s, int64_t id, enum batch_state to, const char *reason,
+                 int64_t now_us, struct err *e)
+{
+    return store_run(
+        s, e,
+        "UPDATE batch SET state = ?2, reason = ?3,"
+        " started_us = CASE WHEN ?2 = 'running' THEN coalesce(started_us, ?4)"
+        " ELSE started_us END,"
+        " ended_us = CASE WHEN ?2 IN ('stopped', 'done') THEN ?4 END WHERE id = ?1",
+        "itti", id, batch_state_name(to), reason, now_us);
+}
+
+bool queue_confirm(struct store *s, int64_t id, const char *by, struct err *e)
+{
+    return store_run(s, e, "UPDATE batch SET confirmed_by = ?2 WHERE id = ?1", "it", id,
+                     by);
+}
+
+bool queue_progress(struct store *s, int64_t id, int64_t more_signed, int64_t more_failed,
+                    struct err *e)
+{
+    return store_run(
+        s, e, "UPDATE batch SET signed = signed + ?2, failed = failed + ?3 WHERE id = ?1",
+        "iii", id, more_signed, more_failed);
+}
+
+struct parts {
+    struct span *selection, *certs;
+    bool no_memory;
+};
+
+static bool keep(struct span from, struct span *to)
+{
+    uint8_t *p;
+
+    *to = (struct span){NULL, 0};
+    if (from.at == NULL)
+        return true;
+    p = malloc(from.len ? from.len : 1);
+    if (p == NULL)
+        return false;
+    memcpy(p, from.at, from.len);
+    *to = span_of(p, from.len);
+    return true;
+}
+
+static bool take_parts(void *arg, const struct store_row *r)
+{
+    struct parts *p = arg;
+
+    p->no_memory = !keep(row_blob(r, 0), p->selection) || !keep(row_blob(r, 1), p->certs);
+    return false;
+}
+
+bool queue_parts(struct store *s, int64_t id, struct span *selection, struct span *certs,
+                 struct err *e)
+{
+    struct parts p = {selection, certs, false};
+
+    *selection = *certs = (struct span){NULL, 0};
+    if (!store_each(s, take_parts, &p, e,
+                    "SELECT selection, certs FROM batch WHERE id = ?1", "i", id))
+        return false;
+    if (p.no_memory)
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
+    return true;
+}
+
+struct walk {
+    bool (*fn)(void *arg, const struct batch *b);
+    void *arg;
+};
+
+static bool walk_one(void *arg, const struct store_row *r)
+{
+    struct walk *w = arg;
+    struct batch b;
+
+    read_batch(r, &b);
+    return w->fn(w->arg, &b);
+}
+
+bool queue_each(struct store *s, const char *incident,
+                bool (*fn)(void *arg, const struct batch *b), void *arg, struct err *e)
+{
+    struct walk w = {fn, arg};
+
+    return store_each(s, walk_one, &w, e,
+                      "SELECT " COLUMNS " FROM batch WHERE ?1 IS NULL OR incident = ?1"
+                      " ORDER BY id",
+                      "t", incident);
+}
+
+bool queue_open(struct store *s, const char *incident, bool *open, struct err *e)
+{
+    int64_t n = 0;
+    bool found;
+
+    if (!store_number(s, &n, &found, e,
+                      "SELECT count(*) FROM batch WHERE state NOT IN ('stopped', 'done')"
+                      " AND (?1 IS NULL OR incident = ?1)",
+                      "t", incident))
+        return false;
+    *open = n > 0;
+    return true;
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * queue - the batches: what was asked for, how far it is, why it stands still.
+ *
+ *   waiting   asked for; a second operator has to confirm it
+ *   queued    due
+ *   running   being signed (after a restart: goes on)
+ *   paused    an operator stopped it for now
+ *   held      something is wrong (token lost, counter mark, bad signature); a person looks
+ *   stopped   its authority is gone (refused, aborted, superseded, expired): final
+ *   done      every row is signed or failed alone: final
+ * Effects: the store. Calls inside the caller's transaction, or reading.
+ */
+#ifndef QUEUE_H
+#define QUEUE_H
+
+#include "store.h"
+
+#define QUEUE_TEXT 256
+
+enum batch_state {
+    BATCH_WAITING,
+    BATCH_QUEUED,
+    BATCH_RUNNING,
+    BATCH_PAUSED,
+    BATCH_HELD,
+    BATCH_STOPPED,
+    BATCH_DONE,
+    BATCH_STATES,
+};
+
+struct batch {
+    int64_t id;
+    char incident[65];
+    struct digest decision; /* of the document */
+    char key[41];
+    struct eui64 originator;
+    struct digest roster;
+    uint32_t n_rows; /* positions: the whole roster, or the selection */
+    bool selected;   /* positions index a selection of roster rows */
+    int64_t signed_, failed;
+    enum batch_state state;
+    char reason[QUEUE_TEXT];
+    int64_t asked_us, started_us, ended_us; /* 0: not yet */
+    char asked_by[QUEUE_TEXT], confirmed_by[QUEUE_TEXT];
+};
+
+/* selection: ascending roster rows, big-endian 32 bit each; at NULL: all rows. certs: the
+ * PEM bundle as it stands now, kept with the batch. Fills b->id. */
+MUST_CHECK bool queue_put(struct store *s, struct batch *b, struct span selection,
+                          struct span certs, struct err *e);
+/* ERR_MISSING "request.no-batch". */
+MUST_CHECK bool queue_get(struct store *s, int64_t id, struct batch *out, struct err *e);
+/* The one to work on: running before queued, oldest first. */
+MUST_CHECK bool queue_due(struct store *s, struct batch *out, bool *found, struct err *e);
+MUST_CHECK bool queue_state(struct store *s, int64_t id, enum batch_state to,
+                            const char *reason, int64_t now_us, struct err *e);
+MUST_CHECK bool queue_confirm(struct store *s, int64_t id, const char *by, struct err *e);
+MUST_CHECK bool queue_progress(struct store *s, int64_t id, int64_t more_signed,
+                               int64_t more_failed, struct err *e);
+/* The stored selection and certificates; malloc'd, caller frees. selection->at NULL: none.
+ */
+MUST_CHECK bool queue_parts(struct store *s, int64_t id, struct span *selection,
+                            struct span *certs, struct err *e);
+/* Every batch (of an incident, where it is not NULL), oldest first. fn false: stop. */
+MUST_CHECK bool queue_each(struct store *s, const char *incident,
+                           bool (*fn)(void *arg, const struct batch *b), void *arg,
+                           struct err *e);
+/* Is a batch of this incident (NULL: any) waiting, queued, running, paused or held? */
+MUST_CHECK bool queue_open(struct store *s, const char *incident, bool *open,
+                           struct err *e);
+
+const char *batch_state_name(enum batch_state s);
+bool batch_state_final(enum batch_state s);
+
+#endif

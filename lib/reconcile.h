@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * reconcile - what devices answered, matched to what was sent, one outcome per device.
+ *
+ *   (none)        not signed yet, or signed and not answered ("pending", "sent")
+ *   accepted      future-dated command stored by the device, not executed yet
+ *   success       every cell replaced, each by the certificate the decision names
+ *   partly        some cells replaced
+ *   failed        no cell replaced
+ *   unreachable   given up for now: an operator said so
+ *   unknown       signed, fate unclear: to be resolved by asking the device (CS02a)
+ *   excused       on the exception list
+ *
+ * An answer counts only if the device's own key signed it, over the received octets, and it
+ * names a command of the ledger by device and counter. All others are kept aside with the
+ * reason; nothing is lost. Source:  GBCS 13.3.4, 13.3.5; SEC Appendix L 4.2.3
+ * (reconciliation, INFERRED). Effects: the store, inside the caller's transaction.
+ */
+#ifndef RECONCILE_H
+#define RECONCILE_H
+
+#include "export.h"
+
+enum reconcile_verdict {
+    RECONCILE_SUCCESS,
+    RECONCILE_PARTLY,
+    RECONCILE_FAILED,
+    RECONCILE_ACCEPTED,
+    RECONCILE_ASIDE, /* kept with a reason: malformed, forged, duplicate, unmatched ... */
+    RECONCILE_VERDICTS,
+};
+
+struct reconcile; /* opaque */
+
+/* roster: borrowed, the incident's. Errors: ERR_STORE. */
+MUST_CHECK bool reconcile_open(struct store *s, const char *incident,
+                               const struct roster *roster, struct reconcile **out,
+                               struct err *e);
+/* Take one message in (octets, not hex). Errors: ERR_STORE only; everything wrong with the
+ * message is a verdict. */
+MUST_CHECK bool reconcile_take(struct reconcile *r, struct span message, int64_t now_us,
+                               enum reconcile_verdict *verdict, struct err *e);
+/* Text that is no message at all (not hexadecimal): kept aside too. */
+MUST_CHECK bool reconcile_aside(struct reconcile *r, struct span text, const char *rule,
+                                const char *reason, int64_t now_us, struct err *e);
+void reconcile_close(struct reconcile *r);
+
+/* The command last signed for a roster row: batch, slice position, counter; false in *found
+ * when none is. */
+MUST_CHECK bool reconcile_signed(struct reconcile *r, uint32_t row, int64_t *batch,
+                                 uint64_t *counter, bool *found, struct err *e);
+
+const char *reconcile_verdict_name(enum reconcile_verdict v);
+
+#endif

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: MIT */
+#include "store.h"
+
+#include <sqlite3.h>
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CACHE 128
+
+struct store {
+    sqlite3 *db;
+    bool failed;
+    struct {
+        const char *sql; /* constant text: its address names the statement */
+        sqlite3_stmt *stmt;
+    } cache[CACHE];
+    size_t n_cache;
+};
+
+/*
+ * Rows by (batch, position): an integer key in order costs next to nothing, a random one
+ * twenty times that. A slice holds up to 256 signatures side by side: 64 octets a device.
+ */
+static const char *const migrations[] = {
+    "CREATE TABLE incident (id TEXT PRIMARY KEY, title TEXT NOT NULL, route TEXT NOT NULL,"
+    " state TEXT NOT NULL, initiator TEXT NOT NULL, subscriber TEXT NOT NULL,"
+    " replacement TEXT NOT NULL, parent TEXT, exercise INTEGER NOT NULL,"
+    " opened_us INTEGER NOT NULL, since_us INTEGER NOT NULL, closed_us INTEGER,"
+    " facts TEXT NOT NULL) STRICT;"
+    "CREATE TABLE incident_event (n INTEGER PRIMARY KEY, incident TEXT NOT NULL,"
+    " event TEXT NOT NULL, from_state TEXT NOT NULL, to_state TEXT NOT NULL,"
+    " at_us INTEGER NOT NULL, actor TEXT NOT NULL, evidence TEXT NOT NULL) STRICT;"
+    "CREATE INDEX incident_event_by_incident ON incident_event (incident, n);"
+    "CREATE TABLE roster (incident TEXT NOT NULL, version INTEGER NOT NULL,"
+    " sha256 BLOB NOT NULL, rows INTEGER NOT NULL, by_type TEXT NOT NULL,"
+    " at_us INTEGER NOT NULL, PRIMARY KEY (incident, version)) STRICT;"
+    "CREATE TABLE bundle (incident TEXT PRIMARY KEY, pem BLOB NOT NULL,"
+    " at_us INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE decision (sha256 BLOB PRIMARY KEY, id TEXT NOT NULL, incident TEXT NOT "
+    "NULL,"
+    " outcome TEXT NOT NULL, state TEXT NOT NULL, supersedes TEXT NOT NULL,"
+    " key TEXT NOT NULL, cms BLOB NOT NULL, json TEXT NOT NULL, verdict TEXT NOT NULL,"
+    " at_us INTEGER NOT NULL, actor TEXT NOT NULL, UNIQUE (incident, id)) STRICT;"
+    "CREATE TABLE batch (id INTEGER PRIMARY KEY, incident TEXT NOT NULL,"
+    " decision BLOB NOT NULL, key TEXT NOT NULL, originator BLOB NOT NULL,"
+    " roster BLOB NOT NULL, certs BLOB NOT NULL, selection BLOB, rows INTEGER NOT NULL,"
+    " signed INTEGER NOT NULL, failed INTEGER NOT NULL, state TEXT NOT NULL,"
+    " reason TEXT NOT NULL, asked_us INTEGER NOT NULL, started_us INTEGER, ended_us "
+    "INTEGER,"
+    " asked_by TEXT NOT NULL, confirmed_by TEXT) STRICT;"
+    "CREATE TABLE slice (id INTEGER PRIMARY KEY, span INTEGER NOT NULL, n INTEGER NOT NULL,"
+    " counter INTEGER NOT NULL, rows BLOB, sigs BLOB NOT NULL, macs BLOB) STRICT;"
+    "CREATE TABLE failed_row (id INTEGER PRIMARY KEY, row INTEGER NOT NULL,"
+    " rule TEXT NOT NULL, reason TEXT NOT NULL) STRICT;"
+    "CREATE TABLE outcome (incident TEXT NOT NULL, row INTEGER NOT NULL,"
+    " type TEXT NOT NULL, state TEXT NOT NULL, batch INTEGER NOT NULL, counter INTEGER NOT "
+    "NULL,"
+    " attempts INTEGER NOT NULL, at_us INTEGER NOT NULL, cells TEXT NOT NULL,"
+    " PRIMARY KEY (incident, row)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE aside (n INTEGER PRIMARY KEY, incident TEXT NOT NULL, rule TEXT NOT NULL,"
+    " reason TEXT NOT NULL, message BLOB NOT NULL, at_us INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE mark (originator BLOB PRIMARY KEY, last INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE lease (first INTEGER NOT NULL, last INTEGER NOT NULL,"
+    " originator BLOB NOT NULL, batch INTEGER NOT NULL, at_us INTEGER NOT NULL,"
+    " PRIMARY KEY (originator, first)) STRICT;"
+    "CREATE TABLE audit (seq INTEGER PRIMARY KEY, line TEXT NOT NULL,"
+    " hash BLOB NOT NULL) STRICT;"
+    "CREATE TABLE request (uid INTEGER NOT NULL, key TEXT NOT NULL, what BLOB NOT NULL,"
+    " status INTEGER NOT NULL, type TEXT NOT NULL, body BLOB NOT NULL,"
+    " at_us INTEGER NOT NULL, PRIMARY KEY (uid, key)) STRICT;",
+};
+#define VERSION ((int)(sizeof migrations / sizeof migrations[0]))
+
+static bool failed(struct store *s, const char *doing, struct err *e)
+{
+    s->failed = true;
+    return err_set(e, ERR_STORE, "store.failed", "%s: %s (%d)", doing,
+                   sqlite3_errmsg(s->db), sqlite3_extended_errcode(s->db));
+}
+
+static bool exec(struct store *s, const char *sql, struct err *e)
+{
+    if (sqlite3_exec(s->db, sql, NULL, NULL, NULL) != SQLITE_OK)
+        return failed(s, "database", e);
+    return true;
+}
+
+static bool migrate(struct store *s, struct err *e)
+{
+    int64_t version = 0;
+    bool found;
+    char pragma[40];
+
+    if (!store_number(s, &version, &found, e, "PRAGMA user_version", ""))
+        return false;
+    if (version > VERSION)
+        return err_set(e, ERR_STORE, "store.version",
+                       "the database has version %lld, this program knows %d",
+                       (long long)version, VERSION);
+    for (; version < VERSION; version++) {
+        (void)sqlite3_snprintf(sizeof pragma, pragma, "PRAGMA user_version=%d",
+                               (int)version + 1);
+        if (!exec(s, "BEGIN IMMEDIATE", e) || !exec(s, migrations[version], e) ||
+            !exec(s, pragma, e) || !exec(s, "COMMIT", e))
+            return false;
+    }
+    return true;
+}
+
+bool store_open(const char *path, struct store **out, struct err *e)
+{
+    struct store *s = calloc(1, sizeof *s);
+
+    if (s == NULL)
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
+    if (sqlite3_open_v2(path, &s->db,
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
+                            SQLITE_OPEN_NOFOLLOW,
+                        NULL) != SQLITE_OK) {
+        (void)failed(s, path, e);
+        store_close(s);
+        return false;
+    }
+    (void)sqlite3_busy_timeout(s->db, 5000);
+    if (!exec(s, "PRAGMA locking_mode=EXCLUSIVE", e) ||
+        !exec(s, "PRAGMA journal_mode=WAL", e) || !exec(s, "PRAGMA synchronous=FULL", e) ||
+        !exec(s, "PRAGMA foreign_keys=ON", e) || !exec(s, "PRAGMA trusted_schema=OFF", e) ||
+        !migrate(s, e)) {
+        store_close(s);
+        return false;
+    }
+    *out = s;
+    return true;
+}
+
+void store_close(struct store *s)
+{
+    if (s == NULL)
+        return;
+    for (size_t i = 0; i < s->n_cache; i++)
+        (void)sqlite3_finalize(s->cache[i].stmt);
+    (void)sqlite3_close(s->db);
+    free(s);
+}
+
+bool store_failed(const struct store *s)
+{
+    return s->failed;
+}
+
+bool store_begin(struct store *s, struct err *e)
+{
+    return exec(s, "BEGIN IMMEDIATE", e);
+}
+
+bool store_commit(struct store *s, struct err *e)
+{
+    return exec(s, "COMMIT", e);
+}
+
+void store_rollback(struct store *s)
+{
+    if (store_in_transaction(s))
+        (void)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+}
+
+bool store_in_transaction(const struct store *s)
+{
+    return sqlite3_get_autocommit(s->db) == 0;
+}
+
+static sqlite3_stmt *prepared(struct store *s, const char *sql)
+{
+    sqlite3_stmt *stmt = NULL;
+
+    for (size_t i = 0; i < s->n_cache; i++)
+        if (s->cache[i].sql == sql)
+            return s->cache[i].stmt;
+    assert(s->n_cache < CACHE);
+    if (s->n_cache == CACHE || sqlite3_prepare_v3(s->db, sql, -1, SQLITE_PREPARE_PERSISTENT,
+                                                  &stmt, NULL) != SQLITE_OK)
+        return NULL;
+    s->cache[s->n_cache].sql = sql;
+    s->cache[s->n_cache++].stmt = stmt;
+    return stmt;
+}
+
+static bool bind(sqlite3_stmt *stmt, const char *types, va_list ap)
+{
+    int rc = SQLITE_OK;
+
+    for (int i = 1; *types != '\0' && rc == SQLITE_OK; types++, i++) {
+        struct span b;
+
+        switch (*types) {
+        case 'i':
+            rc = sqlite3_bind_int64(stmt, i, va_arg(ap, int64_t));
+            break;
+        case 't':
+            rc = sqlite3_bind_text(stmt, i, va_arg(ap, const char *), -1, SQLITE_STATIC);
+            break;
+        case 'b':
+            b = va_arg(ap, struct span);
+            rc = b.at == NULL ? sqlite3_bind_null(stmt, i)
+                              : sqlite3_bind_blob64(stmt, i, b.at, b.len, SQLITE_STATIC);
+            break;
+        default:
+            assert(!"unknown type letter");
+            return false;
+        }
+    }
+    return rc == SQLITE_OK;
+}
+
+static bool each(struct store *s, store_row_fn fn, void *arg, struct err *e,
+                 const char *sql, const char *types, va_list ap)
+{
+    sqlite3_stmt *stmt = prepared(s, sql);
+    int rc = SQLITE_ERROR;
+
+    if (stmt == NULL)
+        return failed(s, sql, e);
+    assert(!sqlite3_stmt_busy(stmt)); /* a callback must not run its own statement again */
+    if (bind(stmt, types, ap))
+        while ((rc = sqlite3_step(stmt)) == SQLITE_ROW)
+            if (fn == NULL || !fn(arg, (const struct store_row *)stmt)) {
+                rc = SQLITE_DONE;
+                break;
+            }
+    if (rc != SQLITE_DONE)
+        (void)failed(s, "database", e);
+    (void)sqlite3_reset(stmt);
+    (void)sqlite3_clear_bindings(stmt);
+    return rc == SQLITE_DONE;
+}
+
+bool store_run(struct store *s, struct err *e, const char *sql, const char *types, ...)
+{
+    va_list ap;
+    bool ok;
+
+    va_start(ap, types);
+    ok = each(s, NULL, NULL, e, sql, types, ap);
+    va_end(ap);
+    return ok;
+}
+
+bool store_each(struct store *s, store_row_fn fn, void *arg, struct err *e, const char *sql,
+                const char *types, ...)
+{
+    va_list ap;
+    bool ok;
+
+    va_start(ap, types);
+    ok = each(s, fn, arg, e, sql, types, ap);
+    va_end(ap);
+    return ok;
+}
+
+struct one {
+    int64_t *out;
+    bool found;
+};
+
+static bool first_number(void *arg, const struct store_row *row)
+{
+    struct one *o = arg;
+
+    if (!row_null(row, 0)) {
+        *o->out = row_i64(row, 0);
+        o->found = true;
+    }
+    return false;
+}
+
+bool store_number(struct store *s, int64_t *out, bool *found, struct err *e,
+                  const char *sql, const char *types, ...)
+{
+    struct one o = {out, false};
+    va_list ap;
+    bool ok;
+
+    va_start(ap, types);
+    ok = each(s, first_number, &o, e, sql, types, ap);
+    va_end(ap);
+    *found = o.found;
+    return ok;
+}
+
+int64_t store_last_id(const struct store *s)
+{
+    return sqlite3_last_insert_rowid(s->db);
+}
+
+int64_t store_changes(const struct store *s)
+{
+    return sqlite3_changes64(s->db);
+}
+
+static sqlite3_stmt *stmt_of(const struct store_row *r)
+{
+    union {
+        const struct store_row *row;
+        sqlite3_stmt *stmt;
+    } u = {r};
+
+    return u.stmt;
+}
+
+int64_t row_i64(const struct store_row *r, int column)
+{
+    return sqlite3_column_int64(stmt_of(r), column);
+}
+
+const char *row_text(const struct store_row *r, int column)
+{
+    const unsigned char *t = sqlite3_column_text(stmt_of(r), column);
+
+    return t ? (const char *)t : "";
+}
+
+struct span row_blob(const struct store_row *r, int column)
+{
+    const void *at = sqlite3_column_blob(stmt_of(r), column);
+
+    return span_of(at, (size_t)sqlite3_column_bytes(stmt_of(r), column));
+}
+
+bool row_null(const struct store_row *r, int column)
+{
+    return sqlite3_column_type(stmt_of(r), column) == SQLITE_NULL;
+}

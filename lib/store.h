@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * store - one SQLite database (WAL, synchronous=FULL, STRICT tables) behind a few calls.
+ *
+ * One connection, one thread. SQL is constant text; values are bound. Transactions belong
+ * to whoever does a step (engine, a request); stages get the open handle and neither begin
+ * nor commit. After any failure of the database store_failed() stays true: the service
+ * stops, since a promise that is not on disk was never made. Effects: SQLite.
+ */
+#ifndef STORE_H
+#define STORE_H
+
+#include "bytes.h"
+
+struct store;     /* opaque */
+struct store_row; /* a row being read; valid inside the callback */
+
+/* Open or create, migrate to this version. Errors: ERR_STORE "store.failed",
+ * "store.version". */
+MUST_CHECK bool store_open(const char *path, struct store **out, struct err *e);
+void store_close(struct store *s);
+bool store_failed(const struct store *s);
+
+MUST_CHECK bool store_begin(struct store *s, struct err *e);
+MUST_CHECK bool store_commit(struct store *s, struct err *e);
+void store_rollback(struct store *s); /* harmless when no transaction is open */
+bool store_in_transaction(const struct store *s);
+
+/*
+ * Run one constant statement. `types` names the values that follow, one letter each:
+ *   i  int64_t        t  const char * (NULL: NULL)       b  struct span (at NULL: NULL)
+ */
+MUST_CHECK bool store_run(struct store *s, struct err *e, const char *sql,
+                          const char *types, ...);
+/* The same for a query; fn is called per row and returns false to stop early (not an error,
+ * unless it set *e and says so itself). */
+typedef bool (*store_row_fn)(void *arg, const struct store_row *row);
+MUST_CHECK bool store_each(struct store *s, store_row_fn fn, void *arg, struct err *e,
+                           const char *sql, const char *types, ...);
+/* One integer of the first row; *found says whether there was one (NULL counts as none). */
+MUST_CHECK bool store_number(struct store *s, int64_t *out, bool *found, struct err *e,
+                             const char *sql, const char *types, ...);
+int64_t store_last_id(const struct store *s);
+int64_t store_changes(const struct store *s);
+
+int64_t row_i64(const struct store_row *r, int column);
+const char *row_text(const struct store_row *r, int column); /* "" for NULL */
+struct span row_blob(const struct store_row *r, int column);
+bool row_null(const struct store_row *r, int column);
+
+#endif

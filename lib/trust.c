@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+#include "mem.h"
+#include "warrant.h"
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+
+#include <stdio.h>
+#include <string.h>
+
+static bool load_anchor(const char *path, X509_STORE **out)
+{
+    AUTO(bio) BIO *in = BIO_new_file(path, "rb");
+    X509_STORE *store = X509_STORE_new();
+    size_t n = 0;
+    X509 *x;
+
+    while (in != NULL && store != NULL &&
+           (x = PEM_read_bio_X509(in, NULL, NULL, NULL)) != NULL) {
+        n += X509_STORE_add_cert(store, x) == 1;
+        X509_free(x);
+    }
+    ERR_clear_error();
+    if (n == 0) {
+        X509_STORE_free(store);
+        return false;
+    }
+    *out = store;
+    return true;
+}
+
+static bool load_key(const char *path, struct certs *out, char *missing, size_t cap)
+{
+    struct err e;
+
+    if (path[0] == '\0') {
+        (void)snprintf(missing, cap, "no Certificate= is configured");
+        return false;
+    }
+    if (!certs_read_file(path, out, &e)) {
+        (void)snprintf(missing, cap, "%.*s", (int)cap - 1, e.text);
+        return false;
+    }
+    if (out->n == 1 && out->at[0].has_eui)
+        return true;
+    (void)snprintf(missing, cap, "%s", "Certificate= is not one certificate of one party");
+    certs_done(out);
+    return false;
+}
+
+bool trust_load(const struct config *c, struct trust *out, struct err *e)
+{
+    struct err why;
+
+    memset(out, 0, sizeof *out);
+    out->config = c;
+    if (!certs_read_file(c->trust.root, &out->root, &why) ||
+        !certs_read_file(c->trust.issuing, &out->issuing, &why)) {
+        trust_done(out);
+        return err_set(e, ERR_INPUT, "config.trust", "%s", why.text);
+    }
+    if (out->root.n != 1 || !cert_self_signed(&out->root.at[0]) ||
+        out->root.at[0].role != ROLE_ROOT) {
+        trust_done(out);
+        return err_set(e, ERR_INPUT, "config.trust",
+                       "%s: not one self-signed Root OCA certificate", c->trust.root);
+    }
+    for (size_t i = 0; i < out->issuing.n; i++)
+        if (out->issuing.at[i].role != ROLE_ISSUING_AUTHORITY) {
+            trust_done(out);
+            return err_set(e, ERR_INPUT, "config.trust",
+                           "%s: certificate %zu is not of an Issuing OCA", c->trust.issuing,
+                           i + 1);
+        }
+    for (size_t i = 0; i < c->n_keys; i++)
+        out->keys[i].present = load_key(c->keys[i].certificate, &out->keys[i].cert,
+                                        out->keys[i].missing, sizeof out->keys[i].missing);
+    for (size_t i = 0; i < c->n_authorities; i++)
+        if (!load_anchor(c->authorities[i].anchor, &out->anchors[i]))
+            out->anchors[i] = NULL;
+    return true;
+}
+
+void trust_done(struct trust *t)
+{
+    certs_done(&t->root);
+    certs_done(&t->issuing);
+    for (size_t i = 0; i < CONFIG_KEYS_MAX; i++)
+        certs_done(&t->keys[i].cert);
+    for (size_t i = 0; i < CONFIG_AUTHORITIES_MAX; i++) {
+        X509_STORE_free(t->anchors[i]);
+        t->anchors[i] = NULL;
+    }
+}

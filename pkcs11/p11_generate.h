@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * p11_generate - make a key pair in the token, for ceremonies only.
+ *
+ * P-256, born in the token, sensitive, never extractable, good for one use, and, where the
+ * module takes it, bound to CKM_ECDSA. Never beside a signer (session_open exclusive).
+ * Source:  PKCS#11 v2.40; SEC Appendix L (keys live in hardware). Effects: the token.
+ */
+#ifndef P11_GENERATE_H
+#define P11_GENERATE_H
+
+#include "p11_key.h"
+
+/*
+ * Make the pair and find it again as the signer will.
+ *   bound  out: the module took CKA_ALLOWED_MECHANISMS
+ * Errors (ERR_TOKEN): "token.key-exists" private or public key of that id is there already;
+ * those of p11_key_find.
+ */
+MUST_CHECK bool p11_generate(struct session *s, const char *name, const char *id,
+                             const char *label, enum p11_use use, struct p11_key *out,
+                             bool *bound, struct err *e);
+/* Is there any key of that id? ERR_TOKEN "token.key-exists". */
+MUST_CHECK bool p11_id_free(struct session *s, const char *name, const char *id,
+                            struct err *e);
+
+#endif

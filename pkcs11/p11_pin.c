@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+#include "p11_pin.h"
+
+#include "mem.h"
+
+#include <openssl/crypto.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define SECURE_HEAP  (16 * 1024)
+#define SECURE_PIECE 32
+
+static const char from_credential[] = "credential";
+
+static bool secure_memory(struct p11_pin *p, struct err *e)
+{
+    /* 1: locked, 2: reserved but not locked (RLIMIT_MEMLOCK) */
+    int have = CRYPTO_secure_malloc_initialized()
+                   ? 1
+                   : CRYPTO_secure_malloc_init(SECURE_HEAP, SECURE_PIECE);
+
+    p->at = have ? OPENSSL_secure_zalloc(P11_PIN_MAX + 1) : NULL;
+    p->locked = have == 1;
+    return p->at != NULL || err_set(e, ERR_STORE, "store.memory", "no memory for the PIN");
+}
+
+static bool source_path(const struct config_token *t, char *path, size_t cap, struct err *e)
+{
+    const char *dir = secure_getenv("CREDENTIALS_DIRECTORY");
+    int n;
+
+    if (t->pin_credential[0] == '\0') {
+        if (t->pin_file[0] == '\0')
+            return err_set(e, ERR_TOKEN, "token.pin-source",
+                           "token %s has neither PinCredential= nor PinFile=", t->name);
+        n = snprintf(path, cap, "%s", t->pin_file);
+    } else if (dir == NULL || strchr(t->pin_credential, '/') != NULL) {
+        return err_set(e, ERR_TOKEN, "token.pin-source",
+                       "token %s: no credential %s: CREDENTIALS_DIRECTORY is not set",
+                       t->name, t->pin_credential);
+    } else {
+        n = snprintf(path, cap, "%s/%s", dir, t->pin_credential);
+    }
+    return (n > 0 && (size_t)n < cap) ||
+           err_set(e, ERR_TOKEN, "token.pin-source", "token %s: path of the PIN too long",
+                   t->name);
+}
+
+static void fingerprint(const struct config_token *t, const struct stat *st, char *out)
+{
+    uint8_t seen[32];
+    struct digest d;
+
+    if (t->pin_credential[0] != '\0') {
+        (void)strcpy(out, from_credential);
+        return;
+    }
+    put_be64(seen, (uint64_t)st->st_ino);
+    put_be64(seen + 8, (uint64_t)st->st_size);
+    put_be64(seen + 16, (uint64_t)st->st_mtim.tv_sec);
+    put_be64(seen + 24, (uint64_t)st->st_mtim.tv_nsec);
+    d = digest_of(span_of(seen, sizeof seen), span_of(NULL, 0));
+    hex_encode_lower(d.b, sizeof d.b, out);
+}
+
+/* Up to cap octets straight into secure memory: no stdio buffer keeps a copy. */
+static ssize_t read_all(int fd, char *at, size_t cap)
+{
+    size_t have = 0;
+
+    while (have < cap) {
+        ssize_t n = read(fd, at + have, cap - have);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -1;
+        if (n == 0)
+            break;
+        have += (size_t)n;
+    }
+    return (ssize_t)have;
+}
+
+bool p11_pin_read(const struct config_token *t, struct p11_pin *out, struct err *e)
+{
+    char path[CONFIG_PATH_MAX * 2];
+    struct stat st;
+    ssize_t n;
+
+    *out = (struct p11_pin){0};
+    if (!source_path(t, path, sizeof path, e))
+        return false;
+    AUTO(fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (fd < 0 || fstat(fd, &st) != 0)
+        return err_set(e, ERR_TOKEN, "token.pin-source", "%s: %s", path, strerror(errno));
+    if (!S_ISREG(st.st_mode) || (st.st_mode & S_IRWXO) != 0)
+        return err_set(e, ERR_TOKEN, "token.pin-source",
+                       "%s: not a plain file closed to others (chmod 600)", path);
+    if (!secure_memory(out, e))
+        return false;
+    n = read_all(fd, out->at, P11_PIN_MAX + 1);
+    if (n < 0) {
+        p11_pin_wipe(out);
+        return err_set(e, ERR_TOKEN, "token.pin-source", "%s: %s", path, strerror(errno));
+    }
+    out->len = (size_t)n;
+    if (out->len > 0 && out->at[out->len - 1] == '\n')
+        out->len--;
+    if (out->len == 0 || out->len > P11_PIN_MAX ||
+        memchr(out->at, '\0', out->len) != NULL) {
+        p11_pin_wipe(out);
+        return err_set(e, ERR_TOKEN, "token.pin-form",
+                       "%s: a PIN has 1 to %d octets and no NUL", path, P11_PIN_MAX);
+    }
+    fingerprint(t, &st, out->fingerprint);
+    return true;
+}
+
+void p11_pin_wipe(struct p11_pin *p)
+{
+    OPENSSL_secure_clear_free(p->at, P11_PIN_MAX + 1);
+    p->at = NULL;
+    p->len = 0;
+}
+
+bool p11_pin_allowed(const struct p11_pin *p, const char *path, struct err *e)
+{
+    char mark[sizeof p->fingerprint + 1] = "";
+    AUTO(fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+    if (fd < 0)
+        return errno == ENOENT ||
+               err_set(e, ERR_STORE, "token.state", "%s: %s", path, strerror(errno));
+    if (read_all(fd, mark, sizeof mark - 1) < 0)
+        return err_set(e, ERR_STORE, "token.state", "%s: %s", path, strerror(errno));
+    mark[strcspn(mark, "\n")] = '\0';
+    /* an empty mark was cut by a crash: it stands for any source */
+    if (mark[0] == '\0' || strcmp(mark, from_credential) == 0 ||
+        strcmp(mark, p->fingerprint) == 0)
+        return err_set(e, ERR_TOKEN, "token.pin-blocked",
+                       "the last PIN from this source was wrong; not tried again (%s)",
+                       path);
+    return true;
+}
+
+bool p11_pin_block(const struct p11_pin *p, const char *path, struct err *e)
+{
+    size_t len = strlen(p->fingerprint);
+    AUTO(fd)
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+    if (fd < 0 || write(fd, p->fingerprint, len) != (ssize_t)len ||
+        write(fd, "\n", 1) != 1 || fsync(fd) != 0)
+        return err_set(e, ERR_STORE, "token.state", "%s: %s", path, strerror(errno));
+    return true;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * p11_pool - sessions and the threads that sign on them.
+ *
+ * One session, one thread, one operation. Signing is the only thing that ever runs in
+ * parallel; opening, finding and probing happen while no thread is inside the module. Rows
+ * are handed out in order, so that what is signed is whole from the front.
+ * The digest has a type: no other length can be asked for.
+ * Source:  PKCS#11 v2.40. Effects: threads, the module.
+ */
+#ifndef P11_POOL_H
+#define P11_POOL_H
+
+#include "session.h"
+
+#define P11_SESSIONS_MAX 64 /* config refuses more */
+
+struct p11_pool; /* opaque */
+
+/* n sessions, n - 1 threads. *out is the caller's even after a failure. Errors: ERR_STORE
+ * "store.memory"; those of p11_error. */
+MUST_CHECK bool p11_pool_new(struct session *s, unsigned n, struct p11_pool **out,
+                             struct err *e);
+/* Joins the threads; the sessions close with the anchor. */
+void p11_pool_free(struct p11_pool *p);
+
+/* As token_ops.sign. go_on is called from any of the threads, one at a time. A dead session
+ * is replaced once, if it died before a signature could have been made. */
+MUST_CHECK bool p11_pool_sign(struct p11_pool *p, CK_OBJECT_HANDLE key,
+                              const struct digest d[], struct sig_p256 out[], size_t n,
+                              bool (*go_on)(void *), void *arg, size_t *done,
+                              struct err *e);
+/* One signature on session i of 0..n-1, from the calling thread. */
+MUST_CHECK bool p11_pool_sign_on(struct p11_pool *p, unsigned i, CK_OBJECT_HANDLE key,
+                                 const struct digest *d, struct sig_p256 *out,
+                                 struct err *e);
+
+#endif

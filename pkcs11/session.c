@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: MIT */
+#include "session.h"
+
+#include "mem.h"
+#include "module_file.h"
+#include "p11_pin.h"
+
+#include <ctype.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+
+#define LABEL_LEN  32
+#define SERIAL_LEN 16
+
+/* --- what went wrong --- */
+
+static void worse(struct session *s, enum p11_class class)
+{
+    if (class > s->worst)
+        s->worst = class;
+}
+
+void session_note(struct session *s, CK_RV rv)
+{
+    enum p11_class class = p11_code(rv)->class;
+
+    if (class == P11_UNKNOWN) {
+        /* build anew once, and stop when the fresh process meets such a code again */
+        AUTO(fd) int fd = open(s->rebuilt_path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        if (s->was_rebuilt || fd < 0)
+            class = P11_STOP;
+    }
+    worse(s, class);
+}
+
+bool session_failed(struct session *s, const char *call, CK_RV rv, struct err *e)
+{
+    session_note(s, rv);
+    return p11_error(call, rv, e);
+}
+
+void session_proven(struct session *s)
+{
+    if (s->was_rebuilt && unlink(s->rebuilt_path) == 0)
+        s->was_rebuilt = false;
+}
+
+/* A state that only a person can mend. */
+static bool stop(struct session *s, const char *id, const char *text, struct err *e)
+{
+    worse(s, P11_STOP);
+    return err_set(e, ERR_TOKEN, id, "%s", text);
+}
+
+void session_deadline(const struct session *s)
+{
+    (void)alarm(s->call_timeout_s);
+}
+
+void session_idle(void)
+{
+    (void)alarm(0);
+}
+
+/* --- files beside the token --- */
+
+static void paths(struct session *s, const char *dir, const struct config_token *t,
+                  char *use)
+{
+    char name[SERIAL_LEN + 1];
+
+    (void)snprintf(name, sizeof name, "%s", t->serial);
+    for (char *p = name; *p != '\0'; p++)
+        if (!isalnum((unsigned char)*p) && *p != '-')
+            *p = '_';
+    (void)snprintf(use, sizeof s->lock_path, "%s/token-%s.use", dir, name);
+    (void)snprintf(s->lock_path, sizeof s->lock_path, "%s/token-%s.lock", dir, name);
+    (void)snprintf(s->wrong_pin_path, sizeof s->wrong_pin_path, "%s/token-%s.wrong-pin",
+                   dir, name);
+    (void)snprintf(s->rebuilt_path, sizeof s->rebuilt_path, "%s/token-%s.rebuilt", dir,
+                   name);
+    s->was_rebuilt = access(s->rebuilt_path, F_OK) == 0;
+}
+
+static int lock_file(const char *path, int how, struct err *e)
+{
+    AUTO(fd) int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int got, keep;
+
+    if (fd < 0) {
+        (void)err_set(e, ERR_STORE, "token.state", "%s: %s", path, strerror(errno));
+        return -1;
+    }
+    do
+        got = flock(fd, how);
+    while (got != 0 && errno == EINTR);
+    if (got != 0 && errno == EWOULDBLOCK) {
+        (void)err_set(e, ERR_BUSY, "token.in-use",
+                      "%s: a signer and a ceremony do not share a token", path);
+        return -1;
+    }
+    if (got != 0) {
+        (void)err_set(e, ERR_STORE, "token.state", "%s: %s", path, strerror(errno));
+        return -1;
+    }
+    keep = fd;
+    fd = -1;
+    return keep;
+}
+
+int session_lock(struct session *s, int how, struct err *e)
+{
+    session_idle(); /* whoever holds it has a deadline of its own */
+    return lock_file(s->lock_path, how, e);
+}
+
+/* --- module and token --- */
+
+static bool load(struct session *s, const struct config_token *t, struct err *e)
+{
+    char real[CONFIG_PATH_MAX];
+    CK_RV (*list)(CK_FUNCTION_LIST_PTR_PTR);
+    CK_INFO info;
+    CK_RV rv;
+    void *module, *symbol;
+
+    if (!module_file_check(t->module, real, e)) {
+        worse(s, P11_STOP);
+        return false;
+    }
+    /* never unloaded: modules leave exit handlers behind that call into themselves */
+    module = dlopen(real, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+    symbol = module == NULL ? NULL : dlsym(module, "C_GetFunctionList");
+    if (symbol == NULL) {
+        worse(s, P11_STOP);
+        return err_set(e, ERR_TOKEN, "token.module", "%s", dlerror());
+    }
+    memcpy(&list, &symbol, sizeof list);
+    s->ctx = PKCS11_CTX_new();
+    session_deadline(s);
+    if (s->ctx == NULL || PKCS11_CTX_load(s->ctx, real) != 0) {
+        char hint[300];
+
+        module_file_hint(real, hint, sizeof hint);
+        if (s->ctx != NULL)
+            PKCS11_CTX_free(s->ctx); /* unloading what was not loaded would crash */
+        s->ctx = NULL;
+        worse(s, hint[0] != '\0' ? P11_STOP : P11_REBUILD);
+        return err_set(e, ERR_TOKEN, "token.module", "%s does not start: %s%s", real,
+                       err_openssl(), hint);
+    }
+    if ((rv = list(&s->f)) != CKR_OK || (rv = s->f->C_GetInfo(&info)) != CKR_OK) {
+        s->f = NULL;
+        return session_failed(s, "C_GetInfo", rv, e);
+    }
+    return true;
+}
+
+/* libp11 hands out padded fields as text; cut the blanks on both sides. */
+static bool same_text(const char *padded, const char *wanted, size_t max)
+{
+    size_t n = strnlen(padded, max), m = strlen(wanted);
+
+    while (n > 0 && padded[n - 1] == ' ')
+        n--;
+    while (m > 0 && wanted[m - 1] == ' ')
+        m--;
+    return n == m && memcmp(padded, wanted, n) == 0;
+}
+
+static bool find_token(struct session *s, const struct config_token *t, struct err *e)
+{
+    unsigned found = 0;
+
+    session_deadline(s);
+    if (PKCS11_enumerate_slots(s->ctx, &s->slots, &s->n_slots) != 0) {
+        worse(s, P11_REBUILD);
+        return err_set(e, ERR_TOKEN, "token.lost", "listing the slots: %s", err_openssl());
+    }
+    for (unsigned i = 0; i < s->n_slots; i++) {
+        PKCS11_TOKEN *k = s->slots[i].token;
+
+        if (k == NULL || !k->initialized || !same_text(k->label, t->label, LABEL_LEN) ||
+            !same_text(k->serialnr, t->serial, SERIAL_LEN))
+            continue;
+        found++;
+        s->token = k;
+        s->slot = PKCS11_get_slotid_from_slot(&s->slots[i]);
+    }
+    if (found == 1) {
+        (void)snprintf(s->model, sizeof s->model, "%.32s", s->token->model);
+        for (size_t n = strlen(s->model); n > 0 && s->model[n - 1] == ' '; n--)
+            s->model[n - 1] = '\0';
+        return true;
+    }
+    s->token = NULL;
+    worse(s, P11_REBUILD); /* an HSM may come back; it never means "empty" */
+    return err_set(e, ERR_TOKEN, "token.not-found",
+                   "%u tokens with label \"%s\" and serial \"%s\" in %u slots, want 1",
+                   found, t->label, t->serial, s->n_slots);
+}
+
+static bool has_ecdsa(struct session *s, struct err *e)
+{
+    CK_MECHANISM_INFO info;
+    CK_RV rv;
+
+    session_deadline(s);
+    rv = s->f->C_GetMechanismInfo(s->slot, CKM_ECDSA, &info);
+    if (rv != CKR_OK && p11_code(rv)->class != P11_STOP)
+        return session_failed(s, "C_GetMechanismInfo", rv, e);
+    if (rv != CKR_OK || (info.flags & CKF_SIGN) == 0)
+        return stop(s, "token.mechanism", "the token does not sign with CKM_ECDSA", e);
+    return true;
+}
+
+/* --- login --- */
+
+static bool open_anchor(struct session *s, struct err *e)
+{
+    CK_FLAGS flags = CKF_SERIAL_SESSION | CKF_RW_SESSION;
+    CK_RV rv;
+
+    session_deadline(s);
+    s->writable = true;
+    rv = s->f->C_OpenSession(s->slot, flags, NULL, NULL, &s->anchor);
+    if (rv == CKR_TOKEN_WRITE_PROTECTED) {
+        s->writable = false;
+        rv = s->f->C_OpenSession(s->slot, CKF_SERIAL_SESSION, NULL, NULL, &s->anchor);
+    }
+    if (rv != CKR_OK)
+        return session_failed(s, "C_OpenSession", rv, e);
+    s->has_anchor = true;
+    return true;
+}
+
+/* What the token itself says before a PIN is spent on it. */
+static bool may_try(struct session *s, const struct config_token *t,
+                    const struct p11_pin *pin, struct err *e)
+{
+    CK_TOKEN_INFO info;
+    CK_RV rv;
+
+    session_deadline(s);
+    rv = s->f->C_GetTokenInfo(s->slot, &info);
+    if (rv != CKR_OK)
+        return session_failed(s, "C_GetTokenInfo", rv, e);
+    if (info.flags & (CKF_USER_PIN_LOCKED | CKF_USER_PIN_FINAL_TRY))
+        return stop(s, "token.pin-locked",
+                    info.flags & CKF_USER_PIN_LOCKED
+                        ? "the token has locked its PIN"
+                        : "the token has one try left before it locks; not used",
+                    e);
+    if ((info.flags & CKF_USER_PIN_COUNT_LOW) && !t->low_pin_ok)
+        return stop(
+            s, "token.pin-low",
+            "a wrong PIN was entered since the last good one; log in by hand or set "
+            "AllowLowPinCount=yes",
+            e);
+    if (info.ulMaxPinLen != CK_UNAVAILABLE_INFORMATION && info.ulMaxPinLen > 0 &&
+        pin->len > info.ulMaxPinLen)
+        return stop(s, "token.pin-form", "the PIN is longer than the token allows", e);
+    return p11_pin_allowed(pin, s->wrong_pin_path, e) || (worse(s, P11_STOP), false);
+}
+
+static bool try_pin(struct session *s, const struct config_token *t,
+                    const struct p11_pin *pin, struct err *e)
+{
+    CK_RV rv;
+
+    if (!may_try(s, t, pin, e))
+        return false;
+    session_deadline(s);
+    rv = s->f->C_Login(s->anchor, CKU_USER, (CK_UTF8CHAR_PTR)pin->at, pin->len);
+    session_idle();
+    if (rv == CKR_OK || rv == CKR_USER_ALREADY_LOGGED_IN) {
+        (void)unlink(s->wrong_pin_path); /* of an earlier source */
+        return true;
+    }
+    if (rv == CKR_PIN_LOCKED)
+        return stop(s, "token.pin-locked", "the token has locked its PIN", e);
+    if (rv != CKR_PIN_INCORRECT && rv != CKR_PIN_INVALID && rv != CKR_PIN_LEN_RANGE)
+        return session_failed(s, "C_Login", rv, e);
+    worse(s, P11_STOP);
+    if (!p11_pin_block(pin, s->wrong_pin_path, e))
+        return err_wrap(e, "wrong PIN, and this could not be recorded");
+    return err_set(e, ERR_TOKEN, "token.pin-wrong", "C_Login: %s; tried once, not again",
+                   p11_code(rv)->name);
+}
+
+static bool log_in(struct session *s, const struct config_token *t, struct err *e)
+{
+    struct p11_pin pin;
+    bool ok;
+
+    if (!p11_pin_read(t, &pin, e)) {
+        worse(s, P11_STOP);
+        return false;
+    }
+    s->pin_memory_locked = pin.locked;
+    ok = try_pin(s, t, &pin, e);
+    p11_pin_wipe(&pin);
+    return ok;
+}
+
+bool session_open(struct session *s, const struct config *c, const char *token,
+                  bool exclusive, struct err *e)
+{
+    const struct config_token *t = config_token_find(c, token);
+    char use[sizeof s->lock_path];
+    bool ok;
+
+    *s = (struct session){.use_fd = -1, .call_timeout_s = c->signer.call_timeout_s};
+    if (t == NULL) {
+        worse(s, P11_STOP);
+        return err_set(e, ERR_TOKEN, "token.unknown", "no [Token \"%s\"] is configured",
+                       token);
+    }
+    paths(s, c->signer.state_dir, t, use);
+    s->use_fd = lock_file(use, (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB, e);
+    AUTO(fd) int lock = s->use_fd < 0 ? -1 : session_lock(s, LOCK_EX, e);
+    if (lock < 0) {
+        worse(s, e->code == ERR_BUSY ? P11_REBUILD : P11_STOP);
+        return false;
+    }
+    ok = load(s, t, e) && find_token(s, t, e) && has_ecdsa(s, e) && open_anchor(s, e) &&
+         log_in(s, t, e);
+    session_idle();
+    return ok || err_wrap(e, "token %s", token);
+}
+
+bool session_forgive(const struct config *c, const char *token, struct err *e)
+{
+    const struct config_token *t = config_token_find(c, token);
+    struct session s = {0};
+    char use[sizeof s.lock_path];
+
+    if (t == NULL)
+        return err_set(e, ERR_TOKEN, "token.unknown", "no [Token \"%s\"] is configured",
+                       token);
+    paths(&s, c->signer.state_dir, t, use);
+    return unlink(s.wrong_pin_path) == 0 || err_set(e, ERR_STORE, "token.state", "%s: %s",
+                                                    s.wrong_pin_path, strerror(errno));
+}
+
+void session_close(struct session *s)
+{
+    session_deadline(s);
+    if (s->f != NULL && s->token != NULL)
+        (void)s->f->C_CloseAllSessions(s->slot);
+    if (s->slots != NULL)
+        PKCS11_release_all_slots(s->ctx, s->slots, s->n_slots);
+    if (s->ctx != NULL) {
+        PKCS11_CTX_unload(s->ctx); /* C_Finalize; our own handle keeps it mapped */
+        PKCS11_CTX_free(s->ctx);
+    }
+    session_idle();
+    if (s->use_fd >= 0)
+        (void)close(s->use_fd);
+    *s = (struct session){.use_fd = -1, .worst = s->worst};
+}

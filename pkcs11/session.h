@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * session - one module, one token, one login, for the life of one process.
+ *
+ * libp11 loads the module and finds the token (by label and serial, never by slot number).
+ * The login is made on the module's own function list, on an anchor session that stays
+ * open: PKCS11_login keeps a copy of the PIN in ordinary memory and folds return codes, and
+ * both are forbidden here. There is one login in a process, so an object handle cannot
+ * outlive the login that it belongs to; building anew means a new process.
+ *
+ * Files in the state directory, named by the token's serial:
+ *   token-S.use    locked shared by signers for life, exclusive by a ceremony
+ *   token-S.lock   locked exclusive around load and login, and around a counter's mark:
+ *                  modules with a file store rewrite their files at login, not atomically
+ *   token-S.wrong-pin   see p11_pin.h
+ *   token-S.rebuilt     a code that nobody knows was met once; the next one stops
+ * Every call into the module runs under alarm(): a module that hangs kills this process.
+ * Source:  PKCS#11 v2.40. Effects: the module, the files above, SIGALRM.
+ */
+#ifndef SESSION_H
+#define SESSION_H
+
+#include "config.h"
+#include "p11_error.h"
+
+#include <libp11.h>
+
+struct session {
+    CK_FUNCTION_LIST *f; /* NULL: not open */
+    CK_SLOT_ID slot;
+    CK_SESSION_HANDLE anchor; /* logged in; finding and reading happen here */
+    bool has_anchor;
+    bool writable; /* the anchor may write */
+    unsigned call_timeout_s;
+    enum p11_class worst; /* of all that happened, also when opening failed */
+    char model[33];
+    bool pin_memory_locked;
+
+    PKCS11_CTX *ctx;
+    PKCS11_SLOT *slots;
+    unsigned n_slots;
+    PKCS11_TOKEN *token; /* inside slots */
+    int use_fd;
+    char lock_path[CONFIG_PATH_MAX + 48];
+    char wrong_pin_path[CONFIG_PATH_MAX + 48];
+    char rebuilt_path[CONFIG_PATH_MAX + 48];
+    bool was_rebuilt;
+};
+
+/*
+ * Load, find, log in.
+ *   exclusive  a ceremony: refuses to run beside a signer, and the reverse
+ * Errors (ERR_TOKEN unless said): "token.unknown" no such [Token]; "token.in-use"
+ * (ERR_BUSY); "token.module" file not there, not ours, cannot be loaded; "token.not-found";
+ * "token.mechanism"; "token.pin-*"; "token.state" (ERR_STORE); those of p11_error.
+ * s->worst tells what to do; session_close is due in any case.
+ */
+MUST_CHECK bool session_open(struct session *s, const struct config *c, const char *token,
+                             bool exclusive, struct err *e);
+/* Close all sessions, finalise. The module stays mapped. */
+void session_close(struct session *s);
+
+/* Lift the bar that a wrong PIN has left. Errors: "token.unknown"; ERR_STORE "token.state",
+ * also when there is no bar. */
+MUST_CHECK bool session_forgive(const struct config *c, const char *token, struct err *e);
+
+/* Like p11_error, and the worst is kept. Returns false. */
+bool session_failed(struct session *s, const char *call, CK_RV rv, struct err *e);
+/* Keep the worst, and count a rebuild on disk when the code is one that nobody knows. */
+void session_note(struct session *s, CK_RV rv);
+/* A real signature has succeeded: forget an earlier rebuild. */
+void session_proven(struct session *s);
+
+/* Take the token's lock across processes (LOCK_SH or LOCK_EX); -1 and ERR_STORE
+ * "token.state" on failure. Let go with close. */
+MUST_CHECK int session_lock(struct session *s, int how, struct err *e);
+
+/* Arm and disarm the deadline of a call. */
+void session_deadline(const struct session *s);
+void session_idle(void);
+
+#endif

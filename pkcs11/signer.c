@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * smki-recovery-signer - the process that holds the PIN: records in, signatures out.
+ *
+ *   smki-recovery-signer [--config FILE] [--fd N]
+ *
+ * Without --config the usual places are read; without --fd the socket is the one that a
+ * unit with Accept=yes hands over. One socket, one token, one login. It never forks, opens
+ * no network and writes no standard output. What to do with it when it has ended is in the
+ * exit status: 0   the peer closed the socket 64  called wrongly 70  a bug: this program
+ * and the module disagree about PKCS#11 75  trouble with the token; starting again may help
+ *   78  configuration or PIN; starting again must not be tried
+ * (RestartPreventExitStatus=78) and death by SIGALRM: a call into the module took longer
+ * than CallTimeoutSec=.
+ */
+#include "config.h"
+#include "desk.h"
+#include "harden.h"
+#include "token_p11.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#define LISTEN_FDS_START 3 /* sd_listen_fds(3) */
+
+static struct config config;
+static struct trust trust;
+static struct token_p11_note note;
+
+/* To the journal, which understands "<level>" in front; never a secret. */
+__attribute__((format(printf, 2, 3))) static void say(int level, const char *fmt, ...)
+{
+    va_list ap;
+    char text[700];
+
+    va_start(ap, fmt);
+    (void)vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    (void)fprintf(stderr, "<%d>%s\n", level, text);
+}
+
+static void say_err(const struct err *e)
+{
+    say(3, "%s [%s]", e->text, e->id);
+}
+
+static bool open_token(void *arg, const struct config *c, const struct trust *t,
+                       const char *token, struct token **out, struct err *e)
+{
+    if (!token_p11_open(arg, c, t, token, out, e)) {
+        say_err(e);
+        return false;
+    }
+    say(6, "ready: %s", (*out)->what);
+    if (note.pin_memory_unlocked)
+        say(4, "the PIN was in memory that could be swapped: raise LimitMEMLOCK=");
+    return true;
+}
+
+/* The socket: --fd, or the one that a unit with Accept=yes hands over. */
+static int socket_of(const char *option)
+{
+    const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
+    int domain = 0, type = 0, fd = -1;
+    socklen_t len = sizeof domain;
+    char *end;
+
+    if (option != NULL) {
+        long v = strtol(option, &end, 10);
+
+        fd = *option != '\0' && *end == '\0' && v > 2 && v < 1 << 20 ? (int)v : -1;
+    } else if (pid != NULL && fds != NULL && strtol(pid, NULL, 10) == (long)getpid() &&
+               strcmp(fds, "1") == 0) {
+        fd = LISTEN_FDS_START;
+    }
+    if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) != 0 ||
+        getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) != 0 || domain != AF_UNIX ||
+        type != SOCK_SEQPACKET || fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
+        return -1;
+    return fd;
+}
+
+/* Until the peer is gone, or the token says that this process is of no more use. */
+static int serve(struct desk *d, int fd)
+{
+    static struct proto in, reply;
+    struct err e;
+
+    for (;;) {
+        int fds[PROTO_FDS];
+        size_t n_fds;
+        bool gone;
+
+        if (!proto_recv(fd, &in, fds, &n_fds, &gone, &e)) {
+            if (gone)
+                return 0;
+            say_err(&e); /* a peer that sends rubbish is not to be answered */
+            return e.code == ERR_INPUT ? EX_SOFTWARE : EX_TEMPFAIL;
+        }
+        desk_handle(d, &in, fds, n_fds, &reply);
+        if (reply.type == PROTO_FAIL)
+            say(4, "record %u refused: %s [%s]", reply.seq, reply.u.fail.text,
+                reply.u.fail.id);
+        if (!proto_send(fd, &reply, NULL, 0, &e))
+            return 0;
+        if (note.worst != P11_FINE)
+            return p11_exit_status(note.worst);
+    }
+}
+
+static int run(const char *path, int fd)
+{
+    char revoked[CONFIG_PATH_MAX + 16];
+    struct desk_setup setup = {.config = &config,
+                               .trust = &trust,
+                               .clock = clock_system(),
+                               .revoked_path = revoked,
+                               .stop_fd = fd,
+                               .open_token = open_token,
+                               .arg = &note};
+    struct desk *d;
+    struct err e;
+    int status;
+
+    if (!harden(&e)) {
+        say_err(&e);
+        return EX_TEMPFAIL;
+    }
+    if (!config_load(path, true, &config, &e) || !trust_load(&config, &trust, &e)) {
+        say_err(&e);
+        return EX_CONFIG;
+    }
+    (void)snprintf(revoked, sizeof revoked, "%s/revoked", config.signer.state_dir);
+    if (!desk_new(&setup, &d, &e)) {
+        say_err(&e);
+        return EX_CONFIG;
+    }
+    status = serve(d, fd);
+    desk_free(d); /* closes the sessions and the module */
+    trust_done(&trust);
+    if (status != 0)
+        say(3, "ending with status %d", status);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+                                            {"fd", required_argument, NULL, 'f'},
+                                            {NULL, 0, NULL, 0}};
+    const char *path = NULL, *fd_text = NULL;
+    int c, fd;
+
+    while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        if (c == 'c')
+            path = optarg;
+        else if (c == 'f')
+            fd_text = optarg;
+        else
+            _exit(EX_USAGE);
+    }
+    fd = socket_of(fd_text);
+    if (optind != argc || fd < 0) {
+        say(3, "usage: smki-recovery-signer [--config FILE] [--fd N], N a Unix SEQPACKET "
+               "socket");
+        _exit(EX_USAGE);
+    }
+    /* no exit handlers: modules crash in theirs */
+    _exit(run(path, fd));
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * p11_shim - a module in front of a real one, that makes calls go wrong on demand.
+ *
+ * Environment:
+ *   P11_SHIM_MODULE       the real module, absolute
+ *   P11_SHIM_PLAN         see p11_plan.h; C_SignInit, C_Sign, C_Login, C_OpenSession,
+ *                         C_Initialize, C_FindObjects, C_CopyObject, C_CreateObject,
+ *                         C_DestroyObject
+ *   P11_SHIM_COUNT_LABEL  every use of a key with this CKA_LABEL (each C_SignInit and
+ *   P11_SHIM_COUNT_FILE   C_DeriveKey) adds one octet to this file: its size is the count
+ */
+#include "p11_plan.h"
+
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static CK_FUNCTION_LIST *real;
+static CK_FUNCTION_LIST mine;
+
+static enum p11_plan plan(const char *function, CK_RV *rv)
+{
+    return p11_plan(getenv("P11_SHIM_PLAN"), function, rv);
+}
+
+static void count_use(CK_SESSION_HANDLE h, CK_OBJECT_HANDLE key)
+{
+    const char *label = getenv("P11_SHIM_COUNT_LABEL");
+    const char *file = getenv("P11_SHIM_COUNT_FILE");
+    char text[128];
+    CK_ATTRIBUTE a = {CKA_LABEL, text, sizeof text};
+    int fd;
+
+    if (label == NULL || file == NULL ||
+        real->C_GetAttributeValue(h, key, &a, 1) != CKR_OK ||
+        a.ulValueLen != strlen(label) || memcmp(text, label, a.ulValueLen) != 0)
+        return;
+    fd = open(file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0 || write(fd, ".", 1) != 1)
+        abort();
+    (void)close(fd);
+}
+
+static CK_RV shim_sign_init(CK_SESSION_HANDLE h, CK_MECHANISM_PTR m, CK_OBJECT_HANDLE key)
+{
+    CK_RV rv;
+
+    (void)plan("C_SignInit", &rv);
+    if (rv != CKR_OK)
+        return rv;
+    count_use(h, key);
+    return real->C_SignInit(h, m, key);
+}
+
+static CK_RV shim_sign(CK_SESSION_HANDLE h, CK_BYTE_PTR data, CK_ULONG len, CK_BYTE_PTR sig,
+                       CK_ULONG_PTR sig_len)
+{
+    CK_RV rv;
+    enum p11_plan p = plan("C_Sign", &rv);
+
+    if (rv != CKR_OK)
+        return rv;
+    rv = real->C_Sign(h, data, len, sig, sig_len);
+    if (rv == CKR_OK && p == PLAN_SPOIL)
+        sig[*sig_len - 1] ^= 1;
+    if (rv == CKR_OK && p == PLAN_SHORT)
+        --*sig_len;
+    return rv;
+}
+
+static CK_RV shim_derive(CK_SESSION_HANDLE h, CK_MECHANISM_PTR m, CK_OBJECT_HANDLE key,
+                         CK_ATTRIBUTE_PTR a, CK_ULONG n, CK_OBJECT_HANDLE_PTR out)
+{
+    CK_RV rv;
+
+    (void)plan("C_DeriveKey", &rv);
+    if (rv != CKR_OK)
+        return rv;
+    count_use(h, key);
+    return real->C_DeriveKey(h, m, key, a, n, out);
+}
+
+static CK_RV shim_login(CK_SESSION_HANDLE h, CK_USER_TYPE user, CK_UTF8CHAR_PTR pin,
+                        CK_ULONG len)
+{
+    CK_RV rv;
+
+    (void)plan("C_Login", &rv);
+    return rv != CKR_OK ? rv : real->C_Login(h, user, pin, len);
+}
+
+static CK_RV shim_open(CK_SLOT_ID slot, CK_FLAGS flags, void *app, CK_NOTIFY notify,
+                       CK_SESSION_HANDLE_PTR out)
+{
+    CK_RV rv;
+
+    (void)plan("C_OpenSession", &rv);
+    return rv != CKR_OK ? rv : real->C_OpenSession(slot, flags, app, notify, out);
+}
+
+static CK_RV shim_initialize(void *args)
+{
+    CK_RV rv;
+
+    (void)plan("C_Initialize", &rv);
+    return rv != CKR_OK ? rv : real->C_Initialize(args);
+}
+
+static CK_RV shim_find(CK_SESSION_HANDLE h, CK_OBJECT_HANDLE_PTR out, CK_ULONG max,
+                       CK_ULONG_PTR n)
+{
+    CK_RV rv;
+
+    (void)plan("C_FindObjects", &rv);
+    return rv != CKR_OK ? rv : real->C_FindObjects(h, out, max, n);
+}
+
+static CK_RV shim_copy(CK_SESSION_HANDLE h, CK_OBJECT_HANDLE o, CK_ATTRIBUTE_PTR a,
+                       CK_ULONG n, CK_OBJECT_HANDLE_PTR out)
+{
+    CK_RV rv;
+
+    (void)plan("C_CopyObject", &rv);
+    return rv != CKR_OK ? rv : real->C_CopyObject(h, o, a, n, out);
+}
+
+static CK_RV shim_create(CK_SESSION_HANDLE h, CK_ATTRIBUTE_PTR a, CK_ULONG n,
+                         CK_OBJECT_HANDLE_PTR out)
+{
+    CK_RV rv;
+
+    (void)plan("C_CreateObject", &rv);
+    return rv != CKR_OK ? rv : real->C_CreateObject(h, a, n, out);
+}
+
+static CK_RV shim_destroy(CK_SESSION_HANDLE h, CK_OBJECT_HANDLE o)
+{
+    CK_RV rv;
+
+    (void)plan("C_DestroyObject", &rv);
+    return rv != CKR_OK ? rv : real->C_DestroyObject(h, o);
+}
+
+CK_RV C_GetFunctionList(CK_FUNCTION_LIST_PTR_PTR out)
+{
+    CK_RV (*list)(CK_FUNCTION_LIST_PTR_PTR);
+    const char *path = getenv("P11_SHIM_MODULE");
+    void *module, *symbol;
+
+    if (real == NULL) {
+        module = path == NULL ? NULL : dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+        symbol = module == NULL ? NULL : dlsym(module, "C_GetFunctionList");
+        if (symbol == NULL)
+            return CKR_GENERAL_ERROR;
+        memcpy(&list, &symbol, sizeof list);
+        if (list(&real) != CKR_OK)
+            return CKR_GENERAL_ERROR;
+        mine = *real;
+        mine.C_SignInit = shim_sign_init;
+        mine.C_Sign = shim_sign;
+        mine.C_DeriveKey = shim_derive;
+        mine.C_Login = shim_login;
+        mine.C_OpenSession = shim_open;
+        mine.C_Initialize = shim_initialize;
+        mine.C_FindObjects = shim_find;
+        mine.C_CopyObject = shim_copy;
+        mine.C_CreateObject = shim_create;
+        mine.C_DestroyObject = shim_destroy;
+    }
+    *out = &mine;
+    return CKR_OK;
+}

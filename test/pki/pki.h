@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * pki - throw-away certificates for tests and rehearsals: the SMKI profile (Root OCA,
+ * Issuing OCA, Organisation) and plain certificates for approvers, officers, custodians.
+ *
+ * Never for live use: keys are made in software and lie in files.
+ * Source:  profile as lib/cert.h. Effects: random numbers; pki_save_* write files.
+ *          A test aid: it aborts instead of returning errors.
+ */
+#ifndef PKI_H
+#define PKI_H
+
+#include "gbcs.h"
+
+#include <openssl/cms.h>
+#include <openssl/x509.h>
+
+struct pki_pair {
+    X509 *cert;
+    EVP_PKEY *key; /* NULL where only the public half was given */
+};
+
+/* Deliberate departures from the profile, so that each check can be seen to bite. */
+enum pki_flaw {
+    PKI_SOUND,
+    PKI_TWO_USAGES,      /* digitalSignature and keyAgreement */
+    PKI_USAGE_PLAIN,     /* keyUsage not critical */
+    PKI_NO_USAGE,        /* no keyUsage */
+    PKI_LONG_SKI,        /* 20-octet key identifier, method (1) */
+    PKI_WRONG_SKI,       /* 8 octets, not of this key */
+    PKI_NO_POLICY,       /* no certificatePolicies */
+    PKI_POLICY_PLAIN,    /* certificatePolicies not critical */
+    PKI_NO_AKI,          /* no authorityKeyIdentifier */
+    PKI_WRONG_AKI,       /* another issuer's key identifier */
+    PKI_ROLE_LOWER,      /* OU "7f" */
+    PKI_NO_ROLE,         /* no OU */
+    PKI_SHORT_EUI,       /* seven octets */
+    PKI_EUI_OCTETS,      /* unique identifier as OCTET STRING */
+    PKI_TWO_EUIS,        /* the attribute twice */
+    PKI_LEAF_CA,         /* basicConstraints in a leaf */
+    PKI_EXTRA_CRITICAL,  /* an unknown critical extension */
+    PKI_EXTRA_ATTRIBUTE, /* O in the subject */
+    PKI_SHA384,          /* ecdsa-with-SHA384 */
+    PKI_V1,              /* version 1, no extensions */
+    PKI_LATE_TIME,       /* GeneralizedTime for a date before 2050 */
+};
+
+struct pki_spec {
+    const char *cn;                /* NULL: none */
+    int role;                      /* OU; negative: none */
+    const struct eui64 *eui;       /* NULL: none */
+    enum key_usage usage;          /* KU_KEY_CERT_SIGN: an OCA */
+    EVP_PKEY *key;                 /* public half certified; NULL: a new one is made */
+    const struct pki_pair *issuer; /* NULL: self-signed */
+    int64_t not_before, not_after; /* seconds since 1970; 0: yesterday, in 10 years */
+    struct span contingency;       /* DER for WrappedApexContingencyKey; empty: none */
+    enum pki_flaw flaw;
+};
+
+EVP_PKEY *pki_key_new(void);
+struct pki_pair pki_issue(const struct pki_spec *spec);
+void pki_pair_done(struct pki_pair *p);
+/* A certificate of a person: CN holder, OU seat (NULL: none), O organisation (NULL: none);
+ * digitalSignature, or a CA when ca. key NULL: a new one. */
+struct pki_pair pki_person(const char *holder, const char *seat, const char *organisation,
+                           bool ca, EVP_PKEY *key, const struct pki_pair *issuer,
+                           int64_t not_before, int64_t not_after);
+/* ApexContingencyKey of pub under a 16- or 32-octet key (RFC 5934, RFC 5649). DER; free().
+ */
+struct span pki_wrap_contingency(EVP_PKEY *pub, struct span symmetric_key);
+
+/* DER, PEM of one; caller frees .at with free(). */
+struct span pki_der(X509 *x);
+struct span pki_pem(X509 *x);
+struct span pki_point(EVP_PKEY *key); /* 65 octets; free() */
+
+/* content in CMS SignedData by n signers, as `openssl cms -sign -binary -nodetach` and
+ * `-resign` make it. DER; caller frees .at with free(). */
+struct span pki_cms(struct span content, const struct pki_pair *signers, size_t n);
+
+void pki_save_cert(const char *path, X509 *x);
+void pki_save_key(const char *path, EVP_PKEY *key);
+X509 *pki_load_cert(const char *path);
+EVP_PKEY *pki_load_key(const char *path);    /* private */
+EVP_PKEY *pki_load_public(const char *path); /* PUBLIC KEY, or the key of a certificate */
+
+#endif

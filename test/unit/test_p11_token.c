@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The token port over a real SoftHSM: binding keys, signing, agreement, loss of the token.
+ */
+#include "mem.h"
+#include "p11_rig.h"
+#include "rules.h"
+#include "token_p11.h"
+#include "verify.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#define ROWS 100
+
+static struct rig rig;
+static struct token_p11_note note;
+static struct token *token;
+static struct err e;
+
+static void setup(void)
+{
+    rig_new(&rig);
+    note = (struct token_p11_note){0};
+    token = NULL;
+}
+
+static void teardown(void)
+{
+    if (token != NULL)
+        token->ops->close(token);
+    rig_done(&rig);
+}
+
+static void open_token(void)
+{
+    ck_assert_msg(token_p11_open(&note, &rig.config, &rig.trust, "main", &token, &e), "%s",
+                  e.text);
+}
+
+static void refused(const char *id, enum p11_class worst)
+{
+    ck_assert(!token_p11_open(&note, &rig.config, &rig.trust, "main", &token, &e));
+    ck_assert_str_eq(e.id, id);
+    ck_assert_ptr_nonnull(rule_find(e.id));
+    ck_assert_int_eq(note.worst, worst);
+    ck_assert_ptr_null(strstr(e.text, RIG_PIN));
+}
+
+static void key_refused(const char *id)
+{
+    ck_assert(!token->ops->has_key(token, 0, &e));
+    ck_assert_msg(strcmp(e.id, id) == 0, "%s: %s", e.id, e.text);
+    ck_assert_ptr_nonnull(rule_find(e.id));
+}
+
+static void some_digests(struct digest d[ROWS])
+{
+    for (uint32_t i = 0; i < ROWS; i++)
+        d[i] = digest_of(span_of(&i, sizeof i), span_of(NULL, 0));
+}
+
+static void check_signatures(const struct digest d[], const struct sig_p256 s[], size_t n)
+{
+    AUTO(pkey) EVP_PKEY *key = p11_pkey(&rig.trust.keys[0].cert.at[0].point);
+
+    ck_assert_ptr_nonnull(key);
+    for (size_t i = 0; i < n; i++)
+        ck_assert_msg(verify_one(key, &d[i], &s[i]), "signature %zu", i);
+}
+
+static const struct {
+    unsigned sessions;
+    bool copy;
+} shapes[] = {{1, false}, {1, true}, {2, true}, {8, true}, {8, false}};
+
+START_TEST(signs_rows_that_verify)
+{
+    struct digest d[ROWS];
+    struct sig_p256 s[ROWS];
+    size_t done;
+
+    rig.config.tokens[0].sessions = shapes[_i].sessions;
+    rig.config.tokens[0].copy_key = shapes[_i].copy;
+    open_token();
+    ck_assert_msg((strstr(token->what, "session key copy") != NULL) == shapes[_i].copy,
+                  "%s", token->what);
+    ck_assert(token->ops->has_key(token, 0, &e));
+    some_digests(d);
+    ck_assert_msg(token->ops->sign(token, 0, d, s, ROWS, NULL, NULL, &done, &e), "%s",
+                  e.text);
+    ck_assert_uint_eq(done, ROWS);
+    check_signatures(d, s, ROWS);
+    ck_assert(token->ops->probe(token, &e));
+    ck_assert_int_eq(note.worst, P11_FINE);
+}
+END_TEST
+
+static bool until(void *arg)
+{
+    size_t *left = arg;
+
+    return (*left)-- > 0;
+}
+
+START_TEST(stops_between_rows_when_told)
+{
+    struct digest d[ROWS];
+    struct sig_p256 s[ROWS];
+    size_t done = 77, left = 17;
+
+    rig.config.tokens[0].sessions = shapes[_i].sessions;
+    open_token();
+    some_digests(d);
+    ck_assert(token->ops->sign(token, 0, d, s, ROWS, until, &left, &done, &e));
+    ck_assert_uint_eq(done, 17);
+    check_signatures(d, s, done);
+    left = 0;
+    ck_assert(token->ops->sign(token, 0, d, s, ROWS, until, &left, &done, &e));
+    ck_assert_uint_eq(done, 0);
+}
+END_TEST
+
+START_TEST(token_is_found_by_label_and_serial_only)
+{
+    struct config_token *t = &rig.config.tokens[0];
+
+    (void)strcpy(t->serial, "0000000000000000");
+    refused("token.not-found", P11_REBUILD);
+}
+END_TEST
+
+START_TEST(token_is_not_found_by_another_label)
+{
+    (void)strcpy(rig.config.tokens[0].label, "rehearsa");
+    refused("token.not-found", P11_REBUILD);
+}
+END_TEST
+
+START_TEST(trailing_blanks_do_not_matter)
+{
+    (void)strcat(rig.config.tokens[0].label, "   ");
+    open_token();
+}
+END_TEST
+
+START_TEST(a_token_that_is_not_configured_is_refused)
+{
+    ck_assert(!token_p11_open(&note, &rig.config, &rig.trust, "other", &token, &e));
+    ck_assert_str_eq(e.id, "token.unknown");
+    ck_assert_int_eq(note.worst, P11_STOP);
+}
+END_TEST
+
+START_TEST(a_missing_key_is_refused)
+{
+    (void)strcpy(rig.config.keys[0].id, "0A");
+    open_token();
+    key_refused("token.key-missing");
+    ck_assert_int_eq(note.worst, P11_FINE);
+}
+END_TEST
+
+START_TEST(a_label_that_differs_is_refused)
+{
+    (void)strcpy(rig.config.keys[0].label, "another");
+    open_token();
+    key_refused("token.key-missing");
+}
+END_TEST
+
+START_TEST(a_second_key_of_one_id_is_refused)
+{
+    (void)rig_make_key(
+        &rig,
+        &(struct rig_key){.id = "01", .label = "twin", .sensitive = true, .sign = true});
+    open_token();
+    key_refused("token.key-duplicate");
+}
+END_TEST
+
+static const struct rig_key unfit[] = {
+    {.id = "10", .label = "readable", .sensitive = false, .sign = true},
+    {.id = "10", .label = "loose", .sensitive = true, .extractable = true, .sign = true},
+    {.id = "10", .label = "mute", .sensitive = true, .derive = true},
+    {.id = "10", .label = "p-384", .sensitive = true, .sign = true, .p384 = true},
+};
+
+START_TEST(an_unfit_key_is_refused)
+{
+    (void)rig_make_key(&rig, &unfit[_i]);
+    (void)strcpy(rig.config.keys[0].id, "10");
+    open_token();
+    key_refused("token.key-attributes");
+}
+END_TEST
+
+START_TEST(a_key_that_is_not_the_certificates_is_refused)
+{
+    rig.trust.keys[0].cert.at[0].point = rig.probe;
+    open_token();
+    key_refused("token.key-mismatch");
+}
+END_TEST
+
+START_TEST(a_key_without_its_certificate_is_refused)
+{
+    rig.trust.keys[0].present = false;
+    open_token();
+    key_refused("token.key-certificate");
+}
+END_TEST
+
+START_TEST(a_signing_key_does_not_agree_and_the_reverse)
+{
+    struct digest d = {{1}};
+    struct sig_p256 s;
+    uint8_t z[32];
+    size_t done;
+
+    open_token();
+    ck_assert(!token->ops->agree(token, 0, &rig.probe, z, &e));
+    ck_assert_str_eq(e.id, "token.key-attributes");
+    ck_assert(!token->ops->sign(token, 1, &d, &s, 1, NULL, NULL, &done, &e));
+    ck_assert_str_eq(e.id, "token.key-attributes");
+}
+END_TEST
+
+START_TEST(agreement_gives_what_openssl_gives)
+{
+    AUTO(pkey) EVP_PKEY *own = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
+    AUTO(pkey) EVP_PKEY *theirs = p11_pkey(&rig.trust.keys[1].cert.at[0].point);
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(own, NULL);
+    struct point public;
+    uint8_t z[32], want[32];
+    size_t len = 0;
+
+    ck_assert_int_eq(EVP_PKEY_get_octet_string_param(own, "pub", public.b, 65, &len), 1);
+    len = sizeof want;
+    ck_assert(EVP_PKEY_derive_init(ctx) == 1 &&
+              EVP_PKEY_derive_set_peer(ctx, theirs) == 1 &&
+              EVP_PKEY_derive(ctx, want, &len) == 1);
+    EVP_PKEY_CTX_free(ctx);
+    open_token();
+    for (int i = 0; i < 3; i++) {
+        ck_assert_msg(token->ops->agree(token, 1, &public, z, &e), "%s", e.text);
+        ck_assert_mem_eq(z, want, sizeof want);
+    }
+}
+END_TEST
+
+START_TEST(agreement_with_a_point_off_the_curve_fails)
+{
+    struct point bad = rig.probe;
+    uint8_t z[32];
+
+    bad.b[64] ^= 1;
+    open_token();
+    ck_assert(!token->ops->agree(token, 1, &bad, z, &e));
+}
+END_TEST
+
+START_TEST(without_its_probe_key_a_token_is_not_taken)
+{
+    (void)strcpy(rig.config.tokens[0].probe_id, "FF02");
+    refused("token.key-missing", P11_REBUILD);
+}
+END_TEST
+
+START_TEST(a_wrong_pin_is_tried_once_and_then_blocked)
+{
+    rig_write(&rig, "pin", "wrong\n", 0600);
+    refused("token.pin-wrong", P11_STOP);
+    refused("token.pin-low", P11_STOP); /* SoftHSM tells of it */
+    rig.config.tokens[0].low_pin_ok = true;
+    refused("token.pin-blocked", P11_STOP);
+    refused("token.pin-blocked", P11_STOP);
+    ck_assert_int_eq(p11_exit_status(note.worst), EX_CONFIG);
+    rig_write(&rig, "pin", RIG_PIN "\n", 0600);
+    open_token();
+}
+END_TEST
+
+START_TEST(a_lost_token_is_noticed_by_the_probe_and_found_by_a_fresh_process)
+{
+    struct digest d = {{1}};
+    struct sig_p256 s;
+    size_t done;
+
+    open_token();
+    ck_assert_int_eq(rename(rig_path(&rig, "tokens"), rig_path(&rig, "away")), 0);
+    ck_assert(!token->ops->probe(token, &e));
+    ck_assert_str_eq(e.id, "token.lost");
+    ck_assert_int_eq(p11_exit_status(note.worst), EX_TEMPFAIL);
+    /* after that nothing is signed, session copy or not */
+    ck_assert(!token->ops->sign(token, 0, &d, &s, 1, NULL, NULL, &done, &e));
+    ck_assert_str_eq(e.id, "token.spent");
+    ck_assert_int_eq(rename(rig_path(&rig, "away"), rig_path(&rig, "tokens")), 0);
+    ck_assert(!token->ops->probe(token, &e)); /* the old process stays out */
+    token->ops->close(token);
+    token = NULL;
+    note.worst = P11_FINE;
+    open_token();
+}
+END_TEST
+
+START_TEST(a_token_directory_that_is_away_is_a_lost_token)
+{
+    ck_assert_int_eq(rename(rig_path(&rig, "tokens"), rig_path(&rig, "away")), 0);
+    ck_assert(!token_p11_open(&note, &rig.config, &rig.trust, "main", &token, &e));
+    ck_assert_ptr_nonnull(strstr(e.text, "token"));
+    ck_assert_int_ne(note.worst, P11_FINE);
+}
+END_TEST
+
+START_TEST(an_unreadable_configuration_is_named)
+{
+    (void)setenv("SOFTHSM2_CONF", rig_path(&rig, "nowhere.conf"), 1);
+    refused("token.module", P11_STOP);
+    ck_assert_ptr_nonnull(strstr(e.text, "nowhere.conf"));
+}
+END_TEST
+
+static int ceremony(struct rig *r, void *arg)
+{
+    struct session s;
+    struct err why;
+
+    (void)arg;
+    return !session_open(&s, &r->config, "main", true, &why) && why.code == ERR_BUSY &&
+                   strcmp(why.id, "token.in-use") == 0
+               ? 0
+               : 1;
+}
+
+static int signer(struct rig *r, void *arg)
+{
+    struct session s;
+    struct err why;
+    bool ok = session_open(&s, &r->config, "main", false, &why);
+
+    (void)arg;
+    session_close(&s);
+    return ok ? 0 : 1;
+}
+
+START_TEST(a_ceremony_refuses_to_run_beside_a_signer)
+{
+    open_token();
+    ck_assert_int_eq(rig_child(&rig, ceremony, NULL), 0);
+    ck_assert_int_eq(rig_child(&rig, signer, NULL), 0); /* a second signer is welcome */
+    token->ops->close(token);
+    token = NULL;
+    ck_assert_int_ne(rig_child(&rig, ceremony, NULL), 0);
+}
+END_TEST
+
+static const struct {
+    const char *module;
+    int mode; /* of a copy in the test's directory; 0: the path as it is */
+} bad_modules[] = {
+    {"libsofthsm2.so", 0},
+    {"/nowhere/module.so", 0},
+    {"/", 0},
+    {"copy.so", 0666},
+    {"copy.so", 0644} /* plain text, not a module */,
+};
+
+START_TEST(a_module_file_that_is_not_ours_is_not_loaded)
+{
+    struct config_token *t = &rig.config.tokens[0];
+
+    (void)snprintf(t->module, sizeof t->module, "%s", bad_modules[_i].module);
+    if (bad_modules[_i].mode != 0) {
+        rig_write(&rig, "copy.so", "not a module", bad_modules[_i].mode);
+        (void)snprintf(t->module, sizeof t->module, "%s", rig_path(&rig, "copy.so"));
+    }
+    refused("token.module", P11_STOP);
+}
+END_TEST
+
+START_TEST(a_directory_that_others_write_is_no_place_for_a_module)
+{
+    struct config_token *t = &rig.config.tokens[0];
+
+    ck_assert_int_eq(mkdir(rig_path(&rig, "open"), 0700), 0);
+    ck_assert_int_eq(chmod(rig_path(&rig, "open"), 0777), 0);
+    rig_write(&rig, "open/copy.so", "x", 0644);
+    (void)snprintf(t->module, sizeof t->module, "%s", rig_path(&rig, "open/copy.so"));
+    refused("token.module", P11_STOP);
+    ck_assert_ptr_nonnull(strstr(e.text, "may write"));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("p11_token");
+    TCase *t = tcase_create("token");
+    SRunner *r = srunner_create(s);
+    int n_shapes = (int)(sizeof shapes / sizeof shapes[0]);
+    int failed;
+
+    tcase_add_checked_fixture(t, setup, teardown);
+    tcase_set_timeout(t, 60);
+    tcase_add_loop_test(t, signs_rows_that_verify, 0, n_shapes);
+    tcase_add_loop_test(t, stops_between_rows_when_told, 0, n_shapes);
+    tcase_add_test(t, token_is_found_by_label_and_serial_only);
+    tcase_add_test(t, token_is_not_found_by_another_label);
+    tcase_add_test(t, trailing_blanks_do_not_matter);
+    tcase_add_test(t, a_token_that_is_not_configured_is_refused);
+    tcase_add_test(t, a_missing_key_is_refused);
+    tcase_add_test(t, a_label_that_differs_is_refused);
+    tcase_add_test(t, a_second_key_of_one_id_is_refused);
+    tcase_add_loop_test(t, an_unfit_key_is_refused, 0,
+                        (int)(sizeof unfit / sizeof unfit[0]));
+    tcase_add_test(t, a_key_that_is_not_the_certificates_is_refused);
+    tcase_add_test(t, a_key_without_its_certificate_is_refused);
+    tcase_add_test(t, a_signing_key_does_not_agree_and_the_reverse);
+    tcase_add_test(t, agreement_gives_what_openssl_gives);
+    tcase_add_test(t, agreement_with_a_point_off_the_curve_fails);
+    tcase_add_test(t, without_its_probe_key_a_token_is_not_taken);
+    tcase_add_test(t, a_wrong_pin_is_tried_once_and_then_blocked);
+    tcase_add_test(t, a_lost_token_is_noticed_by_the_probe_and_found_by_a_fresh_process);
+    tcase_add_test(t, a_token_directory_that_is_away_is_a_lost_token);
+    tcase_add_test(t, an_unreadable_configuration_is_named);
+    tcase_add_test(t, a_ceremony_refuses_to_run_beside_a_signer);
+    tcase_add_loop_test(t, a_module_file_that_is_not_ours_is_not_loaded, 0,
+                        (int)(sizeof bad_modules / sizeof bad_modules[0]));
+    tcase_add_test(t, a_directory_that_others_write_is_no_place_for_a_module);
+    suite_add_tcase(s, t);
+    srunner_set_tap(r, "-");
+    srunner_run_all(r, CK_SILENT);
+    failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
