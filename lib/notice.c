@@ -56,7 +56,7 @@ static bool name_of(const struct notice *n, char *out, struct err *e)
     at[k] = '\0';
     len = snprintf(out, NOTICE_NAME_MAX, "%s-%s-%s.json", at, notice_to_name(n->to), n->id);
     return (len > 0 && len < NOTICE_NAME_MAX) ||
-           err_set(e, ERR_INPUT, "notice.content", "notice %s: the name is too long",
+           (void)err_set(e, ERR_INPUT, "notice.content", "notice %s: the name is too long",
                    n->id);
 }
 
@@ -72,7 +72,7 @@ static char *text_of(const struct notice *n, struct err *e)
 
     if (!json_is_object(body)) {
         json_decref(body);
-        err_set(e, ERR_INPUT, "notice.content",
+        (void)err_set(e, ERR_INPUT, "notice.content",
                 "notice %s: the body must be a JSON object of at most %u octets", n->id,
                 NOTICE_BODY_MAX);
         return NULL;
@@ -83,7 +83,7 @@ static char *text_of(const struct notice *n, struct err *e)
                     "kind", n->kind, "incident", n->incident, "at", at, "body", body);
     text = all != NULL ? json_dumps(all, JSON_INDENT(2)) : NULL;
     if (text == NULL)
-        err_set(e, ERR_STORE, "notice.write", "notice %s: out of memory", n->id);
+        (void)err_set(e, ERR_STORE, "notice.write", "notice %s: out of memory", n->id);
     return text;
 }
 
