@@ -56,7 +56,7 @@ static bool name_of(const struct notice *n, char *out, struct err *e)
     at[k] = '\0';
     len = snprintf(out, NOTICE_NAME_MAX, "%s-%s-%s.json", at, notice_to_name(n->to), n->id);
     return (len > 0 && len < NOTICE_NAME_MAX) ||
-           (void)err_set(e, ERR_INPUT, "notice.content", "notice %s: the name is too long",
+           err_set(e, ERR_INPUT, "notice.content", "notice %s: the name is too long",
                    n->id);
 }
 
