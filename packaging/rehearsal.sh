@@ -206,10 +206,10 @@ rehearsal_to_pma() {
         'Supplier Ltd: signing, agreement and top-up keys exposed' | jq -r .id)
     rehearsal_event confirm --evidence 'called back over the number on file' \
         --facts notifier_authenticated
-    rehearsal_event receive-file --evidence 'Organisation Compromise Notification File 1'
+    rehearsal_event receive-file --as subscriber --evidence 'Organisation Compromise Notification File 1'
     ctl --quiet certificates add "$incident" "$1"
     ctl --quiet roster add "$incident" "$2"
-    rehearsal_event ask-suspension --evidence 'requested by Officer One'
+    rehearsal_event ask-suspension --as subscriber --evidence 'requested by Officer One'
     rehearsal_event devices-suspended --evidence 'every device of the roster'
     rehearsal_event recovery-set --evidence 'every device of the roster'
     rehearsal_event revoked --evidence 'revocation list 42'
