@@ -205,7 +205,7 @@ rehearsal_to_pma() {
         --subscriber "$rehearsal_supplier" --notice 'Officer One, by telephone and by signed e-mail' \
         'Supplier Ltd: signing, agreement and top-up keys exposed' | jq -r .id)
     rehearsal_event confirm --evidence 'called back over the number on file' \
-        --facts '{"notifier_authenticated":true}'
+        --facts notifier_authenticated
     rehearsal_event receive-file --evidence 'Organisation Compromise Notification File 1'
     ctl --quiet certificates add "$incident" "$1"
     ctl --quiet roster add "$incident" "$2"
