@@ -210,6 +210,28 @@ static int run_responses_add(struct ctl *c, const struct ctl_args *a)
     return upload(c, a, "POST", "/v1/incidents/{}/responses", "text/plain");
 }
 
+static int run_counter_raise(struct ctl *c, const struct ctl_args *a)
+{
+    char path[512], *end;
+    long long to = strtoll(a->v[1], &end, 10);
+    json_t *j;
+    char *text;
+    int rc;
+
+    if (!ctl_path(path, "/v1/counters/{}/raise", a->v[0], NULL))
+        return CTL_INPUT;
+    if (*end != '\0' || end == a->v[1] || to < 0 || a->opt[0] == NULL) {
+        ctl_say("usage: counter raise EUI64 TO --ceremony TEXT");
+        return CTL_USAGE;
+    }
+    if (!ctl_sure(c, "No counter of %s up to %lld will ever be used.", a->v[0], to))
+        return CTL_USAGE;
+    rc = ctl_send(c, "POST", path,
+                  json_pack("{s:I,s:s}", "to", (json_int_t)to, "ceremony", a->opt[0]), &j,
+                  &text);
+    return rc == CTL_OK ? ctl_show(c, j, text) : rc;
+}
+
 #define OUT_OPTION                                        \
     {                                                     \
         {                                                 \
@@ -243,5 +265,12 @@ const struct ctl_verb ctl_file_verbs[] = {
      "Hand in what devices answered, one hexadecimal message per line",
      run_responses_add,
      {{0}}},
+    {"counter raise",
+     "EUI64 TO",
+     2,
+     2,
+     "After a restored database: skip counters up to TO",
+     run_counter_raise,
+     {{"ceremony", "TEXT", "which ceremony decided this (needed)"}}},
     {0},
 };

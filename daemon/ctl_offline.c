@@ -18,8 +18,8 @@
 
 static json_t *rule_json(const struct rule *r)
 {
-    return json_pack("{s:s,s:s,s:s,s:s,s:s}", "id", r->id, "rule", r->sentence, "source",
-                     r->source, "certainty", r->certainty, "advice", r->advice);
+    return json_pack("{s:s,s:s,s:s,s:s,s:s}", "id", r->id, "sentence", r->sentence,
+                     "source", r->source, "certainty", r->certainty, "advice", r->advice);
 }
 
 static int run_policy_list(struct ctl *c, const struct ctl_args *a)
@@ -71,10 +71,14 @@ static int run_policy_test(struct ctl *c, const struct ctl_args *a)
         return ctl_failed_here(&e);
     policy_judge(&facts, now_us, &v);
     failed = json_array();
-    for (size_t i = 0; i < v.n; i++)
+    for (size_t i = 0; i < v.n; i++) {
+        const struct rule *r = rule_find(v.failed[i].id);
+
         (void)json_array_append_new(
-            failed, json_pack("{s:s,s:s}", "id", v.failed[i].id, "why", v.failed[i].why));
-    j = json_pack("{s:b,s:o}", "allowed", (int)v.allowed, "failed", failed);
+            failed, json_pack("{s:s,s:s,s:s*}", "rule", v.failed[i].id, "why",
+                              v.failed[i].why, "source", r != NULL ? r->source : NULL));
+    }
+    j = json_pack("{s:b,s:o}", "allowed", (int)v.allowed, "refused_by", failed);
     rc = v.allowed ? CTL_OK : CTL_DENIED;
     (void)ctl_show(c, j, json_dumps(j, JSON_COMPACT));
     return rc;

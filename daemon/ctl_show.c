@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 struct ctl_column {
-    const char *member; /* of each object; "a.b" looks inside */
+    const char *member; /* of each object */
     const char *title;
 };
 
@@ -88,17 +88,6 @@ const char *ctl_text(const json_t *o, const char *member)
     return t != NULL ? t : "";
 }
 
-static const json_t *look(const json_t *o, const char *member)
-{
-    const char *dot = strchr(member, '.');
-    char first[64];
-
-    if (dot == NULL)
-        return json_object_get(o, member);
-    (void)snprintf(first, sizeof first, "%.*s", (int)(dot - member), member);
-    return look(json_object_get(o, first), dot + 1);
-}
-
 static void repeat(char c, int n)
 {
     for (int i = 0; i < n; i++)
@@ -126,6 +115,19 @@ static void put_cell(const char *text, int width, int room, bool right, bool las
         repeat(' ', width - w);
 }
 
+/* "set_aside" -> "SET ASIDE" */
+static void title_text(const char *name, char out[static CELL_MAX])
+{
+    (void)snprintf(out, CELL_MAX, "%s", name);
+    tame(out);
+    for (char *p = out; *p != '\0'; p++) {
+        if (*p == '_')
+            *p = ' ';
+        else if (*p >= 'a' && *p <= 'z')
+            *p = (char)(*p - 'a' + 'A');
+    }
+}
+
 static void table(const json_t *rows, const struct ctl_column *columns, size_t n,
                   int indent)
 {
@@ -143,7 +145,7 @@ static void table(const json_t *rows, const struct ctl_column *columns, size_t n
         width[k] = width_of(columns[k].title);
         json_array_foreach(rows, i, row)
         {
-            const json_t *v = look(row, columns[k].member);
+            const json_t *v = json_object_get(row, columns[k].member);
 
             ctl_scalar(v, text);
             used[k] = used[k] || text[0] != '\0';
@@ -162,9 +164,11 @@ static void table(const json_t *rows, const struct ctl_column *columns, size_t n
             if (!used[k])
                 continue;
             if (line == 0)
-                (void)snprintf(text, sizeof text, "%s", columns[k].title);
+                title_text(columns[k].title, text);
             else
-                ctl_scalar(look(json_array_get(rows, line - 1), columns[k].member), text);
+                ctl_scalar(
+                    json_object_get(json_array_get(rows, line - 1), columns[k].member),
+                    text);
             put_cell(text, width[k], room - at, right[k], k == last);
             if (k != last)
                 repeat(' ', 2);
@@ -174,76 +178,47 @@ static void table(const json_t *rows, const struct ctl_column *columns, size_t n
     }
 }
 
-/* How the lists of the service are shown; members that are not there make no column. */
+/* How the lists of the service are shown: members in order, with another title behind '='.
+ * Members that are not there make no column. */
 static const struct {
     const char *name;
-    struct ctl_column columns[COLUMNS_MAX];
+    const char *columns;
 } lists[] = {
-    {"incidents",
-     {{"id", "INCIDENT"},
-      {"route", "ROUTE"},
-      {"state", "STATE"},
-      {"exercise", "EXERCISE"},
-      {"devices", "DEVICES"},
-      {"signed", "SIGNED"},
-      {"recovered", "RECOVERED"},
-      {"opened", "OPENED"},
-      {"title", "TITLE"}}},
-    {"batches",
-     {{"id", "BATCH"},
-      {"incident", "INCIDENT"},
-      {"key", "KEY"},
-      {"state", "STATE"},
-      {"rows", "ROWS"},
-      {"signed", "SIGNED"},
-      {"failed", "FAILED"},
-      {"rate", "PER SECOND"},
-      {"asked", "ASKED"},
-      {"reason", "REASON"}}},
-    {"devices",
-     {{"device", "DEVICE"},
-      {"type", "TYPE"},
-      {"state", "STATE"},
-      {"counter", "COUNTER"},
-      {"attempts", "ATTEMPTS"},
-      {"answered", "ANSWERED"},
-      {"result", "RESULT"},
-      {"rule", "RULE"},
-      {"reason", "REASON"}}},
-    {"events",
-     {{"n", "N"},
-      {"at", "AT"},
-      {"event", "EVENT"},
-      {"to", "STATE"},
-      {"by", "BY"},
-      {"evidence", "EVIDENCE"}}},
-    {"decisions",
-     {{"id", "DECISION"},
-      {"outcome", "OUTCOME"},
-      {"state", "STATE"},
-      {"at", "AT"},
-      {"by", "BY"},
-      {"supersedes", "SUPERSEDES"},
-      {"sha256", "SHA256"}}},
-    {"rosters",
-     {{"version", "VERSION"}, {"at", "AT"}, {"count", "DEVICES"}, {"sha256", "SHA256"}}},
+    {"incidents", "id=incident route state exercise devices signed recovered opened title"},
+    {"batches", "id=batch incident key state rows signed failed rate asked reason"},
+    {"devices", "device type status state counter attempts answered cells rule reason"},
+    {"events", "n at event to=state by evidence"},
+    {"decisions", "id=decision outcome state at by supersedes sha256"},
+    {"rosters", "version at count=devices sha256"},
+    /* of a decision; and the processes that sign */
     {"signers",
-     {{"holder", "HOLDER"},
-      {"seat", "SEAT"},
-      {"organisation", "ORGANISATION"},
-      {"counted", "COUNTED"},
-      {"reason", "REASON"}}},
-    {"rules",
-     {{"id", "RULE"},
-      {"source", "SOURCE"},
-      {"certainty", "CERTAINTY"},
-      {"rule", "WHAT HOLDS"}}},
-    {"failed", {{"id", "RULE"}, {"why", "WHY"}}},
+     "holder seat organisation counted reason signer state what waiting restarts "
+     "trouble"},
+    {"rules", "id=rule source certainty sentence"},
+    {"refused_by", "rule source why"},
 };
+
+/* Fill columns from such a text; text keeps the pieces. */
+static size_t columns_of(char *text, struct ctl_column columns[COLUMNS_MAX])
+{
+    char *rest = NULL;
+    size_t n = 0;
+
+    for (char *p = strtok_r(text, " ", &rest); p != NULL && n < COLUMNS_MAX;
+         p = strtok_r(NULL, " ", &rest)) {
+        char *title = strchr(p, '=');
+
+        if (title != NULL)
+            *title++ = '\0';
+        columns[n++] = (struct ctl_column){p, title != NULL ? title : p};
+    }
+    return n;
+}
 
 static void list(const char *name, const json_t *rows, int indent)
 {
-    struct ctl_column found[COLUMNS_MAX];
+    struct ctl_column columns[COLUMNS_MAX];
+    char text[CELL_MAX];
     size_t n = 0;
     const char *member;
     const json_t *v;
@@ -251,18 +226,17 @@ static void list(const char *name, const json_t *rows, int indent)
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
         if (strcmp(lists[i].name, name) != 0)
             continue;
-        while (lists[i].columns[n].member != NULL)
-            n++;
-        table(rows, lists[i].columns, n, indent);
+        (void)snprintf(text, sizeof text, "%s", lists[i].columns);
+        table(rows, columns, columns_of(text, columns), indent);
         return;
     }
     json_object_foreach((json_t *)(uintptr_t)json_array_get(rows, 0), member, v)
     {
         (void)v;
         if (n < COLUMNS_MAX)
-            found[n++] = (struct ctl_column){member, member};
+            columns[n++] = (struct ctl_column){member, member};
     }
-    table(rows, found, n, indent);
+    table(rows, columns, n, indent);
 }
 
 void ctl_list(const char *name, const json_t *rows)

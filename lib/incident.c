@@ -9,7 +9,6 @@
 struct ask {
     const struct incident_facts *f;
     enum actor actor;
-    const struct transition *row;
     enum route route; /* after the step */
 };
 
@@ -178,6 +177,11 @@ static bool rows_settled(const struct ask *q)
     return q->f->rows_unknown == 0 && (q->f->rows_pending == 0 || q->f->exceptions_listed);
 }
 
+static bool some_done(const struct ask *q)
+{
+    return q->f->rows_done > 0;
+}
+
 static bool batch_idle(const struct ask *q)
 {
     return !q->f->batch_running;
@@ -259,6 +263,7 @@ static const struct {
     [GUARD_COUNTER] = {counter, "incident.counter"},
     [GUARD_ROWS_KNOWN] = {rows_known, "incident.rows-unknown"},
     [GUARD_ROWS_SETTLED] = {rows_settled, "incident.rows-pending"},
+    [GUARD_SOME_DONE] = {some_done, "incident.nothing-done"},
     [GUARD_BATCH_IDLE] = {batch_idle, "incident.batch-running"},
     [GUARD_KEY_OFF] = {key_off, "incident.key-active"},
     [GUARD_WITHDRAWAL_KEY] = {withdrawal_key, "incident.withdrawal-key"},
@@ -297,7 +302,7 @@ const char *incident_guard_rule(enum guard g)
 bool incident_guard_holds(enum guard g, const struct incident_facts *f, enum actor actor,
                           const struct transition *row)
 {
-    struct ask q = {f, actor, row, row->takes == ROUTE_SAME ? f->route : row->takes};
+    struct ask q = {f, actor, row->takes == ROUTE_SAME ? f->route : row->takes};
 
     return guards[g].holds(&q);
 }

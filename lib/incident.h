@@ -114,6 +114,7 @@ enum event {
     EVENT_EXECUTE,
     EVENT_DEACTIVATE_KEY,
     EVENT_EXPIRE,
+    EVENT_FREEZE, /* another incident put the Recovery key in doubt */
     EVENT_LOSE_TOKEN,
     EVENT_RESTORE_TOKEN,
     EVENT_EXECUTED,
@@ -185,7 +186,7 @@ enum evidence {
 /* What begins with the step; the event that ends it is another row. */
 enum effect {
     EFFECT_NONE,
-    EFFECT_FREEZE,  /* stop every batch by the Recovery key, of all incidents */
+    EFFECT_FREEZE,  /* EVENT_FREEZE to every other incident that uses the Recovery key */
     EFFECT_SUSPEND, /* devices to 'suspended', status before kept */
     EFFECT_SET_RECOVERY,
     EFFECT_REVOKE,    /* the affected Organisation certificates */
@@ -227,6 +228,7 @@ enum guard {
     GUARD_COUNTER,
     GUARD_ROWS_KNOWN,
     GUARD_ROWS_SETTLED,
+    GUARD_SOME_DONE,
     GUARD_BATCH_IDLE,
     GUARD_KEY_OFF,
     GUARD_WITHDRAWAL_KEY,
@@ -307,10 +309,11 @@ struct incident_facts {
     bool srp_authority; /* of the provider, to ask for this user */
     unsigned children_open;
 
-    uint32_t devices_elsewhere;   /* also in another open incident */
-    uint32_t devices_suspended;   /* by this incident, not yet reconnected */
-    uint32_t statuses_unknown;    /* devices without a stored status before the incident */
-    uint32_t rows_pending;        /* neither done nor failed for good */
+    uint32_t devices_elsewhere; /* also in another open incident */
+    uint32_t devices_suspended; /* by this incident, not yet reconnected */
+    uint32_t statuses_unknown;  /* devices without a stored status before the incident */
+    uint32_t rows_pending;      /* neither done nor failed for good */
+    uint32_t rows_done;
     uint32_t rows_unknown;        /* in flight when a token was lost */
     uint32_t rows_replaced_named; /* authorised although Method 1 did them already */
     uint32_t rows_acb;            /* hold an ACB certificate in a subscriber's cell */

@@ -131,6 +131,7 @@ static const struct event_row events[EVENT_COUNT] = {
     [EVENT_EXECUTE] = {"execute", "EXECUTION_STARTED"},
     [EVENT_DEACTIVATE_KEY] = {"deactivate-key", "KEY_DEACTIVATED"},
     [EVENT_EXPIRE] = {"expire", "AUTHORITY_EXPIRED"},
+    [EVENT_FREEZE] = {"freeze", "RECOVERY_KEY_FROZEN"},
     [EVENT_LOSE_TOKEN] = {"lose-token", "TOKEN_LOST"},
     [EVENT_RESTORE_TOKEN] = {"restore-token", "TOKEN_RESTORED"},
     [EVENT_EXECUTED] = {"executed", "EXECUTION_COMPLETE"},

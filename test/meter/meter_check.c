@@ -7,6 +7,8 @@
  *  - a replaced root takes effect first, wherever it stands in the list: the other
  *    certificates of the same command are then judged by the new root;
  *  - a cell the device does not hold, or the mode may not touch, is other(127);
+ *  - a device keeps one future-dated command: a newer one takes its place, and one dated to
+ *    the end of time takes it away, whoever sent it;
  *  - mode 9 does not look at the originator: what identifier it carries is unknown.
  */
 #include "meter_check.h"

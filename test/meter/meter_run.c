@@ -22,8 +22,8 @@ struct session {
     struct meters meters;
     FILE *responses, *log;
     struct out late; /* answers that arrive after all others: text */
-    size_t commands, accepted, partly, refused, unreachable, answers, alerts, cells,
-        cells_failed;
+    size_t commands, accepted, partly, refused, unreachable, answers, alerts, alerts_failed,
+        cells, cells_failed;
 };
 
 static const char *const fault_names[FAULTS] = {
@@ -129,18 +129,23 @@ static void log_line(struct session *s, const struct judgement *j, uint64_t eui,
     (void)fputs("}\n", f);
 }
 
+static void count_cells(struct session *s, const struct judgement *j)
+{
+    s->cells += j->cmd.n_put;
+    s->cells_failed += j->failed;
+}
+
+/* A command that waits is accepted; how its cells fare is counted with the alert. */
 static void count(struct session *s, const struct judgement *j)
 {
     if (j->why != ACCEPTED)
         s->refused++;
-    else if (j->failed)
+    else if (j->failed && !j->later)
         s->partly++;
     else
         s->accepted++;
-    if (j->why == ACCEPTED && !j->later) {
-        s->cells += j->cmd.n_put;
-        s->cells_failed += j->failed;
-    }
+    if (j->why == ACCEPTED && !j->later)
+        count_cells(s, j);
 }
 
 static unsigned draw_manner(const struct session *s, const struct device *d,
@@ -182,7 +187,8 @@ static void fall_due(struct session *s, struct device *d, struct judgement *j,
     d->pending = NULL;
     size_t n = send(s, &message, faults);
     s->alerts++;
-    count(s, j);
+    s->alerts_failed += j->failed > 0;
+    count_cells(s, j);
     log_line(s, j, d->eui, verdict_of(j), "executed", n, faults, cell, name);
     out_free(&message);
 }
@@ -280,18 +286,35 @@ static void finish(FILE *f, const char *path)
 
 static void summary(const struct session *s, size_t skipped)
 {
+    const struct {
+        const char *name;
+        size_t n;
+    } rows[] = {
+        {"commands", s->commands},
+        {"accepted", s->accepted},
+        {"partly", s->partly},
+        {"refused", s->refused},
+        {"unreachable", s->unreachable},
+        {"answers", s->answers},
+        {"alerts", s->alerts},
+        {"alerts_failed", s->alerts_failed},
+        {"cells", s->cells},
+        {"cells_failed", s->cells_failed},
+        {"skipped_files", skipped},
+    };
     if (s->run->json) {
-        (void)printf("{\"commands\":%zu,\"accepted\":%zu,\"partly\":%zu,\"refused\":%zu,"
-                     "\"unreachable\":%zu,\"answers\":%zu,\"alerts\":%zu,\"cells\":%zu,"
-                     "\"cells_failed\":%zu,\"skipped_files\":%zu}\n",
-                     s->commands, s->accepted, s->partly, s->refused, s->unreachable,
-                     s->answers, s->alerts, s->cells, s->cells_failed, skipped);
+        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+            (void)printf("%s\"%s\":%zu", i ? "," : "{", rows[i].name, rows[i].n);
+        (void)puts("}");
         return;
     }
     (void)printf("%zu commands: %zu accepted, %zu partly, %zu refused, %zu unreachable\n"
-                 "%zu cells judged, %zu failed; %zu answers sent, %zu alerts raised\n",
+                 "%zu cells judged, %zu failed; %zu answers sent, %zu alerts raised, "
+                 "%zu of failure\n",
                  s->commands, s->accepted, s->partly, s->refused, s->unreachable, s->cells,
-                 s->cells_failed, s->answers, s->alerts);
+                 s->cells_failed, s->answers, s->alerts, s->alerts_failed);
+    if (skipped)
+        (void)printf("%zu files passed over: their names do not end in .bin\n", skipped);
 }
 
 int run_commands(const struct run *r)

@@ -88,26 +88,71 @@ static void skip(FILE *f, uint64_t len, const char *path)
     }
 }
 
+#define NAME_MAX_LEN 4096
+
+static void read_whole(FILE *f, char *buf, uint64_t size, const char *path)
+{
+    if (size >= NAME_MAX_LEN * 2)
+        die(2, "%s: an extended header of %llu octets", path, (unsigned long long)size);
+    if (fread(buf, 1, size, f) != size)
+        die(2, "%s: archive cut off", path);
+    buf[size] = '\0';
+    skip(f, (size + 511) / 512 * 512 - size, path);
+}
+
+/* pax: "LENGTH KEY=VALUE\n" records; of interest is the path of the file that follows. A
+ * long name must not be passed over for having lost its ".bin". */
+static void pax_path(const char *rest, char name[NAME_MAX_LEN])
+{
+    while (*rest) {
+        char *key;
+        unsigned long len = strtoul(rest, &key, 10);
+        if (*key != ' ' || len <= (size_t)(key + 1 - rest) || len > strlen(rest))
+            return;
+        key++;
+        if (strncmp(key, "path=", 5) == 0)
+            (void)snprintf(name, NAME_MAX_LEN, "%.*s", (int)(rest + len - 1 - (key + 5)),
+                           key + 5);
+        rest += len;
+    }
+}
+
+static void ustar_name(const struct tar_header *h, char name[NAME_MAX_LEN])
+{
+    bool split = memcmp(h->magic, "ustar", 6) == 0 && h->prefix[0];
+    (void)snprintf(name, NAME_MAX_LEN, "%.155s%s%.100s", split ? h->prefix : "",
+                   split ? "/" : "", h->name);
+}
+
 static size_t each_in_tar(FILE *f, const char *path, source_fn *fn, void *arg)
 {
     size_t skipped = 0;
     struct tar_header h;
     uint8_t *buf = must_realloc(NULL, COMMAND_MAX);
+    char name[NAME_MAX_LEN] = "";
     size_t n;
     while ((n = fread(&h, 1, sizeof h, f)) == sizeof h) {
         if (h.name[0] == '\0')
             continue; /* the zero blocks at the end */
         if (!sum_good(&h))
             die(2, "%s: not a tar archive, or damaged", path);
-        char name[300];
-        bool split = memcmp(h.magic, "ustar", 6) == 0 && h.prefix[0];
-        (void)snprintf(name, sizeof name, "%.155s%s%.100s", split ? h.prefix : "",
-                       split ? "/" : "", h.name);
         uint64_t size = octal(h.size, sizeof h.size), whole = (size + 511) / 512 * 512;
+        if (h.type == 'x' || h.type == 'L') {
+            char text[NAME_MAX_LEN * 2];
+            read_whole(f, text, size, path);
+            if (h.type == 'x')
+                pax_path(text, name);
+            else
+                (void)snprintf(name, sizeof name, "%.4000s", text);
+            continue;
+        }
+        if (!name[0])
+            ustar_name(&h, name);
         bool file = h.type == '0' || h.type == '\0';
         if (!file || !is_bin(name)) {
             skip(f, whole, path);
             skipped += file;
+            name[0] = '\0';
             continue;
         }
         if (size > COMMAND_MAX)
@@ -117,6 +162,7 @@ static size_t each_in_tar(FILE *f, const char *path, source_fn *fn, void *arg)
             die(2, "%s: archive cut off in %s", path, name);
         skip(f, whole - size, path);
         fn(arg, name, (struct octets){buf, size});
+        name[0] = '\0';
     }
     if (n)
         die(2, "%s: archive cut off", path);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * meter_source - where commands come from: one file, a folder of *.bin files, or a tar
- * archive (ustar, pax headers skipped) of them, from a file or standard input.
+ * archive (ustar, pax, GNU) of them, from a file or standard input.
  *
  * Effects: reads files; ends the program on an archive that makes no sense.
  */

@@ -5,9 +5,16 @@
 # keys of a throw-away PKI. Everything happens in a temporary folder; output is TAP.
 set -eu
 
-meter=$1
-pki=$2
-forge=$3
+absolute() {
+    case $1 in
+    /*) echo "$1" ;;
+    *) echo "$PWD/$1" ;;
+    esac
+}
+
+meter=$(absolute "$1")
+pki=$(absolute "$2")
+forge=$(absolute "$3")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
@@ -224,6 +231,14 @@ check "and from a tar on standard input, pax headers and all" \
     sh -c "tar -cf - --format=pax modes/*.bin |
     '$meter' run --state archive --commands - --responses a2 --log l2 --now $now"
 check "and leave the same state again" same archive/meters.state all/meters.state
+for format in pax gnu; do
+    rm -rf archive && cp -r before-modes archive
+    long=$(printf '%0120d' 0)
+    check "long names in a $format archive are not passed over" \
+        sh -c "tar -cf - --format=$format --transform 's,^modes,$long/modes,' modes/*.bin |
+        '$meter' run --state archive --commands - --responses a2 --log l2 --now $now"
+    check "and name the files in the log" count 6 "\"file\":\"$long/modes/" l2
+done
 check "an archive cut off is not obeyed in part" status 2 \
     sh -c "head -c 3000 modes.tar | '$meter' run --state before-modes --commands - \
     --responses a3 --log l3 --now $now"
@@ -280,6 +295,8 @@ check "nothing happens a second before" pass fut --now 2026-06-30T23:59:59Z
 check "no alert" count 0 . answers
 cp -r fut took-back
 check "at the hour they are executed" pass fut --now 2026-07-01T00:00:00Z
+tr '\n' ' ' <out >summary
+check "and counted" has ' 0 accepted.* 2 alerts raised' summary
 check "alert 8F66 tells of success" has \
     "^DF0903000000000000000108${esme}08${recovery}00020 *0CB.*0203008F66180F32303236" answers
 check "alert 8F67 tells of a cell that failed" has \

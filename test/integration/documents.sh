@@ -1,0 +1,29 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Every key of the configuration stands in recovery.conf(5) and in the example, and neither names
+# one that does not exist: documents.sh SOURCE. TAP.
+set -u
+cd "$1" || exit 1
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+
+# "Section Key" lines: of the program's table, of the manual page, of the example.
+sed -n 's/^ *[A-Z0-9]*("\([A-Za-z]*\)", "\([A-Za-z]*\)",.*/\1 \2/p' lib/config.c | sort -u >"$dir/program"
+awk '/^# \[/ { section = substr($2, 2); sub(/\]$/, "", section); section = substr(section, 1, 1) tolower(substr(section, 2)) }
+    section && /^\*[A-Z]/ { gsub(/[*=,]/, ""); for (i = 1; i <= NF; i++) print section, $i }' \
+    packaging/man/recovery.conf.5.scd | sort -u >"$dir/manual"
+awk '/^#?\[[A-Z]/ { section = $1; gsub(/[][#]/, "", section) }
+    /^#?[A-Z][A-Za-z]*=/ { sub(/^#/, ""); sub(/=.*/, ""); print section, $0 }' \
+    conf/recovery.conf | sort -u >"$dir/example"
+
+echo '1..2'
+n=0
+for document in manual example; do
+    n=$((n + 1))
+    if diff "$dir/program" "$dir/$document" >"$dir/diff"; then
+        echo "ok $n - the $document names every key and no other"
+    else
+        echo "not ok $n - the $document names every key and no other"
+        sed 's/^/# /' "$dir/diff"
+    fi
+done
