@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: MIT */
+#include "files.h"
+
+/* Before mem.h: cms.h declares PEM_write_bio_CMS only after it. */
+#include <openssl/pem.h>
+
+#include "mem.h"
+#include "rules.h"
+
+#include <openssl/cms.h>
+#include <openssl/x509v3.h>
+
+#include <check.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NOW_US INT64_C(1800000000000000)
+
+static const char text[] = "format,smki-recovery/file/1\n"
+                           "kind,organisation-notification\n"
+                           "file,N-1\n"
+                           "incident,INC-7\n"
+                           "subscriber,90B3D51F30000001\n"
+                           "certificate,Issuing,0102,90B3D51F30000001,supplier-ds\n"
+                           "certainty,actual\n"
+                           "found,2026-11-24T09:00:00Z\n"
+                           "method,undecided\n"
+                           "suspend,yes\n"
+                           "anticipated,ESME,1\n"
+                           "signer,Supplier A,supplier,A.Officer\n"
+                           "\n"
+                           "device,type,cells,old,new\n"
+                           "00DB1234567890A0,ESME,supplier-ds,0102,\n";
+
+struct person {
+    EVP_PKEY *key;
+    X509 *cert;
+};
+
+static X509 *certify(EVP_PKEY *key, const char *cn, long serial, const struct person *by,
+                     const char *usage)
+{
+    X509 *x = X509_new();
+    X509_EXTENSION *ext;
+    X509_NAME *name = X509_NAME_new();
+
+    ck_assert_int_eq(X509_set_version(x, X509_VERSION_3), 1);
+    ASN1_INTEGER_set(X509_get_serialNumber(x), serial);
+    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)cn, -1, -1,
+                               0);
+    X509_set_subject_name(x, name);
+    X509_set_issuer_name(x, by != NULL ? X509_get_subject_name(by->cert) : name);
+    ASN1_TIME_set(X509_getm_notBefore(x), NOW_US / 1000000 - 3600);
+    ASN1_TIME_set(X509_getm_notAfter(x), NOW_US / 1000000 + 3600);
+    X509_set_pubkey(x, key);
+    ext = X509V3_EXT_conf_nid(NULL, NULL, NID_key_usage, usage);
+    X509_add_ext(x, ext, -1);
+    X509_EXTENSION_free(ext);
+    if (by == NULL) {
+        ext = X509V3_EXT_conf_nid(NULL, NULL, NID_basic_constraints, "critical,CA:TRUE");
+        X509_add_ext(x, ext, -1);
+        X509_EXTENSION_free(ext);
+    }
+    X509_NAME_free(name);
+    ck_assert_int_gt(X509_sign(x, by != NULL ? by->key : key, EVP_sha256()), 0);
+    return x;
+}
+
+static struct person person(const char *cn, long serial, const struct person *by,
+                            const char *usage)
+{
+    struct person p = {.key = EVP_EC_gen("P-256")};
+
+    ck_assert_ptr_nonnull(p.key);
+    p.cert = certify(p.key, cn, serial, by, usage);
+    return p;
+}
+
+static struct person issuing, officer;
+static X509_STORE *store;
+
+static void person_done(struct person *p)
+{
+    X509_free(p->cert);
+    EVP_PKEY_free(p->key);
+}
+
+static void setup(void)
+{
+    issuing = person("Issuing", 1, NULL, "keyCertSign");
+    officer = person("A.Officer", 0x77, &issuing, "digitalSignature");
+    store = X509_STORE_new();
+    ck_assert_int_eq(X509_STORE_add_cert(store, issuing.cert), 1);
+}
+
+static void teardown(void)
+{
+    X509_STORE_free(store);
+    person_done(&officer);
+    person_done(&issuing);
+}
+
+/* The signature as DER or PEM; caller frees at. */
+static struct span sign(const char *what, const struct person *p, unsigned flags, bool pem,
+                        const struct person *second)
+{
+    BIO *in = BIO_new_mem_buf(what, -1);
+    BIO *out = BIO_new(BIO_s_mem());
+    CMS_ContentInfo *cms = CMS_sign(p->cert, p->key, NULL, in,
+                                    flags | CMS_BINARY | (second ? CMS_PARTIAL : 0u));
+    char *at;
+    uint8_t *copy;
+    size_t len;
+
+    ck_assert_ptr_nonnull(cms);
+    if (second != NULL) {
+        ck_assert_ptr_nonnull(CMS_add1_signer(cms, second->cert, second->key, NULL, 0));
+        ck_assert_int_eq(CMS_final(cms, in, NULL, flags | CMS_BINARY), 1);
+    }
+    ck_assert_int_eq(pem ? PEM_write_bio_CMS(out, cms) : i2d_CMS_bio(out, cms), 1);
+    len = (size_t)BIO_get_mem_data(out, &at);
+    copy = malloc(len);
+    memcpy(copy, at, len);
+    CMS_ContentInfo_free(cms);
+    BIO_free(out);
+    BIO_free(in);
+    return span_of(copy, len);
+}
+
+static void drop(struct span s)
+{
+    free((void *)(uintptr_t)s.at);
+}
+
+static bool count_row(void *arg, const struct files_header *h, const struct files_row *r,
+                      struct err *e)
+{
+    (void)h;
+    (void)r;
+    (void)e;
+    (*(unsigned *)arg)++;
+    return true;
+}
+
+static bool accept(const char *what, struct span cms, const struct files_trust *t,
+                   unsigned *rows, struct err *e)
+{
+    struct files_reader r = {.row = count_row, .arg = rows};
+    struct files_header h;
+
+    *rows = 0;
+    return files_accept(span_of(what, strlen(what)), cms, "in.csv", &r, t, &h, e);
+}
+
+static void refused(const char *what, struct span cms, const struct files_trust *t,
+                    const char *id)
+{
+    struct err e = {0};
+    unsigned rows;
+
+    ck_assert_msg(!accept(what, cms, t, &rows, &e), "accepted: want %s", id);
+    ck_assert_msg(strcmp(e.id, id) == 0, "%s, want %s: %s", e.id, id, e.text);
+    ck_assert_ptr_nonnull(rule_find(id));
+    ck_assert_uint_eq(rows, 0); /* nothing is handed out before the signature is judged */
+    drop(cms);
+}
+
+START_TEST(a_good_signature_in_der_or_pem_is_accepted)
+{
+    struct files_trust t = {.store = store, .now_us = NOW_US};
+    struct span cms = sign(text, &officer, CMS_DETACHED, _i == 1, NULL);
+    struct err e;
+    unsigned rows;
+
+    ck_assert_msg(accept(text, cms, &t, &rows, &e), "%s", e.text);
+    ck_assert_uint_eq(rows, 1);
+    drop(cms);
+}
+END_TEST
+
+START_TEST(a_signature_of_a_wrong_form_is_refused)
+{
+    struct files_trust t = {.store = store, .now_us = NOW_US};
+    struct person b = person("B.Officer", 0x78, &issuing, "digitalSignature");
+    struct span good = sign(text, &officer, CMS_DETACHED, false, NULL);
+    uint8_t *longer = malloc(good.len + 1);
+
+    memcpy(longer, good.at, good.len);
+    longer[good.len] = 0;
+    refused(text, span_of(longer, good.len + 1), &t, "file.cms");
+    drop(good);
+    refused(text, span_of(NULL, 0), &t, "file.cms");
+    refused(text, span_of(strdup("no CMS"), 6), &t, "file.cms");
+    refused(text, sign(text, &officer, 0, false, NULL), &t, "file.cms");
+    refused(text, sign(text, &officer, CMS_DETACHED, false, &b), &t, "file.cms");
+    refused(text, sign(text, &officer, CMS_DETACHED | CMS_NOCERTS, false, NULL), &t,
+            "file.cms");
+    person_done(&b);
+}
+END_TEST
+
+START_TEST(one_other_octet_is_another_file)
+{
+    struct files_trust t = {.store = store, .now_us = NOW_US};
+    char *other = strdup(text);
+
+    *strstr(other, "90A0,ESME") = '8';
+    refused(other, sign(text, &officer, CMS_DETACHED, false, NULL), &t, "file.signature");
+    free(other);
+}
+END_TEST
+
+START_TEST(a_certificate_must_lead_to_an_anchor_and_be_for_signing_now)
+{
+    struct files_trust t = {.store = store, .now_us = NOW_US};
+    struct person self = person("A.Officer", 0x79, NULL, "digitalSignature,keyCertSign");
+    struct person agree = person("A.Officer", 0x80, &issuing, "keyAgreement");
+
+    refused(text, sign(text, &self, CMS_DETACHED, false, NULL), &t, "file.chain");
+    t.now_us = NOW_US + INT64_C(7200) * 1000000;
+    refused(text, sign(text, &officer, CMS_DETACHED, false, NULL), &t, "file.chain");
+    t.now_us = NOW_US - INT64_C(7200) * 1000000;
+    refused(text, sign(text, &officer, CMS_DETACHED, false, NULL), &t, "file.chain");
+    t.now_us = NOW_US;
+    refused(text, sign(text, &agree, CMS_DETACHED, false, NULL), &t, "file.chain");
+    person_done(&self);
+    person_done(&agree);
+}
+END_TEST
+
+START_TEST(the_officer_named_is_the_officer_who_signed)
+{
+    struct files_trust t = {.store = store, .now_us = NOW_US};
+    struct person b = person("B.Officer", 0x78, &issuing, "digitalSignature");
+
+    refused(text, sign(text, &b, CMS_DETACHED, false, NULL), &t, "file.signer");
+    person_done(&b);
+}
+END_TEST
+
+START_TEST(a_compromised_certificate_or_key_vouches_for_nothing)
+{
+    struct files_certificate before = {.issuer = "Issuing", .serial = "77"};
+    struct files_trust t = {.store = store, .now_us = NOW_US};
+    struct person listed = person("A.Officer", 0x0102, &issuing, "digitalSignature");
+    /* The officer's key under another certificate is the same key. */
+    struct person twin = {
+        officer.key, certify(officer.key, "A.Officer", 0x90, &issuing, "digitalSignature")};
+    const ASN1_BIT_STRING *bits = X509_get0_pubkey_bitstr(officer.cert);
+    struct digest key =
+        digest_of(span_of(ASN1_STRING_get0_data(bits), (size_t)ASN1_STRING_length(bits)),
+                  (struct span){0});
+
+    refused(text, sign(text, &listed, CMS_DETACHED, false, NULL), &t,
+            "file.compromised-signer");
+    t.compromised = &before;
+    t.n_compromised = 1;
+    refused(text, sign(text, &officer, CMS_DETACHED, false, NULL), &t,
+            "file.compromised-signer");
+    t.n_compromised = 0;
+    t.compromised_keys = &key;
+    t.n_compromised_keys = 1;
+    refused(text, sign(text, &twin, CMS_DETACHED, false, NULL), &t,
+            "file.compromised-signer");
+    person_done(&listed);
+    X509_free(twin.cert);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("files_sign");
+    TCase *c = tcase_create("signature");
+    SRunner *r = srunner_create(s);
+
+    tcase_add_checked_fixture(c, setup, teardown);
+    tcase_add_loop_test(c, a_good_signature_in_der_or_pem_is_accepted, 0, 2);
+    tcase_add_test(c, a_signature_of_a_wrong_form_is_refused);
+    tcase_add_test(c, one_other_octet_is_another_file);
+    tcase_add_test(c, a_certificate_must_lead_to_an_anchor_and_be_for_signing_now);
+    tcase_add_test(c, the_officer_named_is_the_officer_who_signed);
+    tcase_add_test(c, a_compromised_certificate_or_key_vouches_for_nothing);
+    suite_add_tcase(s, c);
+    srunner_set_tap(r, "-");
+    srunner_run_all(r, CK_SILENT);
+    int failed = srunner_ntests_failed(r);
+
+    srunner_free(r);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
