@@ -394,12 +394,8 @@ bool docket_facts(const struct docket *d, const struct docket_incident *i, bool 
         return false;
     f->rows_pending -= n > rows ? rows : (uint32_t)n;
     if (!count(d->store,
-<<<<<<< HEAD
                "SELECT count(*) FROM outcome WHERE incident = ?1 AND state IN"
                " ('success', 'partly')",
-=======
-               "SELECT count(*) FROM outcome WHERE incident = ?1 AND state = 'success'",
->>>>>>> refs/heads/packaging
                i->id, &n, e))
         return false;
     f->rows_done = (uint32_t)n;
@@ -507,14 +503,9 @@ bool docket_take_step(const struct docket *d, struct docket_incident *i,
     i->declared = TAKE(declared);
     if (!docket_facts(d, i, lists, &f, e))
         return false;
-<<<<<<< HEAD
     /* this very step switches it off: the caller ends the signers that hold it */
     if (step->event == EVENT_DEACTIVATE_KEY)
         f.key_active = false;
-=======
-    if (step->event == EVENT_DEACTIVATE_KEY)
-        f.key_active = false; /* it is this step that switches the key off */
->>>>>>> refs/heads/packaging
     if (step->more != NULL)
         step->more(step->arg, &f);
     if (!incident_step(&f, step->event, step->actor, &have, move, e))
