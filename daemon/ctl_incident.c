@@ -66,24 +66,26 @@ static json_t *evidence_of(const char *given)
 
         j = json_loadb(text, len, JSON_REJECT_DUPLICATES, &je);
         if (j == NULL)
-            ctl_say("evidence: line %d, column %d: %s", je.line, je.column, je.text);
+            ctl_say("line %d, column %d: %s", je.line, je.column, je.text);
         return j;
     }
     j = text == NULL ? NULL : json_stringn(text, len);
     if (j == NULL)
-        ctl_say("evidence: not UTF-8 text");
+        ctl_say("not UTF-8 text");
     return j;
 }
 
-/* "name,name=no" -> {"name": true, "name": false}. */
+/* "name,name=no" -> {"name": true, "name": false}; a JSON object goes as such. */
 static json_t *facts_of(const char *given)
 {
     AUTO(mem) char *copy = strdup(given);
     json_t *facts = json_object();
     char *rest = NULL;
 
-    if (copy == NULL)
-        return facts;
+    if (given[0] == '{' || copy == NULL) {
+        json_decref(facts);
+        return evidence_of(given);
+    }
     for (char *p = strtok_r(copy, ",", &rest); p != NULL; p = strtok_r(NULL, ",", &rest)) {
         char *is = strchr(p, '=');
 
