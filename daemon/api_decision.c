@@ -153,8 +153,14 @@ static void decision_facts(void *arg, struct incident_facts *f)
     for (size_t i = 0; i < a->n_replacements; i++)
         f->replacements_from_suspect_hsm =
             f->replacements_from_suspect_hsm || a->replacements[i].origin == ORIGIN_SAME;
-    if (a->kind == KIND_ACTIVATION)
-        f->custodians_present = (unsigned)a->n_counted;
+}
+
+/* One person, or one Party, with two shares shows as a signer that was not counted for it. */
+static void activation_facts(void *arg, struct incident_facts *f)
+{
+    const struct authority *a = &((const struct paper *)arg)->a;
+
+    f->custodians_present = (unsigned)a->n_counted;
 }
 
 /* The last document that decided something for the incident. */
@@ -288,7 +294,7 @@ static bool apply_activation(struct docket *d, struct docket_incident *i, struct
                        live.id, live.key, p->a.key);
     (void)snprintf(text, sizeof text, "{\"custodian-activation\":\"%s\"}", p->a.id);
     step.evidence = text;
-    step.more = decision_facts;
+    step.more = activation_facts;
     return docket_take_step(d, i, &step, &move, e);
 }
 

@@ -155,6 +155,9 @@ static void do_after(struct service *sv)
         pump_revoke(sv->pump, &sv->after.revoked[i]);
     if (sv->after.drop_batch != 0)
         pump_drop(sv->pump, sv->after.drop_batch);
+    if (sv->after.end_signers)
+        for (unsigned i = 0; i < signers_count(pump_signers(sv->pump)); i++)
+            signers_kill(pump_signers(sv->pump), i, "the key was switched off", false);
     pump_wake(sv->pump);
 }
 

@@ -26,7 +26,7 @@ struct service {
     /* what to do once the request's transaction is on disk */
     struct {
         int64_t drop_batch; /* 0: none */
-        bool revoke;
+        bool end_signers; /* a key was switched off: no process keeps it open */
         struct digest revoked[8];
         size_t n_revoked;
     } after;
