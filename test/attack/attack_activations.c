@@ -147,14 +147,15 @@ static void too_long(struct stage *s)
     handed_in(s);
 }
 
+static void close_in(struct stage *s, long in_s)
+{
+    at(s, "valid_to", time(NULL) + in_s);
+    stage_sign_activation(s);
+}
+
 static void closes(struct stage *s)
 {
-    const struct timespec wait = {.tv_sec = 2, .tv_nsec = 200000000};
-
-    at(s, "valid_to", time(NULL) + 2);
-    stage_sign_activation(s);
-    stage_ready(s);
-    (void)nanosleep(&wait, NULL);
+    stage_ready_until_closed(s, close_in);
     (void)stage_order(s, s->first);
 }
 

@@ -6,7 +6,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #define MANY 4096 /* lines of the revoked list, as the signer has it */
 
@@ -332,14 +331,15 @@ static void flood(struct stage *s)
 
 /* --- time passes --- */
 
+static void close_in(struct stage *s, long in_s)
+{
+    stage_time(s, "valid_to", in_s);
+    stage_sign(s);
+}
+
 static void closes(struct stage *s)
 {
-    const struct timespec wait = {.tv_sec = 2, .tv_nsec = 200000000};
-
-    stage_time(s, "valid_to", 2);
-    stage_sign(s);
-    stage_ready(s);
-    (void)nanosleep(&wait, NULL);
+    stage_ready_until_closed(s, close_in);
     (void)stage_order(s, s->first);
     (void)stage_reserve(s, s->first + 60, 10);
     (void)stage_order(s, s->first + 60);

@@ -243,6 +243,18 @@ static void cell_changed(struct stage *s)
     stage_attempt(s);
 }
 
+/* The members' certificates are at hand; a second signature is not. */
+static void forged(struct stage *s)
+{
+    CMS_ContentInfo *cms = parsed(s->sc.cms);
+    CMS_SignerInfo *si = sk_CMS_SignerInfo_value(CMS_get0_SignerInfos(cms), 1);
+
+    CMS_SignerInfo_get0_signature(si)->data[40] ^= 1;
+    stage_cms(s, encoded(cms));
+    CMS_ContentInfo_free(cms);
+    stage_attempt(s);
+}
+
 static void trailing(struct stage *s)
 {
     size_t n = s->sc.cms.len;
@@ -377,6 +389,7 @@ const struct attack attack_people[] = {
      unknown_authority},
     {"octet", "one octet altered after signing", "decision.quorum", octet},
     {"cell-changed", "a cell altered after signing", "decision.quorum", cell_changed},
+    {"forged", "a member's signature made up", "decision.quorum", forged},
     {"trailing", "octets behind the message", "decision.trailing", trailing},
     {"bare", "the document without a message", "decision.cms", bare},
     {"detached", "signatures without the document", "decision.detached", detached},

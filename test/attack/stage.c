@@ -192,7 +192,7 @@ void stage_reset(struct stage *s)
     stage_sign(s);
     (void)unlink(rig_path(&s->rig, "state/revoked"));
     s->first = s->next;
-    s->next += 100;
+    s->next += 1000;
     s->came = s->honest = 0;
     s->uses = uses(s);
     s->rule[0] = '\0';

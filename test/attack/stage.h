@@ -101,6 +101,9 @@ size_t stage_encode_order(struct stage *s, uint64_t counter, uint8_t *out);
 
 /* Start, HELLO, OPEN, RESERVE; the papers are honest, anything else aborts. */
 void stage_ready(struct stage *s);
+/* The same with papers that close so many seconds from now, and then until they have
+ * closed. close() dates and signs them; on a slow machine it is called again with more. */
+void stage_ready_until_closed(struct stage *s, void (*close)(struct stage *s, long in_s));
 /* What came so far came by right. */
 void stage_honest(struct stage *s);
 /* From HELLO to SIGN with the papers as they stand, each step whatever the one before
