@@ -403,6 +403,11 @@ const struct rule rules[] = {
      "Look at the memory of the machine and at the limits of the service."},
 
     /* response: what devices answered */
+    {"response.mark", "SEC Appendix L 4.2.3", "choice",
+     "A device is marked unreachable, unknown or excused, with a reason, and not against "
+     "its own "
+     "answer.",
+     "Mend the line named."},
     {"response.kind", "GBCS 13.3.4, 13.3.5", "VERIFIED",
      "What is matched with commands is a response or an alert of CS02b.",
      "Leave other messages out; decode shows what it is."},
