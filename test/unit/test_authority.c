@@ -610,6 +610,50 @@ START_TEST(custodians_count_once_per_organisation)
 }
 END_TEST
 
+START_TEST(an_activation_fits_one_decision)
+{
+    struct pki_pair others[2] = {s.pma[2], s.pma[3]};
+    struct authority decision;
+    char hex[HEX_LEN(32)];
+    json_t *named;
+
+    opens();
+    decision = a;
+    ck_assert(!authority_activates(&decision, &decision, SCENE_NOW, &e));
+    ck_assert_str_eq(e.id, "activation.kind");
+    make_activation();
+    scene_sign_by(&s, others, 2);
+    opens();
+    ck_assert(!authority_activates(&a, &decision, SCENE_NOW, &e));
+    ck_assert_str_eq(e.id, "activation.decision");
+    hex_encode_lower(decision.digest.b, 32, hex);
+    named = json_string(hex);
+    scene_set(&s, "decision", named);
+    scene_sign_by(&s, others, 2);
+    opens();
+    ck_assert_msg(authority_activates(&a, &decision, SCENE_NOW, &e), "%s", e.text);
+    ck_assert(!authority_activates(&a, &decision, a.valid_to_us + 1, &e));
+    ck_assert_str_eq(e.id, "activation.window");
+    ck_assert(!authority_activates(&a, &decision, a.valid_from_us - 1, &e));
+    scene_set(&s, "key", json_string("contingency"));
+    scene_sign_by(&s, others, 2);
+    opens();
+    ck_assert(!authority_activates(&a, &decision, SCENE_NOW, &e));
+    ck_assert_str_eq(e.id, "activation.decision");
+    scene_set(&s, "key", json_string("recovery"));
+    scene_set(&s, "exercise", json_true());
+    scene_sign_by(&s, others, 2);
+    opens();
+    ck_assert(!authority_activates(&a, &decision, SCENE_NOW, &e));
+    scene_set(&s, "exercise", json_false());
+    others[0] = s.pma[0]; /* who decided may not activate */
+    scene_sign_by(&s, others, 2);
+    opens();
+    ck_assert(!authority_activates(&a, &decision, SCENE_NOW, &e));
+    ck_assert_str_eq(e.id, "activation.people");
+}
+END_TEST
+
 /* --- the schema --- */
 
 static bool parse_doc(void)
@@ -813,6 +857,7 @@ int main(void)
     tcase_add_test(t, officers_instruct_for_their_organisation);
     tcase_add_test(t, the_pma_gives_no_instruction);
     tcase_add_test(t, custodians_count_once_per_organisation);
+    tcase_add_test(t, an_activation_fits_one_decision);
     tcase_add_test(t, a_document_is_read_whole);
     tcase_add_test(t, no_member_is_unknown_and_none_is_twice);
     tcase_add_test(t, no_needed_member_is_missing);
