@@ -13,12 +13,12 @@
 #include <time.h>
 
 /* Signers as a table of their own, the rest as a card. */
-static int show_decision(const struct ctl *c, json_t *steal, char *steal_text)
+static int show_decision(const struct ctl *c, json_t *steal, char *steal_text, bool quiet)
 {
     json_t *signers;
 
-    if (c->json)
-        return ctl_show(c, steal, steal_text);
+    if (c->json || quiet)
+        return ctl_done(c, steal, steal_text);
     signers = json_incref(json_object_get(steal, "signers"));
     (void)json_object_del(steal, "signers");
     (void)ctl_show(c, steal, steal_text);
@@ -40,7 +40,7 @@ static int run_submit(struct ctl *c, const struct ctl_args *a)
     if (!ctl_path(path, "/v1/incidents/{}/decisions", a->v[0], NULL))
         return CTL_INPUT;
     rc = ctl_upload(c, "POST", path, "application/cms", a->v[1], &j, &text);
-    return rc == CTL_OK ? show_decision(c, j, text) : rc;
+    return rc == CTL_OK ? show_decision(c, j, text, c->quiet) : rc;
 }
 
 static int run_show(struct ctl *c, const struct ctl_args *a)
@@ -58,7 +58,7 @@ static int run_show(struct ctl *c, const struct ctl_args *a)
     if (a->opt[0] != NULL)
         return ctl_download(c, path, a->opt[0]);
     rc = ctl_get(c, path, &j, &text);
-    return rc == CTL_OK ? show_decision(c, j, text) : rc;
+    return rc == CTL_OK ? show_decision(c, j, text, false) : rc;
 }
 
 /* ---- draft ---- */
@@ -75,7 +75,7 @@ static void take(json_t *to, const char *name, const json_t *from, const char *m
 static void fill_in(json_t *d, const char *name)
 {
     if (json_object_get(d, name) == NULL)
-        (void)json_object_set_new(d, name, json_string("FILL IN"));
+        (void)json_object_set_new(d, name, json_null());
 }
 
 static void take_window(json_t *d, const char *hours)
@@ -93,13 +93,17 @@ static void take_window(json_t *d, const char *hours)
     (void)json_object_set_new(d, "valid_to", json_string(text));
 }
 
-/* What the service knows of the incident, in the members of the schema; the rest says
- * FILL IN, which no reader takes for a value of any kind but text. */
+/* What the service knows of the incident, in the members of the schema; the rest is null,
+ * which the schema refuses everywhere: an unfinished document names what it lacks. */
 static int run_draft(struct ctl *c, const struct ctl_args *a)
 {
-    static const char *const ask[] = {"key",     "key_certificate", "requester",
-                                      "reasons", "initiator",       "subscriber",
-                                      "attempts"};
+    static const char *const ask[] = {
+        "subscriber",   "initiator",       "requester", "compromised",   "conflicts",
+        "meeting",      "guidance",        "reasons",   "residual_risk", "conditions",
+        "key",          "key_certificate", "method",    "mode",          "replacements",
+        "device_types", "attempts",
+    };
+    const size_t n_ask = sizeof ask / sizeof ask[0] - (a->opt[1] != NULL ? 7 : 0);
     char path[512], id[AUTHORITY_ID_MAX];
     json_t *j, *d;
     char *text;
@@ -129,7 +133,7 @@ static int run_draft(struct ctl *c, const struct ctl_args *a)
         take(r, "count", json_object_get(j, "roster"), "count");
         (void)json_object_set_new(d, "roster", r);
     }
-    for (size_t i = 0; i < sizeof ask / sizeof ask[0]; i++)
+    for (size_t i = 0; i < n_ask; i++)
         fill_in(d, ask[i]);
     json_decref(j);
     text = json_dumps(d, JSON_INDENT(2));
@@ -139,8 +143,9 @@ static int run_draft(struct ctl *c, const struct ctl_args *a)
     (void)printf("%s\n", text);
     free(text);
     if (!c->quiet)
-        ctl_say("fill in what is missing, then: decision review FILE, and openssl cms "
-                "-sign -binary -nodetach");
+        ctl_say(
+            "put values where it says null, then: decision review FILE, and openssl cms "
+            "-sign -binary -nodetach");
     return CTL_OK;
 }
 

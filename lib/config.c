@@ -85,6 +85,7 @@ static const struct key_row table[] = {
     PATH("Signer", "StateDirectory", config, signer.state_dir),
     UINT("Signer", "CallTimeoutSec", config, signer.call_timeout_s, 1, 3600),
     UINT("Signer", "ProbeIntervalSec", config, signer.probe_interval_s, 1, 86400),
+    UINT("Signer", "TokenLostSec", config, signer.token_lost_s, 1, 86400),
     UINT("Counter", "Block", config, counter.block, 256, 1000000),
     U64("Counter", "Start", config, counter.start, counter.has_start),
     BOOL("Command", "DisapplyTimeChecks", config, command.disapply_time),
@@ -151,6 +152,7 @@ void config_defaults(struct config *c)
     (void)strcpy(c->signer.state_dir, "/var/lib/smki-recovery-signer");
     c->signer.call_timeout_s = 30;
     c->signer.probe_interval_s = 10;
+    c->signer.token_lost_s = 300;
     c->counter.block = 8192;
 }
 

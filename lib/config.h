@@ -88,6 +88,7 @@ struct config {
             state_dir[CONFIG_PATH_MAX]; /* StateDirectory=, its revoked list and PIN mark */
         unsigned call_timeout_s;        /* CallTimeoutSec= */
         unsigned probe_interval_s;      /* ProbeIntervalSec= */
+        unsigned token_lost_s; /* TokenLostSec=, after it a batch without signer is held */
     } signer;
     struct {            /* [Counter] */
         unsigned block; /* Block=, counters reserved at a time */

@@ -394,6 +394,12 @@ bool docket_facts(const struct docket *d, const struct docket_incident *i, bool 
         return false;
     f->rows_pending -= n > rows ? rows : (uint32_t)n;
     if (!count(d->store,
+               "SELECT count(*) FROM outcome WHERE incident = ?1 AND state IN"
+               " ('success', 'partly')",
+               i->id, &n, e))
+        return false;
+    f->rows_done = (uint32_t)n;
+    if (!count(d->store,
                "SELECT count(*) FROM outcome WHERE incident = ?1 AND state = 'unknown'",
                i->id, &n, e))
         return false;
@@ -434,6 +440,49 @@ static bool keep_event(const struct docket *d, const struct docket_incident *i,
     return ok;
 }
 
+#define FROZEN_MAX 64
+
+struct frozen {
+    char ids[FROZEN_MAX][AUTHORITY_ID_MAX];
+    size_t n;
+    const char *but;
+};
+
+static bool note_frozen(void *arg, const struct docket_incident *i)
+{
+    struct frozen *z = arg;
+
+    if (z->n < FROZEN_MAX && strcmp(i->id, z->but) != 0 &&
+        incident_next(i->route, i->state, EVENT_FREEZE) != NULL)
+        (void)snprintf(z->ids[z->n++], sizeof z->ids[0], "%s", i->id);
+    return true;
+}
+
+/* The Recovery key is in doubt: every incident that uses it stops, in this same step. */
+static bool freeze_others(const struct docket *d, const struct docket_incident *i,
+                          const char *who, struct err *e)
+{
+    AUTO(mem) struct frozen *z = calloc(1, sizeof *z);
+    bool ok = true;
+
+    if (z == NULL)
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
+    z->but = i->id;
+    if (!docket_each(d->store, note_frozen, z, e))
+        return false;
+    for (size_t k = 0; ok && k < z->n; k++) {
+        struct docket_step step = {
+            .event = EVENT_FREEZE, .actor = ACTOR_SYSTEM, .who = who};
+        struct docket_incident other;
+        struct incident_move move;
+
+        ok = docket_get(d->store, z->ids[k], &other, e) &&
+             docket_take_step(d, &other, &step, &move, e);
+        docket_incident_done(&other);
+    }
+    return ok;
+}
+
 bool docket_take_step(const struct docket *d, struct docket_incident *i,
                       const struct docket_step *step, struct incident_move *move,
                       struct err *e)
@@ -454,6 +503,9 @@ bool docket_take_step(const struct docket *d, struct docket_incident *i,
     i->declared = TAKE(declared);
     if (!docket_facts(d, i, lists, &f, e))
         return false;
+    /* this very step switches it off: the caller ends the signers that hold it */
+    if (step->event == EVENT_DEACTIVATE_KEY)
+        f.key_active = false;
     if (step->more != NULL)
         step->more(step->arg, &f);
     if (!incident_step(&f, step->event, step->actor, &have, move, e))
@@ -470,7 +522,8 @@ bool docket_take_step(const struct docket *d, struct docket_incident *i,
                      "tttiit", i->id, incident_route(i->route)->name,
                      incident_state(i->state)->name, i->since_us, i->closed_us,
                      i->declared) &&
-           keep_event(d, i, step, from, i->state, move->row, e);
+           keep_event(d, i, step, from, i->state, move->row, e) &&
+           (move->row->effect != EFFECT_FREEZE || freeze_others(d, i, step->who, e));
 }
 
 static bool new_id(const struct docket *d, char *out, size_t cap, struct err *e)

@@ -125,7 +125,7 @@ static bool decode_other_info(struct cursor *c, struct message *m)
 {
     const uint8_t *at = c->at;
     uint8_t code[2];
-    uint8_t len;
+    uint8_t len = 0;
 
     if (!take(c, &len, 1, "other-information length"))
         return false;
@@ -147,7 +147,7 @@ static bool decode_other_info(struct cursor *c, struct message *m)
 
 static bool decode_grouping_header(struct cursor *c, struct message *m, size_t *len)
 {
-    uint8_t kind, counter[8];
+    uint8_t kind = 0, counter[8];
     const uint8_t *at;
 
     if (!want(c, "\xDF", 1, "grouping header") ||
@@ -185,7 +185,7 @@ static bool decode_grouping_header(struct cursor *c, struct message *m, size_t *
 static bool decode_rest(struct cursor *c, struct message *m, bool mac)
 {
     const uint8_t *at = c->at;
-    uint8_t len;
+    uint8_t len = 0;
 
     if (left(c) == 0 && !mac) {
         m->form = FORM_BARE;

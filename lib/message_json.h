@@ -6,15 +6,30 @@
  * DER, "encoding" keeps its payload as received; when somebody has changed the readable
  * part, the two differ, and encoding refuses until "encoding" is taken out.
  *
- *   kind           "command", "response", "alert"
- *   form           "bare", "null-signature", "signed", "mac", "signed-mac"
- *   originator, recipient, message_code, signature, mac, date_time, other_information  hex
- *   counter        number; text of digits above 2^53, which not every reader keeps exactly
- *   payload        by use case: see docs of body.h; cells by the names of gbcs.h, or
- *                  {"role", "usage", "cell_usage"}; roles, modes, statuses by name or
- * number payload_hex    in place of payload, for other use cases encoding       optional:
- * "payload_hex", "content_length_octets", "mac_length_octets" about, "summary" of a
- * certificate: for people; ignored when read
+ * Members, ? for what may be absent:
+ *
+ *   kind           command, response, alert
+ *   form           bare, null-signature, signed, mac, signed-mac
+ *   originator, recipient, message_code, signature?, mac?, date_time?,
+ *   other_information?  hexadecimal
+ *   counter        a number; text of digits above 2^53, which not every reader keeps
+ *   payload        by use case, see below
+ *   payload_hex    in its place, for other use cases
+ *   encoding?      payload_hex?, content_length_octets?, mac_length_octets?
+ *   about?         for people; ignored when read, as is the summary of a certificate
+ *
+ * Cells go by the names of gbcs.h, or as role, usage, cell_usage; roles, modes, statuses
+ * and usages by name or number. The payload of a
+ *
+ *   CS02b command   mode, symmetric_key?, disapply_time_checks?, authorising_cell?,
+ *                   counter?, floor?, topup_floors?, other_floors?, replacements (cell,
+ *                   certificate), path (certificates), execution_time?; a certificate is
+ *                   der (base64), summary?; a floor is role, floor, topup_floors?
+ *   CS02b response  outcome? (counter, mode, floors, results); a result is cell, status,
+ *                   existing, replacing, these two eui64, key_id
+ *   CS02b alert     alert_code, execution_time, outcome
+ *   CS02a command   authorising_cell, roles
+ *   CS02a response  roles (role, status, counter?, cells? (cell, eui64, key_id))
  *
  * Effects: none.
  */

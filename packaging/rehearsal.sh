@@ -205,11 +205,11 @@ rehearsal_to_pma() {
         --subscriber "$rehearsal_supplier" --notice 'Officer One, by telephone and by signed e-mail' \
         'Supplier Ltd: signing, agreement and top-up keys exposed' | jq -r .id)
     rehearsal_event confirm --evidence 'called back over the number on file' \
-        --facts '{"notifier_authenticated":true}'
-    rehearsal_event receive-file --evidence 'Organisation Compromise Notification File 1'
+        --facts notifier_authenticated
+    rehearsal_event receive-file --as subscriber --evidence 'Organisation Compromise Notification File 1'
     ctl --quiet certificates add "$incident" "$1"
     ctl --quiet roster add "$incident" "$2"
-    rehearsal_event ask-suspension --evidence 'requested by Officer One'
+    rehearsal_event ask-suspension --as subscriber --evidence 'requested by Officer One'
     rehearsal_event devices-suspended --evidence 'every device of the roster'
     rehearsal_event recovery-set --evidence 'every device of the roster'
     rehearsal_event revoked --evidence 'revocation list 42'
@@ -217,7 +217,7 @@ rehearsal_to_pma() {
 }
 
 # rehearsal_activate PKI DECISION.json DECISION.cms DIR: hand the decision in, call the custodians;
-# two of three switch the key on; execution begins. Sets $decision.
+# two of three switch the key on. Sets $decision.
 rehearsal_activate() {
     # shellcheck disable=SC2034 # for the caller
     decision=$(jq -r .id "$2")
@@ -225,11 +225,10 @@ rehearsal_activate() {
     rehearsal_event call-custodians --evidence 'three called, two on their way'
     jq --arg digest "$(sha256sum <"$2" | cut -d ' ' -f 1)" '{schema, kind: "activation",
         id: ("activation-" + .id), incident, by: "custodians", outcome: "authorise", exercise,
-        key, decision: $digest, ceremony: "Rehearsal 1: two of three present", valid_from,
+        key, method, decision: $digest, ceremony: "Rehearsal 1: two of three present", valid_from,
         valid_to}' "$2" >"$4/activation.json"
     rehearsal_sign "$1" "$4/activation.json" "$4/activation.cms" custodian-1 custodian-2
     ctl decision submit "$incident" "$4/activation.cms"
-    rehearsal_event execute --evidence 'one batch, every device of the roster'
 }
 
 # rehearsal_close: after the last answer.

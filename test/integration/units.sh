@@ -133,7 +133,7 @@ some_signer() {
 }
 t 'a signer of its own unit runs' rehearsal_wait $$ 30 some_signer
 user_of() {
-    stat -c %U "/proc/$1"
+    id -un "$(awk '/^Uid:/ { print $3 }' "/proc/$1/status")"
 }
 signer_pid() {
     systemctl show -P MainPID "$(signers | head -n 1)"

@@ -124,11 +124,11 @@ static void add_ski(X509 *x, EVP_PKEY *key, enum pki_flaw flaw)
     if (flaw == PKI_WRONG_SKI)
         id[7] ^= 1;
     NEED(oct != NULL && ASN1_OCTET_STRING_set(oct, id, (int)len) == 1);
-    add_ext(x, NID_subject_key_identifier, oct, false);
+    add_ext(x, NID_subject_key_identifier, oct, flaw == PKI_SKI_CRITICAL);
     ASN1_OCTET_STRING_free(oct);
 }
 
-static void add_policy(X509 *x, bool critical)
+static void add_policy(X509 *x, bool critical, bool empty)
 {
     CERTIFICATEPOLICIES *list = sk_POLICYINFO_new_null();
     POLICYINFO *info = POLICYINFO_new();
@@ -137,6 +137,8 @@ static void add_policy(X509 *x, bool critical)
     ASN1_OBJECT_free(info->policyid);
     info->policyid = OBJ_txt2obj(POLICY_OID, 1);
     NEED(info->policyid != NULL && sk_POLICYINFO_push(list, info) > 0);
+    if (empty)
+        POLICYINFO_free(sk_POLICYINFO_pop(list));
     add_ext(x, NID_certificate_policies, list, critical);
     sk_POLICYINFO_pop_free(list, POLICYINFO_free);
 }
@@ -152,11 +154,11 @@ static void add_aki(X509 *x, EVP_PKEY *issuer, enum pki_flaw flaw)
         id[7] ^= 1;
     aki->keyid = ASN1_OCTET_STRING_new();
     NEED(aki->keyid != NULL && ASN1_OCTET_STRING_set(aki->keyid, id, 8) == 1);
-    add_ext(x, NID_authority_key_identifier, aki, false);
+    add_ext(x, NID_authority_key_identifier, aki, flaw == PKI_AKI_CRITICAL);
     AUTHORITY_KEYID_free(aki);
 }
 
-static void add_ca(X509 *x, long pathlen)
+static void add_ca(X509 *x, long pathlen, bool critical)
 {
     BASIC_CONSTRAINTS *bc = BASIC_CONSTRAINTS_new();
 
@@ -166,14 +168,20 @@ static void add_ca(X509 *x, long pathlen)
         bc->pathlen = ASN1_INTEGER_new();
         NEED(bc->pathlen != NULL && ASN1_INTEGER_set(bc->pathlen, pathlen) == 1);
     }
-    add_ext(x, NID_basic_constraints, bc, true);
+    add_ext(x, NID_basic_constraints, bc, critical);
     BASIC_CONSTRAINTS_free(bc);
+}
+
+/* set: 0 for an RDN of its own, -1 for that of the attribute before. */
+static void add_text_to(X509_NAME *name, int nid, const char *text, int set)
+{
+    NEED(X509_NAME_add_entry_by_NID(name, nid, V_ASN1_UTF8STRING,
+                                    (const unsigned char *)text, -1, -1, set) == 1);
 }
 
 static void add_text(X509_NAME *name, int nid, const char *text)
 {
-    NEED(X509_NAME_add_entry_by_NID(name, nid, V_ASN1_UTF8STRING,
-                                    (const unsigned char *)text, -1, -1, 0) == 1);
+    add_text_to(name, nid, text, 0);
 }
 
 static void add_eui(X509_NAME *name, const struct eui64 *eui, enum pki_flaw flaw)
@@ -207,8 +215,10 @@ static X509_NAME *smki_name(const struct pki_spec *s)
     if (s->role >= 0 && s->flaw != PKI_NO_ROLE) {
         (void)snprintf(ou, sizeof ou, s->flaw == PKI_ROLE_LOWER ? "%02x" : "%02X",
                        (unsigned)s->role & 0xffu);
-        add_text(name, NID_organizationalUnitName, ou);
+        add_text_to(name, NID_organizationalUnitName, ou, s->flaw == PKI_ONE_RDN ? -1 : 0);
     }
+    if (s->flaw == PKI_TWO_CNS)
+        add_text(name, NID_commonName, s->cn);
     if (s->cn != NULL && s->usage == KU_KEY_CERT_SIGN)
         add_text(name, NID_commonName, s->cn);
     if (s->flaw == PKI_EXTRA_ATTRIBUTE)
@@ -264,12 +274,15 @@ static void add_extensions(X509 *x, const struct pki_spec *s, EVP_PKEY *key,
         bits = 1u << 0 | 1u << 4;
     if (s->flaw != PKI_NO_USAGE)
         add_usage(x, bits, s->flaw != PKI_USAGE_PLAIN);
+    if (s->flaw == PKI_USAGE_TWICE)
+        add_usage(x, bits, true);
     if (ca || s->flaw == PKI_LEAF_CA)
-        add_ca(x, s->issuer != NULL ? 0 : -1);
+        add_ca(x, s->issuer != NULL && s->flaw != PKI_NO_PATHLEN ? 0 : -1,
+               s->flaw != PKI_CA_PLAIN);
     if (!ca)
         add_ski(x, key, s->flaw);
     if (s->flaw != PKI_NO_POLICY)
-        add_policy(x, s->flaw != PKI_POLICY_PLAIN);
+        add_policy(x, s->flaw != PKI_POLICY_PLAIN, s->flaw == PKI_EMPTY_POLICY);
     if (ca)
         add_ski(x, key, s->flaw);
     if (s->issuer != NULL && s->flaw != PKI_NO_AKI)
@@ -332,7 +345,7 @@ struct pki_pair pki_person(const char *holder, const char *seat, const char *org
     made.cert = blank(name, made.key, issuer);
     set_times(made.cert, not_before, not_after, false);
     if (ca)
-        add_ca(made.cert, -1);
+        add_ca(made.cert, -1, true);
     add_usage(made.cert, ca ? (1u << 5) | (1u << 6) : 1u, true);
     add_ski(made.cert, made.key, PKI_SOUND);
     add_aki(made.cert, signer, PKI_SOUND);
@@ -349,7 +362,7 @@ struct span pki_wrap_contingency(EVP_PKEY *pub, struct span kek)
     int nid = kek.len == 32 ? NID_id_aes256_wrap_pad : NID_id_aes128_wrap_pad;
     EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
     APEX_DER *apex = APEX_DER_new();
-    uint8_t *spki = NULL, *der = NULL, *copy;
+    uint8_t *spki = NULL, *der = NULL, *copy = NULL;
     uint8_t wrapped[256];
     int spki_len = i2d_PUBKEY(pub, &spki), len = 0, tail = 0, der_len;
 

@@ -43,6 +43,14 @@ enum pki_flaw {
     PKI_SHA384,          /* ecdsa-with-SHA384 */
     PKI_V1,              /* version 1, no extensions */
     PKI_LATE_TIME,       /* GeneralizedTime for a date before 2050 */
+    PKI_SKI_CRITICAL,    /* subjectKeyIdentifier critical */
+    PKI_AKI_CRITICAL,    /* authorityKeyIdentifier critical */
+    PKI_USAGE_TWICE,     /* the keyUsage extension twice */
+    PKI_CA_PLAIN,        /* basicConstraints not critical */
+    PKI_NO_PATHLEN,      /* an Issuing OCA without pathLen */
+    PKI_EMPTY_POLICY,    /* certificatePolicies without a policy */
+    PKI_TWO_CNS,         /* CN twice */
+    PKI_ONE_RDN,         /* CN and OU in one RDN */
 };
 
 struct pki_spec {

@@ -98,13 +98,19 @@ static const struct {
     const char *word; /* the text names the field */
 } flaws[] = {
     {PKI_TWO_USAGES, "keyUsage"},
-    {PKI_USAGE_PLAIN, "keyUsage"},
-    {PKI_NO_USAGE, "keyUsage"},
-    {PKI_LONG_SKI, "subjectKeyIdentifier"},
-    {PKI_WRONG_SKI, "subjectKeyIdentifier"},
-    {PKI_NO_POLICY, "certificatePolicies"},
-    {PKI_POLICY_PLAIN, "certificatePolicies"},
-    {PKI_NO_AKI, "authorityKeyIdentifier"},
+    {PKI_USAGE_PLAIN, "keyUsage is not critical"},
+    {PKI_NO_USAGE, "keyUsage is missing"},
+    {PKI_USAGE_TWICE, "repeated"},
+    {PKI_LONG_SKI, "not 8 octets"},
+    {PKI_SKI_CRITICAL, "subjectKeyIdentifier is critical"},
+    {PKI_WRONG_SKI, "not that of the key"},
+    {PKI_NO_POLICY, "certificatePolicies is missing"},
+    {PKI_EMPTY_POLICY, "does not hold a policy"},
+    {PKI_POLICY_PLAIN, "certificatePolicies is not critical"},
+    {PKI_AKI_CRITICAL, "authorityKeyIdentifier is critical"},
+    {PKI_TWO_CNS, "CN is repeated"},
+    {PKI_ONE_RDN, "two attributes in one RDN"},
+    {PKI_NO_AKI, "authorityKeyIdentifier is missing"},
     {PKI_ROLE_LOWER, "OU"},
     {PKI_NO_ROLE, "OU"},
     {PKI_SHORT_EUI, "x500UniqueIdentifier"},
@@ -124,6 +130,7 @@ START_TEST(each_flaw_is_refused_by_name)
     struct pki_pair p;
     struct cert c;
 
+    spec.cn = "Other Ltd";
     spec.role = ROLE_OTHER;
     spec.flaw = flaws[_i].flaw;
     p = pki_issue(&spec);
@@ -197,6 +204,87 @@ START_TEST(a_serial_number_is_positive_and_short)
 }
 END_TEST
 
+static void not_profile(X509 *x, const char *field)
+{
+    struct cert c;
+
+    ck_assert_msg(!read_x509(x, &c), "read, where %s is wrong", field);
+    ck_assert_str_eq(e.id, "cert.profile");
+    ck_assert_msg(strstr(e.text, field) != NULL, "%s, where %s is wrong", e.text, field);
+}
+
+START_TEST(issuer_dates_and_algorithms_are_looked_at)
+{
+    struct pki_spec spec = leaf_spec();
+    struct pki_pair p = pki_issue(&spec);
+    X509_NAME *none = X509_NAME_new();
+    const ASN1_BIT_STRING *sig;
+    const X509_ALGOR *outer;
+    X509_ALGOR *both[2];
+
+    ck_assert_int_eq(X509_set_issuer_name(p.cert, none), 1);
+    ck_assert_int_gt(X509_sign(p.cert, issuing.key, EVP_sha256()), 0);
+    not_profile(p.cert, "issuer name");
+    X509_NAME_free(none);
+    pki_pair_done(&p);
+    spec.not_before = TO;
+    spec.not_after = TO;
+    p = pki_issue(&spec);
+    not_profile(p.cert, "notAfter");
+    pki_pair_done(&p);
+    /* Parameters, where RFC 5758 wants none: NULL in both places. */
+    spec = leaf_spec();
+    p = pki_issue(&spec);
+    X509_get0_signature(&sig, &outer, p.cert);
+    both[0] = (X509_ALGOR *)(uintptr_t)outer;
+    both[1] = (X509_ALGOR *)(uintptr_t)X509_get0_tbs_sigalg(p.cert);
+    for (size_t i = 0; i < 2; i++)
+        ck_assert_int_eq(
+            X509_ALGOR_set0(both[i], OBJ_nid2obj(NID_ecdsa_with_SHA256), V_ASN1_NULL, NULL),
+            1);
+    ck_assert_int_eq(X509_set_version(p.cert, 2), 1);
+    {
+        uint8_t *tbs = NULL;
+
+        ck_assert_int_gt(i2d_re_X509_tbs(p.cert, &tbs), 0);
+        OPENSSL_free(tbs);
+    }
+    not_profile(p.cert, "parameters");
+    pki_pair_done(&p);
+}
+END_TEST
+
+/* issuerUniqueID has no setter in OpenSSL: put it into the octets. */
+START_TEST(unique_identifiers_outside_the_name_are_refused)
+{
+    static const uint8_t uid[] = {0x81, 0x02, 0x00, 0x41};
+    struct pki_spec spec = leaf_spec();
+    struct pki_pair p = pki_issue(&spec);
+    struct span der = pki_der(p.cert);
+    uint8_t *more = malloc(der.len + sizeof uid);
+    const uint8_t *ext = NULL;
+    struct cert c;
+    size_t at;
+
+    for (size_t i = 8; ext == NULL && i < der.len; i++) /* [3], its SEQUENCE, keyUsage */
+        if (der.at[i] == 0xa3 && der.at[i + 2] == 0x30 && der.at[i + 4] == 0x30 &&
+            memcmp(der.at + i + 6, "\x06\x03\x55\x1d\x0f", 5) == 0)
+            ext = der.at + i;
+    ck_assert_ptr_nonnull(ext);
+    at = (size_t)(ext - der.at);
+    memcpy(more, der.at, at);
+    memcpy(more + at, uid, sizeof uid);
+    memcpy(more + at + sizeof uid, ext, der.len - at);
+    put_be16(more + 2, (uint16_t)(get_be16(more + 2) + sizeof uid));
+    put_be16(more + 6, (uint16_t)(get_be16(more + 6) + sizeof uid));
+    ck_assert(!cert_read(span_of(more, der.len + sizeof uid), "it", &c, &e));
+    ck_assert_msg(strstr(e.text, "issuerUniqueID") != NULL, "%s", e.text);
+    free(more);
+    free((void *)(uintptr_t)der.at);
+    pki_pair_done(&p);
+}
+END_TEST
+
 START_TEST(an_oca_certificate_needs_its_own_profile)
 {
     struct pki_pair p;
@@ -209,9 +297,30 @@ START_TEST(an_oca_certificate_needs_its_own_profile)
     ck_assert(!cert_self_signed(&c));
     ck_assert_int_eq(c.usage, KU_KEY_CERT_SIGN);
     cert_done(&c);
+    p = pki_issue(&(struct pki_spec){.cn = "Z1",
+                                     .role = ROLE_ISSUING_AUTHORITY,
+                                     .usage = KU_KEY_CERT_SIGN,
+                                     .issuer = &root,
+                                     .flaw = PKI_NO_PATHLEN});
+    not_profile(p.cert, "pathLen");
+    pki_pair_done(&p);
+    p = pki_issue(&(struct pki_spec){.cn = "Z1",
+                                     .role = ROLE_ISSUING_AUTHORITY,
+                                     .usage = KU_KEY_CERT_SIGN,
+                                     .issuer = &root,
+                                     .flaw = PKI_CA_PLAIN});
+    not_profile(p.cert, "basicConstraints is not critical");
+    pki_pair_done(&p);
+    p = pki_issue(&(struct pki_spec){.role = ROLE_SUPPLIER,
+                                     .eui = &eui,
+                                     .usage = KU_DIGITAL_SIGNATURE,
+                                     .contingency = span_of("\x05\x00", 2),
+                                     .issuer = &issuing});
+    not_profile(p.cert, "WrappedApexContingencyKey");
+    pki_pair_done(&p);
     /* A supplier that may sign certificates; an Issuing OCA that may not. */
     p = oca("X", ROLE_SUPPLIER, &root);
-    ck_assert(!read_x509(p.cert, &c));
+    not_profile(p.cert, "keyCertSign");
     pki_pair_done(&p);
     p = pki_issue(&(struct pki_spec){
         .role = ROLE_ISSUING_AUTHORITY, .usage = KU_DIGITAL_SIGNATURE, .issuer = &root});
@@ -231,28 +340,34 @@ START_TEST(an_oca_certificate_needs_its_own_profile)
 }
 END_TEST
 
+static void not_der(struct span octets, const char *why)
+{
+    struct cert c;
+
+    ck_assert(!cert_read(octets, "it", &c, &e));
+    ck_assert_str_eq(e.id, "cert.der");
+    ck_assert_msg(strstr(e.text, why) != NULL, "%s, where %s was due", e.text, why);
+}
+
 START_TEST(octets_must_be_one_der_certificate)
 {
     struct pki_spec spec = leaf_spec();
     struct pki_pair p = pki_issue(&spec);
     struct span der = pki_der(p.cert);
-    uint8_t *more = calloc(1, der.len + 8);
+    uint8_t *more = calloc(1, CERT_DER_MAX + 1);
     struct cert c;
 
     memcpy(more, der.at, der.len);
-    ck_assert(!cert_read(span_of(more, der.len + 1), "it", &c, &e)); /* one octet behind */
-    ck_assert_str_eq(e.id, "cert.der");
-    ck_assert(!cert_read(span_of(more, der.len - 1), "it", &c, &e));
-    ck_assert_str_eq(e.id, "cert.der");
-    ck_assert(!cert_read(span_of(more, 0), "it", &c, &e));
-    ck_assert(!cert_read(span_of(more, CERT_DER_MAX + 1), "it", &c, &e));
+    not_der(span_of(more, der.len + 1), "1 octets follow");
+    not_der(span_of(more, der.len - 1), "not a certificate");
+    not_der(span_of(more, 0), "0 octets;");
+    not_der(span_of(more, CERT_DER_MAX + 1), "4097 octets;");
     /* BER that OpenSSL takes: the outer length in one octet more than needed. */
     ck_assert(der.at[0] == 0x30 && der.at[1] == 0x82);
     more[1] = 0x83;
     more[2] = 0;
     memcpy(more + 3, der.at + 2, der.len - 2);
-    ck_assert(!cert_read(span_of(more, der.len + 1), "it", &c, &e));
-    ck_assert_str_eq(e.id, "cert.der");
+    not_der(span_of(more, der.len + 1), "distinguished");
     ck_assert(cert_read(der, "it", &c, &e));
     cert_done(&c);
     free(more);
@@ -516,6 +631,8 @@ int main(void)
                         (int)(sizeof flaws / sizeof flaws[0]));
     tcase_add_test(t, another_curve_or_a_compressed_point_is_refused);
     tcase_add_test(t, a_serial_number_is_positive_and_short);
+    tcase_add_test(t, issuer_dates_and_algorithms_are_looked_at);
+    tcase_add_test(t, unique_identifiers_outside_the_name_are_refused);
     tcase_add_test(t, an_oca_certificate_needs_its_own_profile);
     tcase_add_test(t, octets_must_be_one_der_certificate);
     tcase_add_test(t, a_chain_runs_through_an_issuing_oca_to_the_root);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define FROM 1767225600 /* 2026-01-01 */
 #define TO   2082758400 /* 2036-01-01 */
@@ -840,6 +841,63 @@ START_TEST(a_roster_needs_a_device_that_was_commissioned)
 }
 END_TEST
 
+/* --- the anchors of a machine --- */
+
+static char dir[] = "/tmp/test_warrant.XXXXXX";
+
+static void save(char *into, size_t cap, const char *name, X509 *x)
+{
+    (void)snprintf(into, cap, "%s/%s", dir, name);
+    pki_save_cert(into, x);
+}
+
+START_TEST(trust_is_loaded_and_default_is_no)
+{
+    struct config c = s.config;
+    struct trust t;
+
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    save(c.trust.root, sizeof c.trust.root, "root.pem", s.root.cert);
+    save(c.trust.issuing, sizeof c.trust.issuing, "issuing.pem", s.issuing.cert);
+    save(c.keys[0].certificate, sizeof c.keys[0].certificate, "recovery.pem",
+         s.keys[0].cert);
+    save(c.keys[1].certificate, sizeof c.keys[1].certificate, "ca.pem", s.issuing.cert);
+    (void)snprintf(c.keys[2].certificate, sizeof c.keys[2].certificate, "%s/none.pem", dir);
+    save(c.authorities[0].anchor, sizeof c.authorities[0].anchor, "pma.pem",
+         s.pma_anchor.cert);
+    ck_assert_msg(trust_load(&c, &t, &e), "%s", e.text);
+    ck_assert_uint_eq(t.root.n, 1);
+    ck_assert_uint_eq(t.issuing.n, 1);
+    ck_assert(t.keys[0].present);
+    ck_assert(!t.keys[1].present && t.keys[1].missing[0] != '\0'); /* an OCA's */
+    ck_assert(!t.keys[2].present && t.keys[2].missing[0] != '\0'); /* no file */
+    ck_assert(!t.keys[3].present && t.keys[3].missing[0] != '\0'); /* not said */
+    ck_assert_ptr_nonnull(t.anchors[0]);
+    ck_assert_ptr_null(t.anchors[1]);
+    trust_done(&t);
+    save(c.trust.root, sizeof c.trust.root, "root.pem", s.issuing.cert);
+    ck_assert(!trust_load(&c, &t, &e));
+    ck_assert_str_eq(e.id, "config.trust");
+    save(c.trust.root, sizeof c.trust.root, "root.pem", s.root.cert);
+    save(c.trust.issuing, sizeof c.trust.issuing, "issuing.pem", s.new_ds.cert);
+    ck_assert(!trust_load(&c, &t, &e));
+    ck_assert_str_eq(e.id, "config.trust");
+    c.trust.root[0] = '\0';
+    ck_assert(!trust_load(&c, &t, &e));
+    ck_assert_str_eq(e.id, "config.trust");
+    {
+        static const char *const files[] = {"root", "issuing", "recovery", "ca", "pma"};
+        char path[64];
+
+        for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+            (void)snprintf(path, sizeof path, "%s/%s.pem", dir, files[i]);
+            ck_assert_int_eq(unlink(path), 0);
+        }
+        ck_assert_int_eq(rmdir(dir), 0);
+    }
+}
+END_TEST
+
 /* --- rows --- */
 
 static void row_refused(uint32_t i, const char *id)
@@ -997,6 +1055,7 @@ int main(void)
     tcase_add_test(t, a_cell_that_is_not_notified_is_not_replaced);
     tcase_add_test(t, modes_keep_to_their_method);
     tcase_add_test(t, a_roster_needs_a_device_that_was_commissioned);
+    tcase_add_test(t, trust_is_loaded_and_default_is_no);
     tcase_add_test(t, a_bad_row_fails_alone);
     tcase_add_test(t, rows_of_other_cells_have_other_commands);
     tcase_add_test(t, a_signature_over_the_digest_verifies);
