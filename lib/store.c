@@ -209,7 +209,7 @@ static bool bind(sqlite3_stmt *stmt, const char *types, va_list ap)
                               : sqlite3_bind_blob64(stmt, i, b.at, b.len, SQLITE_STATIC);
             break;
         default:
-            assert(!"unknown type letter");
+            assert(0 && "unknown type letter");
             return false;
         }
     }
