@@ -90,8 +90,9 @@ __attribute__((unused)) static size_t kit_open_fds(void)
     return n;
 }
 
-static int kit_run(const char *name, const TTest *const tests[], size_t n,
-                   void (*setup)(void), void (*teardown)(void))
+__attribute__((unused)) static int kit_run(const char *name, const TTest *const tests[],
+                                           size_t n, void (*setup)(void),
+                                           void (*teardown)(void))
 {
     Suite *suite = suite_create(name);
     TCase *t = tcase_create("all");
