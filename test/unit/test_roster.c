@@ -54,7 +54,8 @@ START_TEST(each_refusal_names_line_and_field)
     static const struct {
         const char *text, *rule, *words;
     } faults[] = {
-        {"", "roster.empty", "r.csv is empty"}, {HEAD, "roster.empty", "names no device"},
+        {"", "roster.empty", "r.csv is empty"},
+        {HEAD, "roster.empty", "names no device"},
         {"device,type\n", "roster.header", "line 1"},
         {"device,type,status,colour\n", "roster.header", "\"colour\" is unknown"},
         {"device,type,status,type\n", "roster.header", "\"type\" is named twice"},
@@ -88,22 +89,20 @@ START_TEST(each_refusal_names_line_and_field)
         {FULL "00DB1234567890A0,ESME,commissioned,,0011223344556677+0011223344556677+"
               "0011223344556677+0011223344556677+0011223344556677,,\n",
          "roster.old", "too many"},
-        {
-            FULL "00DB1234567890A0,ESME,commissioned,,," POINT "
-                 ", " roster.row ", " 6 fields "},
-            {FULL "00DB1234567890A0,ESME,commissioned,,,04,\n", "roster.key",
-             "line 2, field ka: \"04\""},
-            {FULL "00DB1234567890A0,ESME,commissioned,,,,05AABBCCDDEEFF00112233445566778899"
-                  "AABBCCDDEEFF00112233445566778899\n",
-             "roster.key", "line 2, field ds"},
-            {HEAD "00DB1234567890A0,ESME,commissioned\n00DB1234567890A0,GSME,pending\n",
-             "roster.duplicate", "line 3, field device: 00DB1234567890A0"},
-            {HEAD "00DB1234567890A1,ESME,commissioned\n00DB1234567890A0,GSME,pending\n",
-             "roster.order", "line 3, field device: 00DB1234567890A0"},
-            {"type,status,device\nESME,pending,00DB1234567890A1\nGSME,pending,"
-             "00db1234567890a0\n",
-             "roster.order", "line 3, field device: 00DB1234567890A0"},
-        };
+        {FULL "00DB1234567890A0,ESME,commissioned,,," POINT "\n", "roster.row", "6 fields"},
+        {FULL "00DB1234567890A0,ESME,commissioned,,,04,\n", "roster.key",
+         "line 2, field ka: \"04\""},
+        {FULL "00DB1234567890A0,ESME,commissioned,,,,05AABBCCDDEEFF00112233445566778899"
+              "AABBCCDDEEFF00112233445566778899\n",
+         "roster.key", "line 2, field ds"},
+        {HEAD "00DB1234567890A0,ESME,commissioned\n00DB1234567890A0,GSME,pending\n",
+         "roster.duplicate", "line 3, field device: 00DB1234567890A0"},
+        {HEAD "00DB1234567890A1,ESME,commissioned\n00DB1234567890A0,GSME,pending\n",
+         "roster.order", "line 3, field device: 00DB1234567890A0"},
+        {"type,status,device\nESME,pending,00DB1234567890A1\nGSME,pending,"
+         "00db1234567890a0\n",
+         "roster.order", "line 3, field device: 00DB1234567890A0"},
+    };
 
     for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++)
         REFUSED_SAYING(opens(faults[i].text), faults[i].rule, faults[i].words);
