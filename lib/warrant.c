@@ -369,6 +369,7 @@ void warrant_free(struct warrant *w)
     for (size_t i = 0; i < w->n_templates; i++)
         cs02b_template_free(w->templates[i].template);
     certs_done(&w->bundle);
+    free(w->wrapped);
     OPENSSL_cleanse(w->symmetric_key, sizeof w->symmetric_key);
     free(w);
 }

@@ -2,8 +2,14 @@
  *
  * Rows and their commands, once a warrant is open.
  */
+#include "mac.h"
+#include "mem.h"
 #include "warrant_impl.h"
 
+#include <openssl/crypto.h>
+#include <openssl/ec.h>
+
+#include <stdlib.h>
 #include <string.h>
 
 /* A compromised root takes along what hangs below it, so other old certificates may be
@@ -167,5 +173,59 @@ bool warrant_command(struct warrant *w, uint32_t i, uint64_t counter,
     if (!warrant_row(w, i, &row, e) || !template_for(w, row.cells, &t, e))
         return false;
     *out = cs02b_command(t, &row.device, counter, sig);
+    return true;
+}
+
+/* A compressed P-256 point of the roster, uncompressed. */
+static bool uncompress(const uint8_t in[33], struct point *out)
+{
+    EC_GROUP *group = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
+    EC_POINT *p = group != NULL ? EC_POINT_new(group) : NULL;
+    bool ok = p != NULL && EC_POINT_oct2point(group, p, in, 33, NULL) == 1 &&
+              EC_POINT_point2oct(group, p, POINT_CONVERSION_UNCOMPRESSED, out->b,
+                                 sizeof out->b, NULL) == sizeof out->b;
+
+    EC_POINT_free(p);
+    EC_GROUP_free(group);
+    return ok;
+}
+
+bool warrant_mac(struct warrant *w, uint32_t i, uint64_t counter,
+                 const struct sig_p256 *sig, struct token *t, size_t acb_key,
+                 uint8_t mac[12], struct err *e)
+{
+    AUTO(mac_key) struct mac_key key = {{0}};
+    struct roster_row row;
+    struct mac_secret z;
+    struct point device;
+    struct span inner;
+    bool ok;
+
+    if (!warrant_command(w, i, counter, sig, &inner, e))
+        return false;
+    roster_get(w->roster, i, &row);
+    if (!row.has_ka || !uncompress(row.ka, &device))
+        return err_set(e, ERR_DENIED, "row.no-agreement-key",
+                       "row %u: the roster has no key-agreement key of the device", i);
+    ok = t->ops->agree(t, acb_key, &device, z.b, e) && mac_key_for(inner, &z, &key, e) &&
+         mac_tag(inner, &key, mac, e);
+    OPENSSL_cleanse(&z, sizeof z);
+    return ok;
+}
+
+bool warrant_command_mac(struct warrant *w, uint32_t i, uint64_t counter,
+                         const struct sig_p256 *sig, const uint8_t mac[12],
+                         struct span *out, struct err *e)
+{
+    struct span inner;
+
+    if (!warrant_command(w, i, counter, sig, &inner, e))
+        return false;
+    if (w->wrapped == NULL &&
+        (w->wrapped = malloc(mac_command_len(CS02B_COMMAND_MAX))) == NULL)
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
+    if (!mac_wrap(inner, mac, w->wrapped, e))
+        return false;
+    *out = span_of(w->wrapped, mac_command_len(inner.len));
     return true;
 }

@@ -36,6 +36,7 @@ struct warrant {
         struct cs02b_template *template;
     } templates[TEMPLATES_MAX];
     size_t n_templates, next_out;
+    uint8_t *wrapped; /* a command with its MAC around it */
 };
 
 #endif
