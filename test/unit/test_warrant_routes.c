@@ -234,6 +234,85 @@ START_TEST(the_contingency_key_is_the_one_devices_can_unwrap)
 }
 END_TEST
 
+/* Everything below a compromised root comes from below the new one. */
+START_TEST(contingency_brings_a_new_tree_along)
+{
+    EVP_PKEY *next = pki_key_new();
+    uint8_t kek[16] = {9};
+    struct span wrapped = pki_wrap_contingency(next, span_of(kek, sizeof kek));
+    const struct eui64 *eui = &s.trust.keys[SCENE_RECOVERY].cert.at[0].eui;
+    struct pki_pair new_root, ca, good, stale;
+    X509 *list[3];
+    struct message m;
+
+    contingency(&new_root, &wrapped);
+    ca = pki_issue(&(struct pki_spec){.cn = "Z9",
+                                      .role = ROLE_ISSUING_AUTHORITY,
+                                      .usage = KU_KEY_CERT_SIGN,
+                                      .issuer = &new_root,
+                                      .not_before = FROM,
+                                      .not_after = TO});
+    good = issue(ROLE_RECOVERY, eui, KU_DIGITAL_SIGNATURE, NULL, FROM, TO, &ca);
+    stale = issue(ROLE_RECOVERY, eui, KU_DIGITAL_SIGNATURE, NULL, FROM, TO, &s.issuing);
+    scene_set(&s, "replacements",
+              json_pack("[{ss,so},{ss,so}]", "cell", "root", "certificate",
+                        scene_digest(new_root.cert), "cell", "recovery-ds", "certificate",
+                        scene_digest(good.cert)));
+    list[0] = new_root.cert;
+    list[1] = good.cert;
+    list[2] = ca.cert;
+    scene_bundle(&s, list, 3);
+    signed_by_two();
+    opens();
+    decode_row(0, 1, &m);
+    ck_assert_uint_eq(m.body.update.n_replacements, 2);
+    ck_assert_uint_eq(m.body.update.n_path, 1);
+    ck_assert(same_der(m.body.update.path[0], ca.cert));
+    message_done(&m);
+    scene_bundle(&s, list, 2); /* without the Issuing OCA between them */
+    refused("replacement.chain");
+    scene_set(&s, "replacements",
+              json_pack("[{ss,so},{ss,so}]", "cell", "root", "certificate",
+                        scene_digest(new_root.cert), "cell", "recovery-ds", "certificate",
+                        scene_digest(stale.cert)));
+    list[1] = stale.cert; /* below the compromised root */
+    scene_bundle(&s, list, 2);
+    signed_by_two();
+    refused("replacement.chain");
+    pki_pair_done(&stale);
+    pki_pair_done(&good);
+    pki_pair_done(&ca);
+    pki_pair_done(&new_root);
+    EVP_PKEY_free(next);
+    free((void *)(uintptr_t)wrapped.at);
+}
+END_TEST
+
+START_TEST(a_new_issuing_oca_takes_over)
+{
+    struct pki_pair ca = pki_issue(&(struct pki_spec){.cn = "Z2",
+                                                      .role = ROLE_ISSUING_AUTHORITY,
+                                                      .usage = KU_KEY_CERT_SIGN,
+                                                      .issuer = &s.root,
+                                                      .not_before = FROM,
+                                                      .not_after = TO});
+    struct pki_pair ds =
+        issue(ROLE_SUPPLIER, &s.supplier, KU_DIGITAL_SIGNATURE, NULL, FROM, TO, &ca);
+    X509 *list[4] = {s.old_ds.cert, s.old_ka.cert, ds.cert, ca.cert};
+
+    scene_set(&s, "method", json_string("issuing-oca"));
+    scene_set(&s, "initiator", json_string("dcc"));
+    scene_set(&s, "replacements",
+              json_pack("[{ss,so}]", "cell", "supplier-ds", "certificate",
+                        scene_digest(ds.cert)));
+    scene_bundle(&s, list, 4);
+    signed_by_two();
+    opens();
+    pki_pair_done(&ds);
+    pki_pair_done(&ca);
+}
+END_TEST
+
 static void acb_event(const struct pki_pair *old, const struct pki_pair *new,
                       const char *types)
 {
@@ -485,6 +564,8 @@ static void add(TCase *t)
     tcase_add_test(t, an_organisation_never_gets_the_recovery_key);
     tcase_add_test(t, contingency_places_a_new_root);
     tcase_add_test(t, the_contingency_key_is_the_one_devices_can_unwrap);
+    tcase_add_test(t, contingency_brings_a_new_tree_along);
+    tcase_add_test(t, a_new_issuing_oca_takes_over);
     tcase_add_test(t, ppmids_come_with_an_event_of_the_dcc);
     tcase_add_test(t, the_recovery_key_replaces_itself);
     tcase_add_test(t, a_root_in_mode_8_is_reached_by_key_or_link);
