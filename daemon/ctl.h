@@ -114,6 +114,8 @@ void ctl_list(const char *name, const json_t *rows);
 void ctl_card(const json_t *object);
 /* With --json the text as it came, else the card. Both taken over. CTL_OK. */
 int ctl_show(const struct ctl *c, json_t *steal, char *steal_text);
+/* The same after a change; with --quiet nothing. */
+int ctl_done(const struct ctl *c, json_t *steal, char *steal_text);
 /* GET, and show the list of that name; with --json the answer as it came. */
 int ctl_show_list(struct ctl *c, const char *path, const char *name);
 /* A scalar as text; control characters become '?'. */

@@ -133,7 +133,7 @@ static int run_start(struct ctl *c, const struct ctl_args *a)
         return rc;
     batch_id(j, id);
     if (a->opt[1] == NULL)
-        return ctl_show(c, j, text);
+        return ctl_done(c, j, text);
     json_decref(j);
     free(text);
     return watch(c, id);
@@ -173,7 +173,7 @@ static int change(struct ctl *c, const char *pattern, const char *id)
     if (!ctl_path(path, pattern, id, NULL))
         return CTL_INPUT;
     rc = ctl_send(c, "POST", path, NULL, &j, &text);
-    return rc == CTL_OK ? ctl_show(c, j, text) : rc;
+    return rc == CTL_OK ? ctl_done(c, j, text) : rc;
 }
 
 static int run_pause(struct ctl *c, const struct ctl_args *a)

@@ -13,12 +13,12 @@
 #include <time.h>
 
 /* Signers as a table of their own, the rest as a card. */
-static int show_decision(const struct ctl *c, json_t *steal, char *steal_text)
+static int show_decision(const struct ctl *c, json_t *steal, char *steal_text, bool quiet)
 {
     json_t *signers;
 
-    if (c->json)
-        return ctl_show(c, steal, steal_text);
+    if (c->json || quiet)
+        return ctl_done(c, steal, steal_text);
     signers = json_incref(json_object_get(steal, "signers"));
     (void)json_object_del(steal, "signers");
     (void)ctl_show(c, steal, steal_text);
@@ -40,7 +40,7 @@ static int run_submit(struct ctl *c, const struct ctl_args *a)
     if (!ctl_path(path, "/v1/incidents/{}/decisions", a->v[0], NULL))
         return CTL_INPUT;
     rc = ctl_upload(c, "POST", path, "application/cms", a->v[1], &j, &text);
-    return rc == CTL_OK ? show_decision(c, j, text) : rc;
+    return rc == CTL_OK ? show_decision(c, j, text, c->quiet) : rc;
 }
 
 static int run_show(struct ctl *c, const struct ctl_args *a)
@@ -58,7 +58,7 @@ static int run_show(struct ctl *c, const struct ctl_args *a)
     if (a->opt[0] != NULL)
         return ctl_download(c, path, a->opt[0]);
     rc = ctl_get(c, path, &j, &text);
-    return rc == CTL_OK ? show_decision(c, j, text) : rc;
+    return rc == CTL_OK ? show_decision(c, j, text, false) : rc;
 }
 
 /* ---- draft ---- */

@@ -25,7 +25,7 @@ static int run_open(struct ctl *c, const struct ctl_args *a)
             (void)json_object_set_new(body, open_members[i], json_string(a->opt[i]));
     (void)json_object_set_new(body, "exercise", json_boolean(a->opt[7] != NULL));
     rc = ctl_send(c, "POST", "/v1/incidents", body, &j, &text);
-    return rc == CTL_OK ? ctl_show(c, j, text) : rc;
+    return rc == CTL_OK ? ctl_done(c, j, text) : rc;
 }
 
 static int run_list(struct ctl *c, const struct ctl_args *a)
@@ -130,7 +130,7 @@ static int run_event(struct ctl *c, const struct ctl_args *a)
         (void)json_object_set_new(body, "facts", j);
     }
     rc = ctl_send(c, "POST", path, body, &j, &text);
-    return rc == CTL_OK ? ctl_show(c, j, text) : rc;
+    return rc == CTL_OK ? ctl_done(c, j, text) : rc;
 }
 
 const struct ctl_verb ctl_incident_verbs[] = {
@@ -175,7 +175,7 @@ static int upload(struct ctl *c, const struct ctl_args *a, const char *method,
     if (!ctl_path(path, pattern, a->v[0], NULL))
         return CTL_INPUT;
     rc = ctl_upload(c, method, path, type, a->v[1], &j, &text);
-    return rc == CTL_OK ? ctl_show(c, j, text) : rc;
+    return rc == CTL_OK ? ctl_done(c, j, text) : rc;
 }
 
 static int download(struct ctl *c, const struct ctl_args *a, const char *pattern)
@@ -231,7 +231,12 @@ static int run_counter_raise(struct ctl *c, const struct ctl_args *a)
     rc = ctl_send(c, "POST", path,
                   json_pack("{s:I,s:s}", "to", (json_int_t)to, "ceremony", a->opt[0]), &j,
                   &text);
-    return rc == CTL_OK ? ctl_show(c, j, text) : rc;
+    return rc == CTL_OK ? ctl_done(c, j, text) : rc;
+}
+
+static int run_devices_mark(struct ctl *c, const struct ctl_args *a)
+{
+    return upload(c, a, "POST", "/v1/incidents/{}/marks", "text/csv");
 }
 
 #define OUT_OPTION                                        \
@@ -266,6 +271,13 @@ const struct ctl_verb ctl_file_verbs[] = {
      2,
      "Hand in what devices answered, one hexadecimal message per line",
      run_responses_add,
+     {{0}}},
+    {"devices mark",
+     "INCIDENT FILE",
+     2,
+     2,
+     "Which devices are unreachable, unknown or excused: lines of device,state,reason",
+     run_devices_mark,
      {{0}}},
     {"counter raise",
      "EUI64 TO",

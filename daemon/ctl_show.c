@@ -302,6 +302,15 @@ int ctl_show(const struct ctl *c, json_t *steal, char *steal_text)
     return CTL_OK;
 }
 
+int ctl_done(const struct ctl *c, json_t *steal, char *steal_text)
+{
+    if (!c->quiet || c->json)
+        return ctl_show(c, steal, steal_text);
+    json_decref(steal);
+    free(steal_text);
+    return CTL_OK;
+}
+
 int ctl_show_list(struct ctl *c, const char *path, const char *name)
 {
     json_t *j;

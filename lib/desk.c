@@ -314,6 +314,38 @@ static bool may_sign(struct desk *d, const struct proto_sign *o, struct err *e)
     return true;
 }
 
+/* The key-agreement key of the ACB on this machine; false: commands go out without MAC and
+ * whoever holds that key adds it. */
+static bool acb_key(const struct desk *d, size_t *key)
+{
+    for (size_t i = 0; i < d->s.config->n_keys; i++) {
+        const struct cert *c = &d->s.trust->keys[i].cert.at[0];
+
+        if (d->s.trust->keys[i].present && c->role == ROLE_ACB &&
+            c->usage == KU_KEY_AGREEMENT) {
+            *key = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* GBCS 6.2.3: modes 0 to 7 carry the ACB's MAC, made for each device with its own key. */
+static bool add_macs(struct desk *d, const struct proto_sign *o, struct proto_signed *out,
+                     struct err *e)
+{
+    size_t key;
+
+    if (!gbcs_mode(warrant_authority(d->warrant)->mode)->mac || !acb_key(d, &key))
+        return true;
+    for (uint32_t i = 0; i < out->n; i++)
+        if (!warrant_mac(d->warrant, o->rows[i], o->counter + i, &out->sigs[i], d->token,
+                         key, out->macs[i], e))
+            return err_wrap(e, "row %u", o->rows[i]);
+    out->maced = 1;
+    return true;
+}
+
 static bool do_sign(struct desk *d, const struct proto *in, struct proto *reply,
                     struct err *e)
 {
@@ -336,7 +368,7 @@ static bool do_sign(struct desk *d, const struct proto *in, struct proto *reply,
     reply->type = PROTO_SIGNED;
     reply->u.signed_.counter = o->counter;
     reply->u.signed_.n = (uint32_t)done;
-    return true;
+    return add_macs(d, o, &reply->u.signed_, e);
 }
 
 /* --- the rest --- */
@@ -409,7 +441,6 @@ static bool answer(struct desk *d, const struct proto *in, const int fds[], size
         reply->type = PROTO_MARKED;
         return d->token->ops->mark_get(d->token, &in->u.mark.originator,
                                        &reply->u.marked.mark, e);
-    case PROTO_AGREE:
     case PROTO_READY:
     case PROTO_OPENED:
     case PROTO_RESERVED:
@@ -417,7 +448,6 @@ static bool answer(struct desk *d, const struct proto *in, const int fds[], size
     case PROTO_REVOKED:
     case PROTO_PROBED:
     case PROTO_MARKED:
-    case PROTO_AGREED:
     case PROTO_FAIL:
     case PROTO_TYPES:
         break;

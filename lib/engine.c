@@ -523,7 +523,8 @@ bool engine_signed(struct engine *g, const struct order *o, const struct proto_s
     sl->span = got->n < o->sign.n ? o->pos[got->n - 1] + 1 - o->first_pos : o->span;
     sl->n = got->n;
     sl->counter = got->counter;
-    sl->has_macs = false;
+    sl->has_macs = got->maced == 1;
+    memcpy(sl->macs, got->macs, got->n * sizeof sl->macs[0]);
     memcpy(sl->rows, o->sign.rows, got->n * sizeof sl->rows[0]);
     memcpy(sl->sigs, got->sigs, got->n * sizeof sl->sigs[0]);
     g->staged_rows += got->n;

@@ -60,7 +60,7 @@ static bool name_of(const struct notice *n, char *out, struct err *e)
                    n->id);
 }
 
-static char *text_of(const struct notice *n, struct err *e)
+static bool text_of(const struct notice *n, char **text, struct err *e)
 {
     char at[CLOCK_TEXT_LEN];
     AUTO(json) json_t *all = NULL;
@@ -68,23 +68,20 @@ static char *text_of(const struct notice *n, struct err *e)
     json_t *body = strlen(n->body) > NOTICE_BODY_MAX
                        ? NULL
                        : json_loads(n->body, JSON_REJECT_DUPLICATES, &why);
-    char *text;
 
     if (!json_is_object(body)) {
         json_decref(body);
-        (void)err_set(e, ERR_INPUT, "notice.content",
-                "notice %s: the body must be a JSON object of at most %u octets", n->id,
-                NOTICE_BODY_MAX);
-        return NULL;
+        return err_set(e, ERR_INPUT, "notice.content",
+                       "notice %s: the body must be a JSON object of at most %u octets",
+                       n->id, NOTICE_BODY_MAX);
     }
     clock_text(n->at_us, at);
     all = json_pack("{s:s, s:s, s:s, s:s, s:s?, s:s, s:o}", "schema",
                     "smki-recovery/notice/1", "id", n->id, "to", notice_to_name(n->to),
                     "kind", n->kind, "incident", n->incident, "at", at, "body", body);
-    text = all != NULL ? json_dumps(all, JSON_INDENT(2)) : NULL;
-    if (text == NULL)
-        (void)err_set(e, ERR_STORE, "notice.write", "notice %s: out of memory", n->id);
-    return text;
+    *text = all != NULL ? json_dumps(all, JSON_INDENT(2)) : NULL;
+    return *text != NULL ||
+           err_set(e, ERR_STORE, "notice.write", "notice %s: out of memory", n->id);
 }
 
 static bool write_all(int fd, const char *text, size_t len)
@@ -168,8 +165,7 @@ bool notice_put(const char *dir, const struct notice *n, char name[static NOTICE
     if (!good_id(n->id))
         return err_set(e, ERR_INPUT, "notice.content",
                        "a notice's id is 1 to 64 letters, digits, '.', '_' and '-'");
-    text = text_of(n, e);
-    if (text == NULL || !name_of(n, name, e))
+    if (!text_of(n, &text, e) || !name_of(n, name, e))
         return false;
     fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)

@@ -42,8 +42,6 @@ enum proto_type {
     PROTO_PROBED,
     PROTO_MARK, /* read the mark of an originator                       -> MARKED */
     PROTO_MARKED,
-    PROTO_AGREE, /* ACB MACs for the rows of a SIGNED                    -> AGREED */
-    PROTO_AGREED,
     PROTO_FAIL,
     PROTO_TYPES
 };
@@ -80,8 +78,10 @@ struct proto_sign {
 };
 struct proto_signed {
     uint64_t counter;
-    uint32_t n; /* signed from the front; fewer than asked: stopped between rows */
+    uint32_t n;     /* signed from the front; fewer than asked: stopped between rows */
+    uint32_t maced; /* 1: macs holds the ACB MAC of each (modes 0 to 7, key in the token) */
     struct sig_p256 sigs[PROTO_ROWS];
+    uint8_t macs[PROTO_ROWS][12];
 };
 struct proto_revoke {
     struct digest authority;
@@ -91,17 +91,6 @@ struct proto_mark {
 };
 struct proto_marked {
     uint64_t mark;
-};
-struct proto_agree { /* row i of the open warrant, its counter and signature: MAC of the
-                        command */
-    uint64_t counter;
-    uint32_t n;
-    uint32_t rows[PROTO_ROWS];
-    struct sig_p256 sigs[PROTO_ROWS];
-};
-struct proto_agreed {
-    uint32_t n;
-    uint8_t macs[PROTO_ROWS][12];
 };
 struct proto_fail {
     uint32_t code; /* enum err_code */
@@ -123,13 +112,11 @@ struct proto {
         struct proto_revoke revoke;
         struct proto_mark mark;
         struct proto_marked marked;
-        struct proto_agree agree;
-        struct proto_agreed agreed;
         struct proto_fail fail;
     } u;
 };
 
-#define PROTO_SIZE_MAX (12 + 8 + 4 + PROTO_ROWS * (4 + 64))
+#define PROTO_SIZE_MAX (12 + 8 + 4 + 4 + PROTO_ROWS * (64 + 12))
 
 /* Octets of a record of that type; 0: no such type. */
 size_t proto_size(uint16_t type);

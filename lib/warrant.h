@@ -14,6 +14,7 @@
 #include "authority.h"
 #include "policy.h"
 #include "roster.h"
+#include "token.h"
 
 /* The anchors of this machine, from root-owned configuration. */
 struct trust {
@@ -78,5 +79,18 @@ MUST_CHECK bool warrant_digest(struct warrant *w, uint32_t i, uint64_t counter,
 MUST_CHECK bool warrant_command(struct warrant *w, uint32_t i, uint64_t counter,
                                 const struct sig_p256 *sig, struct span *out,
                                 struct err *e);
+
+/* The ACB's MAC of that command (GBCS 6.2.3, modes 0 to 7): the shared secret comes from
+ * the token's key-agreement key and the device's, which the roster gives (column ka).
+ *   acb_key  index into config->keys
+ * Errors: ERR_DENIED "row.no-agreement-key", those of the token and of mac.h. */
+MUST_CHECK bool warrant_mac(struct warrant *w, uint32_t i, uint64_t counter,
+                            const struct sig_p256 *sig, struct token *t, size_t acb_key,
+                            uint8_t mac[12], struct err *e);
+/* The finished command with a MAC made before; lasts until the next call on this warrant.
+ */
+MUST_CHECK bool warrant_command_mac(struct warrant *w, uint32_t i, uint64_t counter,
+                                    const struct sig_p256 *sig, const uint8_t mac[12],
+                                    struct span *out, struct err *e);
 
 #endif

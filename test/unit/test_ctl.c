@@ -316,7 +316,8 @@ START_TEST(changes_carry_a_key_and_the_members_of_the_table)
                                 "\"as_role\":\"dcc\",\"facts\":{\"notifier_authenticated\":"
                                 "true,\"other\":false}}");
     ck_assert_str_ne(first, last_key);
-    ck_assert_int_eq(ctl("--key again batch pause 7"), 0);
+    ck_assert_int_eq(ctl("--key again --quiet batch pause 7"), 0);
+    ck_assert_str_eq(out, "");
     ck_assert_str_eq(last_key, "again");
     ck_assert_int_eq(ctl("--yes batch start I-1 D-1 --rows unfinished"), 0);
     ck_assert_str_eq(last_body,
