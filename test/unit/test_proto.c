@@ -187,7 +187,7 @@ START_TEST(texts_end_and_nothing_hides_behind_the_end)
     memset(p.u.hello.token + 6, 'x', 3); /* encoding does not let it out */
     (void)proto_encode(&p, buf);
     OK(proto_decode(span_of(buf, proto_size(PROTO_HELLO)), &back, &e));
-    ck_assert_uint_eq(back.u.hello.token[6], 0);
+    ck_assert_uint_eq((unsigned char)back.u.hello.token[6], 0);
     buf[12 + 6] = 'x';
     REFUSED(proto_decode(span_of(buf, proto_size(PROTO_HELLO)), &back, &e),
             "signer.record");
