@@ -109,14 +109,15 @@ static void engine_trouble(struct pump *p, const struct err *why)
 static void open_on(struct pump *p, unsigned i)
 {
     struct proto open = {.type = PROTO_OPEN};
-    int fds[3];
+    int fds[PROTO_FDS];
+    size_t n;
 
-    engine_parts(p->s.engine, fds);
+    open.u.open.parts = engine_parts(p->s.engine, fds, &n);
     p->hands[i].opening = true;
     p->hands[i].asked = p->generation;
     p->hands[i].next = 1;
     p->hands[i].last = 0;
-    (void)signers_send(p->signers, i, &open, fds, 3);
+    (void)signers_send(p->signers, i, &open, fds, n);
 }
 
 static bool lend(struct pump *p, unsigned i, struct err *e)

@@ -18,8 +18,6 @@
 #define RESERVE_MAX       1000000u
 #define SYMMETRIC_KEY_MAX 64
 
-enum part { PART_AUTHORITY, PART_ROSTER, PART_CERTS, PART_SYMMETRIC, PARTS };
-
 struct mapped {
     void *at;
     size_t len;
@@ -29,7 +27,7 @@ struct desk {
     struct desk_setup s;
     struct token *token;
     struct warrant *warrant;
-    struct mapped parts[PARTS];
+    struct mapped parts[PROTO_PARTS];
     struct roster roster;
     uint64_t signed_under; /* signatures under the open warrant, by this process */
     struct {
@@ -110,8 +108,10 @@ static void name_of(const struct authority *a, const char *id, char *out, size_t
     (void)snprintf(out, cap, "%s/%s", a->incident, id);
 }
 
-static bool not_revoked(const struct desk *d, const struct authority *a, struct err *e)
+static bool not_revoked(const struct desk *d, struct err *e)
 {
+    const struct authority *a = warrant_authority(d->warrant);
+    const struct digest *activation = warrant_activation(d->warrant);
     char hex[HEX_LEN(32)];
     char name[2 * AUTHORITY_ID_MAX + 2];
 
@@ -121,6 +121,12 @@ static bool not_revoked(const struct desk *d, const struct authority *a, struct 
         return err_set(e, ERR_DENIED, "decision.revoked",
                        "decision %s of incident %s was revoked or superseded", a->id,
                        a->incident);
+    if (activation == NULL)
+        return true;
+    hex_encode_lower(activation->b, 32, hex);
+    if (revoked_has(d, hex))
+        return err_set(e, ERR_DENIED, "activation.revoked",
+                       "the activation of decision %s was revoked", a->id);
     return true;
 }
 
@@ -130,9 +136,9 @@ static void close_warrant(struct desk *d)
 {
     warrant_free(TAKE(d->warrant));
     roster_done(&d->roster);
-    for (size_t i = 0; i < PARTS; i++)
+    for (size_t i = 0; i < PROTO_PARTS; i++)
         if (d->parts[i].at != NULL) {
-            if (i == PART_SYMMETRIC)
+            if (i == PROTO_PART_SYMMETRIC_KEY)
                 OPENSSL_cleanse(d->parts[i].at, d->parts[i].len);
             (void)munmap(d->parts[i].at, d->parts[i].len);
             d->parts[i] = (struct mapped){NULL, 0};
@@ -172,20 +178,34 @@ static bool map_sealed(int fd, const char *what, size_t max, bool secret,
     return true;
 }
 
-static bool open_parts(struct desk *d, const int fds[], size_t n_fds, struct err *e)
+static bool open_parts(struct desk *d, uint32_t which, const int fds[], size_t n_fds,
+                       struct err *e)
 {
-    static const char *const names[PARTS] = {"authority", "roster", "certificates",
-                                             "symmetric key"};
-    static const size_t limits[PARTS] = {AUTHORITY_CMS_MAX, (size_t)64 << 30, 1u << 20,
-                                         SYMMETRIC_KEY_MAX};
+    static const struct {
+        const char *name;
+        size_t limit;
+    } parts[PROTO_PARTS] = {
+        [PROTO_PART_AUTHORITY] = {"authority", AUTHORITY_CMS_MAX},
+        [PROTO_PART_ROSTER] = {"roster", (size_t)64 << 30},
+        [PROTO_PART_CERTIFICATES] = {"certificates", 1u << 20},
+        [PROTO_PART_ACTIVATION] = {"activation", AUTHORITY_CMS_MAX},
+        [PROTO_PART_SYMMETRIC_KEY] = {"symmetric key", SYMMETRIC_KEY_MAX},
+    };
+    size_t want = (size_t)__builtin_popcount(which);
+    size_t n = 0;
 
-    for (size_t i = 0; i < n_fds; i++)
-        if (!map_sealed(fds[i], names[i], limits[i], i == PART_SYMMETRIC, &d->parts[i], e))
+    if (n_fds != want)
+        return err_set(e, ERR_INPUT, "signer.record",
+                       "OPEN with %zu descriptors, wants %zu", n_fds, want);
+    for (size_t i = 0; i < PROTO_PARTS; i++)
+        if ((which & PROTO_PART_BIT(i)) != 0 &&
+            !map_sealed(fds[n++], parts[i].name, parts[i].limit,
+                        i == PROTO_PART_SYMMETRIC_KEY, &d->parts[i], e))
             return false;
     return true;
 }
 
-static struct span part(const struct desk *d, enum part p)
+static struct span part(const struct desk *d, enum proto_part p)
 {
     return span_of(d->parts[p].at, d->parts[p].len);
 }
@@ -193,29 +213,26 @@ static struct span part(const struct desk *d, enum part p)
 static bool do_open(struct desk *d, const struct proto *in, const int fds[], size_t n_fds,
                     struct proto *reply, struct err *e)
 {
-    size_t want = in->u.open.symmetric_key ? 4 : 3;
-    struct warrant_parts p = {0};
+    struct warrant_parts p = {.signing = true};
     const struct authority *a;
     uint64_t mark;
     size_t key;
 
     close_warrant(d);
-    if (n_fds != want)
-        return err_set(e, ERR_INPUT, "signer.record",
-                       "OPEN with %zu descriptors, wants %zu", n_fds, want);
     /* other workers add to the same list: read it anew before anything is opened */
-    if (!revoked_load(d, e) || !open_parts(d, fds, n_fds, e) ||
-        !roster_open(part(d, PART_ROSTER), "roster", &d->roster, e))
+    if (!revoked_load(d, e) || !open_parts(d, in->u.open.parts, fds, n_fds, e) ||
+        !roster_open(part(d, PROTO_PART_ROSTER), "roster", &d->roster, e))
         return false;
-    p.cms = part(d, PART_AUTHORITY);
-    p.certs_pem = part(d, PART_CERTS);
-    p.symmetric_key = part(d, PART_SYMMETRIC);
+    p.cms = part(d, PROTO_PART_AUTHORITY);
+    p.certs_pem = part(d, PROTO_PART_CERTIFICATES);
+    p.symmetric_key = part(d, PROTO_PART_SYMMETRIC_KEY);
+    p.activation = part(d, PROTO_PART_ACTIVATION);
     p.roster = &d->roster;
     if (!warrant_open(d->s.trust, &p, clock_now(&d->s.clock), &d->warrant, e))
         return false;
     a = warrant_authority(d->warrant);
     key = warrant_key(d->warrant);
-    if (!not_revoked(d, a, e) || !d->token->ops->has_key(d->token, key, e) ||
+    if (!not_revoked(d, e) || !d->token->ops->has_key(d->token, key, e) ||
         !d->token->ops->mark_get(d->token, &warrant_key_cert(d->warrant)->eui, &mark, e))
         return false;
     if (a->supersedes[0] != '\0') {
@@ -302,7 +319,7 @@ static bool may_sign(struct desk *d, const struct proto_sign *o, struct err *e)
     if (!digest_equal(&a->digest, &o->authority))
         return err_set(e, ERR_DENIED, "signer.other-authority",
                        "the order names another authority than the open one");
-    if (!not_revoked(d, a, e) || !warrant_live(d->warrant, clock_now(&d->s.clock), e))
+    if (!not_revoked(d, e) || !warrant_live(d->warrant, clock_now(&d->s.clock), e))
         return false;
     if (o->rows[o->n - 1] >= warrant_rows(d->warrant))
         return err_set(e, ERR_DENIED, "signer.row", "row %u is beyond the roster's %u rows",
@@ -405,7 +422,9 @@ static bool do_revoke(struct desk *d, const struct proto *in, struct proto *repl
     char hex[HEX_LEN(32)];
 
     if (d->warrant != NULL &&
-        digest_equal(&warrant_authority(d->warrant)->digest, &in->u.revoke.authority))
+        (digest_equal(&warrant_authority(d->warrant)->digest, &in->u.revoke.authority) ||
+         (warrant_activation(d->warrant) != NULL &&
+          digest_equal(warrant_activation(d->warrant), &in->u.revoke.authority))))
         close_warrant(d);
     hex_encode_lower(in->u.revoke.authority.b, 32, hex);
     reply->type = PROTO_REVOKED;

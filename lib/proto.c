@@ -119,8 +119,9 @@ static void body(struct cursor *c, struct proto *p)
         f32(c, &p->u.ready.pid);
         break;
     case PROTO_OPEN:
-        f32(c, &p->u.open.symmetric_key);
-        if (p->u.open.symmetric_key > 1)
+        f32(c, &p->u.open.parts);
+        if ((p->u.open.parts & PROTO_PARTS_ALWAYS) != PROTO_PARTS_ALWAYS ||
+            p->u.open.parts >= PROTO_PART_BIT(PROTO_PARTS))
             c->bad = true;
         break;
     case PROTO_OPENED:
