@@ -266,6 +266,7 @@ static void open_with(int cms, int roster, int pem)
 
     memset(&in, 0, sizeof in);
     in.type = PROTO_OPEN;
+    in.u.open.parts = PARTS_PLAIN;
     ask_with(fds, 3);
 }
 
