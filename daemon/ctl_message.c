@@ -99,6 +99,12 @@ int ctl_message_encode(struct ctl *c, const struct ctl_args *a)
         return ctl_failed_here(&e);
     if (a->opt[0] != NULL)
         return write_octets(a->opt[0], octets, n);
+    if (a->opt[2] == NULL) {
+        if (fwrite(octets, 1, n, stdout) == n && fflush(stdout) == 0)
+            return CTL_OK;
+        ctl_say("standard output: %s", strerror(errno));
+        return CTL_STORE;
+    }
     hex = malloc(HEX_LEN(n));
     if (hex == NULL)
         return CTL_STORE;

@@ -116,8 +116,11 @@ bool export_next(struct export *x, struct export_row *out, bool *found, struct e
         }
         roster_get(&x->roster, out->row, &row);
         out->device = row.device;
-        if (!warrant_command(x->w, out->row, out->counter, &x->slice.sigs[x->at],
-                             &out->command, e))
+        if (x->slice.has_macs
+                ? !warrant_command_mac(x->w, out->row, out->counter, &x->slice.sigs[x->at],
+                                       x->slice.macs[x->at], &out->command, e)
+                : !warrant_command(x->w, out->row, out->counter, &x->slice.sigs[x->at],
+                                   &out->command, e))
             return false;
         x->at++;
         *found = true;

@@ -19,15 +19,13 @@ static const size_t body_sizes[PROTO_TYPES] = {
     [PROTO_RESERVE] = 8 + 4,
     [PROTO_RESERVED] = 0,
     [PROTO_SIGN] = 32 + 8 + 4 + 4 * PROTO_ROWS,
-    [PROTO_SIGNED] = 8 + 4 + 64 * PROTO_ROWS,
+    [PROTO_SIGNED] = 8 + 4 + 4 + (64 + 12) * PROTO_ROWS,
     [PROTO_REVOKE] = 32,
     [PROTO_REVOKED] = 0,
     [PROTO_PROBE] = 0,
     [PROTO_PROBED] = 0,
     [PROTO_MARK] = 8,
     [PROTO_MARKED] = 8,
-    [PROTO_AGREE] = 8 + 4 + (4 + 64) * PROTO_ROWS,
-    [PROTO_AGREED] = 4 + 12 * PROTO_ROWS,
     [PROTO_FAIL] = 4 + 64 + 512,
 };
 
@@ -121,8 +119,9 @@ static void body(struct cursor *c, struct proto *p)
         f32(c, &p->u.ready.pid);
         break;
     case PROTO_OPEN:
-        f32(c, &p->u.open.symmetric_key);
-        if (p->u.open.symmetric_key > 1)
+        f32(c, &p->u.open.parts);
+        if ((p->u.open.parts & PROTO_PARTS_ALWAYS) != PROTO_PARTS_ALWAYS ||
+            p->u.open.parts >= PROTO_PART_BIT(PROTO_PARTS))
             c->bad = true;
         break;
     case PROTO_OPENED:
@@ -145,9 +144,11 @@ static void body(struct cursor *c, struct proto *p)
     case PROTO_SIGNED:
         f64(c, &p->u.signed_.counter);
         f32(c, &p->u.signed_.n);
-        if (p->u.signed_.n > PROTO_ROWS)
+        f32(c, &p->u.signed_.maced);
+        if (p->u.signed_.n > PROTO_ROWS || p->u.signed_.maced > 1)
             c->bad = true;
         raw(c, p->u.signed_.sigs, sizeof p->u.signed_.sigs);
+        raw(c, p->u.signed_.macs, sizeof p->u.signed_.macs);
         break;
     case PROTO_REVOKE:
         raw(c, p->u.revoke.authority.b, 32);
@@ -157,17 +158,6 @@ static void body(struct cursor *c, struct proto *p)
         break;
     case PROTO_MARKED:
         f64(c, &p->u.marked.mark);
-        break;
-    case PROTO_AGREE:
-        f64(c, &p->u.agree.counter);
-        rows_and(c, &p->u.agree.n, p->u.agree.rows);
-        raw(c, p->u.agree.sigs, sizeof p->u.agree.sigs);
-        break;
-    case PROTO_AGREED:
-        f32(c, &p->u.agreed.n);
-        if (p->u.agreed.n > PROTO_ROWS)
-            c->bad = true;
-        raw(c, p->u.agreed.macs, sizeof p->u.agreed.macs);
         break;
     case PROTO_FAIL:
         f32(c, &p->u.fail.code);
@@ -284,6 +274,12 @@ static void take_fds(struct msghdr *m, int fds[static PROTO_FDS], size_t *n_fds,
     }
 }
 
+static void close_fds(int fds[], size_t *n_fds)
+{
+    while (*n_fds > 0)
+        (void)close(fds[--*n_fds]);
+}
+
 bool proto_recv(int fd, struct proto *out, int fds[static PROTO_FDS], size_t *n_fds,
                 bool *gone, struct err *e)
 {
@@ -305,22 +301,24 @@ bool proto_recv(int fd, struct proto *out, int fds[static PROTO_FDS], size_t *n_
     do
         n = recvmsg(fd, &m, MSG_CMSG_CLOEXEC);
     while (n < 0 && errno == EINTR);
-    if (n == 0 || (n < 0 && errno == ECONNRESET)) {
+    if (n < 0 && errno != ECONNRESET)
+        return err_set(e, ERR_BUSY, "signer.socket", "cannot receive: %s", strerror(errno));
+    if (n >= 0)
+        take_fds(&m, fds, n_fds, &many); /* an empty record may bring some too */
+    if (n <= 0) {
+        close_fds(fds, n_fds);
         *gone = true;
         return err_set(e, ERR_BUSY, "signer.socket", "the other side closed");
     }
-    if (n < 0)
-        return err_set(e, ERR_BUSY, "signer.socket", "cannot receive: %s", strerror(errno));
-    take_fds(&m, fds, n_fds, &many);
     if (!many && !(m.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) &&
         proto_decode(span_of(buf, (size_t)n), out, e))
         return true;
     if (many || (m.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
         (void)err_set(e, ERR_INPUT, "signer.record", "record or descriptors too many");
     /* so that the answer of refusal can carry the number of what was refused */
+    memset(out, 0, sizeof *out);
     out->seq = n >= HEAD ? get_be32(buf + 8) : 0;
-    while (*n_fds > 0)
-        (void)close(fds[--*n_fds]);
+    close_fds(fds, n_fds);
     return false;
 }
 

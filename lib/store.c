@@ -58,7 +58,8 @@ static const char *const migrations[] = {
     "CREATE TABLE outcome (incident TEXT NOT NULL, row INTEGER NOT NULL,"
     " type TEXT NOT NULL, state TEXT NOT NULL, batch INTEGER NOT NULL, counter INTEGER NOT "
     "NULL,"
-    " attempts INTEGER NOT NULL, at_us INTEGER NOT NULL, cells TEXT NOT NULL,"
+    " attempts INTEGER NOT NULL, retry INTEGER NOT NULL, at_us INTEGER NOT NULL,"
+    " cells TEXT NOT NULL,"
     " PRIMARY KEY (incident, row)) STRICT, WITHOUT ROWID;"
     "CREATE TABLE aside (n INTEGER PRIMARY KEY, incident TEXT NOT NULL, rule TEXT NOT NULL,"
     " reason TEXT NOT NULL, message BLOB NOT NULL, at_us INTEGER NOT NULL) STRICT;"
@@ -208,7 +209,7 @@ static bool bind(sqlite3_stmt *stmt, const char *types, va_list ap)
                               : sqlite3_bind_blob64(stmt, i, b.at, b.len, SQLITE_STATIC);
             break;
         default:
-            assert(!"unknown type letter");
+            assert(0 && "unknown type letter");
             return false;
         }
     }

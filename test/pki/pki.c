@@ -362,7 +362,7 @@ struct span pki_wrap_contingency(EVP_PKEY *pub, struct span kek)
     int nid = kek.len == 32 ? NID_id_aes256_wrap_pad : NID_id_aes128_wrap_pad;
     EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
     APEX_DER *apex = APEX_DER_new();
-    uint8_t *spki = NULL, *der = NULL, *copy;
+    uint8_t *spki = NULL, *der = NULL, *copy = NULL;
     uint8_t wrapped[256];
     int spki_len = i2d_PUBKEY(pub, &spki), len = 0, tail = 0, der_len;
 
