@@ -328,7 +328,7 @@ static void on_fail(struct pump *p, unsigned i, enum proto_type asked,
      */
     if (!end_now(p,
                  strcmp(f->id, "token.counter-mark") == 0 ||
-                         strcmp(f->id, "signer.counter") == 0
+                         strncmp(f->id, "signer.counter", 14) == 0
                      ? BATCH_HELD
                      : BATCH_STOPPED,
                  reason, &e))

@@ -475,6 +475,10 @@ const struct rule rules[] = {
     {"signer.counter", "GBCS 4.3.1.5", "INFERRED",
      "A counter is used once, inside the run that was reserved in the token.",
      "The service skips the run and reserves a new one."},
+    {"signer.counter-leap", "GBCS 4.3.1.5", "choice",
+     "A run of counters begins near the token's mark or Start=: the sequence is not used "
+     "up.",
+     "If the sequence does go on there, set Start= of [Counter] in the configuration."},
     {"signer.row", "SEC L10.30(a)", "INFERRED",
      "Only a row of the roster that the authority names is signed.",
      "The service is not what it claims."},
