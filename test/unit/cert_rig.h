@@ -20,8 +20,8 @@
 #define FROM 1767225600       /* 2026-01-01 */
 #define TO   2082758400       /* 2036-01-01 */
 
-static inline struct pki_pair root, issuing;
-static inline const struct eui64 eui = {{0x90, 0xb3, 0xd5, 0x1f, 0x30, 0x01, 0x00, 0x00}};
+static struct pki_pair root, issuing;
+static const struct eui64 eui = {{0x90, 0xb3, 0xd5, 0x1f, 0x30, 0x01, 0x00, 0x00}};
 static struct err e;
 
 static inline struct pki_spec leaf_spec(void)
