@@ -35,6 +35,7 @@ const struct router_row api_rows[] = {
     POST("/v1/incidents/{id}/decisions", OP | PEER_APPROVER, BODY_SMALL, api_decision_put),
     GET("/v1/incidents/{id}/decisions/{decision}", ANY, api_decision_get),
     {VERB_POST, "/v1/incidents/{id}/responses", OP, BODY_STREAM, NULL, api_responses_begin},
+    POST("/v1/incidents/{id}/marks", OP, BODY_SMALL, api_marks),
     GET("/v1/incidents/{id}/figures", ANY, api_figures),
     GET("/v1/incidents/{id}/devices", ANY, api_devices),
     GET("/v1/batches", ANY, api_batches),

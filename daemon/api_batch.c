@@ -35,16 +35,34 @@ static bool needs_second(const struct service *sv)
     return sv->config.service.two_person_s > 0;
 }
 
+/* The warrant opened when the document came in: replacements exist and were checked. */
+static void ready_facts(void *arg, struct incident_facts *f)
+{
+    const struct authority *a = arg;
+
+    f->replacements_ready = true;
+    f->solr_appointed = f->solr_appointed || a->appointment[0] != '\0';
+    for (size_t i = 0; i < a->n_replacements; i++)
+        f->replacements_from_suspect_hsm =
+            f->replacements_from_suspect_hsm || a->replacements[i].origin == ORIGIN_SAME;
+}
+
 /* EXECUTE, when this is the first batch; a later one of the same state needs no event. */
 static bool execute(struct docket *d, struct docket_incident *i, const struct batch *b,
-                    const char *who, struct err *e)
+                    struct authority *a, const char *who, struct err *e)
 {
-    struct docket_step step = {.actor = ACTOR_DCC, .who = who};
+    struct docket_step step = {
+        .actor = ACTOR_DCC, .who = who, .more = ready_facts, .arg = a};
     struct incident_move move;
     char manifest[160];
     char hex[HEX_LEN(32)];
 
     hex_encode_lower(b->roster.b, 32, hex);
+    if ((a->method == METHOD_HANDBACK) !=
+        (i->state == STATE_ACB_IN_PLACE || i->state == STATE_HANDBACK))
+        return err_set(e, ERR_DENIED, "incident.may-not-sign",
+                       "incident %s is %s: nothing is signed there by method %s", i->id,
+                       incident_state(i->state)->name, method_name(a->method));
     if (i->state == STATE_KEY_ACTIVE)
         step.event = EVENT_EXECUTE;
     else if (i->state == STATE_ACB_IN_PLACE)
@@ -132,7 +150,8 @@ static bool select_unfinished(struct service *sv, const char *incident, uint32_t
         return err_set(e, ERR_STORE, "store.memory", "out of memory");
     ok = store_each(sv->store, mark_done, &u, e,
                     "SELECT row FROM outcome WHERE incident = ?1"
-                    " AND state IN ('success', 'excused', 'unknown')",
+                    " AND (state IN ('success', 'excused', 'unknown', 'accepted')"
+                    " OR retry = 0)",
                     "t", incident);
     *n = 0;
     for (uint32_t i = 0; ok && i < rows; i++)
@@ -227,7 +246,7 @@ static bool step_start(struct service *sv, const struct request *r, struct span 
                    "{s:I,s:s,s:s,s:s,s:I}", "batch", (json_int_t)b.id, "decision", decision,
                    "key", b.key, "rows", rows, "count", (json_int_t)b.n_rows);
     if (ok && b.state == BATCH_QUEUED)
-        ok = execute(&d, &i, &b, who, e);
+        ok = execute(&d, &i, &b, a, who, e);
     if (ok) {
         log_event(LOG_NOTICE, MSG_BATCH_ACCEPTED,
                   &(struct log_fields){.incident = incident, .peer = &r->peer},
@@ -247,10 +266,25 @@ HANDLER(api_batch_start)
 
 /* --- confirm, pause, resume --- */
 
+static bool authority_by_digest(struct service *sv, const struct digest *digest,
+                                struct authority *a, struct err *e)
+{
+    struct docket_decision d;
+    bool found;
+
+    if (!docket_decision_by_digest(sv->store, digest, &d, &found, e))
+        return false;
+    if (!found)
+        return err_set(e, ERR_MISSING, "decision.none",
+                       "the batch's decision is not on file");
+    return authority_of(sv, d.incident, d.id, a, e);
+}
+
 static bool step_confirm(struct service *sv, const struct request *r, struct span body,
                          struct reply *out, struct err *e)
 {
     struct docket d = service_docket(sv);
+    AUTO(mem) struct authority *a = calloc(1, sizeof *a);
     struct docket_incident i;
     struct batch b;
     char who[32];
@@ -259,6 +293,8 @@ static bool step_confirm(struct service *sv, const struct request *r, struct spa
 
     (void)body;
     service_who(r, who);
+    if (a == NULL)
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
     if (!batch_number(r, &id, e) || !queue_get(sv->store, id, &b, e))
         return false;
     if (b.state != BATCH_WAITING)
@@ -279,7 +315,8 @@ static bool step_confirm(struct service *sv, const struct request *r, struct spa
          queue_state(sv->store, id, BATCH_QUEUED, "", d.now_us, e) &&
          audit_put(sv->store, d.now_us, "BATCH_CONFIRMED", b.incident, who, e, "{s:I,s:s}",
                    "batch", (json_int_t)id, "asked_by", b.asked_by) &&
-         execute(&d, &i, &b, who, e) && queue_get(sv->store, id, &b, e);
+         authority_by_digest(sv, &b.decision, a, e) && execute(&d, &i, &b, a, who, e) &&
+         queue_get(sv->store, id, &b, e);
     docket_incident_done(&i);
     if (!ok)
         return false;
@@ -327,12 +364,18 @@ HANDLER(api_batch_pause)
 static bool step_resume(struct service *sv, const struct request *r, struct span body,
                         struct reply *out, struct err *e)
 {
+    struct docket d = service_docket(sv);
+    AUTO(mem) struct authority *a = calloc(1, sizeof *a);
+    struct docket_incident i;
     struct batch b;
     char who[32];
     int64_t id;
+    bool ok;
 
     (void)body;
     service_who(r, who);
+    if (a == NULL)
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
     if (!batch_number(r, &id, e) || !queue_get(sv->store, id, &b, e))
         return false;
     if (b.state != BATCH_PAUSED && b.state != BATCH_HELD)
@@ -345,9 +388,18 @@ static bool step_resume(struct service *sv, const struct request *r, struct span
                      "", clock_now(&sv->clock), e) ||
         !audit_put(sv->store, clock_now(&sv->clock), "BATCH_RESUMED", b.incident, who, e,
                    "{s:I}", "batch", (json_int_t)id) ||
-        !queue_get(sv->store, id, &b, e) ||
-        (b.state == BATCH_QUEUED && !service_allowed(sv, &b, e)))
+        !queue_get(sv->store, id, &b, e))
         return false;
+    if (b.state == BATCH_QUEUED) {
+        /* after a lost token was restored, execution begins anew */
+        if (!authority_by_digest(sv, &b.decision, a, e) ||
+            !docket_get(sv->store, b.incident, &i, e))
+            return false;
+        ok = execute(&d, &i, &b, a, who, e) && service_allowed(sv, &b, e);
+        docket_incident_done(&i);
+        if (!ok)
+            return false;
+    }
     log_event(LOG_NOTICE, MSG_BATCH_RESUMED, &(struct log_fields){.peer = &r->peer},
               "batch %" PRId64 " goes on", id);
     return reply_json(out, 200, service_batch_json(&b, 0), e);

@@ -155,7 +155,8 @@ static void decision_facts(void *arg, struct incident_facts *f)
             f->replacements_from_suspect_hsm || a->replacements[i].origin == ORIGIN_SAME;
 }
 
-/* One person, or one Party, with two shares shows as a signer that was not counted for it. */
+/* One person, or one Party, with two shares shows as a signer that was not counted for it.
+ */
 static void activation_facts(void *arg, struct incident_facts *f)
 {
     const struct authority *a = &((const struct paper *)arg)->a;
@@ -288,11 +289,22 @@ static bool apply_activation(struct docket *d, struct docket_incident *i, struct
     if (!found || !digest_equal(&live.digest, &p->a.decision))
         return err_set(e, ERR_DENIED, "decision.other-decision",
                        "member decision: the activation is not for the decision in force");
+    if (i->state == STATE_TOKEN_LOST)
+        step.event = EVENT_RESTORE_TOKEN;
     if (strcmp(live.key, p->a.key) != 0)
         return err_set(e, ERR_DENIED, "decision.key",
                        "member key: decision %s uses key %s, the activation names %s",
                        live.id, live.key, p->a.key);
-    (void)snprintf(text, sizeof text, "{\"custodian-activation\":\"%s\"}", p->a.id);
+    /* the ceremony that brings a token back is proved by the signers: the key they found is
+     * the one of the certificate (fact token_key_proved) */
+    if (step.event == EVENT_RESTORE_TOKEN)
+        (void)snprintf(
+            text, sizeof text,
+            "{\"ceremony\":\"%s\",\"token-proof\":\"signed by the probe key, key equals "
+            "its certificate\"}",
+            p->a.id);
+    else
+        (void)snprintf(text, sizeof text, "{\"custodian-activation\":\"%s\"}", p->a.id);
     step.evidence = text;
     step.more = activation_facts;
     return docket_take_step(d, i, &step, &move, e);

@@ -234,6 +234,11 @@ static int run_counter_raise(struct ctl *c, const struct ctl_args *a)
     return rc == CTL_OK ? ctl_done(c, j, text) : rc;
 }
 
+static int run_devices_mark(struct ctl *c, const struct ctl_args *a)
+{
+    return upload(c, a, "POST", "/v1/incidents/{}/marks", "text/csv");
+}
+
 #define OUT_OPTION                                        \
     {                                                     \
         {                                                 \
@@ -266,6 +271,13 @@ const struct ctl_verb ctl_file_verbs[] = {
      2,
      "Hand in what devices answered, one hexadecimal message per line",
      run_responses_add,
+     {{0}}},
+    {"devices mark",
+     "INCIDENT FILE",
+     2,
+     2,
+     "Which devices are unreachable, unknown or excused: lines of device,state,reason",
+     run_devices_mark,
      {{0}}},
     {"counter raise",
      "EUI64 TO",

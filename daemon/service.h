@@ -26,7 +26,7 @@ struct service {
     /* what to do once the request's transaction is on disk */
     struct {
         int64_t drop_batch; /* 0: none */
-        bool end_signers; /* a key was switched off: no process keeps it open */
+        bool end_signers;   /* a key was switched off: no process keeps it open */
         struct digest revoked[8];
         size_t n_revoked;
     } after;
@@ -38,6 +38,8 @@ struct docket service_docket(struct service *sv);
 /* May this batch still be signed: state of the incident, decision not superseded? */
 bool service_allowed(void *arg, const struct batch *b, struct err *e);
 void service_batch_ended(void *arg, int64_t batch);
+/* Every few seconds: windows that closed while nothing was signed. */
+void service_tick(struct service *sv);
 /* A refusal leaves an audit record of its own, in a transaction of its own. */
 void service_refused(void *arg, const struct request *r, const struct err *why);
 
@@ -85,6 +87,7 @@ HANDLER(api_batch_pause);
 HANDLER(api_batch_resume);
 HANDLER(api_batch_confirm);
 HANDLER(api_commands);
+HANDLER(api_marks);
 HANDLER(api_figures);
 HANDLER(api_devices);
 HANDLER(api_counter_raise);

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,21 +50,35 @@ static bool revoked_has(const struct desk *d, const char *what)
     return false;
 }
 
+static bool revoked_full(const struct desk *d, struct err *e)
+{
+    if (d->n_revoked < REVOKED_MAX)
+        return false;
+    (void)err_set(e, ERR_STORE, "signer.revoked-list",
+                  "%s: full at %d entries; rotate it in a ceremony", d->s.revoked_path,
+                  REVOKED_MAX);
+    return true;
+}
+
 static bool revoked_keep(struct desk *d, const char *what, struct err *e)
 {
-    if (d->n_revoked == REVOKED_MAX)
-        return err_set(e, ERR_STORE, "signer.revoked-list",
-                       "%s: full at %d entries; rotate it in a ceremony", d->s.revoked_path,
-                       REVOKED_MAX);
+    if (revoked_has(d, what))
+        return true;
+    if (revoked_full(d, e))
+        return false;
     (void)snprintf(d->revoked[d->n_revoked++], sizeof d->revoked[0], "%s", what);
     return true;
 }
 
-static bool revoked_load(struct desk *d, struct err *e)
+/* Add what the file says to what is known; nothing that was known is forgotten. A list that
+ * is gone, or damaged, is not an empty one: only a new desk makes the file. */
+static bool revoked_load(struct desk *d, int flags, struct err *e)
 {
-    char line[sizeof d->revoked[0] + 2];
+    AUTO(mem) char *line = NULL;
+    size_t cap = 0;
+    ssize_t n;
     AUTO(fd)
-    int fd = open(d->s.revoked_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int fd = open(d->s.revoked_path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
     struct stat st;
     FILE *f = fd < 0 || fstat(fd, &st) != 0 ? NULL : fdopen(fd, "r");
     bool ok = true;
@@ -73,22 +88,32 @@ static bool revoked_load(struct desk *d, struct err *e)
                        strerror(errno));
     fd = -1; /* fclose has it now */
     d->revoked_len = st.st_size;
-    d->n_revoked = 0;
-    while (ok && fgets(line, sizeof line, f) != NULL) {
-        size_t n = strlen(line);
-
+    while (ok && (n = getline(&line, &cap, f)) > 0) {
         /* a line without its end was cut by a crash: the promise it records was never given
          */
-        if (n == 0 || line[n - 1] != '\n')
+        if (line[n - 1] != '\n')
             break;
-        line[n - 1] = '\0';
-        ok = revoked_keep(d, line, e);
+        line[--n] = '\0';
+        if (strlen(line) != (size_t)n || (size_t)n >= sizeof d->revoked[0])
+            ok = err_set(e, ERR_STORE, "signer.revoked-list", "%s: it is damaged",
+                         d->s.revoked_path);
+        else
+            ok = revoked_keep(d, line, e);
     }
     if (ok && ferror(f))
         ok = err_set(e, ERR_STORE, "signer.revoked-list", "%s: cannot be read",
                      d->s.revoked_path);
     (void)fclose(f);
     return ok;
+}
+
+/* Does the file end within a line? */
+static bool is_torn(int fd)
+{
+    off_t size = lseek(fd, 0, SEEK_END);
+    char last;
+
+    return size > 0 && pread(fd, &last, 1, size - 1) == 1 && last != '\n';
 }
 
 /* Other signer processes add to the same list: what one was told binds all. */
@@ -98,23 +123,41 @@ static bool revoked_fresh(struct desk *d, struct err *e)
 
     if (stat(d->s.revoked_path, &st) == 0 && st.st_size == d->revoked_len)
         return true;
-    return revoked_load(d, e);
+    return revoked_load(d, 0, e);
 }
 
 /* On disk before it is acknowledged. */
 static bool revoked_add(struct desk *d, const char *what, struct err *e)
 {
-    char line[sizeof d->revoked[0] + 2];
+    char line[sizeof d->revoked[0] + 4];
     int n;
 
     if (revoked_has(d, what))
         return true;
-    n = snprintf(line, sizeof line, "%s\n", what);
-    AUTO(fd) int fd = open(d->s.revoked_path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
+    if (revoked_full(d, e))
+        return false;
+    AUTO(fd) int fd = open(d->s.revoked_path, O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
+    /* a torn line is ended with what stands in no id, so that it says nothing */
+    n = snprintf(line, sizeof line, "%s%s\n", fd >= 0 && is_torn(fd) ? "?\n" : "", what);
     if (fd < 0 || write(fd, line, (size_t)n) != n || fsync(fd) != 0)
         return err_set(e, ERR_STORE, "signer.revoked-list", "%s: %s", d->s.revoked_path,
                        strerror(errno));
     return revoked_keep(d, what, e);
+}
+
+/* A file made just now is there after a power cut only once its directory says so. */
+static bool sync_directory(const struct desk *d, struct err *e)
+{
+    const char *slash = strrchr(d->s.revoked_path, '/');
+    char dir[PATH_MAX];
+
+    (void)snprintf(dir, sizeof dir, "%.*s",
+                   slash != NULL ? (int)(slash - d->s.revoked_path) + 1 : 1,
+                   slash != NULL ? d->s.revoked_path : ".");
+    AUTO(fd) int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || fsync(fd) != 0)
+        return err_set(e, ERR_STORE, "signer.revoked-list", "%s: %s", dir, strerror(errno));
+    return true;
 }
 
 static void name_of(const struct authority *a, const char *id, char *out, size_t cap)
@@ -330,18 +373,15 @@ static bool spend(struct desk *d, uint64_t first, uint32_t n, struct err *e)
 
 /* --- signing --- */
 
-struct watch {
-    struct desk *d;
-    struct err e; /* why it stopped, when the window closed */
-};
-
+/* Asked before each row, perhaps from several threads. */
 static bool go_on(void *arg)
 {
-    struct watch *w = arg;
+    const struct desk *d = arg;
+    struct err why;
 
-    if (w->d->s.stop_fd >= 0 && proto_stop_waiting(w->d->s.stop_fd))
+    if (d->s.stop_fd >= 0 && proto_stop_waiting(d->s.stop_fd))
         return false;
-    return warrant_live(w->d->warrant, clock_now(&w->d->s.clock), &w->e);
+    return warrant_live(d->warrant, clock_now(&d->s.clock), &why);
 }
 
 static bool may_sign(struct desk *d, const struct proto_sign *o, struct err *e)
@@ -404,19 +444,21 @@ static bool do_sign(struct desk *d, const struct proto *in, struct proto *reply,
 {
     const struct proto_sign *o = &in->u.sign;
     struct digest digests[PROTO_ROWS];
-    struct watch w = {.d = d};
     size_t done = 0;
+    bool ok;
 
     if (!may_sign(d, o, e) || !spend(d, o->counter, o->n, e))
         return false;
     for (uint32_t i = 0; i < o->n; i++)
         if (!warrant_digest(d->warrant, o->rows[i], o->counter + i, &digests[i], e))
             return err_wrap(e, "row %u", o->rows[i]);
-    if (!d->token->ops->sign(d->token, warrant_key(d->warrant), digests,
-                             reply->u.signed_.sigs, o->n, go_on, &w, &done, e))
-        return false;
+    ok = d->token->ops->sign(d->token, warrant_key(d->warrant), digests,
+                             reply->u.signed_.sigs, o->n, go_on, d, &done, e);
+    /* also before a failure: they were made */
     for (size_t i = 0; i < done; i++)
         d->commands[o->rows[i]]++;
+    if (!ok)
+        return false;
     /* a signature beyond `done` may exist half-way: it does not leave this process */
     memset(reply->u.signed_.sigs + done, 0, (PROTO_ROWS - done) * sizeof(struct sig_p256));
     reply->type = PROTO_SIGNED;
@@ -540,7 +582,7 @@ bool desk_new(const struct desk_setup *s, struct desk **out, struct err *e)
     }
     d->s = *s;
     d->lease.next = 1;
-    if (!revoked_load(d, e)) {
+    if (!revoked_load(d, O_CREAT, e) || !sync_directory(d, e)) {
         desk_free(d);
         return false;
     }

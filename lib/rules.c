@@ -185,6 +185,17 @@ const struct rule rules[] = {
     {"decision.guidance", "SEC L10.9(a)", "CONFIRMED",
      "The factors that shall be considered are weighed in the decision.",
      "Add the factors of the SMKI Recovery Key Guidance."},
+    {"activation.kind", "SEC Appendix L 3", "INFERRED",
+     "Custodians activate a decision or instruction by an activation document.",
+     "Lodge the document that the custodians signed."},
+    {"activation.decision", "SEC Appendix L 3", "INFERRED",
+     "An activation names the decision and the key it puts into effect, exercise or live "
+     "alike.",
+     "Have the custodians activate this decision."},
+    {"activation.window", "SEC Appendix L 3", "UNKNOWN",
+     "An activation is used inside its window only.", "Call the custodians again."},
+    {"activation.people", "SEC Appendix L 3", "INFERRED",
+     "Nobody is custodian and approver in one matter.", "Let another custodian activate."},
     {"deferral.end", "SEC MP134A; MP185", "INFERRED", "A deferral has an end condition.",
      "Say in the document what ends it."},
     {"deferral.review", "SEC MP134A; MP185", "INFERRED", "A deferral has a review date.",
@@ -424,6 +435,11 @@ const struct rule rules[] = {
      "Look at the memory of the machine and at the limits of the service."},
 
     /* response: what devices answered */
+    {"response.mark", "SEC Appendix L 4.2.3", "choice",
+     "A device is marked unreachable, unknown or excused, with a reason, and not against "
+     "its own "
+     "answer.",
+     "Mend the line named."},
     {"response.kind", "GBCS 13.3.4, 13.3.5", "VERIFIED",
      "What is matched with commands is a response or an alert of CS02b.",
      "Leave other messages out; decode shows what it is."},

@@ -223,6 +223,9 @@ static const struct {
     {notification, "ated,ESME,2", "ated,ESME,3", "file.count",
      "3 announced, 2 in the list"},
     {notification, "ated,ESME,2", "ated,ESME,02", "file.header", "'anticipated'"},
+    {notification, "ated,ESME,2", "ated,ESME,2x", "file.header", "'anticipated'"},
+    {notification, "01A3,90B3D51F30000001", "01A3,90B3D51F3000000", "file.header",
+     "line 8: field 'certificate'"},
     {notification, "ated,ESME,2", "ated,IHD,2", "file.header", "'anticipated'"},
     {notification, "ated,ESME,2", "ated,GSME,1", "file.header", "'anticipated'"},
     {notification, "anticipated,GSME,1\n", "", "file.count", "GSME: 0 announced, 1"},
@@ -366,6 +369,10 @@ START_TEST(a_line_or_a_list_has_an_end)
     refused(text, &(struct files_reader){0}, "file.header", ERR_INPUT);
     free(text);
     refused("", &(struct files_reader){0}, "file.row", ERR_INPUT);
+    text = strdup(notification);
+    strstr(text, "device,type")[0] = '\0'; /* the header alone */
+    refused(text, &(struct files_reader){0}, "file.row", ERR_INPUT);
+    free(text);
 }
 END_TEST
 
