@@ -5,6 +5,8 @@
 #include "mem.h"
 #include "verify.h"
 
+#include <openssl/crypto.h>
+
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -32,8 +34,8 @@ struct engine {
     struct warrant *w;
     struct verifier *v;
     struct roster roster;
-    int fds[PROTO_PARTS];                          /* -1: no such part */
-    struct span cms, certs, activation, selection; /* owned */
+    int fds[PROTO_PARTS];                                     /* -1: no such part */
+    struct span cms, certs, activation, symmetric, selection; /* owned */
     uint32_t *picked; /* the selection, decoded; NULL: all rows */
     struct gap *gaps; /* still to hand out, a stack: last one first out */
     size_t n_gaps, cap_gaps;
@@ -69,7 +71,9 @@ static void put_down(struct engine *g)
     free((void *)(uintptr_t)g->certs.at);
     free((void *)(uintptr_t)g->selection.at);
     free((void *)(uintptr_t)g->activation.at);
+    OPENSSL_clear_free((void *)(uintptr_t)g->symmetric.at, g->symmetric.len);
     g->cms = g->certs = g->activation = g->selection = (struct span){NULL, 0};
+    g->symmetric = (struct span){NULL, 0};
     free(TAKE(g->picked));
     free(TAKE(g->gaps));
     g->n_gaps = g->cap_gaps = 0;
@@ -245,6 +249,27 @@ static bool load_activation(struct engine *g, struct err *e)
                                                       &g->fds[PROTO_PART_ACTIVATION], e));
 }
 
+static bool take_secret(void *arg, const struct store_row *row)
+{
+    struct span *out = arg;
+    struct span b = row_blob(row, 0);
+    uint8_t *copy = b.len > 0 ? OPENSSL_memdup(b.at, b.len) : NULL;
+
+    if (copy != NULL)
+        *out = span_of(copy, b.len);
+    return false;
+}
+
+/* The Symmetric Key, once it was released for a contingency; there may be none. */
+static bool load_symmetric(struct engine *g, struct err *e)
+{
+    return store_each(g->s.store, take_secret, &g->symmetric, e,
+                      "SELECT key FROM symmetric WHERE incident = ?1", "t",
+                      g->b.incident) &&
+           (g->symmetric.at == NULL || span_to_memfd("smki-symmetric-key", g->symmetric,
+                                                     &g->fds[PROTO_PART_SYMMETRIC_KEY], e));
+}
+
 static bool open_parts(struct engine *g, struct err *e)
 {
     char hex[HEX_LEN(32)];
@@ -264,7 +289,7 @@ static bool open_parts(struct engine *g, struct err *e)
            file_to_memfd(path, &g->fds[PROTO_PART_ROSTER], e) &&
            span_to_memfd("smki-certificates", g->certs, &g->fds[PROTO_PART_CERTIFICATES],
                          e) &&
-           load_activation(g, e) && load_selection(g, e) &&
+           load_activation(g, e) && load_symmetric(g, e) && load_selection(g, e) &&
            roster_open_fd(g->fds[PROTO_PART_ROSTER], "roster", &g->roster, e);
 }
 
@@ -279,6 +304,7 @@ static bool open_batch(struct engine *g, struct err *e)
     p.certs_pem = g->certs;
     p.roster = &g->roster;
     p.activation = g->activation;
+    p.symmetric_key = g->symmetric;
     if (!warrant_open(g->s.trust, &p, now_us(g), &g->w, e))
         return false;
     if (g->s.allowed != NULL && !g->s.allowed(g->s.arg, &g->b, e))

@@ -14,7 +14,7 @@ struct export
 {
     struct store *store;
     struct batch b;
-    struct span cms, certs, selection; /* owned */
+    struct span cms, certs, symmetric, selection; /* owned */
     struct roster roster;
     struct warrant *w;
     struct slice slice;
@@ -56,11 +56,14 @@ static bool open_all(struct export *x, const struct trust *t, const char *roster
         !store_each(x->store, take_cms, &x->cms, e,
                     "SELECT cms FROM decision WHERE sha256 = ?1", "b",
                     span_of(x->b.decision.b, 32)) ||
+        !store_each(x->store, take_cms, &x->symmetric, e,
+                    "SELECT key FROM symmetric WHERE incident = ?1", "t", x->b.incident) ||
         !roster_open_fd(fd, path, &x->roster, e))
         return false;
     p.cms = x->cms;
     p.certs_pem = x->certs;
     p.roster = &x->roster;
+    p.symmetric_key = x->symmetric;
     /* as it stood when signing began: the window may have closed since */
     return warrant_open(t, &p, x->b.started_us, &x->w, e);
 }
@@ -142,5 +145,6 @@ void export_close(struct export *x)
     free((void *)(uintptr_t)x->cms.at);
     free((void *)(uintptr_t)x->certs.at);
     free((void *)(uintptr_t)x->selection.at);
+    free((void *)(uintptr_t)x->symmetric.at);
     free(x);
 }
