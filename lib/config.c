@@ -5,17 +5,10 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <glob.h>
-#include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#define FILE_MAX (256 * 1024)
 
 /* --- the table: one row per key; a newcomer who adds a setting adds a row --- */
 
@@ -26,7 +19,7 @@ struct key_row {
     const char *key;
     enum type type;
     size_t offset; /* in struct config, or in the section's element */
-    size_t size;   /* of the text field, or of one list element */
+    size_t size;   /* of the field, or of one list element */
     size_t extra;  /* T_LIST: offset of the count; T_U64: offset of the has_ flag, or 0 */
     size_t list_max;
     long long lo, hi;
@@ -46,21 +39,21 @@ struct key_row {
     {                                                  \
         sec, k, T_HEX, AT(s, f), LEN(s, f), 0, 0, 0, 0 \
     }
-#define BOOL(sec, k, s, f)                      \
-    {                                           \
-        sec, k, T_BOOL, AT(s, f), 0, 0, 0, 0, 0 \
+#define BOOL(sec, k, s, f)                              \
+    {                                                   \
+        sec, k, T_BOOL, AT(s, f), LEN(s, f), 0, 0, 0, 0 \
     }
-#define UINT(sec, k, s, f, lo, hi)                \
-    {                                             \
-        sec, k, T_UINT, AT(s, f), 0, 0, 0, lo, hi \
+#define UINT(sec, k, s, f, lo, hi)                        \
+    {                                                     \
+        sec, k, T_UINT, AT(s, f), LEN(s, f), 0, 0, lo, hi \
     }
-#define S64(sec, k, s, f, lo, hi)                \
-    {                                            \
-        sec, k, T_S64, AT(s, f), 0, 0, 0, lo, hi \
+#define S64(sec, k, s, f, lo, hi)                        \
+    {                                                    \
+        sec, k, T_S64, AT(s, f), LEN(s, f), 0, 0, lo, hi \
     }
-#define U64(sec, k, s, f, has)                                  \
-    {                                                           \
-        sec, k, T_U64, AT(s, f), 0, AT(s, has), 0, 0, INT64_MAX \
+#define U64(sec, k, s, f, has)                                          \
+    {                                                                   \
+        sec, k, T_U64, AT(s, f), LEN(s, f), AT(s, has), 0, 0, INT64_MAX \
     }
 #define LIST(sec, k, s, f, n)                                                            \
     {                                                                                    \
@@ -156,13 +149,23 @@ void config_defaults(struct config *c)
     c->counter.block = 8192;
 }
 
+static void token_defaults(struct config_token *t)
+{
+    t->workers = t->sessions = 1;
+    t->copy_key = true;
+}
+
+#define NAMED_MAX \
+    (CONFIG_TOKENS_MAX + CONFIG_KEYS_MAX + CONFIG_AUTHORITIES_MAX + CONFIG_ROLES_MAX)
+
 struct parser {
     struct config *c;
     const char *file;
     unsigned line;
-    const char *section;  /* of the table; NULL before the first */
-    char *element;        /* base of what keys fill */
-    const char *seen[64]; /* "Token\0alpha" headers of this file */
+    const char *section;          /* of the table; NULL before the first */
+    const struct named_row *kind; /* NULL: a section without a name */
+    char *element;                /* base of what keys fill */
+    const char *seen[NAMED_MAX];  /* elements whose header stood in this file */
     size_t n_seen;
 };
 
@@ -191,12 +194,8 @@ static bool add_element(struct parser *p, const struct named_row *n, const char 
         return bad(p, e, "config.section", "too many sections of this kind:", name);
     p->element = base + (*count)++ * n->size;
     (void)strcpy(p->element, name);
-    if (strcmp(n->section, "Token") == 0) {
-        struct config_token *t = (struct config_token *)(void *)p->element;
-
-        t->workers = t->sessions = 1;
-        t->copy_key = true;
-    }
+    if (strcmp(n->section, "Token") == 0)
+        token_defaults((struct config_token *)(void *)p->element);
     return true;
 }
 
@@ -229,8 +228,10 @@ static bool begin_section(struct parser *p, char *line, struct err *e)
     if (p->section == NULL)
         return bad(p, e, "config.section", "unknown section", line);
     p->element = (char *)p->c;
+    p->kind = NULL;
     for (size_t i = 0; i < sizeof named / sizeof named[0]; i++)
         if (strcmp(named[i].section, p->section) == 0) {
+            p->kind = &named[i];
             if (name == NULL)
                 return bad(p, e, "config.section", "this section needs a name:", line);
             if (!add_element(p, &named[i], name, e))
@@ -239,11 +240,30 @@ static bool begin_section(struct parser *p, char *line, struct err *e)
         }
     if (name != NULL)
         return bad(p, e, "config.section", "this section takes no name:", line);
+    if (p->kind == NULL)
+        return true;
     for (size_t i = 0; i < p->n_seen; i++)
-        if (p->seen[i] == p->element && p->element != (char *)p->c)
-            return bad(p, e, "config.section", "the same section twice in one file:", line);
-    if (p->n_seen < sizeof p->seen / sizeof p->seen[0])
-        p->seen[p->n_seen++] = p->element;
+        if (p->seen[i] == p->element)
+            return bad(p, e, "config.section",
+                       "the same section twice in one file:", p->element);
+    p->seen[p->n_seen++] = p->element;
+    return true;
+}
+
+/* A value of nothing: back to what an empty file would give. */
+static bool reset(const struct parser *p, const struct key_row *k)
+{
+    struct config d;
+    const char *from = (const char *)&d + (p->kind != NULL ? p->kind->offset : 0);
+
+    config_defaults(&d);
+    token_defaults(&d.tokens[0]);
+    if (k->type == T_LIST)
+        *(size_t *)(void *)(p->element + k->extra) = 0;
+    else
+        memcpy(p->element + k->offset, from + k->offset, k->size);
+    if (k->type == T_U64)
+        *(bool *)(void *)(p->element + k->extra) = false;
     return true;
 }
 
@@ -253,10 +273,6 @@ static bool set_list(const struct parser *p, const struct key_row *k, char *valu
     size_t *n = (size_t *)(void *)(p->element + k->extra);
     char *save = NULL;
 
-    if (value[0] == '\0') {
-        *n = 0;
-        return true;
-    }
     for (char *one = strtok_r(value, " \t,", &save); one;
          one = strtok_r(NULL, " \t,", &save)) {
         if (*n == k->list_max || strlen(one) >= k->size)
@@ -271,7 +287,7 @@ static bool set_text(const struct parser *p, const struct key_row *k, const char
 {
     if (strlen(value) >= k->size)
         return bad(p, e, "config.value", "value too long:", value);
-    if (k->type == T_PATH && value[0] != '\0' && value[0] != '/')
+    if (k->type == T_PATH && value[0] != '/')
         return bad(p, e, "config.value", "an absolute path is due:", value);
     if (k->type == T_HEX) {
         size_t n = strlen(value);
@@ -290,11 +306,6 @@ static bool set_number(const struct parser *p, const struct key_row *k, const ch
     char *end;
     long long v;
 
-    if (value[0] == '\0') {
-        if (k->type == T_U64)
-            *(bool *)(void *)(p->element + k->extra) = false;
-        return true;
-    }
     errno = 0;
     v = strtoll(value, &end, 10);
     if (!isdigit((unsigned char)value[0]) || *end != '\0' || errno != 0 || v < k->lo ||
@@ -311,6 +322,17 @@ static bool set_number(const struct parser *p, const struct key_row *k, const ch
     return true;
 }
 
+static void trim(char **line)
+{
+    size_t n;
+
+    while (**line == ' ' || **line == '\t')
+        (*line)++;
+    n = strlen(*line);
+    while (n > 0 && strchr(" \t\r", (*line)[n - 1]) != NULL)
+        (*line)[--n] = '\0';
+}
+
 static bool set_key(const struct parser *p, char *line, struct err *e)
 {
     char *value = strchr(line, '=');
@@ -319,6 +341,8 @@ static bool set_key(const struct parser *p, char *line, struct err *e)
     if (value == NULL)
         return bad(p, e, "config.line", "neither [Section] nor Key=Value:", line);
     *value++ = '\0';
+    trim(&line);
+    trim(&value);
     if (p->section == NULL)
         return bad(p, e, "config.line", "a key before the first section:", line);
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
@@ -326,6 +350,8 @@ static bool set_key(const struct parser *p, char *line, struct err *e)
             k = &table[i];
     if (k == NULL)
         return bad(p, e, "config.key", "unknown key", line);
+    if (value[0] == '\0')
+        return reset(p, k);
     switch (k->type) {
     case T_TEXT:
     case T_PATH:
@@ -338,23 +364,12 @@ static bool set_key(const struct parser *p, char *line, struct err *e)
     case T_U64:
         return set_number(p, k, value, e);
     case T_BOOL:
-        if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0 && value[0] != '\0')
+        if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0)
             return bad(p, e, "config.value", "yes or no is due:", value);
         *(bool *)(void *)(p->element + k->offset) = strcmp(value, "yes") == 0;
         return true;
     }
     return false;
-}
-
-static void trim(char **line)
-{
-    size_t n;
-
-    while (**line == ' ' || **line == '\t')
-        (*line)++;
-    n = strlen(*line);
-    while (n > 0 && strchr(" \t\r", (*line)[n - 1]) != NULL)
-        (*line)[--n] = '\0';
 }
 
 bool config_parse(struct span text, const char *name, struct config *out, struct err *e)
@@ -363,7 +378,7 @@ bool config_parse(struct span text, const char *name, struct config *out, struct
     AUTO(mem) char *copy = NULL;
     char *at;
 
-    if (text.len > FILE_MAX || memchr(text.at, 0, text.len) != NULL)
+    if (text.len > CONFIG_FILE_MAX || memchr(text.at, 0, text.len) != NULL)
         return err_set(e, ERR_INPUT, "config.line", "%s: too large, or holds a NUL", name);
     copy = strndup((const char *)text.at, text.len);
     if (copy == NULL)
@@ -378,138 +393,6 @@ bool config_parse(struct span text, const char *name, struct config *out, struct
             return false;
     }
     return true;
-}
-
-/* --- files --- */
-
-static bool owner_ok(int fd, const char *path, struct err *e)
-{
-    struct stat st;
-
-    if (fstat(fd, &st) != 0 || (st.st_uid != 0 && st.st_uid != geteuid()) ||
-        (st.st_mode & (S_IWGRP | S_IWOTH)))
-        return err_set(
-            e, ERR_DENIED, "config.owner",
-            "%s must belong to root (or to this user) and be writable by no one else",
-            path);
-    return true;
-}
-
-static bool read_file(const char *path, bool strict_owner, struct config *out,
-                      struct err *e)
-{
-    AUTO(fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
-    AUTO(mem) char *text = malloc(FILE_MAX + 1);
-    size_t len = 0;
-
-    if (fd < 0 || text == NULL)
-        return err_set(e, ERR_INPUT, "config.file", "%s: %s", path, strerror(errno));
-    if (strict_owner && !owner_ok(fd, path, e))
-        return false;
-    for (;;) {
-        ssize_t n = read(fd, text + len, FILE_MAX + 1 - len);
-
-        if (n < 0)
-            return err_set(e, ERR_INPUT, "config.file", "%s: %s", path, strerror(errno));
-        if (n == 0)
-            break;
-        len += (size_t)n;
-        if (len > FILE_MAX)
-            break;
-    }
-    return config_parse(span_of(text, len), path, out, e);
-}
-
-static const char *base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-
-    return slash ? slash + 1 : path;
-}
-
-struct found {
-    char path[PATH_MAX];
-};
-
-static int by_base(const void *a, const void *b)
-{
-    return strcmp(base_name(((const struct found *)a)->path),
-                  base_name(((const struct found *)b)->path));
-}
-
-/* Add dir/ *.conf; a name already there (from a root of higher rank) masks this one. */
-static bool add_dropins(const char *dir, struct found *list, size_t *n, size_t max,
-                        struct err *e)
-{
-    char pattern[PATH_MAX];
-    glob_t g;
-
-    (void)snprintf(pattern, sizeof pattern, "%s/*.conf", dir);
-    if (glob(pattern, 0, NULL, &g) != 0)
-        return true;
-    for (size_t i = 0; i < g.gl_pathc; i++) {
-        bool masked = false;
-
-        for (size_t k = 0; k < *n; k++)
-            masked =
-                masked || strcmp(base_name(list[k].path), base_name(g.gl_pathv[i])) == 0;
-        if (masked)
-            continue;
-        if (*n == max || strlen(g.gl_pathv[i]) >= PATH_MAX) {
-            globfree(&g);
-            return err_set(e, ERR_INPUT, "config.file", "%s: too many drop-in files", dir);
-        }
-        (void)strcpy(list[(*n)++].path, g.gl_pathv[i]);
-    }
-    globfree(&g);
-    return true;
-}
-
-bool config_load(const char *path, bool strict_owner, struct config *out, struct err *e)
-{
-    static const char *const roots[] = {"/etc/smki-recovery", "/run/smki-recovery",
-                                        "/usr/lib/smki-recovery"};
-    enum { MAX = 128 };
-    AUTO(mem) struct found *list = calloc(MAX, sizeof *list);
-    char name[PATH_MAX];
-    size_t n = 0;
-    bool any = false;
-
-    config_defaults(out);
-    if (list == NULL)
-        return err_set(e, ERR_STORE, "store.memory", "out of memory");
-    if (path != NULL) {
-        (void)snprintf(name, sizeof name, "%s.d", path);
-        if (!read_file(path, strict_owner, out, e) || !add_dropins(name, list, &n, MAX, e))
-            return false;
-    } else {
-        for (size_t i = 0; i < 3; i++) {
-            (void)snprintf(name, sizeof name, "%s/recovery.conf", roots[i]);
-            if (!any && access(name, F_OK) == 0) {
-                any = true;
-                if (!read_file(name, strict_owner, out, e))
-                    return false;
-            }
-            (void)snprintf(name, sizeof name, "%s/recovery.conf.d", roots[i]);
-            if (!add_dropins(name, list, &n, MAX, e))
-                return false;
-        }
-        if (!any)
-            return err_set(e, ERR_INPUT, "config.file",
-                           "no recovery.conf in /etc/smki-recovery, /run/smki-recovery or "
-                           "/usr/lib/smki-recovery");
-    }
-    qsort(list, n, sizeof *list, by_base);
-    for (size_t i = 0; i < n; i++) {
-        char target[16];
-        ssize_t len = readlink(list[i].path, target, sizeof target);
-
-        if (len == 9 && memcmp(target, "/dev/null", 9) == 0)
-            continue; /* masked on purpose */
-        if (!read_file(list[i].path, strict_owner, out, e))
-            return false;
-    }
-    return config_check(out, e);
 }
 
 /* --- across sections --- */
@@ -595,6 +478,14 @@ FIND(authority, authorities)
 
 /* --- dump --- */
 
+/* What was never set may lie outside the range of what can be: then it is nothing. */
+static void put_number(FILE *f, const struct key_row *k, int64_t v)
+{
+    if (v >= k->lo && v <= k->hi)
+        (void)fprintf(f, "%lld", (long long)v);
+    (void)fputc('\n', f);
+}
+
 static void dump_keys(FILE *f, const char *section, const char *base)
 {
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
@@ -614,10 +505,10 @@ static void dump_keys(FILE *f, const char *section, const char *base)
             (void)fprintf(f, "%s\n", *(const bool *)(const void *)at ? "yes" : "no");
             break;
         case T_UINT:
-            (void)fprintf(f, "%u\n", *(const unsigned *)(const void *)at);
+            put_number(f, k, *(const unsigned *)(const void *)at);
             break;
         case T_S64:
-            (void)fprintf(f, "%lld\n", (long long)*(const int64_t *)(const void *)at);
+            put_number(f, k, *(const int64_t *)(const void *)at);
             break;
         case T_U64:
             if (*(const bool *)(const void *)(base + k->extra))

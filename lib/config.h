@@ -3,17 +3,18 @@
  * config - the configuration file and its drop-ins, read strictly into a plain struct.
  *
  * systemd-style: [Section "name"], Key=Value, '#' and ';' comments, a value of nothing
- * resets, later files win. Order of files as `systemd-analyze cat-config` shows it. An
- * unknown section or key, a value out of range, a repeated section name in one file: an
- * error with file:line. The signer demands that every file belongs to root (or to the user
- * it runs as) and that nobody else may write it: see config_load's strict_owner. Effects:
- * reads files.
+ * resets to the default, lists add up, later files win. Order of files as `systemd-analyze
+ * cat-config` shows it. An unknown section or key, a value out of range, a repeated section
+ * name in one file: an error with file:line. The signer demands that every file belongs to
+ * root (or to the user it runs as) and that nobody else may write it: see config_load's
+ * strict_owner. Effects: reads files.
  */
 #ifndef CONFIG_H
 #define CONFIG_H
 
 #include "bytes.h"
 
+#define CONFIG_FILE_MAX        (256 * 1024)
 #define CONFIG_PATH_MAX        256
 #define CONFIG_NAME_MAX        40
 #define CONFIG_TOKENS_MAX      4
@@ -121,7 +122,7 @@ struct config {
  * roots /etc/smki-recovery, /run/smki-recovery, /usr/lib/smki-recovery) and its drop-ins
  * path.d/ *.conf.
  *   strict_owner  refuse files that are not owned by root or the caller, or that others may
- *                 write, and a Module= of which the same is true
+ *                 write (whoever loads a Module= asks the same of it)
  * Errors: ERR_INPUT "config.*" with file:line.
  */
 MUST_CHECK bool config_load(const char *path, bool strict_owner, struct config *out,

@@ -32,10 +32,10 @@ struct engine {
     struct warrant *w;
     struct verifier *v;
     struct roster roster;
-    int fds[3];
-    struct span cms, certs, selection; /* owned */
-    uint32_t *picked;                  /* the selection, decoded; NULL: all rows */
-    struct gap *gaps;                  /* still to hand out, a stack: last one first out */
+    int fds[PROTO_PARTS];                          /* -1: no such part */
+    struct span cms, certs, activation, selection; /* owned */
+    uint32_t *picked; /* the selection, decoded; NULL: all rows */
+    struct gap *gaps; /* still to hand out, a stack: last one first out */
     size_t n_gaps, cap_gaps;
     size_t out; /* orders handed out and not back */
     struct slice staged[STAGED_MAX];
@@ -52,7 +52,8 @@ bool engine_new(const struct engine_setup *s, struct engine **out, struct err *e
     if (g == NULL)
         return err_set(e, ERR_STORE, "store.memory", "out of memory");
     g->s = *s;
-    g->fds[0] = g->fds[1] = g->fds[2] = -1;
+    for (size_t i = 0; i < PROTO_PARTS; i++)
+        g->fds[i] = -1;
     *out = g;
     return true;
 }
@@ -62,12 +63,13 @@ static void put_down(struct engine *g)
     warrant_free(TAKE(g->w));
     verifier_free(TAKE(g->v));
     roster_done(&g->roster);
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < PROTO_PARTS; i++)
         fd_auto(&g->fds[i]);
     free((void *)(uintptr_t)g->cms.at);
     free((void *)(uintptr_t)g->certs.at);
     free((void *)(uintptr_t)g->selection.at);
-    g->cms = g->certs = g->selection = (struct span){NULL, 0};
+    free((void *)(uintptr_t)g->activation.at);
+    g->cms = g->certs = g->activation = g->selection = (struct span){NULL, 0};
     free(TAKE(g->picked));
     free(TAKE(g->gaps));
     g->n_gaps = g->cap_gaps = 0;
@@ -95,9 +97,17 @@ const struct warrant *engine_warrant(const struct engine *g)
     return g->w;
 }
 
-void engine_parts(const struct engine *g, int fds[3])
+uint32_t engine_parts(const struct engine *g, int fds[PROTO_FDS], size_t *n)
 {
-    memcpy(fds, g->fds, sizeof g->fds);
+    uint32_t parts = 0;
+
+    *n = 0;
+    for (size_t i = 0; i < PROTO_PARTS; i++)
+        if (g->fds[i] >= 0) {
+            fds[(*n)++] = g->fds[i];
+            parts |= PROTO_PART_BIT(i);
+        }
+    return parts;
 }
 
 static int64_t now_us(const struct engine *g)
@@ -219,6 +229,22 @@ static void reverse(struct gap *g, size_t n)
     }
 }
 
+/* The custodians' word for this decision, while it stands; there may be none. */
+static bool load_activation(struct engine *g, struct err *e)
+{
+    char hex[HEX_LEN(32)];
+
+    hex_encode_lower(g->b.decision.b, 32, hex);
+    return store_each(g->s.store, take_cms, &g->activation, e,
+                      "SELECT cms FROM decision WHERE incident = ?1 AND state = 'live'"
+                      " AND outcome = 'activation'"
+                      " AND lower(json_extract(json, '$.decision')) = ?2"
+                      " ORDER BY at_us DESC, rowid DESC LIMIT 1",
+                      "tt", g->b.incident, hex) &&
+           (g->activation.at == NULL || span_to_memfd("smki-activation", g->activation,
+                                                      &g->fds[PROTO_PART_ACTIVATION], e));
+}
+
 static bool open_parts(struct engine *g, struct err *e)
 {
     char hex[HEX_LEN(32)];
@@ -234,15 +260,17 @@ static bool open_parts(struct engine *g, struct err *e)
     if (g->cms.at == NULL || g->certs.at == NULL)
         return err_set(e, ERR_STORE, "store.failed", "batch %lld: its decision is missing",
                        (long long)g->b.id);
-    return span_to_memfd("smki-authority", g->cms, &g->fds[0], e) &&
-           file_to_memfd(path, &g->fds[1], e) &&
-           span_to_memfd("smki-certificates", g->certs, &g->fds[2], e) &&
-           load_selection(g, e) && roster_open_fd(g->fds[1], "roster", &g->roster, e);
+    return span_to_memfd("smki-authority", g->cms, &g->fds[PROTO_PART_AUTHORITY], e) &&
+           file_to_memfd(path, &g->fds[PROTO_PART_ROSTER], e) &&
+           span_to_memfd("smki-certificates", g->certs, &g->fds[PROTO_PART_CERTIFICATES],
+                         e) &&
+           load_activation(g, e) && load_selection(g, e) &&
+           roster_open_fd(g->fds[PROTO_PART_ROSTER], "roster", &g->roster, e);
 }
 
 static bool open_batch(struct engine *g, struct err *e)
 {
-    struct warrant_parts p = {0};
+    struct warrant_parts p = {.signing = true};
     AUTO(pkey) EVP_PKEY *key = NULL;
 
     if (!open_parts(g, e))
@@ -250,6 +278,7 @@ static bool open_batch(struct engine *g, struct err *e)
     p.cms = g->cms;
     p.certs_pem = g->certs;
     p.roster = &g->roster;
+    p.activation = g->activation;
     if (!warrant_open(g->s.trust, &p, now_us(g), &g->w, e))
         return false;
     if (g->s.allowed != NULL && !g->s.allowed(g->s.arg, &g->b, e))

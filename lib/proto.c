@@ -119,8 +119,9 @@ static void body(struct cursor *c, struct proto *p)
         f32(c, &p->u.ready.pid);
         break;
     case PROTO_OPEN:
-        f32(c, &p->u.open.symmetric_key);
-        if (p->u.open.symmetric_key > 1)
+        f32(c, &p->u.open.parts);
+        if ((p->u.open.parts & PROTO_PARTS_ALWAYS) != PROTO_PARTS_ALWAYS ||
+            p->u.open.parts >= PROTO_PART_BIT(PROTO_PARTS))
             c->bad = true;
         break;
     case PROTO_OPENED:
@@ -273,6 +274,12 @@ static void take_fds(struct msghdr *m, int fds[static PROTO_FDS], size_t *n_fds,
     }
 }
 
+static void close_fds(int fds[], size_t *n_fds)
+{
+    while (*n_fds > 0)
+        (void)close(fds[--*n_fds]);
+}
+
 bool proto_recv(int fd, struct proto *out, int fds[static PROTO_FDS], size_t *n_fds,
                 bool *gone, struct err *e)
 {
@@ -294,22 +301,24 @@ bool proto_recv(int fd, struct proto *out, int fds[static PROTO_FDS], size_t *n_
     do
         n = recvmsg(fd, &m, MSG_CMSG_CLOEXEC);
     while (n < 0 && errno == EINTR);
-    if (n == 0 || (n < 0 && errno == ECONNRESET)) {
+    if (n < 0 && errno != ECONNRESET)
+        return err_set(e, ERR_BUSY, "signer.socket", "cannot receive: %s", strerror(errno));
+    if (n >= 0)
+        take_fds(&m, fds, n_fds, &many); /* an empty record may bring some too */
+    if (n <= 0) {
+        close_fds(fds, n_fds);
         *gone = true;
         return err_set(e, ERR_BUSY, "signer.socket", "the other side closed");
     }
-    if (n < 0)
-        return err_set(e, ERR_BUSY, "signer.socket", "cannot receive: %s", strerror(errno));
-    take_fds(&m, fds, n_fds, &many);
     if (!many && !(m.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) &&
         proto_decode(span_of(buf, (size_t)n), out, e))
         return true;
     if (many || (m.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
         (void)err_set(e, ERR_INPUT, "signer.record", "record or descriptors too many");
     /* so that the answer of refusal can carry the number of what was refused */
+    memset(out, 0, sizeof *out);
     out->seq = n >= HEAD ? get_be32(buf + 8) : 0;
-    while (*n_fds > 0)
-        (void)close(fds[--*n_fds]);
+    close_fds(fds, n_fds);
     return false;
 }
 

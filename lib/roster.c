@@ -69,12 +69,24 @@ struct place {
     uint64_t line;
 };
 
+/* A value as a sentence may carry it to a terminal or a log. */
+static const char *shown(struct piece value, char out[static 49])
+{
+    size_t n = value.len > 48 ? 48 : value.len;
+
+    for (size_t i = 0; i < n; i++)
+        out[i] = value.at[i] >= ' ' && value.at[i] <= '~' ? value.at[i] : '?';
+    out[n] = '\0';
+    return out;
+}
+
 static bool wrong(const struct place *at, const char *id, enum field f, struct piece value,
                   const char *why, struct err *e)
 {
-    return err_set(e, ERR_INPUT, id, "%s, line %llu, field %s: \"%.*s\" %s", at->name,
-                   (unsigned long long)at->line, field_names[f],
-                   (int)(value.len > 48 ? 48 : value.len), value.at, why);
+    char text[49];
+
+    return err_set(e, ERR_INPUT, id, "%s, line %llu, field %s: \"%s\" %s", at->name,
+                   (unsigned long long)at->line, field_names[f], shown(value, text), why);
 }
 
 static bool parse_cells(const struct place *at, struct piece v, struct roster_row *row,
@@ -174,18 +186,18 @@ static bool parse_header(struct roster *r, struct piece line, const struct place
 
     r->n_columns = 0;
     while (take(&rest, ',', &one)) {
+        char text[49];
         unsigned f = 0;
 
         while (f < F_COUNT && (strlen(field_names[f]) != one.len ||
                                memcmp(field_names[f], one.at, one.len) != 0))
             f++;
         if (f == F_COUNT || (seen & 1u << f))
-            return err_set(
-                e, ERR_INPUT, "roster.header",
-                "%s, line 1: column \"%.*s\" is %s; columns are device,type,status"
-                "[,cells][,old][,ka][,ds]",
-                at->name, (int)(one.len > 48 ? 48 : one.len), one.at,
-                f == F_COUNT ? "unknown" : "named twice");
+            return err_set(e, ERR_INPUT, "roster.header",
+                           "%s, line 1: column \"%s\" is %s; columns are device,type,status"
+                           "[,cells][,old][,ka][,ds]",
+                           at->name, shown(one, text),
+                           f == F_COUNT ? "unknown" : "named twice");
         seen |= 1u << f;
         r->columns[r->n_columns++] = f;
     }
@@ -306,8 +318,9 @@ static bool index_rows(struct roster *r, const char *name, struct err *e)
         order = r->n_rows == 0 ? 1 : eui64_cmp(&row.device, &last);
         if (order <= 0)
             return err_set(e, ERR_INPUT, order == 0 ? "roster.duplicate" : "roster.order",
-                           "%s, line %llu, field device: %.16s %s", name,
-                           (unsigned long long)at.line, line.at,
+                           "%s, line %llu, field device: %016llX %s", name,
+                           (unsigned long long)at.line,
+                           (unsigned long long)get_be64(row.device.b),
                            order == 0 ? "stands in the line before too"
                                       : "is out of order: rows ascend by device");
         if (r->n_rows == ROSTER_ROWS_MAX)
@@ -436,10 +449,11 @@ static int by_device(const void *a, const void *b)
     return x->device < y->device ? -1 : x->device > y->device;
 }
 
-static bool collect(struct span text, const char *name, struct sort_row **rows,
+/* The rows of r->text in the order they stand, and the columns into *r. */
+static bool collect(struct roster *r, const char *name, struct sort_row **rows,
                     size_t *n_rows, size_t *header_len, struct err *e)
 {
-    struct roster r = {.text = text};
+    struct span text = r->text;
     struct place at = {name, 0};
     struct piece line;
     struct roster_row row;
@@ -450,7 +464,7 @@ static bool collect(struct span text, const char *name, struct sort_row **rows,
 
     if (!next_line(text, &pos, &at, &line, &bad_end))
         return err_set(e, ERR_INPUT, "roster.empty", "%s is empty", name);
-    if (!check_line(&line, bad_end, &at, e) || !parse_header(&r, line, &at, e))
+    if (!check_line(&line, bad_end, &at, e) || !parse_header(r, line, &at, e))
         return false;
     *header_len = pos;
     for (;;) {
@@ -458,7 +472,7 @@ static bool collect(struct span text, const char *name, struct sort_row **rows,
 
         if (!next_line(text, &pos, &at, &line, &bad_end))
             break;
-        if (!check_line(&line, bad_end, &at, e) || !parse_row(&r, line, &at, &row, e))
+        if (!check_line(&line, bad_end, &at, e) || !parse_row(r, line, &at, &row, e))
             return false;
         if (n == ROSTER_ROWS_MAX)
             return err_set(e, ERR_INPUT, "roster.too-large", "%s: more than %u devices",
@@ -472,16 +486,35 @@ static bool collect(struct span text, const char *name, struct sort_row **rows,
     return true;
 }
 
+/* One row, its device in upper case. */
+static bool write_row(const struct roster *r, const struct sort_row *row, FILE *f)
+{
+    const uint8_t *line = r->text.at + row->start;
+    const uint8_t *at = line;
+    uint8_t eui[8];
+    char hex[HEX_LEN(8)];
+
+    for (unsigned c = 0; r->columns[c] != F_DEVICE; c++)
+        at = (const uint8_t *)memchr(at, ',', row->len) + 1;
+    put_be64(eui, row->device);
+    hex_encode(eui, sizeof eui, hex);
+    return fwrite(line, 1, (size_t)(at - line), f) == (size_t)(at - line) &&
+           fwrite(hex, 1, 16, f) == 16 &&
+           fwrite(at + 16, 1, row->len - (size_t)(at + 16 - line), f) ==
+               row->len - (size_t)(at + 16 - line);
+}
+
 bool roster_sort(struct span text, const char *name, int fd, struct err *e)
 {
     AUTO(mem) struct sort_row *rows = NULL;
+    struct roster r = {.text = text};
     size_t n = 0;
     size_t header_len = 0;
     FILE *f;
     int copy;
     bool ok = true;
 
-    if (!collect(text, name, &rows, &n, &header_len, e))
+    if (!collect(&r, name, &rows, &n, &header_len, e))
         return false;
     if (n == 0)
         return err_set(e, ERR_INPUT, "roster.empty", "%s names no device", name);
@@ -505,7 +538,7 @@ bool roster_sort(struct span text, const char *name, int fd, struct err *e)
     }
     ok = fwrite(text.at, 1, header_len, f) == header_len;
     for (size_t i = 0; ok && i < n; i++)
-        ok = fwrite(text.at + rows[i].start, 1, rows[i].len, f) == rows[i].len;
+        ok = write_row(&r, &rows[i], f);
     if (fclose(f) != 0 || !ok)
         return err_set(e, ERR_STORE, "store.failed",
                        "%s: cannot write the sorted roster: %s", name, strerror(errno));

@@ -5,10 +5,11 @@
 
 #include <assert.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define CACHE 128
+#define CACHE 256
 
 struct store {
     sqlite3 *db;
@@ -209,7 +210,7 @@ static bool bind(sqlite3_stmt *stmt, const char *types, va_list ap)
                               : sqlite3_bind_blob64(stmt, i, b.at, b.len, SQLITE_STATIC);
             break;
         default:
-            assert(!"unknown type letter");
+            assert(0 && "unknown type letter");
             return false;
         }
     }
@@ -321,6 +322,12 @@ const char *row_text(const struct store_row *r, int column)
     const unsigned char *t = sqlite3_column_text(stmt_of(r), column);
 
     return t ? (const char *)t : "";
+}
+
+void row_copy(const struct store_row *r, int column, char *out, size_t cap)
+{
+    (void)snprintf(out, cap, "%s", row_text(r, column));
+    err_tidy(out);
 }
 
 struct span row_blob(const struct store_row *r, int column)
