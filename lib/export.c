@@ -60,6 +60,9 @@ static bool open_all(struct export *x, const struct trust *t, const char *roster
                     "SELECT key FROM symmetric WHERE incident = ?1", "t", x->b.incident) ||
         !roster_open_fd(fd, path, &x->roster, e))
         return false;
+    if (x->selection.at != NULL && x->selection.len != (size_t)x->b.n_rows * 4)
+        return err_set(e, ERR_STORE, "store.failed", "batch %lld: its selection is damaged",
+                       (long long)x->b.id);
     p.cms = x->cms;
     p.certs_pem = x->certs;
     p.roster = &x->roster;
@@ -97,16 +100,42 @@ static uint32_t position(const struct export *x, uint32_t i)
     return x->slice.pos;
 }
 
+/*
+ * Orders come back out of turn, and lost ones are done again later. While the batch is not
+ * over, nothing is given out beyond a position that is still to do: whoever resumes behind
+ * the last position received misses nothing.
+ */
+static bool hole_before(struct export *x, bool *hole, struct err *e)
+{
+    uint32_t failed;
+    struct batch b;
+
+    *hole = false;
+    if (x->slice.pos <= x->next)
+        return true;
+    if (!queue_get(x->store, x->b.id, &b, e) ||
+        !ledger_failures(x->store, b.id, x->next, x->slice.pos - 1, &failed, e))
+        return false;
+    *hole = !batch_state_final(b.state) && failed < x->slice.pos - x->next;
+    return true;
+}
+
 bool export_next(struct export *x, struct export_row *out, bool *found, struct err *e)
 {
     for (;;) {
         struct roster_row row;
+        bool hole = false;
 
         if (x->at >= x->slice.n) {
             if (!ledger_next(x->store, x->b.id, x->next, &x->slice, found, e))
                 return false;
-            if (!*found)
+            if (*found && !hole_before(x, &hole, e))
+                return false;
+            if (!*found || hole) {
+                x->slice.n = x->at = 0; /* to be asked for again */
+                *found = false;
                 return true;
+            }
             x->at = 0;
             x->next = x->slice.pos + x->slice.span;
         }
