@@ -274,6 +274,11 @@ const struct rule rules[] = {
     {"key.compromised", "SEC Appendix L 4", "INFERRED",
      "A compromised key signs its own replacement at most.",
      "Choose a route whose key is sound."},
+    {"contingency.release", "SEC L10.30(e)", "INFERRED",
+     "The Symmetric Key is released for a contingency whose decision stands and whose key "
+     "is "
+     "active.",
+     "Bring the incident to KEY_ACTIVE first."},
     {"contingency.symmetric-key", "GBCS 13.3.3", "CONFIRMED",
      "The Symmetric Key goes with mode 9, is the one named, and with no other mode.",
      "Compare its SHA-256 with the document."},
@@ -840,6 +845,11 @@ const struct rule rules[] = {
     {"file.compromised-signer", "SEC Appendix L, file formats", "INFERRED",
      "No file is accepted on the word of a compromised certificate or key.",
      "Sign with another officer's token."},
+    {"file.none", "project", "choice", "A signature is for a file that was handed in.",
+     "Hand in the file first; the answer names it by SHA-256."},
+    {"file.party", "SEC Appendix L, file formats", "INFERRED",
+     "A file is about the subscriber of its incident.",
+     "Hand it in for the incident of that subscriber."},
     {"file.write", "project", "choice", "A file is written whole.", "Look at the disk."},
     {"notice.content", "project", "choice",
      "A notice has an id that can be a file name and a JSON object as its body.",

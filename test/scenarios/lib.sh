@@ -279,6 +279,57 @@ story_exchange() {
         ctl --quiet responses add "$incident" "$work/responses.hex"
 }
 
+# --- files of the parties ---
+
+story_serial() {
+    openssl x509 -in "$pki/$1.pem" -noout -serial | sed 's/.*=//'
+}
+story_name() { # CERTIFICATE subject|issuer
+    openssl x509 -in "$pki/$1.pem" -noout "-$2" -nameopt multiline | sed -n 's/ *commonName *= //p'
+}
+
+# story_notify NAME PREFIX EUI ROSTER METHOD SUSPEND: NAME.csv, an Organisation Compromise Notification File
+# about the old signing certificate of that supplier and the devices of the roster.
+story_notify() {
+    {
+        printf 'format,smki-recovery/file/1\nkind,organisation-notification\nfile,%s-%s\n' "$incident" "$1"
+        printf 'incident,%s\nsubscriber,%s\n' "$incident" "$3"
+        printf 'certificate,%s,%s,%s,supplier-ds\n' "$(story_name "$2-ds-old" issuer)" "$(story_serial "$2-ds-old")" "$3"
+        printf 'certainty,suspected\nfound,2026-11-01T09:00:00Z\nmethod,%s\nsuspend,%s\n' "$5" "$6"
+        story_types "$4"
+        printf 'signer,%s Ltd,aro,%s\n\ndevice,type,cells,old,new\n' "$2" "$(story_name org-1 subject)"
+        awk -F, -v old="$(story_serial "$2-ds-old")" 'NR > 1 { print $1 "," $2 ",supplier-ds," old "," }' "$4"
+    } >"$work/$1.csv"
+}
+story_types() {
+    awk -F, 'NR > 1 { n[$2]++ } END { for (t in n) print "anticipated," t "," n[t] }' "$1"
+}
+
+# story_progress NAME PREFIX EUI ROSTER DONE: NAME.csv, a progress file: the first DONE devices have the new
+# certificate, the others wait.
+story_progress() {
+    {
+        printf 'format,smki-recovery/file/1\nkind,organisation-progress\nfile,%s-%s\n' "$incident" "$1"
+        printf 'incident,%s\nsubscriber,%s\n' "$incident" "$3"
+        story_types "$4"
+        awk -F, -v done="$5" -v now="$(date -u +%Y-%m-%dT%H:%M:%S.%6NZ)" 'END { n = NR - 1
+            print "as-at," now
+            if (n > done) print "total,pending," n - done
+            if (done > 0) print "total,success," done
+            print "percent," int(done * 100 / n) }' "$4"
+        printf 'signer,%s Ltd,aro,%s\n\ndevice,type,cells,old,new,state,code\n' "$2" "$(story_name org-1 subject)"
+        awk -F, -v done="$5" -v old="$(story_serial "$2-ds-old")" -v new="$(story_serial "$2-ds-new")" 'NR > 1 {
+            print $1 "," $2 ",supplier-ds," old "," (NR - 1 <= done ? new ",success," : ",pending,") }' "$4"
+    } >"$work/$1.csv"
+}
+
+# story_file NAME [SIGNER]: sign NAME.csv by SIGNER (default: the supplier's first officer), hand both in.
+story_file() {
+    openssl cms -sign -binary -md sha256 -in "$work/$1.csv" -signer "$pki/${2:-org-1}.pem" \
+        -inkey "$pki/${2:-org-1}.key" -outform DER -out "$work/$1.p7s" 2>>"$log" &&
+        ctl --quiet file add "$incident" "$work/$1.csv" "$work/$1.p7s"
+}
+
 # --- asking ---
 
 story_state() {
