@@ -93,7 +93,11 @@ static size_t attack(struct stage *s, const struct attack *a)
 
     stage_reset(s);
     a->run(s);
+    for (unsigned i = 0; i < STAGE_PEERS; i++)
+        stage_stop(s, i);
     got = stage_signatures(s);
+    if (s->crashed)
+        (void)strcpy(s->rule, "crash");
     (void)snprintf(n, sizeof n, "%zu", got);
     line(a->what, a->rule, s->rule[0] != '\0' ? s->rule : "nothing refused", n);
     verdict(got == 0 && strcmp(s->rule, a->rule) == 0, a->name, a->what);

@@ -194,6 +194,7 @@ void stage_reset(struct stage *s)
     s->first = s->next;
     s->next += 1000;
     s->came = s->honest = 0;
+    s->crashed = false;
     s->uses = uses(s);
     s->rule[0] = '\0';
 }

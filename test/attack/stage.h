@@ -56,6 +56,7 @@ struct stage {
 
     uint32_t came, honest; /* signatures: come back, and got honestly */
     size_t uses;           /* of command keys, before this attack */
+    bool crashed;          /* a signer ended as none should */
     char rule[64];         /* the first refusal: id, "ends" or "silence" */
 };
 

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/wait.h>
+#include <sysexits.h>
 #include <time.h>
 
 #define PATIENCE_S 20
@@ -65,12 +66,19 @@ void stage_start(struct stage *s, unsigned peer)
 void stage_stop(struct stage *s, unsigned peer)
 {
     struct peer *p = &s->peers[peer];
+    int status = 0;
 
     if (p->sock >= 0)
         (void)close(p->sock);
     p->sock = -1;
-    if (p->pid > 0 && waitpid(p->pid, NULL, 0) != p->pid)
+    if (p->pid > 0 && waitpid(p->pid, &status, 0) != p->pid)
         broken("waitpid", s);
+    /* to refuse is one thing, to fall over another; sanitizers end with 1 */
+    if (p->pid > 0 &&
+        (!WIFEXITED(status) ||
+         (WEXITSTATUS(status) != 0 && WEXITSTATUS(status) != EX_SOFTWARE &&
+          WEXITSTATUS(status) != EX_TEMPFAIL && WEXITSTATUS(status) != EX_CONFIG)))
+        s->crashed = true;
     p->pid = 0;
 }
 

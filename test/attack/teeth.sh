@@ -143,5 +143,5 @@ while IFS='	' read -r word rest; do
         ;;
     *) printf '%s\t%s\n' "$word" "$rest" >>"$work/edits" ;;
     esac
-done <"$top/test/attack/teeth"
+done <"$pristine/test/attack/teeth"
 exit $status
