@@ -164,16 +164,19 @@ static bool busy_hand(struct pump *p, unsigned i, struct err *e)
             open_on(p, i);
         return true;
     }
-    while (h->n_flight < IN_FLIGHT && engine_batch(p->s.engine) != NULL && !h->reserving) {
-        bool found;
+    while (h->n_flight < IN_FLIGHT && engine_batch(p->s.engine) != NULL) {
+        bool found = true;
 
+        /* orders follow at once: the signer takes up the RESERVE first, and denies them
+         * where it fails */
         if (h->next > h->last) {
-            if (!p->reserving && !lend(p, i, e))
+            if (p->reserving)
+                return true;
+            if (!lend(p, i, e))
                 return false;
-            return true;
-        }
-        if (!order_on(p, i, &found, e))
+        } else if (!order_on(p, i, &found, e)) {
             return false;
+        }
         if (!found || signers_info(p->signers, i)->state != SIGNER_READY)
             return true;
     }
@@ -325,7 +328,7 @@ static void on_fail(struct pump *p, unsigned i, enum proto_type asked,
      */
     if (!end_now(p,
                  strcmp(f->id, "token.counter-mark") == 0 ||
-                         strcmp(f->id, "signer.counter") == 0
+                         strncmp(f->id, "signer.counter", 14) == 0
                      ? BATCH_HELD
                      : BATCH_STOPPED,
                  reason, &e))

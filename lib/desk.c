@@ -17,6 +17,7 @@
 
 #define REVOKED_MAX       4096
 #define RESERVE_MAX       1000000u
+#define LEAP_MAX          (16u * RESERVE_MAX) /* counters left out before a run */
 #define SYMMETRIC_KEY_MAX 64
 
 struct mapped {
@@ -30,12 +31,13 @@ struct desk {
     struct warrant *warrant;
     struct mapped parts[PROTO_PARTS];
     struct roster roster;
-    uint64_t signed_under; /* signatures under the open warrant, by this process */
+    uint8_t *commands; /* per row: signed under the open warrant */
     struct {
         uint64_t next, last; /* what is left of the reserved run; next > last: nothing */
     } lease;
     char (*revoked)[2 * 32 + 1 + AUTHORITY_ID_MAX * 2]; /* digests and "incident/id" */
     size_t n_revoked;
+    off_t revoked_len; /* of the file, when it was last read */
 };
 
 /* --- the list of what was revoked: told once, remembered for good --- */
@@ -77,13 +79,15 @@ static bool revoked_load(struct desk *d, int flags, struct err *e)
     ssize_t n;
     AUTO(fd)
     int fd = open(d->s.revoked_path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
-    FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
+    struct stat st;
+    FILE *f = fd < 0 || fstat(fd, &st) != 0 ? NULL : fdopen(fd, "r");
     bool ok = true;
 
     if (f == NULL)
         return err_set(e, ERR_STORE, "signer.revoked-list", "%s: %s", d->s.revoked_path,
                        strerror(errno));
     fd = -1; /* fclose has it now */
+    d->revoked_len = st.st_size;
     while (ok && (n = getline(&line, &cap, f)) > 0) {
         /* a line without its end was cut by a crash: the promise it records was never given
          */
@@ -110,6 +114,16 @@ static bool is_torn(int fd)
     char last;
 
     return size > 0 && pread(fd, &last, 1, size - 1) == 1 && last != '\n';
+}
+
+/* Other signer processes add to the same list: what one was told binds all. */
+static bool revoked_fresh(struct desk *d, struct err *e)
+{
+    struct stat st;
+
+    if (stat(d->s.revoked_path, &st) == 0 && st.st_size == d->revoked_len)
+        return true;
+    return revoked_load(d, 0, e);
 }
 
 /* On disk before it is acknowledged. */
@@ -151,13 +165,15 @@ static void name_of(const struct authority *a, const char *id, char *out, size_t
     (void)snprintf(out, cap, "%s/%s", a->incident, id);
 }
 
-static bool not_revoked(const struct desk *d, struct err *e)
+static bool not_revoked(struct desk *d, struct err *e)
 {
     const struct authority *a = warrant_authority(d->warrant);
     const struct digest *activation = warrant_activation(d->warrant);
     char hex[HEX_LEN(32)];
     char name[2 * AUTHORITY_ID_MAX + 2];
 
+    if (!revoked_fresh(d, e))
+        return false;
     hex_encode_lower(a->digest.b, 32, hex);
     name_of(a, a->id, name, sizeof name);
     if (revoked_has(d, hex) || revoked_has(d, name))
@@ -186,7 +202,7 @@ static void close_warrant(struct desk *d)
             (void)munmap(d->parts[i].at, d->parts[i].len);
             d->parts[i] = (struct mapped){NULL, 0};
         }
-    d->signed_under = 0;
+    free(TAKE(d->commands));
     /* counters left over are spent: a later warrant reserves its own */
     d->lease.next = 1;
     d->lease.last = 0;
@@ -262,8 +278,7 @@ static bool do_open(struct desk *d, const struct proto *in, const int fds[], siz
     size_t key;
 
     close_warrant(d);
-    /* other workers add to the same list: read it anew before anything is opened */
-    if (!revoked_load(d, 0, e) || !open_parts(d, in->u.open.parts, fds, n_fds, e) ||
+    if (!open_parts(d, in->u.open.parts, fds, n_fds, e) ||
         !roster_open(part(d, PROTO_PART_ROSTER), "roster", &d->roster, e))
         return false;
     p.cms = part(d, PROTO_PART_AUTHORITY);
@@ -278,6 +293,9 @@ static bool do_open(struct desk *d, const struct proto *in, const int fds[], siz
     if (!not_revoked(d, e) || !d->token->ops->has_key(d->token, key, e) ||
         !d->token->ops->mark_get(d->token, &warrant_key_cert(d->warrant)->eui, &mark, e))
         return false;
+    d->commands = calloc(warrant_rows(d->warrant), 1);
+    if (d->commands == NULL)
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
     if (a->supersedes[0] != '\0') {
         char old[2 * AUTHORITY_ID_MAX + 2];
 
@@ -295,6 +313,22 @@ static bool do_open(struct desk *d, const struct proto *in, const int fds[], siz
 
 /* --- counters --- */
 
+/* A run far ahead would use the sequence up: devices take no counter below the last. */
+static bool no_leap(struct desk *d, uint64_t first, struct err *e)
+{
+    uint64_t mark;
+
+    if (!d->token->ops->mark_get(d->token, &warrant_key_cert(d->warrant)->eui, &mark, e))
+        return false;
+    if (d->s.config->counter.has_start && d->s.config->counter.start > mark)
+        mark = d->s.config->counter.start;
+    if (first > mark && first - mark > LEAP_MAX)
+        return err_set(e, ERR_DENIED, "signer.counter-leap",
+                       "a run from %llu would leave out more than %u counters after %llu",
+                       (unsigned long long)first, LEAP_MAX, (unsigned long long)mark);
+    return true;
+}
+
 static bool do_reserve(struct desk *d, const struct proto *in, struct proto *reply,
                        struct err *e)
 {
@@ -311,7 +345,8 @@ static bool do_reserve(struct desk *d, const struct proto *in, struct proto *rep
         return err_set(e, ERR_DENIED, "signer.counter",
                        "a run of %u counters from %llu is out of range", n,
                        (unsigned long long)first);
-    if (!warrant_live(d->warrant, clock_now(&d->s.clock), e) ||
+    if (!not_revoked(d, e) || !warrant_live(d->warrant, clock_now(&d->s.clock), e) ||
+        !no_leap(d, first, e) ||
         !d->token->ops->mark_raise(d->token, &warrant_key_cert(d->warrant)->eui, first,
                                    last, e))
         return false;
@@ -364,10 +399,11 @@ static bool may_sign(struct desk *d, const struct proto_sign *o, struct err *e)
     if (o->rows[o->n - 1] >= warrant_rows(d->warrant))
         return err_set(e, ERR_DENIED, "signer.row", "row %u is beyond the roster's %u rows",
                        o->rows[o->n - 1], warrant_rows(d->warrant));
-    if (d->signed_under + o->n > (uint64_t)warrant_rows(d->warrant) * a->attempts)
-        return err_set(e, ERR_DENIED, "signer.attempts",
-                       "decision %s allows %u commands for each device", a->id,
-                       a->attempts);
+    for (uint32_t i = 0; i < o->n; i++)
+        if (d->commands[o->rows[i]] >= a->attempts)
+            return err_set(e, ERR_DENIED, "signer.attempts",
+                           "row %u: decision %s allows %u commands for each device",
+                           o->rows[i], a->id, a->attempts);
     return true;
 }
 
@@ -418,7 +454,9 @@ static bool do_sign(struct desk *d, const struct proto *in, struct proto *reply,
             return err_wrap(e, "row %u", o->rows[i]);
     ok = d->token->ops->sign(d->token, warrant_key(d->warrant), digests,
                              reply->u.signed_.sigs, o->n, go_on, d, &done, e);
-    d->signed_under += done; /* also before a failure: they were made */
+    /* also before a failure: they were made */
+    for (size_t i = 0; i < done; i++)
+        d->commands[o->rows[i]]++;
     if (!ok)
         return false;
     /* a signature beyond `done` may exist half-way: it does not leave this process */

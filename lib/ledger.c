@@ -148,7 +148,7 @@ bool ledger_next(struct store *s, int64_t batch, uint32_t pos, struct slice *out
                     " WHERE id BETWEEN ?1 AND ?2 ORDER BY id DESC LIMIT 1",
                     "ii", key_of(batch, 0), key_of(batch, pos)))
         return false;
-    if (f.found && pos >= out->pos + out->span)
+    if (f.found && pos >= (uint64_t)out->pos + out->span)
         f.found = false;
     if (!f.found && !f.bad &&
         !store_each(s, read_slice, &f, e,

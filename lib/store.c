@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -334,6 +335,12 @@ const char *row_text(const struct store_row *r, int column)
     const unsigned char *t = sqlite3_column_text(stmt_of(r), column);
 
     return t ? (const char *)t : "";
+}
+
+void row_copy(const struct store_row *r, int column, char *out, size_t cap)
+{
+    (void)snprintf(out, cap, "%s", row_text(r, column));
+    err_tidy(out);
 }
 
 struct span row_blob(const struct store_row *r, int column)

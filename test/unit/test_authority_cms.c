@@ -179,6 +179,25 @@ START_TEST(other_kinds_of_cms_are_refused)
 }
 END_TEST
 
+START_TEST(the_content_is_plain_data)
+{
+    char *text = json_dumps(s.doc, 0);
+    BIO *in = BIO_new_mem_buf(text, -1);
+    CMS_ContentInfo *ci = CMS_sign(NULL, NULL, NULL, NULL, CMS_BINARY | CMS_PARTIAL);
+
+    ck_assert_int_eq(CMS_set1_eContentType(ci, OBJ_nid2obj(NID_id_smime_ct_TSTInfo)), 1);
+    for (size_t i = 0; i < 2; i++)
+        ck_assert_ptr_nonnull(CMS_add1_signer(ci, s.pma[i].cert, s.pma[i].key, EVP_sha256(),
+                                              CMS_PARTIAL | CMS_NOSMIMECAP));
+    ck_assert_int_eq(CMS_final(ci, in, NULL, CMS_BINARY), 1);
+    BIO_free(in);
+    free(text);
+    use_cms(ci);
+    refused("decision.cms");
+    ck_assert_ptr_nonnull(strstr(e.text, "content type"));
+}
+END_TEST
+
 START_TEST(a_size_limit_holds)
 {
     uint8_t *big = calloc(1, AUTHORITY_CMS_MAX + 1);
@@ -219,6 +238,18 @@ START_TEST(pem_is_taken_as_well)
     more[strlen(more) - 2] = 'x';
     refused("decision.trailing");
     free(more);
+    /* Headers of encrypted PEM, and another label. */
+    ck_assert_int_gt(asprintf(&more, "-----BEGIN CMS-----\nComment: none\n\n%.*s",
+                              (int)len - 20, at + 20),
+                     0);
+    s.cms = span_of(more, strlen(more));
+    refused("decision.cms");
+    free(more);
+    ck_assert_int_gt(asprintf(&more, "-----BEGIN PKCS7-----\n%.*s", (int)len - 20, at + 20),
+                     0);
+    s.cms = span_of(more, strlen(more));
+    refused("decision.cms");
+    free(more);
     s.cms = der;
     BIO_free(b);
 }
@@ -236,6 +267,7 @@ static void add(TCase *t)
     tcase_add_test(t, nobody_has_signed);
     tcase_add_test(t, a_signature_may_not_be_one_of_too_many);
     tcase_add_test(t, other_kinds_of_cms_are_refused);
+    tcase_add_test(t, the_content_is_plain_data);
     tcase_add_test(t, a_size_limit_holds);
     tcase_add_test(t, pem_is_taken_as_well);
 }

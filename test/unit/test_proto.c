@@ -51,7 +51,7 @@ static void make(enum proto_type type)
         p.u.ready.pid = 4711;
         break;
     case PROTO_OPEN:
-        p.u.open.symmetric_key = 1;
+        p.u.open.parts = PROTO_PARTS_ALWAYS | PROTO_PART_BIT(PROTO_PART_SYMMETRIC_KEY);
         break;
     case PROTO_OPENED:
         octets(&p.u.opened.authority, 32, 1);
