@@ -282,6 +282,12 @@ static int run_counter_raise(struct ctl *c, const struct ctl_args *a)
     return rc == CTL_OK ? ctl_done(c, j, text) : rc;
 }
 
+static int run_symmetric(struct ctl *c, const struct ctl_args *a)
+{
+    return upload(c, a, "PUT", "/v1/incidents/{}/symmetric-key",
+                  "application/octet-stream");
+}
+
 static int run_devices_mark(struct ctl *c, const struct ctl_args *a)
 {
     return upload(c, a, "POST", "/v1/incidents/{}/marks", "text/csv");
@@ -319,6 +325,13 @@ const struct ctl_verb ctl_file_verbs[] = {
      2,
      "Hand in what devices answered, one hexadecimal message per line",
      run_responses_add,
+     {{0}}},
+    {"symmetric-key add",
+     "INCIDENT FILE",
+     2,
+     2,
+     "Contingency only: hand in the released Symmetric Key",
+     run_symmetric,
      {{0}}},
     {"devices mark",
      "INCIDENT FILE",

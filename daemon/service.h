@@ -83,6 +83,7 @@ HANDLER(api_incident_event);
 HANDLER(api_roster_get);
 HANDLER(api_certificates_put);
 HANDLER(api_certificates_get);
+HANDLER(api_symmetric_put);
 HANDLER(api_decision_put);
 HANDLER(api_decision_get);
 HANDLER(api_batches);

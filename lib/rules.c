@@ -274,6 +274,11 @@ const struct rule rules[] = {
     {"key.compromised", "SEC Appendix L 4", "INFERRED",
      "A compromised key signs its own replacement at most.",
      "Choose a route whose key is sound."},
+    {"contingency.release", "SEC L10.30(e)", "INFERRED",
+     "The Symmetric Key is released for a contingency whose decision stands and whose key "
+     "is "
+     "active.",
+     "Bring the incident to KEY_ACTIVE first."},
     {"contingency.symmetric-key", "GBCS 13.3.3", "CONFIRMED",
      "The Symmetric Key goes with mode 9, is the one named, and with no other mode.",
      "Compare its SHA-256 with the document."},

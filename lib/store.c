@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CACHE 192
+#define CACHE 256
 
 struct store {
     sqlite3 *db;
@@ -64,6 +64,8 @@ static const char *const migrations[] = {
     " PRIMARY KEY (incident, row)) STRICT, WITHOUT ROWID;"
     "CREATE TABLE aside (n INTEGER PRIMARY KEY, incident TEXT NOT NULL, rule TEXT NOT NULL,"
     " reason TEXT NOT NULL, message BLOB NOT NULL, at_us INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE symmetric (incident TEXT PRIMARY KEY, key BLOB NOT NULL,"
+    " at_us INTEGER NOT NULL) STRICT;"
     "CREATE TABLE mark (originator BLOB PRIMARY KEY, last INTEGER NOT NULL) STRICT;"
     "CREATE TABLE lease (first INTEGER NOT NULL, last INTEGER NOT NULL,"
     " originator BLOB NOT NULL, batch INTEGER NOT NULL, at_us INTEGER NOT NULL,"
