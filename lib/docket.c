@@ -532,6 +532,9 @@ bool docket_take_step(const struct docket *d, struct docket_incident *i,
     /* this very step switches it off: the caller ends the signers that hold it */
     if (step->event == EVENT_DEACTIVATE_KEY)
         f.key_active = false;
+    /* this very step says that none is left suspended, on the evidence it needs */
+    if (step->event == EVENT_RECONNECTED)
+        f.devices_suspended = 0;
     if (step->more != NULL)
         step->more(step->arg, &f);
     if (!incident_step(&f, step->event, step->actor, &have, move, e))
