@@ -531,6 +531,7 @@ static bool roster_end(void *arg, struct reply *out, struct err *e)
     char hex[HEX_LEN(32)];
     char path[PATH_MAX];
     bool ok = canonical(u, e) && roster_open_fd(u->fd, "roster", &u->roster, e);
+    bool known;
 
     if (!ok) {
         service_refused(sv, &u->r, e);
@@ -539,6 +540,7 @@ static bool roster_end(void *arg, struct reply *out, struct err *e)
     }
     hex_encode_lower(u->roster.digest.b, 32, hex);
     (void)snprintf(path, sizeof path, "%s/%s.csv", sv->roster_dir, hex);
+    known = access(path, F_OK) == 0; /* its name is its content: another incident's too */
     /* the file is whole under its name before the store speaks of it */
     if (fsync(u->fd) != 0 || fchmod(u->fd, 0400) != 0 || rename(u->path, path) != 0)
         ok = err_set(e, ERR_STORE, "store.upload", "%s: %s", path, strerror(errno));
@@ -549,6 +551,8 @@ static bool roster_end(void *arg, struct reply *out, struct err *e)
         ok = service_change(sv, &u->r, (struct span){NULL, 0},
                             span_of(u->roster.digest.b, 32), step_roster, out, e);
         current_upload = NULL;
+        if (!ok && !known && e->code != ERR_STORE)
+            (void)unlink(path);
     } else {
         ok = false;
     }
