@@ -171,6 +171,20 @@ bool ledger_fail(struct store *s, int64_t batch, uint32_t pos, uint32_t row,
         "iitt", key_of(batch, pos), (int64_t)row, rule, reason);
 }
 
+bool ledger_failures(struct store *s, int64_t batch, uint32_t first, uint32_t last,
+                     uint32_t *n, struct err *e)
+{
+    int64_t found_n = 0;
+    bool found;
+
+    if (!store_number(s, &found_n, &found, e,
+                      "SELECT count(*) FROM failed_row WHERE id BETWEEN ?1 AND ?2", "ii",
+                      key_of(batch, first), key_of(batch, last)))
+        return false;
+    *n = (uint32_t)found_n;
+    return true;
+}
+
 struct gaps {
     struct gap *at;
     size_t n, cap;

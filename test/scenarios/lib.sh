@@ -176,12 +176,13 @@ event() {
     ctl --quiet incident event "$incident" "$@"
 }
 
-# story_to_pma BUNDLE ROSTER: an organisation's incident from confirmation to the PMA.
+# story_to_pma BUNDLE ROSTER [WHO]: an organisation's incident from confirmation to the PMA; WHO asks
+# (default: the subscriber).
 story_to_pma() {
     event confirm --evidence 'called back over the number on file' --facts notifier_authenticated &&
         ctl --quiet certificates add "$incident" "$1" && ctl --quiet roster add "$incident" "$2" &&
-        event receive-file --as subscriber --evidence 'Organisation Compromise Notification File 1' &&
-        event ask-suspension --as subscriber --evidence 'requested by Officer One' &&
+        event receive-file --as "${3:-subscriber}" --evidence 'Organisation Compromise Notification File 1' &&
+        event ask-suspension --as "${3:-subscriber}" --evidence 'requested by Officer One' &&
         event devices-suspended --evidence 'every device of the roster' &&
         event recovery-set --evidence 'every device of the roster' &&
         event revoked --evidence 'revocation list 42' &&
@@ -268,6 +269,18 @@ story_batch() {
     [ -n "$batch" ] && ctl --quiet batch watch "$batch"
 }
 
+# story_run NAME PREFIX FILTER METERS: decided, activated, signed, answered, key off.
+story_run() {
+    story_decide "$1" "$2" "$3" && story_activate "$1" && story_batch && story_exchange "$4" &&
+        event deactivate-key --evidence 'the custodians left'
+}
+
+# story_spoilt FILTER [PREFIX]: a decision as it might be, with the filter's change, handed in.
+story_spoilt() {
+    story_decision spoilt "${2:-supplier}" "$1" && story_sign spoilt pma-1 pma-2 pma-3 &&
+        ctl decision submit "$incident" "$work/spoilt.cms"
+}
+
 # story_exchange METERS [OPTION...]: commands of $batch to the meters, their answers back. Leaves verdict.json.
 story_exchange() {
     exchange_meters=$work/$1
@@ -277,6 +290,57 @@ story_exchange() {
         "$tools/test/meter/smki-meter" run --state "$exchange_meters" --commands "$work/commands" \
             --responses "$work/responses.hex" --log "$work/meters.jsonl" --json "$@" >"$work/verdict.json" 2>>"$log" &&
         ctl --quiet responses add "$incident" "$work/responses.hex"
+}
+
+# --- files of the parties ---
+
+story_serial() {
+    openssl x509 -in "$pki/$1.pem" -noout -serial | sed 's/.*=//'
+}
+story_name() { # CERTIFICATE subject|issuer
+    openssl x509 -in "$pki/$1.pem" -noout "-$2" -nameopt multiline | sed -n 's/ *commonName *= //p'
+}
+
+# story_notify NAME PREFIX EUI ROSTER METHOD SUSPEND: NAME.csv, an Organisation Compromise Notification File
+# about the old signing certificate of that supplier and the devices of the roster.
+story_notify() {
+    {
+        printf 'format,smki-recovery/file/1\nkind,organisation-notification\nfile,%s-%s\n' "$incident" "$1"
+        printf 'incident,%s\nsubscriber,%s\n' "$incident" "$3"
+        printf 'certificate,%s,%s,%s,supplier-ds\n' "$(story_name "$2-ds-old" issuer)" "$(story_serial "$2-ds-old")" "$3"
+        printf 'certainty,suspected\nfound,2026-11-01T09:00:00Z\nmethod,%s\nsuspend,%s\n' "$5" "$6"
+        story_types "$4"
+        printf 'signer,%s Ltd,aro,%s\n\ndevice,type,cells,old,new\n' "$2" "$(story_name org-1 subject)"
+        awk -F, -v old="$(story_serial "$2-ds-old")" 'NR > 1 { print $1 "," $2 ",supplier-ds," old "," }' "$4"
+    } >"$work/$1.csv"
+}
+story_types() {
+    awk -F, 'NR > 1 { n[$2]++ } END { for (t in n) print "anticipated," t "," n[t] }' "$1"
+}
+
+# story_progress NAME PREFIX EUI ROSTER DONE: NAME.csv, a progress file: the first DONE devices have the new
+# certificate, the others wait.
+story_progress() {
+    {
+        printf 'format,smki-recovery/file/1\nkind,organisation-progress\nfile,%s-%s\n' "$incident" "$1"
+        printf 'incident,%s\nsubscriber,%s\n' "$incident" "$3"
+        story_types "$4"
+        awk -F, -v done="$5" -v now="$(date -u +%Y-%m-%dT%H:%M:%S.%6NZ)" 'END { n = NR - 1
+            print "as-at," now
+            if (n > done) print "total,pending," n - done
+            if (done > 0) print "total,success," done
+            print "percent," int(done * 100 / n) }' "$4"
+        printf 'signer,%s Ltd,aro,%s\n\ndevice,type,cells,old,new,state,code\n' "$2" "$(story_name org-1 subject)"
+        awk -F, -v done="$5" -v old="$(story_serial "$2-ds-old")" -v new="$(story_serial "$2-ds-new")" 'NR > 1 {
+            print $1 "," $2 ",supplier-ds," old "," (NR - 1 <= done ? new ",success," : ",pending,") }' "$4"
+    } >"$work/$1.csv"
+}
+
+# story_file NAME [SIGNER]: sign NAME.csv by SIGNER (default: the supplier's first officer), hand both in.
+story_file() {
+    openssl cms -sign -binary -md sha256 -in "$work/$1.csv" -signer "$pki/${2:-org-1}.pem" \
+        -inkey "$pki/${2:-org-1}.key" -outform DER -out "$work/$1.p7s" 2>>"$log" &&
+        ctl --quiet file add "$incident" "$work/$1.csv" "$work/$1.p7s"
 }
 
 # --- asking ---
