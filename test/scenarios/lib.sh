@@ -176,12 +176,13 @@ event() {
     ctl --quiet incident event "$incident" "$@"
 }
 
-# story_to_pma BUNDLE ROSTER: an organisation's incident from confirmation to the PMA.
+# story_to_pma BUNDLE ROSTER [WHO]: an organisation's incident from confirmation to the PMA; WHO asks
+# (default: the subscriber).
 story_to_pma() {
     event confirm --evidence 'called back over the number on file' --facts notifier_authenticated &&
         ctl --quiet certificates add "$incident" "$1" && ctl --quiet roster add "$incident" "$2" &&
-        event receive-file --as subscriber --evidence 'Organisation Compromise Notification File 1' &&
-        event ask-suspension --as subscriber --evidence 'requested by Officer One' &&
+        event receive-file --as "${3:-subscriber}" --evidence 'Organisation Compromise Notification File 1' &&
+        event ask-suspension --as "${3:-subscriber}" --evidence 'requested by Officer One' &&
         event devices-suspended --evidence 'every device of the roster' &&
         event recovery-set --evidence 'every device of the roster' &&
         event revoked --evidence 'revocation list 42' &&
@@ -266,6 +267,18 @@ story_activate() {
 story_batch() {
     batch=$(ctl --json --yes batch start "$@" "$incident" "$decision" 2>>"$log" | jq -r .id)
     [ -n "$batch" ] && ctl --quiet batch watch "$batch"
+}
+
+# story_run NAME PREFIX FILTER METERS: decided, activated, signed, answered, key off.
+story_run() {
+    story_decide "$1" "$2" "$3" && story_activate "$1" && story_batch && story_exchange "$4" &&
+        event deactivate-key --evidence 'the custodians left'
+}
+
+# story_spoilt FILTER [PREFIX]: a decision as it might be, with the filter's change, handed in.
+story_spoilt() {
+    story_decision spoilt "${2:-supplier}" "$1" && story_sign spoilt pma-1 pma-2 pma-3 &&
+        ctl decision submit "$incident" "$work/spoilt.cms"
 }
 
 # story_exchange METERS [OPTION...]: commands of $batch to the meters, their answers back. Leaves verdict.json.
@@ -393,7 +406,7 @@ refuse() {
     fi
     cat "$work/said" >>"$log"
     ctl audit export | tail -n "+$((refuse_seq + 1))" >"$work/records"
-    jq -se --arg rule "$refuse_rule" '[.[] | select(.kind != "ORDER_LOST")] | length == 1
+    jq -se --arg rule "$refuse_rule" '[.[] | select(.kind != "ORDER_LOST" and .kind != "DEADLINE_PASSED")] | length == 1
         and .[0].kind == "REFUSED" and .[0].data.rule == $rule' "$work/records" >/dev/null || refuse_status=1
     [ $refuse_status -eq 0 ] || cat "$work/records" >>"$log"
     [ $refuse_status -ne 0 ] || held=$((held + 1))
@@ -438,7 +451,7 @@ story_end() {
         '! grep -qF -e "$(cat "$1/pin")" -e "PRIVATE KEY" "$1/service.log" "$1/audit.jsonl"' sh "$work"
     echo "# Recovery key, counted at the token: $(story_uses) uses"
     echo "# refusals: $tried tried, $held held"
-    jq -r --arg but 'SERVICE_STARTED SERVICE_STOPPED ORDER_LOST COMMANDS_EXPORTED' '.kind
+    jq -r --arg but 'SERVICE_STARTED SERVICE_STOPPED ORDER_LOST COMMANDS_EXPORTED DEADLINE_PASSED' '.kind
         | select(inside($but) | not)' "$work/audit.jsonl" | uniq >"$results/$story.kinds"
     echo "$tried $held" >"$results/$story"
     echo "1..$tests"

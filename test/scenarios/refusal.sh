@@ -44,7 +44,9 @@ first=$incident
 check 'the same list under a new name' story_open --initiator subscriber --subscriber "$rehearsal_supplier" --notice 'Officer One' 'Supplier Ltd: once more'
 check 'confirmed' event confirm --evidence 'called back' --facts notifier_authenticated
 refuse 'the refused list within the cool-off' incident.list-refused ctl roster add "$incident" "$roster"
-check 'rejected and closed' event ask-suspension --as subscriber --evidence x || :
+check 'withdrawn' event withdraw --as subscriber --evidence 'a clerical error'
+check 'confirmed' event confirm-withdrawal --evidence 'called back' --facts withdrawer_authenticated
+check 'closed' event close
 second=$incident
 
 echo '# A refusal lands while a batch waits'
