@@ -2,10 +2,10 @@
 #include "desk.h"
 
 #include "mem.h"
+#include "revoked.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +15,6 @@
 
 #include <openssl/crypto.h>
 
-#define REVOKED_MAX       4096
 #define RESERVE_MAX       1000000u
 #define LEAP_MAX          (16u * RESERVE_MAX) /* counters left out before a run */
 #define SYMMETRIC_KEY_MAX 64
@@ -35,130 +34,10 @@ struct desk {
     struct {
         uint64_t next, last; /* what is left of the reserved run; next > last: nothing */
     } lease;
-    char (*revoked)[2 * 32 + 1 + AUTHORITY_ID_MAX * 2]; /* digests and "incident/id" */
-    size_t n_revoked;
-    off_t revoked_len; /* of the file, when it was last read */
+    struct revoked revoked;
 };
 
-/* --- the list of what was revoked: told once, remembered for good --- */
-
-static bool revoked_has(const struct desk *d, const char *what)
-{
-    for (size_t i = 0; i < d->n_revoked; i++)
-        if (strcmp(d->revoked[i], what) == 0)
-            return true;
-    return false;
-}
-
-static bool revoked_full(const struct desk *d, struct err *e)
-{
-    if (d->n_revoked < REVOKED_MAX)
-        return false;
-    (void)err_set(e, ERR_STORE, "signer.revoked-list",
-                  "%s: full at %d entries; rotate it in a ceremony", d->s.revoked_path,
-                  REVOKED_MAX);
-    return true;
-}
-
-static bool revoked_keep(struct desk *d, const char *what, struct err *e)
-{
-    if (revoked_has(d, what))
-        return true;
-    if (revoked_full(d, e))
-        return false;
-    (void)snprintf(d->revoked[d->n_revoked++], sizeof d->revoked[0], "%s", what);
-    return true;
-}
-
-/* Add what the file says to what is known; nothing that was known is forgotten. A list that
- * is gone, or damaged, is not an empty one: only a new desk makes the file. */
-static bool revoked_load(struct desk *d, int flags, struct err *e)
-{
-    AUTO(mem) char *line = NULL;
-    size_t cap = 0;
-    ssize_t n;
-    AUTO(fd)
-    int fd = open(d->s.revoked_path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
-    struct stat st;
-    FILE *f = fd < 0 || fstat(fd, &st) != 0 ? NULL : fdopen(fd, "r");
-    bool ok = true;
-
-    if (f == NULL)
-        return err_set(e, ERR_STORE, "signer.revoked-list", "%s: %s", d->s.revoked_path,
-                       strerror(errno));
-    fd = -1; /* fclose has it now */
-    d->revoked_len = st.st_size;
-    while (ok && (n = getline(&line, &cap, f)) > 0) {
-        /* a line without its end was cut by a crash: the promise it records was never given
-         */
-        if (line[n - 1] != '\n')
-            break;
-        line[--n] = '\0';
-        if (strlen(line) != (size_t)n || (size_t)n >= sizeof d->revoked[0])
-            ok = err_set(e, ERR_STORE, "signer.revoked-list", "%s: it is damaged",
-                         d->s.revoked_path);
-        else
-            ok = revoked_keep(d, line, e);
-    }
-    if (ok && ferror(f))
-        ok = err_set(e, ERR_STORE, "signer.revoked-list", "%s: cannot be read",
-                     d->s.revoked_path);
-    (void)fclose(f);
-    return ok;
-}
-
-/* Does the file end within a line? */
-static bool is_torn(int fd)
-{
-    off_t size = lseek(fd, 0, SEEK_END);
-    char last;
-
-    return size > 0 && pread(fd, &last, 1, size - 1) == 1 && last != '\n';
-}
-
-/* Other signer processes add to the same list: what one was told binds all. */
-static bool revoked_fresh(struct desk *d, struct err *e)
-{
-    struct stat st;
-
-    if (stat(d->s.revoked_path, &st) == 0 && st.st_size == d->revoked_len)
-        return true;
-    return revoked_load(d, 0, e);
-}
-
-/* On disk before it is acknowledged. */
-static bool revoked_add(struct desk *d, const char *what, struct err *e)
-{
-    char line[sizeof d->revoked[0] + 4];
-    int n;
-
-    if (revoked_has(d, what))
-        return true;
-    if (revoked_full(d, e))
-        return false;
-    AUTO(fd) int fd = open(d->s.revoked_path, O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
-    /* a torn line is ended with what stands in no id, so that it says nothing */
-    n = snprintf(line, sizeof line, "%s%s\n", fd >= 0 && is_torn(fd) ? "?\n" : "", what);
-    if (fd < 0 || write(fd, line, (size_t)n) != n || fsync(fd) != 0)
-        return err_set(e, ERR_STORE, "signer.revoked-list", "%s: %s", d->s.revoked_path,
-                       strerror(errno));
-    return revoked_keep(d, what, e);
-}
-
-/* A file made just now is there after a power cut only once its directory says so. */
-static bool sync_directory(const struct desk *d, struct err *e)
-{
-    const char *slash = strrchr(d->s.revoked_path, '/');
-    char dir[PATH_MAX];
-
-    (void)snprintf(dir, sizeof dir, "%.*s",
-                   slash != NULL ? (int)(slash - d->s.revoked_path) + 1 : 1,
-                   slash != NULL ? d->s.revoked_path : ".");
-    AUTO(fd) int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 || fsync(fd) != 0)
-        return err_set(e, ERR_STORE, "signer.revoked-list", "%s: %s", dir, strerror(errno));
-    return true;
-}
+/* --- what was revoked --- */
 
 static void name_of(const struct authority *a, const char *id, char *out, size_t cap)
 {
@@ -172,18 +51,18 @@ static bool not_revoked(struct desk *d, struct err *e)
     char hex[HEX_LEN(32)];
     char name[2 * AUTHORITY_ID_MAX + 2];
 
-    if (!revoked_fresh(d, e))
+    if (!revoked_fresh(&d->revoked, e))
         return false;
     hex_encode_lower(a->digest.b, 32, hex);
     name_of(a, a->id, name, sizeof name);
-    if (revoked_has(d, hex) || revoked_has(d, name))
+    if (revoked_has(&d->revoked, hex) || revoked_has(&d->revoked, name))
         return err_set(e, ERR_DENIED, "decision.revoked",
                        "decision %s of incident %s was revoked or superseded", a->id,
                        a->incident);
     if (activation == NULL)
         return true;
     hex_encode_lower(activation->b, 32, hex);
-    if (revoked_has(d, hex))
+    if (revoked_has(&d->revoked, hex))
         return err_set(e, ERR_DENIED, "activation.revoked",
                        "the activation of decision %s was revoked", a->id);
     return true;
@@ -300,7 +179,7 @@ static bool do_open(struct desk *d, const struct proto *in, const int fds[], siz
         char old[2 * AUTHORITY_ID_MAX + 2];
 
         name_of(a, a->supersedes, old, sizeof old);
-        if (!revoked_add(d, old, e))
+        if (!revoked_add(&d->revoked, old, e))
             return false;
     }
     reply->type = PROTO_OPENED;
@@ -521,7 +400,7 @@ static bool do_revoke(struct desk *d, const struct proto *in, struct proto *repl
         close_warrant(d);
     hex_encode_lower(in->u.revoke.authority.b, 32, hex);
     reply->type = PROTO_REVOKED;
-    return revoked_add(d, hex, e);
+    return revoked_add(&d->revoked, hex, e);
 }
 
 static bool answer(struct desk *d, const struct proto *in, const int fds[], size_t n_fds,
@@ -590,13 +469,11 @@ bool desk_new(const struct desk_setup *s, struct desk **out, struct err *e)
 {
     struct desk *d = calloc(1, sizeof *d);
 
-    if (d == NULL || (d->revoked = calloc(REVOKED_MAX, sizeof d->revoked[0])) == NULL) {
-        free(d);
+    if (d == NULL)
         return err_set(e, ERR_STORE, "store.memory", "out of memory");
-    }
     d->s = *s;
     d->lease.next = 1;
-    if (!revoked_load(d, O_CREAT, e) || !sync_directory(d, e)) {
+    if (!revoked_open(d->s.revoked_path, &d->revoked, e)) {
         desk_free(d);
         return false;
     }
@@ -611,6 +488,6 @@ void desk_free(struct desk *d)
     close_warrant(d);
     if (d->token != NULL)
         d->token->ops->close(d->token);
-    free(d->revoked);
+    revoked_done(&d->revoked);
     free(d);
 }
