@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Every key of the configuration stands in recovery.conf(5) and in the example, and neither names
-# one that does not exist: documents.sh SOURCE. TAP.
+# one that does not exist; the service understands the examples: documents.sh BUILD SOURCE. TAP.
 set -u
-cd "$1" || exit 1
+recoveryd=$1/daemon/smki-recoveryd
+cd "$2" || exit 1
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 
@@ -16,7 +17,7 @@ awk '/^#?\[[A-Z]/ { section = $1; gsub(/[][#]/, "", section) }
     /^#?[A-Z][A-Za-z]*=/ { sub(/^#/, ""); sub(/=.*/, ""); print section, $0 }' \
     conf/recovery.conf | sort -u >"$dir/example"
 
-echo '1..2'
+echo '1..5'
 n=0
 for document in manual example; do
     n=$((n + 1))
@@ -25,5 +26,20 @@ for document in manual example; do
     else
         echo "not ok $n - the $document names every key and no other"
         sed 's/^/# /' "$dir/diff"
+    fi
+done
+
+# The example by itself, and with each drop-in.
+for dropin in none network-hsm softhsm-rehearsal; do
+    n=$((n + 1))
+    rm -rf "$dir/recovery.conf.d"
+    mkdir "$dir/recovery.conf.d"
+    cp conf/recovery.conf "$dir"
+    [ $dropin = none ] || cp "conf/examples/$dropin.conf" "$dir/recovery.conf.d"
+    if "$recoveryd" --config "$dir/recovery.conf" --dump-config >"$dir/dump" 2>&1; then
+        echo "ok $n - the example with drop-in $dropin is understood"
+    else
+        echo "not ok $n - the example with drop-in $dropin is understood"
+        sed 's/^/# /' "$dir/dump"
     fi
 done

@@ -66,14 +66,24 @@ t 'exposure of the service is at most 1.0' \
     systemd-analyze security --no-pager --threshold=10 smki-recovery.service
 t 'exposure of the signer is at most 1.0' \
     systemd-analyze security --no-pager --threshold=10 smki-recovery-signer@1.service
+dropins=/etc/systemd/system/smki-recovery-signer@.service.d
+examples_verify() {
+    for example in "$examples"/*.service.conf; do
+        install -D -m 644 "$example" $dropins/example.conf &&
+            quiet systemd-analyze verify "$man" smki-recovery-signer@1.service || return 1
+    done
+    rm -r $dropins
+}
+t 'and nothing with any of the example drop-ins' examples_verify
+t 'the catalogue has an entry for what is logged' \
+    sh -c 'journalctl --update-catalog && journalctl --dump-catalog 29a5aa7e31a644408100b76f34137b21'
 
 # --- a token that only smki-signer can open ---
 
 make_token() {
-    dropin=/etc/systemd/system/smki-recovery-signer@.service.d
     (umask 077 && openssl rand -hex 8 >$etc/hsm-pin) &&
         install -m 644 "$examples/softhsm2.conf" $etc &&
-        install -D -m 644 -t $dropin "$examples/softhsm.service.conf" &&
+        install -D -m 644 -t $dropins "$examples/softhsm.service.conf" &&
         systemctl daemon-reload &&
         install -d -m 700 -o smki-signer -g smki-signer /var/lib/smki-recovery-signer \
             /var/lib/smki-recovery-signer/tokens &&
@@ -105,6 +115,8 @@ END
         rehearsal_certificates "$work/pki" "$work/public.pem" &&
         (cd "$work/pki" && install -m 644 -t $etc root.pem issuing.pem recovery-ds.pem \
             pma-anchor.pem custodian-anchor.pem) &&
+        as smki-recovery "$(systemctl cat smki-recovery.service | sed -n 's/^ExecStart=\([^ ]*\).*/\1/p')" \
+            --config $etc/recovery.conf --check &&
         rehearsal_meters "$work/meters" "$work/pki" 40 &&
         chmod 755 "$work/pki" "$work/meters"
 }
@@ -235,7 +247,7 @@ usable() {
     ctl --json status | jq -e '.keys[] | select(.key == "recovery").usable' >/dev/null
 }
 pin_dropin() { # pin_dropin EXAMPLE: where the PIN comes from, from now on
-    install -m 644 "$examples/$1" "/etc/systemd/system/smki-recovery-signer@.service.d/50-pin.conf" &&
+    install -m 644 "$examples/$1" $dropins/50-pin.conf &&
         systemctl daemon-reload && systemctl restart smki-recovery.service
 }
 encrypt() { # encrypt PIN
