@@ -31,9 +31,20 @@ static bool batch_number(const struct request *r, int64_t *id, struct err *e)
 
 /* --- ask --- */
 
-static bool needs_second(const struct service *sv)
+/* A contingency has a point of no return: never one person alone, whatever is configured.
+ */
+static bool needs_second(const struct service *sv, const char *key)
 {
+    for (size_t i = 0; i < sv->config.n_keys; i++)
+        if (strcmp(sv->config.keys[i].name, key) == 0 && sv->trust.keys[i].present &&
+            sv->trust.keys[i].cert.at[0].role == ROLE_OTHER)
+            return true;
     return sv->config.service.two_person_s > 0;
+}
+
+static unsigned confirm_within_s(const struct service *sv)
+{
+    return sv->config.service.two_person_s > 0 ? sv->config.service.two_person_s : 600;
 }
 
 /* The warrant opened when the document came in: replacements exist and were checked. */
@@ -42,6 +53,10 @@ static void ready_facts(void *arg, struct incident_facts *f)
     const struct authority *a = arg;
 
     f->replacements_ready = true;
+    /* asked for by one operator, confirmed by another: see needs_second */
+    f->point_of_no_return = f->point_of_no_return_second =
+        a->mode == MODE_ANY_BY_CONTINGENCY;
+    f->new_contingency_wrapped = true; /* the decision was refused without */
     f->solr_appointed = f->solr_appointed || a->appointment[0] != '\0';
     for (size_t i = 0; i < a->n_replacements; i++)
         f->replacements_from_suspect_hsm =
@@ -66,7 +81,7 @@ static bool execute(struct docket *d, struct docket_incident *i, const struct ba
     struct docket_step step = {
         .actor = ACTOR_DCC, .who = who, .more = ready_facts, .arg = a};
     struct incident_move move;
-    char manifest[160];
+    char manifest[240];
     char hex[HEX_LEN(32)];
 
     hex_encode_lower(b->roster.b, 32, hex);
@@ -85,10 +100,13 @@ static bool execute(struct docket *d, struct docket_incident *i, const struct ba
         return err_set(e, ERR_DENIED, "incident.may-not-sign",
                        "incident %s is %s on route %s: nothing is signed there", i->id,
                        incident_state(i->state)->name, incident_route(i->route)->name);
-    (void)snprintf(manifest, sizeof manifest,
-                   "{\"batch-manifest\":\"batch %" PRId64 ", roster %s\"%s}", b->id, hex,
-                   step.event == EVENT_BEGIN_HANDBACK ? ",\"instruction\":\"on file\""
-                                                      : "");
+    (void)snprintf(
+        manifest, sizeof manifest,
+        "{\"batch-manifest\":\"batch %" PRId64 ", roster %s\"%s}", b->id, hex,
+        step.event == EVENT_BEGIN_HANDBACK ? ",\"instruction\":\"on file\""
+        : a->mode == MODE_ANY_BY_CONTINGENCY
+            ? ",\"point-of-no-return\":\"asked for and confirmed by two operators\""
+            : "");
     step.evidence = manifest;
     return docket_take_step(d, i, &step, &move, e);
 }
@@ -181,7 +199,7 @@ static bool make_batch(struct service *sv, struct docket *d, struct docket_incid
     b->decision = a->digest;
     b->roster = a->roster;
     b->asked_us = d->now_us;
-    b->state = needs_second(sv) ? BATCH_WAITING : BATCH_QUEUED;
+    b->state = needs_second(sv, b->key) ? BATCH_WAITING : BATCH_QUEUED;
     if (!docket_bundle(sv->store, i->id, &certs, e))
         return false;
     if (certs.at == NULL)
@@ -292,7 +310,7 @@ static bool step_confirm(struct service *sv, const struct request *r, struct spa
         return err_set(e, ERR_DENIED, "batch.second-person",
                        "%s asked for batch %" PRId64 "; another operator has to confirm it",
                        who, id);
-    if (d.now_us - b.asked_us > (int64_t)sv->config.service.two_person_s * 1000000)
+    if (d.now_us - b.asked_us > (int64_t)confirm_within_s(sv) * 1000000)
         return err_set(e, ERR_DENIED, "batch.confirm-time",
                        "batch %" PRId64
                        " was asked for more than %u seconds ago: ask again",
@@ -371,8 +389,8 @@ static bool step_resume(struct service *sv, const struct request *r, struct span
                        batch_state_name(b.state));
     /* one that never was confirmed goes back to waiting for it */
     if (!queue_state(sv->store, id,
-                     needs_second(sv) && b.confirmed_by[0] == '\0' ? BATCH_WAITING
-                                                                   : BATCH_QUEUED,
+                     needs_second(sv, b.key) && b.confirmed_by[0] == '\0' ? BATCH_WAITING
+                                                                          : BATCH_QUEUED,
                      "", clock_now(&sv->clock), e) ||
         !audit_put(sv->store, clock_now(&sv->clock), "BATCH_RESUMED", b.incident, who, e,
                    "{s:I}", "batch", (json_int_t)id) ||

@@ -109,14 +109,15 @@ static void engine_trouble(struct pump *p, const struct err *why)
 static void open_on(struct pump *p, unsigned i)
 {
     struct proto open = {.type = PROTO_OPEN};
-    int fds[3];
+    int fds[PROTO_FDS];
+    size_t n;
 
-    engine_parts(p->s.engine, fds);
+    open.u.open.parts = engine_parts(p->s.engine, fds, &n);
     p->hands[i].opening = true;
     p->hands[i].asked = p->generation;
     p->hands[i].next = 1;
     p->hands[i].last = 0;
-    (void)signers_send(p->signers, i, &open, fds, 3);
+    (void)signers_send(p->signers, i, &open, fds, n);
 }
 
 static bool lend(struct pump *p, unsigned i, struct err *e)
@@ -163,16 +164,19 @@ static bool busy_hand(struct pump *p, unsigned i, struct err *e)
             open_on(p, i);
         return true;
     }
-    while (h->n_flight < IN_FLIGHT && engine_batch(p->s.engine) != NULL && !h->reserving) {
-        bool found;
+    while (h->n_flight < IN_FLIGHT && engine_batch(p->s.engine) != NULL) {
+        bool found = true;
 
+        /* orders follow at once: the signer takes up the RESERVE first, and denies them
+         * where it fails */
         if (h->next > h->last) {
-            if (!p->reserving && !lend(p, i, e))
+            if (p->reserving)
+                return true;
+            if (!lend(p, i, e))
                 return false;
-            return true;
-        }
-        if (!order_on(p, i, &found, e))
+        } else if (!order_on(p, i, &found, e)) {
             return false;
+        }
         if (!found || signers_info(p->signers, i)->state != SIGNER_READY)
             return true;
     }
@@ -324,7 +328,7 @@ static void on_fail(struct pump *p, unsigned i, enum proto_type asked,
      */
     if (!end_now(p,
                  strcmp(f->id, "token.counter-mark") == 0 ||
-                         strcmp(f->id, "signer.counter") == 0
+                         strncmp(f->id, "signer.counter", 14) == 0
                      ? BATCH_HELD
                      : BATCH_STOPPED,
                  reason, &e))

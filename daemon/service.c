@@ -4,6 +4,7 @@
 #include "audit.h"
 #include "log.h"
 #include "mem.h"
+#include "outbox.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -136,6 +137,19 @@ static bool note_expired(void *arg, const struct store_row *row)
     return true;
 }
 
+void service_notices(struct service *sv)
+{
+    struct err e;
+
+    if (outbox_flush(sv->store, sv->outbox_dir, &e))
+        return;
+    if (store_failed(sv->store))
+        store_trouble(sv, &e);
+    else
+        log_event(LOG_ERR, NULL, &(struct log_fields){.err = &e},
+                  "notices wait in the queue: %s", e.text);
+}
+
 void service_tick(struct service *sv)
 {
     AUTO(mem) struct expired *x = calloc(1, sizeof *x);
@@ -144,6 +158,11 @@ void service_tick(struct service *sv)
     if (x == NULL)
         return;
     x->sv = sv;
+    service_notices(sv);
+    if (!service_deadlines(sv, &e)) {
+        store_trouble(sv, &e);
+        return;
+    }
     if (!store_each(
             sv->store, note_expired, x, &e,
             "SELECT incident.id, json_extract(decision.json, '$.valid_to')"
@@ -267,6 +286,7 @@ static void do_after(struct service *sv)
         for (unsigned i = 0; i < signers_count(pump_signers(sv->pump)); i++)
             signers_kill(pump_signers(sv->pump), i, "the key was switched off", false);
     pump_wake(sv->pump);
+    service_notices(sv);
 }
 
 bool service_change(struct service *sv, const struct request *r, struct span body,
@@ -279,7 +299,7 @@ bool service_change(struct service *sv, const struct request *r, struct span bod
     (void)snprintf(front, sizeof front, "%s %s\n", verb_name(r->verb), r->path);
     sum = digest_of(span_of(front, strlen(front)), what);
     if (!answer_known(sv, r, &sum, out, &known, e)) {
-        if (e->code != ERR_STORE)
+        if (!store_failed(sv->store))
             service_refused(sv, r, e);
         return false;
     }

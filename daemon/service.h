@@ -22,6 +22,7 @@ struct service {
     char roster_dir[CONFIG_PATH_MAX + 16];
     char incoming_dir[CONFIG_PATH_MAX + 16];
     char outbox_dir[CONFIG_PATH_MAX + 16];
+    char files_dir[CONFIG_PATH_MAX + 16];
     int64_t started_us;
     /* what to do once the request's transaction is on disk */
     struct {
@@ -40,6 +41,11 @@ bool service_allowed(void *arg, const struct batch *b, struct err *e);
 void service_batch_ended(void *arg, int64_t batch);
 /* Every few seconds: windows that closed while nothing was signed. */
 void service_tick(struct service *sv);
+/* Alarms of incidents that stand still, once each. */
+MUST_CHECK bool service_deadlines(struct service *sv, struct err *e);
+/* Notices of steps that are on disk, into the outbox; what cannot be written stays queued.
+ */
+void service_notices(struct service *sv);
 /* A refusal leaves an audit record of its own, in a transaction of its own. */
 void service_refused(void *arg, const struct request *r, const struct err *why);
 
@@ -78,6 +84,7 @@ HANDLER(api_incident_event);
 HANDLER(api_roster_get);
 HANDLER(api_certificates_put);
 HANDLER(api_certificates_get);
+HANDLER(api_symmetric_put);
 HANDLER(api_decision_put);
 HANDLER(api_decision_get);
 HANDLER(api_batches);
@@ -91,6 +98,9 @@ HANDLER(api_marks);
 HANDLER(api_figures);
 HANDLER(api_devices);
 HANDLER(api_counter_raise);
+HANDLER(api_file_sign);
+HANDLER(api_progress);
+bool api_file_begin(void *arg, const struct request *r, struct sink *out, struct err *e);
 bool api_roster_begin(void *arg, const struct request *r, struct sink *out, struct err *e);
 bool api_responses_begin(void *arg, const struct request *r, struct sink *out,
                          struct err *e);

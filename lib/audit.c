@@ -83,16 +83,21 @@ bool audit_put(struct store *s, int64_t now_us, const char *kind, const char *in
 struct lines {
     FILE *f;
     int64_t next;
+    bool bad;
 };
 
 static bool put_line(void *arg, const struct store_row *row)
 {
     struct lines *l = arg;
     const char *line = row_text(row, 1);
+    struct span hash = row_blob(row, 2);
     size_t n = strlen(line);
     char hex[HEX_LEN(32)];
 
-    hex_encode_lower(row_blob(row, 2).at, 32, hex);
+    l->bad = n == 0 || hash.len != sizeof(struct digest);
+    if (l->bad)
+        return false;
+    hex_encode_lower(hash.at, hash.len, hex);
     /* the line without its last '}', then the hash member, then '}' */
     (void)fprintf(l->f, "%.*s,\"hash\":\"%s\"}\n", (int)(n - 1), line, hex);
     l->next = row_i64(row, 0) + 1;
@@ -102,7 +107,7 @@ static bool put_line(void *arg, const struct store_row *row)
 bool audit_lines(struct store *s, int64_t seq, size_t max, char **text, size_t *len,
                  int64_t *next, struct err *e)
 {
-    struct lines l = {open_memstream(text, len), seq};
+    struct lines l = {open_memstream(text, len), seq, false};
     bool ok;
 
     if (l.f == NULL)
@@ -113,6 +118,9 @@ bool audit_lines(struct store *s, int64_t seq, size_t max, char **text, size_t *
         seq, (int64_t)max);
     if (fclose(l.f) != 0 && ok)
         ok = err_set(e, ERR_STORE, "store.memory", "out of memory");
+    if (ok && l.bad)
+        ok = err_set(e, ERR_STORE, "store.failed", "audit record %lld is damaged",
+                     (long long)l.next);
     if (!ok) {
         free(*text);
         *text = NULL;
@@ -147,13 +155,19 @@ static int by_first(const void *a, const void *b)
 static uint64_t overlaps(struct runs *r)
 {
     uint64_t n = 0;
+    uint64_t top = 0; /* highest counter of this originator so far */
 
     if (r->n > 0)
         qsort(r->at, r->n, sizeof *r->at, by_first);
-    for (size_t i = 1; i < r->n; i++)
-        if (strcmp(r->at[i].originator, r->at[i - 1].originator) == 0 &&
-            r->at[i].first <= r->at[i - 1].last)
-            n += r->at[i - 1].last - r->at[i].first + 1;
+    for (size_t i = 0; i < r->n; i++) {
+        const struct run *x = &r->at[i];
+        bool same = i > 0 && strcmp(x->originator, r->at[i - 1].originator) == 0;
+
+        if (same && x->first <= top)
+            n += (x->last < top ? x->last : top) - x->first + 1;
+        if (!same || x->last > top)
+            top = x->last;
+    }
     return n;
 }
 
@@ -173,7 +187,8 @@ static bool note_run(struct runs *r, const json_t *line, struct audit_verdict *v
         return true;
     if (json_unpack(data, "{s:I,s:I,s:I,s:s}", "count", &n, "first_counter", &first,
                     "last_counter", &last, "originator", &originator) != 0 ||
-        n < 1 || first < 0 || last < first || strlen(originator) != 16)
+        n < 1 || first < 0 || last < first || last - first != n - 1 ||
+        strlen(originator) != 16)
         return false;
     v->signed_rows += (uint64_t)n;
     if (r->n == r->cap) {
@@ -218,7 +233,7 @@ static bool chain_line(char *line, size_t n, uint64_t no, struct audit_verdict *
     }
     if (no == 1)
         v->first_seq = (uint64_t)seq;
-    ok = (uint64_t)seq == v->first_seq + no - 1 &&
+    ok = seq >= 1 && (uint64_t)seq == v->first_seq + no - 1 &&
          (no == 1 ? seq > 1 || strspn(prev, "0") == 64 : strcmp(prev, v->last_hash) == 0);
     if (!ok)
         (void)err_set(e, ERR_INPUT, "audit.chain",

@@ -83,6 +83,7 @@ struct config {
         unsigned suspend_alarm_s;   /* SuspendAlarmSec= */
         unsigned decision_alarm_s;  /* DecisionAlarmSec= */
         unsigned reshare_alarm_d;   /* CeremonyAlarmDays= */
+        unsigned refused_list_d;    /* RefusedListDays= */
     } service;
     struct { /* [Signer] */
         char

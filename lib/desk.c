@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,9 +17,8 @@
 
 #define REVOKED_MAX       4096
 #define RESERVE_MAX       1000000u
+#define LEAP_MAX          (16u * RESERVE_MAX) /* counters left out before a run */
 #define SYMMETRIC_KEY_MAX 64
-
-enum part { PART_AUTHORITY, PART_ROSTER, PART_CERTS, PART_SYMMETRIC, PARTS };
 
 struct mapped {
     void *at;
@@ -29,14 +29,15 @@ struct desk {
     struct desk_setup s;
     struct token *token;
     struct warrant *warrant;
-    struct mapped parts[PARTS];
+    struct mapped parts[PROTO_PARTS];
     struct roster roster;
-    uint64_t signed_under; /* signatures under the open warrant, by this process */
+    uint8_t *commands; /* per row: signed under the open warrant */
     struct {
         uint64_t next, last; /* what is left of the reserved run; next > last: nothing */
     } lease;
     char (*revoked)[2 * 32 + 1 + AUTHORITY_ID_MAX * 2]; /* digests and "incident/id" */
     size_t n_revoked;
+    off_t revoked_len; /* of the file, when it was last read */
 };
 
 /* --- the list of what was revoked: told once, remembered for good --- */
@@ -49,38 +50,55 @@ static bool revoked_has(const struct desk *d, const char *what)
     return false;
 }
 
+static bool revoked_full(const struct desk *d, struct err *e)
+{
+    if (d->n_revoked < REVOKED_MAX)
+        return false;
+    (void)err_set(e, ERR_STORE, "signer.revoked-list",
+                  "%s: full at %d entries; rotate it in a ceremony", d->s.revoked_path,
+                  REVOKED_MAX);
+    return true;
+}
+
 static bool revoked_keep(struct desk *d, const char *what, struct err *e)
 {
-    if (d->n_revoked == REVOKED_MAX)
-        return err_set(e, ERR_STORE, "signer.revoked-list",
-                       "%s: full at %d entries; rotate it in a ceremony", d->s.revoked_path,
-                       REVOKED_MAX);
+    if (revoked_has(d, what))
+        return true;
+    if (revoked_full(d, e))
+        return false;
     (void)snprintf(d->revoked[d->n_revoked++], sizeof d->revoked[0], "%s", what);
     return true;
 }
 
-static bool revoked_load(struct desk *d, struct err *e)
+/* Add what the file says to what is known; nothing that was known is forgotten. A list that
+ * is gone, or damaged, is not an empty one: only a new desk makes the file. */
+static bool revoked_load(struct desk *d, int flags, struct err *e)
 {
-    char line[sizeof d->revoked[0] + 2];
+    AUTO(mem) char *line = NULL;
+    size_t cap = 0;
+    ssize_t n;
     AUTO(fd)
-    int fd = open(d->s.revoked_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
+    int fd = open(d->s.revoked_path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
+    struct stat st;
+    FILE *f = fd < 0 || fstat(fd, &st) != 0 ? NULL : fdopen(fd, "r");
     bool ok = true;
 
     if (f == NULL)
         return err_set(e, ERR_STORE, "signer.revoked-list", "%s: %s", d->s.revoked_path,
                        strerror(errno));
     fd = -1; /* fclose has it now */
-    d->n_revoked = 0;
-    while (ok && fgets(line, sizeof line, f) != NULL) {
-        size_t n = strlen(line);
-
+    d->revoked_len = st.st_size;
+    while (ok && (n = getline(&line, &cap, f)) > 0) {
         /* a line without its end was cut by a crash: the promise it records was never given
          */
-        if (n == 0 || line[n - 1] != '\n')
+        if (line[n - 1] != '\n')
             break;
-        line[n - 1] = '\0';
-        ok = revoked_keep(d, line, e);
+        line[--n] = '\0';
+        if (strlen(line) != (size_t)n || (size_t)n >= sizeof d->revoked[0])
+            ok = err_set(e, ERR_STORE, "signer.revoked-list", "%s: it is damaged",
+                         d->s.revoked_path);
+        else
+            ok = revoked_keep(d, line, e);
     }
     if (ok && ferror(f))
         ok = err_set(e, ERR_STORE, "signer.revoked-list", "%s: cannot be read",
@@ -89,20 +107,57 @@ static bool revoked_load(struct desk *d, struct err *e)
     return ok;
 }
 
+/* Does the file end within a line? */
+static bool is_torn(int fd)
+{
+    off_t size = lseek(fd, 0, SEEK_END);
+    char last;
+
+    return size > 0 && pread(fd, &last, 1, size - 1) == 1 && last != '\n';
+}
+
+/* Other signer processes add to the same list: what one was told binds all. */
+static bool revoked_fresh(struct desk *d, struct err *e)
+{
+    struct stat st;
+
+    if (stat(d->s.revoked_path, &st) == 0 && st.st_size == d->revoked_len)
+        return true;
+    return revoked_load(d, 0, e);
+}
+
 /* On disk before it is acknowledged. */
 static bool revoked_add(struct desk *d, const char *what, struct err *e)
 {
-    char line[sizeof d->revoked[0] + 2];
+    char line[sizeof d->revoked[0] + 4];
     int n;
 
     if (revoked_has(d, what))
         return true;
-    n = snprintf(line, sizeof line, "%s\n", what);
-    AUTO(fd) int fd = open(d->s.revoked_path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
+    if (revoked_full(d, e))
+        return false;
+    AUTO(fd) int fd = open(d->s.revoked_path, O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
+    /* a torn line is ended with what stands in no id, so that it says nothing */
+    n = snprintf(line, sizeof line, "%s%s\n", fd >= 0 && is_torn(fd) ? "?\n" : "", what);
     if (fd < 0 || write(fd, line, (size_t)n) != n || fsync(fd) != 0)
         return err_set(e, ERR_STORE, "signer.revoked-list", "%s: %s", d->s.revoked_path,
                        strerror(errno));
     return revoked_keep(d, what, e);
+}
+
+/* A file made just now is there after a power cut only once its directory says so. */
+static bool sync_directory(const struct desk *d, struct err *e)
+{
+    const char *slash = strrchr(d->s.revoked_path, '/');
+    char dir[PATH_MAX];
+
+    (void)snprintf(dir, sizeof dir, "%.*s",
+                   slash != NULL ? (int)(slash - d->s.revoked_path) + 1 : 1,
+                   slash != NULL ? d->s.revoked_path : ".");
+    AUTO(fd) int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || fsync(fd) != 0)
+        return err_set(e, ERR_STORE, "signer.revoked-list", "%s: %s", dir, strerror(errno));
+    return true;
 }
 
 static void name_of(const struct authority *a, const char *id, char *out, size_t cap)
@@ -110,17 +165,27 @@ static void name_of(const struct authority *a, const char *id, char *out, size_t
     (void)snprintf(out, cap, "%s/%s", a->incident, id);
 }
 
-static bool not_revoked(const struct desk *d, const struct authority *a, struct err *e)
+static bool not_revoked(struct desk *d, struct err *e)
 {
+    const struct authority *a = warrant_authority(d->warrant);
+    const struct digest *activation = warrant_activation(d->warrant);
     char hex[HEX_LEN(32)];
     char name[2 * AUTHORITY_ID_MAX + 2];
 
+    if (!revoked_fresh(d, e))
+        return false;
     hex_encode_lower(a->digest.b, 32, hex);
     name_of(a, a->id, name, sizeof name);
     if (revoked_has(d, hex) || revoked_has(d, name))
         return err_set(e, ERR_DENIED, "decision.revoked",
                        "decision %s of incident %s was revoked or superseded", a->id,
                        a->incident);
+    if (activation == NULL)
+        return true;
+    hex_encode_lower(activation->b, 32, hex);
+    if (revoked_has(d, hex))
+        return err_set(e, ERR_DENIED, "activation.revoked",
+                       "the activation of decision %s was revoked", a->id);
     return true;
 }
 
@@ -130,14 +195,14 @@ static void close_warrant(struct desk *d)
 {
     warrant_free(TAKE(d->warrant));
     roster_done(&d->roster);
-    for (size_t i = 0; i < PARTS; i++)
+    for (size_t i = 0; i < PROTO_PARTS; i++)
         if (d->parts[i].at != NULL) {
-            if (i == PART_SYMMETRIC)
+            if (i == PROTO_PART_SYMMETRIC_KEY)
                 OPENSSL_cleanse(d->parts[i].at, d->parts[i].len);
             (void)munmap(d->parts[i].at, d->parts[i].len);
             d->parts[i] = (struct mapped){NULL, 0};
         }
-    d->signed_under = 0;
+    free(TAKE(d->commands));
     /* counters left over are spent: a later warrant reserves its own */
     d->lease.next = 1;
     d->lease.last = 0;
@@ -172,20 +237,34 @@ static bool map_sealed(int fd, const char *what, size_t max, bool secret,
     return true;
 }
 
-static bool open_parts(struct desk *d, const int fds[], size_t n_fds, struct err *e)
+static bool open_parts(struct desk *d, uint32_t which, const int fds[], size_t n_fds,
+                       struct err *e)
 {
-    static const char *const names[PARTS] = {"authority", "roster", "certificates",
-                                             "symmetric key"};
-    static const size_t limits[PARTS] = {AUTHORITY_CMS_MAX, (size_t)64 << 30, 1u << 20,
-                                         SYMMETRIC_KEY_MAX};
+    static const struct {
+        const char *name;
+        size_t limit;
+    } parts[PROTO_PARTS] = {
+        [PROTO_PART_AUTHORITY] = {"authority", AUTHORITY_CMS_MAX},
+        [PROTO_PART_ROSTER] = {"roster", (size_t)64 << 30},
+        [PROTO_PART_CERTIFICATES] = {"certificates", 1u << 20},
+        [PROTO_PART_ACTIVATION] = {"activation", AUTHORITY_CMS_MAX},
+        [PROTO_PART_SYMMETRIC_KEY] = {"symmetric key", SYMMETRIC_KEY_MAX},
+    };
+    size_t want = (size_t)__builtin_popcount(which);
+    size_t n = 0;
 
-    for (size_t i = 0; i < n_fds; i++)
-        if (!map_sealed(fds[i], names[i], limits[i], i == PART_SYMMETRIC, &d->parts[i], e))
+    if (n_fds != want)
+        return err_set(e, ERR_INPUT, "signer.record",
+                       "OPEN with %zu descriptors, wants %zu", n_fds, want);
+    for (size_t i = 0; i < PROTO_PARTS; i++)
+        if ((which & PROTO_PART_BIT(i)) != 0 &&
+            !map_sealed(fds[n++], parts[i].name, parts[i].limit,
+                        i == PROTO_PART_SYMMETRIC_KEY, &d->parts[i], e))
             return false;
     return true;
 }
 
-static struct span part(const struct desk *d, enum part p)
+static struct span part(const struct desk *d, enum proto_part p)
 {
     return span_of(d->parts[p].at, d->parts[p].len);
 }
@@ -193,31 +272,30 @@ static struct span part(const struct desk *d, enum part p)
 static bool do_open(struct desk *d, const struct proto *in, const int fds[], size_t n_fds,
                     struct proto *reply, struct err *e)
 {
-    size_t want = in->u.open.symmetric_key ? 4 : 3;
-    struct warrant_parts p = {0};
+    struct warrant_parts p = {.signing = true};
     const struct authority *a;
     uint64_t mark;
     size_t key;
 
     close_warrant(d);
-    if (n_fds != want)
-        return err_set(e, ERR_INPUT, "signer.record",
-                       "OPEN with %zu descriptors, wants %zu", n_fds, want);
-    /* other workers add to the same list: read it anew before anything is opened */
-    if (!revoked_load(d, e) || !open_parts(d, fds, n_fds, e) ||
-        !roster_open(part(d, PART_ROSTER), "roster", &d->roster, e))
+    if (!open_parts(d, in->u.open.parts, fds, n_fds, e) ||
+        !roster_open(part(d, PROTO_PART_ROSTER), "roster", &d->roster, e))
         return false;
-    p.cms = part(d, PART_AUTHORITY);
-    p.certs_pem = part(d, PART_CERTS);
-    p.symmetric_key = part(d, PART_SYMMETRIC);
+    p.cms = part(d, PROTO_PART_AUTHORITY);
+    p.certs_pem = part(d, PROTO_PART_CERTIFICATES);
+    p.symmetric_key = part(d, PROTO_PART_SYMMETRIC_KEY);
+    p.activation = part(d, PROTO_PART_ACTIVATION);
     p.roster = &d->roster;
     if (!warrant_open(d->s.trust, &p, clock_now(&d->s.clock), &d->warrant, e))
         return false;
     a = warrant_authority(d->warrant);
     key = warrant_key(d->warrant);
-    if (!not_revoked(d, a, e) || !d->token->ops->has_key(d->token, key, e) ||
+    if (!not_revoked(d, e) || !d->token->ops->has_key(d->token, key, e) ||
         !d->token->ops->mark_get(d->token, &warrant_key_cert(d->warrant)->eui, &mark, e))
         return false;
+    d->commands = calloc(warrant_rows(d->warrant), 1);
+    if (d->commands == NULL)
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
     if (a->supersedes[0] != '\0') {
         char old[2 * AUTHORITY_ID_MAX + 2];
 
@@ -235,6 +313,22 @@ static bool do_open(struct desk *d, const struct proto *in, const int fds[], siz
 
 /* --- counters --- */
 
+/* A run far ahead would use the sequence up: devices take no counter below the last. */
+static bool no_leap(struct desk *d, uint64_t first, struct err *e)
+{
+    uint64_t mark;
+
+    if (!d->token->ops->mark_get(d->token, &warrant_key_cert(d->warrant)->eui, &mark, e))
+        return false;
+    if (d->s.config->counter.has_start && d->s.config->counter.start > mark)
+        mark = d->s.config->counter.start;
+    if (first > mark && first - mark > LEAP_MAX)
+        return err_set(e, ERR_DENIED, "signer.counter-leap",
+                       "a run from %llu would leave out more than %u counters after %llu",
+                       (unsigned long long)first, LEAP_MAX, (unsigned long long)mark);
+    return true;
+}
+
 static bool do_reserve(struct desk *d, const struct proto *in, struct proto *reply,
                        struct err *e)
 {
@@ -251,7 +345,8 @@ static bool do_reserve(struct desk *d, const struct proto *in, struct proto *rep
         return err_set(e, ERR_DENIED, "signer.counter",
                        "a run of %u counters from %llu is out of range", n,
                        (unsigned long long)first);
-    if (!warrant_live(d->warrant, clock_now(&d->s.clock), e) ||
+    if (!not_revoked(d, e) || !warrant_live(d->warrant, clock_now(&d->s.clock), e) ||
+        !no_leap(d, first, e) ||
         !d->token->ops->mark_raise(d->token, &warrant_key_cert(d->warrant)->eui, first,
                                    last, e))
         return false;
@@ -278,18 +373,28 @@ static bool spend(struct desk *d, uint64_t first, uint32_t n, struct err *e)
 
 /* --- signing --- */
 
-struct watch {
-    struct desk *d;
-    struct err e; /* why it stopped, when the window closed */
+struct run {
+    const struct desk *d;
+    /* The next order stands first in line and stays there until this one is done: looking
+     * again would say the same, and costs as much as the hash of a command. */
+    bool order_first;
 };
 
+/* Asked before each row, perhaps from several threads, one at a time. */
 static bool go_on(void *arg)
 {
-    struct watch *w = arg;
+    struct run *r = arg;
+    const struct desk *d = r->d;
+    struct err why;
 
-    if (w->d->s.stop_fd >= 0 && proto_stop_waiting(w->d->s.stop_fd))
-        return false;
-    return warrant_live(w->d->warrant, clock_now(&w->d->s.clock), &w->e);
+    if (d->s.stop_fd >= 0 && !r->order_first) {
+        enum proto_first first = proto_first(d->s.stop_fd);
+
+        if (first == PROTO_FIRST_STOP)
+            return false;
+        r->order_first = first == PROTO_FIRST_OTHER;
+    }
+    return warrant_live(d->warrant, clock_now(&d->s.clock), &why);
 }
 
 static bool may_sign(struct desk *d, const struct proto_sign *o, struct err *e)
@@ -302,15 +407,16 @@ static bool may_sign(struct desk *d, const struct proto_sign *o, struct err *e)
     if (!digest_equal(&a->digest, &o->authority))
         return err_set(e, ERR_DENIED, "signer.other-authority",
                        "the order names another authority than the open one");
-    if (!not_revoked(d, a, e) || !warrant_live(d->warrant, clock_now(&d->s.clock), e))
+    if (!not_revoked(d, e) || !warrant_live(d->warrant, clock_now(&d->s.clock), e))
         return false;
     if (o->rows[o->n - 1] >= warrant_rows(d->warrant))
         return err_set(e, ERR_DENIED, "signer.row", "row %u is beyond the roster's %u rows",
                        o->rows[o->n - 1], warrant_rows(d->warrant));
-    if (d->signed_under + o->n > (uint64_t)warrant_rows(d->warrant) * a->attempts)
-        return err_set(e, ERR_DENIED, "signer.attempts",
-                       "decision %s allows %u commands for each device", a->id,
-                       a->attempts);
+    for (uint32_t i = 0; i < o->n; i++)
+        if (d->commands[o->rows[i]] >= a->attempts)
+            return err_set(e, ERR_DENIED, "signer.attempts",
+                           "row %u: decision %s allows %u commands for each device",
+                           o->rows[i], a->id, a->attempts);
     return true;
 }
 
@@ -351,18 +457,22 @@ static bool do_sign(struct desk *d, const struct proto *in, struct proto *reply,
 {
     const struct proto_sign *o = &in->u.sign;
     struct digest digests[PROTO_ROWS];
-    struct watch w = {.d = d};
+    struct run run = {d, false};
     size_t done = 0;
+    bool ok;
 
     if (!may_sign(d, o, e) || !spend(d, o->counter, o->n, e))
         return false;
     for (uint32_t i = 0; i < o->n; i++)
         if (!warrant_digest(d->warrant, o->rows[i], o->counter + i, &digests[i], e))
             return err_wrap(e, "row %u", o->rows[i]);
-    if (!d->token->ops->sign(d->token, warrant_key(d->warrant), digests,
-                             reply->u.signed_.sigs, o->n, go_on, &w, &done, e))
+    ok = d->token->ops->sign(d->token, warrant_key(d->warrant), digests,
+                             reply->u.signed_.sigs, o->n, go_on, &run, &done, e);
+    /* also before a failure: they were made */
+    for (size_t i = 0; i < done; i++)
+        d->commands[o->rows[i]]++;
+    if (!ok)
         return false;
-    d->signed_under += done;
     /* a signature beyond `done` may exist half-way: it does not leave this process */
     memset(reply->u.signed_.sigs + done, 0, (PROTO_ROWS - done) * sizeof(struct sig_p256));
     reply->type = PROTO_SIGNED;
@@ -405,7 +515,9 @@ static bool do_revoke(struct desk *d, const struct proto *in, struct proto *repl
     char hex[HEX_LEN(32)];
 
     if (d->warrant != NULL &&
-        digest_equal(&warrant_authority(d->warrant)->digest, &in->u.revoke.authority))
+        (digest_equal(&warrant_authority(d->warrant)->digest, &in->u.revoke.authority) ||
+         (warrant_activation(d->warrant) != NULL &&
+          digest_equal(warrant_activation(d->warrant), &in->u.revoke.authority))))
         close_warrant(d);
     hex_encode_lower(in->u.revoke.authority.b, 32, hex);
     reply->type = PROTO_REVOKED;
@@ -484,7 +596,7 @@ bool desk_new(const struct desk_setup *s, struct desk **out, struct err *e)
     }
     d->s = *s;
     d->lease.next = 1;
-    if (!revoked_load(d, e)) {
+    if (!revoked_load(d, O_CREAT, e) || !sync_directory(d, e)) {
         desk_free(d);
         return false;
     }

@@ -3,6 +3,7 @@
 
 #include "audit.h"
 #include "mem.h"
+#include "outbox.h"
 
 #include <jansson.h>
 
@@ -355,7 +356,8 @@ static bool facts_of_lists(const struct docket *d, const struct docket_incident 
     AUTO(fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 || !roster_open_fd(fd, path, &r, e))
         return err_set(e, ERR_STORE, "store.failed", "roster %s cannot be read", path);
-    ok = docket_elsewhere(d, i->id, &r, &f->devices_elsewhere, where, e);
+    ok = docket_elsewhere(d, i->id, &r, &f->devices_elsewhere, where, e) &&
+         docket_file_replaced(d->store, i->id, &r, &f->rows_replaced_named, e);
     roster_done(&r);
     return ok;
 }
@@ -404,6 +406,9 @@ bool docket_facts(const struct docket *d, const struct docket_incident *i, bool 
                i->id, &n, e))
         return false;
     f->rows_unknown = (uint32_t)n;
+    if (!docket_file_facts(d, i, f, e) ||
+        (found && !docket_list_refused(d, i->id, &sha256, &f->list_refused_before, e)))
+        return false;
     apply_declared(i->declared, f);
     return true;
 }
@@ -417,15 +422,18 @@ static bool keep_event(const struct docket *d, const struct docket_incident *i,
     const struct event_row *v = incident_event(step->event);
     json_t *evidence = json_loads(step->evidence != NULL ? step->evidence : "{}", 0, NULL);
     json_t *facts = json_loads(step->declare != NULL ? step->declare : "{}", 0, NULL);
+    int64_t n;
     bool ok;
 
+    ok = store_run(
+        d->store, e,
+        "INSERT INTO incident_event (incident, event, from_state, to_state, at_us,"
+        " actor, evidence) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "ttttitt", i->id, v->name, incident_state(from)->name, incident_state(to)->name,
+        d->now_us, step->who, step->evidence != NULL ? step->evidence : "{}");
+    n = store_last_id(d->store);
     ok =
-        store_run(
-            d->store, e,
-            "INSERT INTO incident_event (incident, event, from_state, to_state, at_us,"
-            " actor, evidence) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            "ttttitt", i->id, v->name, incident_state(from)->name, incident_state(to)->name,
-            d->now_us, step->who, step->evidence != NULL ? step->evidence : "{}") &&
+        ok &&
         audit_put(d->store, d->now_us, v->audit, i->id, step->who, e,
                   "{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:O*,s:O*,s:s*}", "event", v->name, "from",
                   incident_state(from)->name, "to", incident_state(to)->name, "as",
@@ -435,6 +443,17 @@ static bool keep_event(const struct docket *d, const struct docket_incident *i,
                   i->parent[0] != '\0' ? i->parent : NULL) &&
         (row->also == NULL || audit_put(d->store, d->now_us, row->also, i->id, step->who, e,
                                         "{s:s}", "event", v->name));
+    ok = ok && outbox_queue(d->store,
+                            &(struct outbox_step){.incident = i->id,
+                                                  .title = i->title,
+                                                  .subscriber = i->subscriber,
+                                                  .event = step->event,
+                                                  .route = i->route,
+                                                  .state = to,
+                                                  .exercise = i->exercise,
+                                                  .n = n,
+                                                  .at_us = d->now_us},
+                            e);
     json_decref(evidence);
     json_decref(facts);
     return ok;
@@ -458,18 +477,11 @@ static bool note_frozen(void *arg, const struct docket_incident *i)
     return true;
 }
 
-/* The Recovery key is in doubt: every incident that uses it stops, in this same step. */
-static bool freeze_others(const struct docket *d, const struct docket_incident *i,
-                          const char *who, struct err *e)
+static bool freeze_noted(const struct docket *d, const struct frozen *z, const char *who,
+                         struct err *e)
 {
-    AUTO(mem) struct frozen *z = calloc(1, sizeof *z);
     bool ok = true;
 
-    if (z == NULL)
-        return err_set(e, ERR_STORE, "store.memory", "out of memory");
-    z->but = i->id;
-    if (!docket_each(d->store, note_frozen, z, e))
-        return false;
     for (size_t k = 0; ok && k < z->n; k++) {
         struct docket_step step = {
             .event = EVENT_FREEZE, .actor = ACTOR_SYSTEM, .who = who};
@@ -483,12 +495,31 @@ static bool freeze_others(const struct docket *d, const struct docket_incident *
     return ok;
 }
 
+/* The Recovery key is in doubt: every incident that uses it stops, in this same step. */
+static bool freeze_others(const struct docket *d, const struct docket_incident *i,
+                          const char *who, struct err *e)
+{
+    AUTO(mem) struct frozen *z = calloc(1, sizeof *z);
+    bool ok = true;
+
+    if (z == NULL)
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
+    z->but = i->id;
+    do { /* one frozen has no further place for the event: this ends */
+        z->n = 0;
+        ok = docket_each(d->store, note_frozen, z, e) && freeze_noted(d, z, who, e);
+    } while (ok && z->n == FROZEN_MAX);
+    return ok;
+}
+
 bool docket_take_step(const struct docket *d, struct docket_incident *i,
                       const struct docket_step *step, struct incident_move *move,
                       struct err *e)
 {
     const struct transition *row = incident_next(i->route, i->state, step->event);
     struct evidence_set have = {0};
+    struct docket_file file;
+    bool filed;
     struct incident_facts f;
     AUTO(mem) char *declared = NULL;
     enum state from = i->state;
@@ -497,8 +528,12 @@ bool docket_take_step(const struct docket *d, struct docket_incident *i,
     if (!evidence_of(step->evidence, &have.have, e) ||
         !declare(i->declared, step->declare, &declared, e) ||
         !store_each(d->store, lasting, &have.have, e,
-                    "SELECT evidence FROM incident_event WHERE incident = ?1", "t", i->id))
+                    "SELECT evidence FROM incident_event WHERE incident = ?1", "t",
+                    i->id) ||
+        !docket_last_file(d->store, i->id, false, &file, &filed, e))
         return false;
+    if (filed)
+        have.have |= EVIDENCE_BIT(EVIDENCE_NOTIFICATION_FILE);
     free(i->declared);
     i->declared = TAKE(declared);
     if (!docket_facts(d, i, lists, &f, e))
@@ -506,6 +541,9 @@ bool docket_take_step(const struct docket *d, struct docket_incident *i,
     /* this very step switches it off: the caller ends the signers that hold it */
     if (step->event == EVENT_DEACTIVATE_KEY)
         f.key_active = false;
+    /* this very step says that none is left suspended, on the evidence it needs */
+    if (step->event == EVENT_RECONNECTED)
+        f.devices_suspended = 0;
     if (step->more != NULL)
         step->more(step->arg, &f);
     if (!incident_step(&f, step->event, step->actor, &have, move, e))
@@ -536,8 +574,14 @@ static bool new_id(const struct docket *d, char *out, size_t cap, struct err *e)
     if (!store_number(d->store, &n, &found, e, "SELECT count(*) FROM incident", ""))
         return false;
     (void)gmtime_r(&sec, &tm);
-    (void)snprintf(out, cap, "I-%04d-%04lld", (tm.tm_year + 1900) % 10000,
-                   (long long)n + 1);
+    for (int64_t taken = 1;
+         taken > 0;) { /* a name of that form may have been given by hand */
+        (void)snprintf(out, cap, "I-%04d-%04lld", (tm.tm_year + 1900) % 10000,
+                       (long long)++n);
+        if (!store_number(d->store, &taken, &found, e,
+                          "SELECT count(*) FROM incident WHERE id = ?1", "t", out))
+            return false;
+    }
     return true;
 }
 

@@ -3,17 +3,16 @@
 
 #include "audit.h"
 #include "mem.h"
+#include "memfd.h"
 #include "verify.h"
 
+#include <openssl/crypto.h>
+
 #include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 
 #define STAGED_MAX  8    /* slices in one transaction: 2048 rows at most */
 #define STAGED_ROWS 1024 /* flushed when so many rows wait */
@@ -32,10 +31,10 @@ struct engine {
     struct warrant *w;
     struct verifier *v;
     struct roster roster;
-    int fds[3];
-    struct span cms, certs, selection; /* owned */
-    uint32_t *picked;                  /* the selection, decoded; NULL: all rows */
-    struct gap *gaps;                  /* still to hand out, a stack: last one first out */
+    int fds[PROTO_PARTS];                                     /* -1: no such part */
+    struct span cms, certs, activation, symmetric, selection; /* owned */
+    uint32_t *picked; /* the selection, decoded; NULL: all rows */
+    struct gap *gaps; /* still to hand out, a stack: last one first out */
     size_t n_gaps, cap_gaps;
     size_t out; /* orders handed out and not back */
     struct slice staged[STAGED_MAX];
@@ -52,7 +51,8 @@ bool engine_new(const struct engine_setup *s, struct engine **out, struct err *e
     if (g == NULL)
         return err_set(e, ERR_STORE, "store.memory", "out of memory");
     g->s = *s;
-    g->fds[0] = g->fds[1] = g->fds[2] = -1;
+    for (size_t i = 0; i < PROTO_PARTS; i++)
+        g->fds[i] = -1;
     *out = g;
     return true;
 }
@@ -62,12 +62,15 @@ static void put_down(struct engine *g)
     warrant_free(TAKE(g->w));
     verifier_free(TAKE(g->v));
     roster_done(&g->roster);
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < PROTO_PARTS; i++)
         fd_auto(&g->fds[i]);
     free((void *)(uintptr_t)g->cms.at);
     free((void *)(uintptr_t)g->certs.at);
     free((void *)(uintptr_t)g->selection.at);
-    g->cms = g->certs = g->selection = (struct span){NULL, 0};
+    free((void *)(uintptr_t)g->activation.at);
+    OPENSSL_clear_free((void *)(uintptr_t)g->symmetric.at, g->symmetric.len);
+    g->cms = g->certs = g->activation = g->selection = (struct span){NULL, 0};
+    g->symmetric = (struct span){NULL, 0};
     free(TAKE(g->picked));
     free(TAKE(g->gaps));
     g->n_gaps = g->cap_gaps = 0;
@@ -95,9 +98,17 @@ const struct warrant *engine_warrant(const struct engine *g)
     return g->w;
 }
 
-void engine_parts(const struct engine *g, int fds[3])
+uint32_t engine_parts(const struct engine *g, int fds[PROTO_FDS], size_t *n)
 {
-    memcpy(fds, g->fds, sizeof g->fds);
+    uint32_t parts = 0;
+
+    *n = 0;
+    for (size_t i = 0; i < PROTO_PARTS; i++)
+        if (g->fds[i] >= 0) {
+            fds[(*n)++] = g->fds[i];
+            parts |= PROTO_PART_BIT(i);
+        }
+    return parts;
 }
 
 static int64_t now_us(const struct engine *g)
@@ -106,77 +117,6 @@ static int64_t now_us(const struct engine *g)
 }
 
 /* --- opening a batch --- */
-
-static bool seal(int fd, struct err *e)
-{
-    if (fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) !=
-        0)
-        return err_set(e, ERR_STORE, "store.memory", "cannot seal a memfd: %s",
-                       strerror(errno));
-    return true;
-}
-
-static int new_memfd(const char *name, struct err *e)
-{
-    int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-
-    if (fd < 0)
-        (void)err_set(e, ERR_STORE, "store.memory", "memfd: %s", strerror(errno));
-    return fd;
-}
-
-static bool span_to_memfd(const char *name, struct span data, int *out, struct err *e)
-{
-    AUTO(fd) int fd = new_memfd(name, e);
-    size_t at = 0;
-
-    if (fd < 0)
-        return false;
-    while (at < data.len) {
-        ssize_t n = write(fd, data.at + at, data.len - at);
-
-        if (n <= 0)
-            return err_set(e, ERR_STORE, "store.memory", "memfd: %s", strerror(errno));
-        at += (size_t)n;
-    }
-    if (!seal(fd, e))
-        return false;
-    *out = fd;
-    fd = -1;
-    return true;
-}
-
-static bool file_to_memfd(const char *path, int *out, struct err *e)
-{
-    AUTO(fd) int from = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    AUTO(fd) int fd = new_memfd("smki-roster", e);
-
-    if (fd < 0)
-        return false;
-    if (from < 0)
-        return err_set(e, ERR_STORE, "store.failed", "%s: %s", path, strerror(errno));
-    for (;;) {
-        ssize_t n = copy_file_range(from, NULL, fd, NULL, (size_t)1 << 30, 0);
-
-        if (n < 0 && (errno == EXDEV || errno == EINVAL || errno == ENOSYS ||
-                      errno == EOPNOTSUPP || errno == EBADF)) {
-            char buf[65536];
-
-            n = read(from, buf, sizeof buf);
-            if (n > 0 && write(fd, buf, (size_t)n) != n)
-                n = -1;
-        }
-        if (n < 0)
-            return err_set(e, ERR_STORE, "store.failed", "%s: %s", path, strerror(errno));
-        if (n == 0)
-            break;
-    }
-    if (!seal(fd, e))
-        return false;
-    *out = fd;
-    fd = -1;
-    return true;
-}
 
 static bool take_cms(void *arg, const struct store_row *row)
 {
@@ -208,15 +148,59 @@ static bool load_selection(struct engine *g, struct err *e)
     return true;
 }
 
-/* Gaps come ascending; handed out from the front, so turn the list into a stack. */
-static void reverse(struct gap *g, size_t n)
+/* What the ledger does not hold is to do. Gaps come ascending and are handed out from the
+ * front, so turn the list into a stack. */
+static bool load_gaps(struct engine *g, struct err *e)
 {
-    for (size_t i = 0; i < n / 2; i++) {
-        struct gap t = g[i];
+    free(TAKE(g->gaps));
+    g->n_gaps = g->cap_gaps = 0;
+    if (!ledger_gaps(g->s.store, g->b.id, g->b.n_rows, &g->gaps, &g->n_gaps, e))
+        return false;
+    g->cap_gaps = g->n_gaps;
+    for (size_t i = 0; i < g->n_gaps / 2; i++) {
+        struct gap t = g->gaps[i];
 
-        g[i] = g[n - 1 - i];
-        g[n - 1 - i] = t;
+        g->gaps[i] = g->gaps[g->n_gaps - 1 - i];
+        g->gaps[g->n_gaps - 1 - i] = t;
     }
+    return true;
+}
+
+/* The custodians' word for this decision, while it stands; there may be none. */
+static bool load_activation(struct engine *g, struct err *e)
+{
+    char hex[HEX_LEN(32)];
+
+    hex_encode_lower(g->b.decision.b, 32, hex);
+    return store_each(g->s.store, take_cms, &g->activation, e,
+                      "SELECT cms FROM decision WHERE incident = ?1 AND state = 'live'"
+                      " AND outcome = 'activation'"
+                      " AND lower(json_extract(json, '$.decision')) = ?2"
+                      " ORDER BY at_us DESC, rowid DESC LIMIT 1",
+                      "tt", g->b.incident, hex) &&
+           (g->activation.at == NULL || memfd_of_span("smki-activation", g->activation,
+                                                      &g->fds[PROTO_PART_ACTIVATION], e));
+}
+
+static bool take_secret(void *arg, const struct store_row *row)
+{
+    struct span *out = arg;
+    struct span b = row_blob(row, 0);
+    uint8_t *copy = b.len > 0 ? OPENSSL_memdup(b.at, b.len) : NULL;
+
+    if (copy != NULL)
+        *out = span_of(copy, b.len);
+    return false;
+}
+
+/* The Symmetric Key, once it was released for a contingency; there may be none. */
+static bool load_symmetric(struct engine *g, struct err *e)
+{
+    return store_each(g->s.store, take_secret, &g->symmetric, e,
+                      "SELECT key FROM symmetric WHERE incident = ?1", "t",
+                      g->b.incident) &&
+           (g->symmetric.at == NULL || memfd_of_span("smki-symmetric-key", g->symmetric,
+                                                     &g->fds[PROTO_PART_SYMMETRIC_KEY], e));
 }
 
 static bool open_parts(struct engine *g, struct err *e)
@@ -234,15 +218,17 @@ static bool open_parts(struct engine *g, struct err *e)
     if (g->cms.at == NULL || g->certs.at == NULL)
         return err_set(e, ERR_STORE, "store.failed", "batch %lld: its decision is missing",
                        (long long)g->b.id);
-    return span_to_memfd("smki-authority", g->cms, &g->fds[0], e) &&
-           file_to_memfd(path, &g->fds[1], e) &&
-           span_to_memfd("smki-certificates", g->certs, &g->fds[2], e) &&
-           load_selection(g, e) && roster_open_fd(g->fds[1], "roster", &g->roster, e);
+    return memfd_of_span("smki-authority", g->cms, &g->fds[PROTO_PART_AUTHORITY], e) &&
+           memfd_of_file("smki-roster", path, &g->fds[PROTO_PART_ROSTER], e) &&
+           memfd_of_span("smki-certificates", g->certs, &g->fds[PROTO_PART_CERTIFICATES],
+                         e) &&
+           load_activation(g, e) && load_symmetric(g, e) && load_selection(g, e) &&
+           roster_open_fd(g->fds[PROTO_PART_ROSTER], "roster", &g->roster, e);
 }
 
 static bool open_batch(struct engine *g, struct err *e)
 {
-    struct warrant_parts p = {0};
+    struct warrant_parts p = {.signing = true};
     AUTO(pkey) EVP_PKEY *key = NULL;
 
     if (!open_parts(g, e))
@@ -250,6 +236,8 @@ static bool open_batch(struct engine *g, struct err *e)
     p.cms = g->cms;
     p.certs_pem = g->certs;
     p.roster = &g->roster;
+    p.activation = g->activation;
+    p.symmetric_key = g->symmetric;
     if (!warrant_open(g->s.trust, &p, now_us(g), &g->w, e))
         return false;
     if (g->s.allowed != NULL && !g->s.allowed(g->s.arg, &g->b, e))
@@ -261,12 +249,7 @@ static bool open_batch(struct engine *g, struct err *e)
     key = X509_get_pubkey(warrant_key_cert(g->w)->x);
     if (key == NULL)
         return err_set(e, ERR_STORE, "store.memory", "out of memory");
-    if (!verifier_new(key, &g->v, e) ||
-        !ledger_gaps(g->s.store, g->b.id, g->b.n_rows, &g->gaps, &g->n_gaps, e))
-        return false;
-    g->cap_gaps = g->n_gaps;
-    reverse(g->gaps, g->n_gaps);
-    return true;
+    return verifier_new(key, &g->v, e) && load_gaps(g, e);
 }
 
 static bool leave(struct engine *g, enum batch_state to, const char *rule,
@@ -277,11 +260,14 @@ static bool leave(struct engine *g, enum batch_state to, const char *rule,
         [BATCH_RUNNING] = "BATCH_STARTED", [BATCH_PAUSED] = "BATCH_PAUSED",
         [BATCH_HELD] = "BATCH_HELD",       [BATCH_STOPPED] = "BATCH_STOPPED",
         [BATCH_DONE] = "BATCH_DONE"};
+    char text[sizeof e->text];
 
-    return queue_state(g->s.store, g->b.id, to, reason, now_us(g), e) &&
+    (void)snprintf(text, sizeof text, "%s", reason);
+    err_tidy(text); /* it may have been cut within a letter on its way here */
+    return queue_state(g->s.store, g->b.id, to, text, now_us(g), e) &&
            audit_put(g->s.store, now_us(g), kinds[to], g->b.incident, AUDIT_ACTOR_SYSTEM, e,
                      "{s:I,s:s,s:s}", "batch", (long long)g->b.id, "rule", rule, "reason",
-                     reason);
+                     text);
 }
 
 static bool in_transaction(struct engine *g, bool ok, struct err *e)
@@ -309,12 +295,14 @@ bool engine_pick(struct engine *g, bool *busy, struct err *e)
         if (open_batch(g, &why)) {
             if (g->b.state == BATCH_RUNNING)
                 break;
+            ok = store_begin(g->s.store, e) && leave(g, BATCH_RUNNING, "", "", e);
+            if (!in_transaction(g, ok, e)) {
+                put_down(g);
+                return false;
+            }
             g->b.state = BATCH_RUNNING;
-            if (!store_begin(g->s.store, e))
-                return false;
-            ok = leave(g, BATCH_RUNNING, "", "", e);
-            if (!in_transaction(g, ok, e))
-                return false;
+            if (g->b.started_us == 0)
+                g->b.started_us = now_us(g);
             break;
         }
         if (store_failed(g->s.store)) {
@@ -324,11 +312,11 @@ bool engine_pick(struct engine *g, bool *busy, struct err *e)
         }
         /* what the authority does not carry is over; what the machine lacks waits for a
          * person */
-        if (!store_begin(g->s.store, e))
-            return false;
-        ok = leave(
-            g, why.code == ERR_DENIED || why.code == ERR_INPUT ? BATCH_STOPPED : BATCH_HELD,
-            why.id, why.text, e);
+        ok = store_begin(g->s.store, e) &&
+             leave(g,
+                   why.code == ERR_DENIED || why.code == ERR_INPUT ? BATCH_STOPPED
+                                                                   : BATCH_HELD,
+                   why.id, why.text, e);
         put_down(g);
         if (!in_transaction(g, ok, e))
             return false;
@@ -429,6 +417,7 @@ static void note_failed(struct engine *g, uint32_t pos, uint32_t row, const stru
     f->row = row;
     (void)snprintf(f->rule, sizeof f->rule, "%s", why->id);
     (void)snprintf(f->reason, sizeof f->reason, "%.159s", why->text);
+    err_tidy(f->reason);
 }
 
 bool engine_order(struct engine *g, uint32_t most, uint64_t counter, struct order *out,
@@ -475,12 +464,15 @@ bool engine_order(struct engine *g, uint32_t most, uint64_t counter, struct orde
 
 bool engine_lost(struct engine *g, const struct order *o, const char *why, struct err *e)
 {
+    char text[sizeof e->text];
     bool ok;
 
     if (!g->active)
         return true;
     assert(g->out > 0);
     g->out--;
+    (void)snprintf(text, sizeof text, "%s", why);
+    err_tidy(text);
     if (!give_back_rows(g, o, 0, e) || !store_begin(g->s.store, e))
         return false;
     /* signed perhaps, released never: the ledger does not hold them and their counters are
@@ -488,19 +480,16 @@ bool engine_lost(struct engine *g, const struct order *o, const char *why, struc
     ok =
         audit_put(g->s.store, now_us(g), "ORDER_LOST", g->b.incident, AUDIT_ACTOR_SYSTEM, e,
                   "{s:I,s:i,s:I,s:s}", "batch", (long long)g->b.id, "count", (int)o->sign.n,
-                  "first_counter_spent", (long long)o->sign.counter, "reason", why);
+                  "first_counter_spent", (long long)o->sign.counter, "reason", text);
     return in_transaction(g, ok, e);
 }
 
-bool engine_signed(struct engine *g, const struct order *o, const struct proto_signed *got,
-                   struct err *e)
+static bool verified(struct engine *g, const struct order *o,
+                     const struct proto_signed *got, struct err *e)
 {
     struct digest digests[PROTO_ROWS];
     bool good[PROTO_ROWS];
-    struct slice *sl;
 
-    assert(g->active && g->out > 0 && g->n_staged < STAGED_MAX);
-    g->out--;
     if (got->n > o->sign.n || got->counter != o->sign.counter)
         return err_set(e, ERR_TOKEN, "token.bad-signature",
                        "the signer answered an order that was not given");
@@ -511,10 +500,23 @@ bool engine_signed(struct engine *g, const struct order *o, const struct proto_s
         return err_set(e, ERR_TOKEN, "token.bad-signature",
                        "a signature does not verify with the certificate of key %s",
                        g->b.key);
-    if (got->n < o->sign.n) {
-        if (!give_back_rows(g, o, got->n, e))
-            return false;
+    return true;
+}
+
+bool engine_signed(struct engine *g, const struct order *o, const struct proto_signed *got,
+                   struct err *e)
+{
+    struct slice *sl;
+    struct err ignored;
+
+    assert(g->active && g->out > 0 && g->n_staged < STAGED_MAX);
+    g->out--;
+    if (!verified(g, o, got, e)) {
+        (void)give_back_rows(g, o, 0, &ignored); /* all of it is to do again */
+        return false;
     }
+    if (!give_back_rows(g, o, got->n, e))
+        return false;
     if (got->n == 0)
         return true;
     sl = &g->staged[g->n_staged++];
@@ -595,7 +597,12 @@ bool engine_finish(struct engine *g, bool *done, struct err *e)
     *done = false;
     if (!g->active || g->n_gaps > 0 || g->out > 0)
         return true;
-    if (!engine_flush(g, true, e) || !store_begin(g->s.store, e))
+    /* the ledger has the last word, not the stack */
+    if (!engine_flush(g, true, e) || !load_gaps(g, e))
+        return false;
+    if (g->n_gaps > 0)
+        return true;
+    if (!store_begin(g->s.store, e))
         return false;
     ok = leave(g, BATCH_DONE, "", "", e);
     if (!in_transaction(g, ok, e))

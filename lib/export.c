@@ -14,7 +14,7 @@ struct export
 {
     struct store *store;
     struct batch b;
-    struct span cms, certs, selection; /* owned */
+    struct span cms, certs, symmetric, selection; /* owned */
     struct roster roster;
     struct warrant *w;
     struct slice slice;
@@ -56,11 +56,17 @@ static bool open_all(struct export *x, const struct trust *t, const char *roster
         !store_each(x->store, take_cms, &x->cms, e,
                     "SELECT cms FROM decision WHERE sha256 = ?1", "b",
                     span_of(x->b.decision.b, 32)) ||
+        !store_each(x->store, take_cms, &x->symmetric, e,
+                    "SELECT key FROM symmetric WHERE incident = ?1", "t", x->b.incident) ||
         !roster_open_fd(fd, path, &x->roster, e))
         return false;
+    if (x->selection.at != NULL && x->selection.len != (size_t)x->b.n_rows * 4)
+        return err_set(e, ERR_STORE, "store.failed", "batch %lld: its selection is damaged",
+                       (long long)x->b.id);
     p.cms = x->cms;
     p.certs_pem = x->certs;
     p.roster = &x->roster;
+    p.symmetric_key = x->symmetric;
     /* as it stood when signing began: the window may have closed since */
     return warrant_open(t, &p, x->b.started_us, &x->w, e);
 }
@@ -94,16 +100,42 @@ static uint32_t position(const struct export *x, uint32_t i)
     return x->slice.pos;
 }
 
+/*
+ * Orders come back out of turn, and lost ones are done again later. While the batch is not
+ * over, nothing is given out beyond a position that is still to do: whoever resumes behind
+ * the last position received misses nothing.
+ */
+static bool hole_before(struct export *x, bool *hole, struct err *e)
+{
+    uint32_t failed;
+    struct batch b;
+
+    *hole = false;
+    if (x->slice.pos <= x->next)
+        return true;
+    if (!queue_get(x->store, x->b.id, &b, e) ||
+        !ledger_failures(x->store, b.id, x->next, x->slice.pos - 1, &failed, e))
+        return false;
+    *hole = !batch_state_final(b.state) && failed < x->slice.pos - x->next;
+    return true;
+}
+
 bool export_next(struct export *x, struct export_row *out, bool *found, struct err *e)
 {
     for (;;) {
         struct roster_row row;
+        bool hole = false;
 
         if (x->at >= x->slice.n) {
             if (!ledger_next(x->store, x->b.id, x->next, &x->slice, found, e))
                 return false;
-            if (!*found)
+            if (*found && !hole_before(x, &hole, e))
+                return false;
+            if (!*found || hole) {
+                x->slice.n = x->at = 0; /* to be asked for again */
+                *found = false;
                 return true;
+            }
             x->at = 0;
             x->next = x->slice.pos + x->slice.span;
         }
@@ -142,5 +174,6 @@ void export_close(struct export *x)
     free((void *)(uintptr_t)x->cms.at);
     free((void *)(uintptr_t)x->certs.at);
     free((void *)(uintptr_t)x->selection.at);
+    free((void *)(uintptr_t)x->symmetric.at);
     free(x);
 }

@@ -29,7 +29,8 @@ struct export_row {
 MUST_CHECK bool export_open(struct store *s, const struct trust *t, const char *roster_dir,
                             int64_t batch, uint32_t from, struct export **out,
                             struct err *e);
-/* The next signed row; *found false at the end of what is signed so far. */
+/* The next signed row; *found false at the end of what is signed so far, without a hole: as
+ * long as the batch is not over, what was signed beyond a row still to do waits for it. */
 MUST_CHECK bool export_next(struct export *x, struct export_row *out, bool *found,
                             struct err *e);
 const struct batch *export_batch(const struct export *x);

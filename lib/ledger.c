@@ -148,7 +148,7 @@ bool ledger_next(struct store *s, int64_t batch, uint32_t pos, struct slice *out
                     " WHERE id BETWEEN ?1 AND ?2 ORDER BY id DESC LIMIT 1",
                     "ii", key_of(batch, 0), key_of(batch, pos)))
         return false;
-    if (f.found && pos >= out->pos + out->span)
+    if (f.found && pos >= (uint64_t)out->pos + out->span)
         f.found = false;
     if (!f.found && !f.bad &&
         !store_each(s, read_slice, &f, e,
@@ -169,6 +169,20 @@ bool ledger_fail(struct store *s, int64_t batch, uint32_t pos, uint32_t row,
     return store_run(
         s, e, "INSERT INTO failed_row (id, row, rule, reason) VALUES (?1, ?2, ?3, ?4)",
         "iitt", key_of(batch, pos), (int64_t)row, rule, reason);
+}
+
+bool ledger_failures(struct store *s, int64_t batch, uint32_t first, uint32_t last,
+                     uint32_t *n, struct err *e)
+{
+    int64_t found_n = 0;
+    bool found;
+
+    if (!store_number(s, &found_n, &found, e,
+                      "SELECT count(*) FROM failed_row WHERE id BETWEEN ?1 AND ?2", "ii",
+                      key_of(batch, first), key_of(batch, last)))
+        return false;
+    *n = (uint32_t)found_n;
+    return true;
 }
 
 struct gaps {

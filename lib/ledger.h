@@ -50,6 +50,10 @@ MUST_CHECK bool ledger_next(struct store *s, int64_t batch, uint32_t pos, struct
 MUST_CHECK bool ledger_fail(struct store *s, int64_t batch, uint32_t pos, uint32_t row,
                             const char *rule, const char *reason, struct err *e);
 
+/* How many of the positions first..last failed. */
+MUST_CHECK bool ledger_failures(struct store *s, int64_t batch, uint32_t first,
+                                uint32_t last, uint32_t *n, struct err *e);
+
 struct gap { /* positions first..last that neither a slice nor a failure covers */
     uint32_t first, last;
 };

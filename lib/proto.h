@@ -4,9 +4,10 @@
  *
  * SOCK_SEQPACKET; one record per message; every type has one fixed size; all numbers
  * big-endian; flat, no nesting, no lengths inside. Documents travel beside an OPEN as
- * sealed memfds (SCM_RIGHTS). The service asks, the signer answers each request with
- * exactly one record of the same seq, in order: the wanted one or FAIL. REVOKE alone may
- * overtake: the signer looks for it before each row of a SIGN.
+ * sealed memfds (SCM_RIGHTS), one for each bit of its `parts`, in the order of the bits.
+ * The service asks, the signer answers each request with exactly one record of the same
+ * seq, in order: the wanted one or FAIL. REVOKE alone may overtake: the signer looks for it
+ * before each row of a SIGN. What is no record at all ends the signer: it is not answered.
  *
  *   octets  head of every record
  *   0..3    "SMR1"
@@ -23,20 +24,31 @@
 #include "bytes.h"
 
 #define PROTO_ROWS      256
-#define PROTO_FDS       4
+#define PROTO_FDS       PROTO_PARTS
 #define PROTO_NAME      40
 #define PROTO_NO_MEMBER 0xFFFFFFFFu
+
+enum proto_part { /* what comes beside an OPEN; bits of its `parts` */
+                  PROTO_PART_AUTHORITY,
+                  PROTO_PART_ROSTER,
+                  PROTO_PART_CERTIFICATES,  /* these three always */
+                  PROTO_PART_ACTIVATION,    /* of the custodians, where there are any */
+                  PROTO_PART_SYMMETRIC_KEY, /* contingency only */
+                  PROTO_PARTS
+};
+#define PROTO_PART_BIT(p)  (1u << (p))
+#define PROTO_PARTS_ALWAYS 7u
 
 enum proto_type {
     PROTO_HELLO = 1, /* token: load module, find token, log in            -> READY  */
     PROTO_READY,
-    PROTO_OPEN, /* + fds authority, roster, certificates[, symmetric key] -> OPENED */
+    PROTO_OPEN, /* + one descriptor for each part                       -> OPENED */
     PROTO_OPENED,
     PROTO_RESERVE, /* counters first..first+n-1 of the open warrant        -> RESERVED */
     PROTO_RESERVED,
     PROTO_SIGN, /* rows and their first counter                         -> SIGNED */
     PROTO_SIGNED,
-    PROTO_REVOKE, /* an authority's digest is void from now on            -> REVOKED */
+    PROTO_REVOKE, /* a decision's or activation's digest is void for ever -> REVOKED */
     PROTO_REVOKED,
     PROTO_PROBE, /* a probe-key signature on every session               -> PROBED */
     PROTO_PROBED,
@@ -57,7 +69,7 @@ struct proto_ready {
     uint32_t pid;
 };
 struct proto_open {
-    uint32_t symmetric_key; /* 1: a fourth fd holds it */
+    uint32_t parts; /* PROTO_PART_BIT of each descriptor beside it */
 };
 struct proto_opened {
     struct digest authority; /* digest of the content */
@@ -134,6 +146,9 @@ MUST_CHECK bool proto_send(int fd, const struct proto *p, const int fds[], size_
  * peer closed; then nothing else is set. */
 MUST_CHECK bool proto_recv(int fd, struct proto *out, int fds[static PROTO_FDS],
                            size_t *n_fds, bool *gone, struct err *e);
+/* What waits first in line, not taken: it stays the first until it is taken. */
+enum proto_first { PROTO_FIRST_NONE, PROTO_FIRST_STOP, PROTO_FIRST_OTHER };
+enum proto_first proto_first(int fd);
 /* Is a REVOKE (or a hang-up) waiting first in line? Does not take it. */
 bool proto_stop_waiting(int fd);
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "queue.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,19 +22,14 @@ bool batch_state_final(enum batch_state s)
     "signed,"                                                                        \
     " failed, state, reason, asked_us, started_us, ended_us, asked_by, confirmed_by"
 
-static void copy(char *out, size_t cap, const char *text)
-{
-    (void)snprintf(out, cap, "%s", text);
-}
-
 static void read_batch(const struct store_row *r, struct batch *b)
 {
     memset(b, 0, sizeof *b);
     b->id = row_i64(r, 0);
-    copy(b->incident, sizeof b->incident, row_text(r, 1));
+    row_copy(r, 1, b->incident, sizeof b->incident);
     if (row_blob(r, 2).len == 32)
         memcpy(b->decision.b, row_blob(r, 2).at, 32);
-    copy(b->key, sizeof b->key, row_text(r, 3));
+    row_copy(r, 3, b->key, sizeof b->key);
     if (row_blob(r, 4).len == 8)
         memcpy(b->originator.b, row_blob(r, 4).at, 8);
     if (row_blob(r, 5).len == 32)
@@ -48,12 +42,12 @@ static void read_batch(const struct store_row *r, struct batch *b)
     for (size_t i = 0; i < BATCH_STATES; i++)
         if (strcmp(row_text(r, 10), state_names[i]) == 0)
             b->state = (enum batch_state)i;
-    copy(b->reason, sizeof b->reason, row_text(r, 11));
+    row_copy(r, 11, b->reason, sizeof b->reason);
     b->asked_us = row_i64(r, 12);
     b->started_us = row_i64(r, 13);
     b->ended_us = row_i64(r, 14);
-    copy(b->asked_by, sizeof b->asked_by, row_text(r, 15));
-    copy(b->confirmed_by, sizeof b->confirmed_by, row_text(r, 16));
+    row_copy(r, 15, b->asked_by, sizeof b->asked_by);
+    row_copy(r, 16, b->confirmed_by, sizeof b->confirmed_by);
 }
 
 bool queue_put(struct store *s, struct batch *b, struct span selection, struct span certs,
@@ -116,13 +110,19 @@ bool queue_due(struct store *s, struct batch *out, bool *found, struct err *e)
 bool queue_state(struct store *s, int64_t id, enum batch_state to, const char *reason,
                  int64_t now_us, struct err *e)
 {
-    return store_run(
-        s, e,
-        "UPDATE batch SET state = ?2, reason = ?3,"
-        " started_us = CASE WHEN ?2 = 'running' THEN coalesce(started_us, ?4)"
-        " ELSE started_us END,"
-        " ended_us = CASE WHEN ?2 IN ('stopped', 'done') THEN ?4 END WHERE id = ?1",
-        "itti", id, batch_state_name(to), reason, now_us);
+    if (!store_run(
+            s, e,
+            "UPDATE batch SET state = ?2, reason = ?3,"
+            " started_us = CASE WHEN ?2 = 'running' THEN coalesce(started_us, ?4)"
+            " ELSE started_us END,"
+            " ended_us = CASE WHEN ?2 IN ('stopped', 'done') THEN ?4 END WHERE id = ?1"
+            " AND state NOT IN ('stopped', 'done')",
+            "itti", id, batch_state_name(to), reason, now_us))
+        return false;
+    if (store_changes(s) == 0)
+        return err_set(e, ERR_DENIED, "batch.state", "batch %lld is over, or there is none",
+                       (long long)id);
+    return true;
 }
 
 bool queue_confirm(struct store *s, int64_t id, const char *by, struct err *e)

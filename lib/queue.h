@@ -53,6 +53,7 @@ MUST_CHECK bool queue_put(struct store *s, struct batch *b, struct span selectio
 MUST_CHECK bool queue_get(struct store *s, int64_t id, struct batch *out, struct err *e);
 /* The one to work on: running before queued, oldest first. */
 MUST_CHECK bool queue_due(struct store *s, struct batch *out, bool *found, struct err *e);
+/* ERR_DENIED "batch.state": it is stopped or done, and stays so. */
 MUST_CHECK bool queue_state(struct store *s, int64_t id, enum batch_state to,
                             const char *reason, int64_t now_us, struct err *e);
 MUST_CHECK bool queue_confirm(struct store *s, int64_t id, const char *by, struct err *e);

@@ -45,6 +45,8 @@ int64_t store_changes(const struct store *s);
 
 int64_t row_i64(const struct store_row *r, int column);
 const char *row_text(const struct store_row *r, int column); /* "" for NULL */
+/* The text, cut to what out has room for, and tidy (err.h). */
+void row_copy(const struct store_row *r, int column, char *out, size_t cap);
 struct span row_blob(const struct store_row *r, int column);
 bool row_null(const struct store_row *r, int column);
 

@@ -314,6 +314,19 @@ static bool take_symmetric_key(struct warrant *w, struct span key, struct err *e
     return true;
 }
 
+/* Custodians must have switched the key on for this very decision. */
+static bool check_activation(struct warrant *w, const struct warrant_parts *p,
+                             int64_t now_us, struct err *e)
+{
+    if (!p->signing ||
+        !activation_needed(w->trust->config, w->authority.by, &w->facts.custodians_needed))
+        return true;
+    if (!activation_open(w->trust, p->activation, &w->authority, now_us, &w->activation, e))
+        return false;
+    w->facts.custodians_present = (uint32_t)w->activation.custodians;
+    return true;
+}
+
 static bool judge(struct warrant *w, int64_t now_us, struct err *e)
 {
     struct verdict v;
@@ -340,7 +353,8 @@ static bool open_all(struct warrant *w, const struct warrant_parts *p, int64_t n
         return false;
     key_facts(w);
     roster_facts(w);
-    return take_symmetric_key(w, p->symmetric_key, e) &&
+    return check_activation(w, p, now_us, e) &&
+           take_symmetric_key(w, p->symmetric_key, e) &&
            open_certificates(w, p->certs_pem, now_us, e) && judge(w, now_us, e) &&
            all_named(w, e) && check_key(w, now_us, e);
 }
@@ -396,6 +410,11 @@ uint32_t warrant_rows(const struct warrant *w)
     return w->roster->n_rows;
 }
 
+const struct digest *warrant_activation(const struct warrant *w)
+{
+    return w->activation.given ? &w->activation.digest : NULL;
+}
+
 void warrant_facts(const struct warrant *w, struct policy_facts *out)
 {
     *out = w->facts;
@@ -406,7 +425,7 @@ bool warrant_live(const struct warrant *w, int64_t now_us, struct err *e)
     char from[CLOCK_TEXT_LEN], to[CLOCK_TEXT_LEN];
 
     if (now_us >= w->authority.valid_from_us && now_us <= w->authority.valid_to_us)
-        return true;
+        return activation_live(&w->activation, now_us, e);
     clock_text(w->authority.valid_from_us, from);
     clock_text(w->authority.valid_to_us, to);
     return err_set(e, ERR_DENIED, "decision.window", "valid from %s to %s", from, to);

@@ -41,12 +41,15 @@ struct warrant_parts { /* borrowed for the life of the warrant */
         certs_pem; /* replacement certificates, compromised certificates, extra path */
     const struct roster *roster;
     struct span symmetric_key; /* contingency only; else empty */
+    struct span activation;    /* the custodians' document; empty: none */
+    bool signing; /* about to sign: without the activation it needs nothing opens */
 };
 
 struct warrant; /* opaque */
 
 /*
- * Check everything: signatures and quorum, window, exercise flag, key and its certificate,
+ * Check everything: signatures and quorum, window, exercise flag, activation of the key
+ * where custodians are configured (activation.h), key and its certificate,
  * method and mode, roster digest and count, device types, statuses, cells, each replacement
  * certificate (profile, chain, dates, role, party, key usage, key not among the
  * compromised). Errors: those of authority_open, cert_read, cert_chain, and ERR_DENIED with
@@ -61,12 +64,14 @@ const struct authority *warrant_authority(const struct warrant *w);
 size_t warrant_key(const struct warrant *w);
 const struct cert *warrant_key_cert(const struct warrant *w);
 uint32_t warrant_rows(const struct warrant *w);
+/* The activation it was opened with; NULL: none was needed. */
+const struct digest *warrant_activation(const struct warrant *w);
 /* The facts it was judged by, for a caller that knows more (the incident's state, who
  * operates) and judges again with policy_judge. */
 void warrant_facts(const struct warrant *w, struct policy_facts *out);
 
-/* Is it still within its window? ERR_DENIED "decision.window". Cheap: called before each
- * row. */
+/* Is it still within its window, and its activation in its own? ERR_DENIED
+ * "decision.window", "activation.window". Cheap: called before each row. */
 MUST_CHECK bool warrant_live(const struct warrant *w, int64_t now_us, struct err *e);
 /* Row i as it will be signed: cells resolved. Errors: ERR_DENIED "row.*" (a bad row fails
  * alone). */

@@ -5,6 +5,7 @@
 #ifndef WARRANT_IMPL_H
 #define WARRANT_IMPL_H
 
+#include "activation.h"
 #include "warrant.h"
 
 #define SYMMETRIC_MAX 64
@@ -21,6 +22,7 @@ struct warrant {
     const struct roster *roster;
     struct authority authority;
     struct policy_facts facts;
+    struct activation activation;
     size_t key;
     struct certs bundle;
     const struct cert *link; /* from the present root to the new one; NULL: none */

@@ -35,9 +35,12 @@ ctl() {
 bench_build() {
     [ -f "$tools/build.ninja" ] ||
         meson setup -Dbuildtype=release -Db_ndebug=false "$tools" "$top" >/dev/null
-    ninja -C "$tools" --quiet daemon/smki-recoveryd daemon/smki-recoveryctl \
+    said=$(ninja -C "$tools" daemon/smki-recoveryd daemon/smki-recoveryctl \
         pkcs11/smki-recovery-signer pkcs11/smki-recovery-ceremony test/pki/smki-test-pki \
-        test/bench/bench-raw-sign test/bench/bench-raw-verify
+        test/bench/bench-raw-sign test/bench/bench-raw-verify) || {
+        echo "$said" >&2
+        exit 1
+    }
 }
 
 # bench_stage DEVICES: from nothing to a service that answers and a roster in $work/roster.csv.
@@ -77,9 +80,4 @@ bench_roster() {
             printf "90B3D51F%08X,%s,commissioned,02%s,03%s\n", i, i % 2 ? "ESME" : "GSME", x, x
         }
     }'
-}
-
-# A number of [0-9.]+ after a key of a /proc file, 0 when there is none.
-bench_proc() {
-    awk -v key="$1" '$1 == key { v = $2 } END { print v + 0 }' "$2"
 }

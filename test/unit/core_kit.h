@@ -17,6 +17,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Each test uses some of this. */
+#pragma GCC diagnostic ignored "-Wunused-function"
+
 static struct err e;
 static char kit_dir[64];
 
@@ -37,7 +40,7 @@ static char kit_dir[64];
                       words);                                                          \
     } while (0)
 
-__attribute__((unused)) static void kit_begin(void)
+static void kit_begin(void)
 {
     (void)strcpy(kit_dir, "/tmp/smki-test-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(kit_dir));
@@ -51,13 +54,13 @@ static int kit_remove(const char *path, const struct stat *st, int type, struct 
     return remove(path);
 }
 
-__attribute__((unused)) static void kit_end(void)
+static void kit_end(void)
 {
     (void)nftw(kit_dir, kit_remove, 8, FTW_DEPTH | FTW_PHYS);
 }
 
 /* Path of a file in the directory; static, four at a time. */
-__attribute__((unused)) static const char *kit_path(const char *name)
+static const char *kit_path(const char *name)
 {
     static char paths[4][256];
     static unsigned at;
@@ -67,7 +70,7 @@ __attribute__((unused)) static const char *kit_path(const char *name)
     return p;
 }
 
-__attribute__((unused)) static void kit_write(const char *name, const void *at, size_t len)
+static void kit_write(const char *name, const void *at, size_t len)
 {
     FILE *f = fopen(kit_path(name), "w");
 
@@ -76,12 +79,12 @@ __attribute__((unused)) static void kit_write(const char *name, const void *at, 
     ck_assert_int_eq(fclose(f), 0);
 }
 
-__attribute__((unused)) static void kit_text(const char *name, const char *text)
+static void kit_text(const char *name, const char *text)
 {
     kit_write(name, text, strlen(text));
 }
 
-__attribute__((unused)) static size_t kit_open_fds(void)
+static size_t kit_open_fds(void)
 {
     size_t n = 0;
 
@@ -90,9 +93,8 @@ __attribute__((unused)) static size_t kit_open_fds(void)
     return n;
 }
 
-__attribute__((unused)) static int kit_run(const char *name, const TTest *const tests[],
-                                           size_t n, void (*setup)(void),
-                                           void (*teardown)(void))
+static int kit_run(const char *name, const TTest *const tests[], size_t n,
+                   void (*setup)(void), void (*teardown)(void))
 {
     Suite *suite = suite_create(name);
     TCase *t = tcase_create("all");

@@ -107,6 +107,54 @@ START_TEST(an_altered_signature_does_not_count)
 }
 END_TEST
 
+START_TEST(both_algorithms_of_a_signature_agree)
+{
+    CMS_ContentInfo *ci = parsed();
+    STACK_OF(CMS_SignerInfo) *list = CMS_get0_SignerInfos(ci);
+    X509_ALGOR *algorithm;
+
+    CMS_SignerInfo_get0_algs(sk_CMS_SignerInfo_value(list, 0), NULL, NULL, NULL,
+                             &algorithm);
+    ck_assert_int_eq(
+        X509_ALGOR_set0(algorithm, OBJ_nid2obj(NID_ecdsa_with_SHA1), V_ASN1_UNDEF, NULL),
+        1);
+    use_cms(ci);
+    refused("decision.quorum");
+    ck_assert_uint_eq(a.n_counted, 1);
+    ck_assert_ptr_nonnull(
+        strstr(a.signers[a.signers[0].counted ? 1 : 0].reason, "algorithm"));
+}
+END_TEST
+
+START_TEST(a_holder_has_one_name)
+{
+    struct pki_pair bent = {.cert = X509_dup(s.pma[1].cert), .key = s.pma[1].key};
+    struct pki_pair pairs[2] = {s.pma[0], bent};
+    X509_NAME *name = X509_NAME_new();
+
+    for (int n = 0; n < 3; n++) {
+        if (n > 0)
+            ck_assert_int_eq(X509_NAME_add_entry_by_txt(
+                                 name, "CN", MBSTRING_UTF8,
+                                 (const unsigned char *)(n == 1 ? "Nobody" : "Member 2"),
+                                 -1, -1, 0),
+                             1);
+        ck_assert_int_eq(X509_set_subject_name(bent.cert, name), 1);
+        ck_assert_int_gt(X509_sign(bent.cert, s.pma_anchor.key, EVP_sha256()), 0);
+        scene_sign_by(&s, pairs, 2);
+        if (n == 1) {
+            ck_assert_msg(open_it(), "%s: %s", e.id, e.text);
+        } else {
+            refused("decision.quorum");
+            ck_assert_ptr_nonnull(
+                strstr(a.signers[a.signers[0].counted ? 1 : 0].reason, "CN"));
+        }
+    }
+    X509_NAME_free(name);
+    X509_free(bent.cert);
+}
+END_TEST
+
 START_TEST(nothing_follows_the_message)
 {
     uint8_t *octets = malloc(s.cms.len + 1);
@@ -179,6 +227,25 @@ START_TEST(other_kinds_of_cms_are_refused)
 }
 END_TEST
 
+START_TEST(the_content_is_plain_data)
+{
+    char *text = json_dumps(s.doc, 0);
+    BIO *in = BIO_new_mem_buf(text, -1);
+    CMS_ContentInfo *ci = CMS_sign(NULL, NULL, NULL, NULL, CMS_BINARY | CMS_PARTIAL);
+
+    ck_assert_int_eq(CMS_set1_eContentType(ci, OBJ_nid2obj(NID_id_smime_ct_TSTInfo)), 1);
+    for (size_t i = 0; i < 2; i++)
+        ck_assert_ptr_nonnull(CMS_add1_signer(ci, s.pma[i].cert, s.pma[i].key, EVP_sha256(),
+                                              CMS_PARTIAL | CMS_NOSMIMECAP));
+    ck_assert_int_eq(CMS_final(ci, in, NULL, CMS_BINARY), 1);
+    BIO_free(in);
+    free(text);
+    use_cms(ci);
+    refused("decision.cms");
+    ck_assert_ptr_nonnull(strstr(e.text, "content type"));
+}
+END_TEST
+
 START_TEST(a_size_limit_holds)
 {
     uint8_t *big = calloc(1, AUTHORITY_CMS_MAX + 1);
@@ -219,6 +286,18 @@ START_TEST(pem_is_taken_as_well)
     more[strlen(more) - 2] = 'x';
     refused("decision.trailing");
     free(more);
+    /* Headers of encrypted PEM, and another label. */
+    ck_assert_int_gt(asprintf(&more, "-----BEGIN CMS-----\nComment: none\n\n%.*s",
+                              (int)len - 20, at + 20),
+                     0);
+    s.cms = span_of(more, strlen(more));
+    refused("decision.cms");
+    free(more);
+    ck_assert_int_gt(asprintf(&more, "-----BEGIN PKCS7-----\n%.*s", (int)len - 20, at + 20),
+                     0);
+    s.cms = span_of(more, strlen(more));
+    refused("decision.cms");
+    free(more);
     s.cms = der;
     BIO_free(b);
 }
@@ -232,10 +311,13 @@ static void add(TCase *t)
     tcase_add_test(t, a_detached_document_is_refused);
     tcase_add_test(t, every_altered_octet_of_the_document_is_noticed);
     tcase_add_test(t, an_altered_signature_does_not_count);
+    tcase_add_test(t, both_algorithms_of_a_signature_agree);
+    tcase_add_test(t, a_holder_has_one_name);
     tcase_add_test(t, nothing_follows_the_message);
     tcase_add_test(t, nobody_has_signed);
     tcase_add_test(t, a_signature_may_not_be_one_of_too_many);
     tcase_add_test(t, other_kinds_of_cms_are_refused);
+    tcase_add_test(t, the_content_is_plain_data);
     tcase_add_test(t, a_size_limit_holds);
     tcase_add_test(t, pem_is_taken_as_well);
 }

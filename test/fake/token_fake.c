@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+#include "token_fake.h"
+
+#include "mem.h"
+
+#include <openssl/ec.h>
+#include <openssl/ecdsa.h>
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+static struct token_fake *fake(struct token *t)
+{
+    return (struct token_fake *)(void *)t;
+}
+
+static bool sign_one(EVP_PKEY *key, const struct digest *d, struct sig_p256 *out)
+{
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key, NULL);
+    ECDSA_SIG *sig = NULL;
+    const uint8_t *at;
+    uint8_t der[80];
+    size_t len = sizeof der;
+    bool ok;
+
+    ok = ctx != NULL && EVP_PKEY_sign_init(ctx) == 1 &&
+         EVP_PKEY_sign(ctx, der, &len, d->b, sizeof d->b) == 1;
+    at = der;
+    if (ok)
+        sig = d2i_ECDSA_SIG(NULL, &at, (long)len);
+    ok = sig != NULL && BN_bn2binpad(ECDSA_SIG_get0_r(sig), out->b, 32) == 32 &&
+         BN_bn2binpad(ECDSA_SIG_get0_s(sig), out->b + 32, 32) == 32;
+    ECDSA_SIG_free(sig);
+    EVP_PKEY_CTX_free(ctx);
+    return ok;
+}
+
+static bool fake_has_key(struct token *t, size_t key, struct err *e)
+{
+    if (key >= CONFIG_KEYS_MAX || fake(t)->keys[key] == NULL)
+        return err_set(e, ERR_TOKEN, "token.key-missing", "there is no key %zu", key);
+    return true;
+}
+
+static bool fake_sign(struct token *t, size_t key, const struct digest d[],
+                      struct sig_p256 out[], size_t n, bool (*go_on)(void *), void *arg,
+                      size_t *done, struct err *e)
+{
+    struct token_fake *f = fake(t);
+
+    *done = 0;
+    f->calls++;
+    if (!fake_has_key(t, key, e))
+        return false;
+    while (*done < n) {
+        if (f->each_row != NULL)
+            f->each_row(f->arg);
+        if (!go_on(arg))
+            return true;
+        if (!sign_one(f->keys[key], &d[*done], &out[*done]))
+            return err_set(e, ERR_TOKEN, "token.sign", "%s", err_openssl());
+        (*done)++;
+        f->rows++;
+    }
+    return true;
+}
+
+static bool fake_probe(struct token *t, struct err *e)
+{
+    (void)e;
+    fake(t)->probes++;
+    return true;
+}
+
+static uint64_t *mark_of(struct token_fake *f, const struct eui64 *originator)
+{
+    for (size_t i = 0; i < f->n_marks; i++)
+        if (eui64_cmp(&f->marks[i].originator, originator) == 0)
+            return &f->marks[i].last;
+    assert(f->n_marks < TOKEN_FAKE_MARKS);
+    f->marks[f->n_marks].originator = *originator;
+    return &f->marks[f->n_marks++].last;
+}
+
+static bool fake_mark_get(struct token *t, const struct eui64 *originator, uint64_t *mark,
+                          struct err *e)
+{
+    (void)e;
+    *mark = *mark_of(fake(t), originator);
+    return true;
+}
+
+static bool fake_mark_raise(struct token *t, const struct eui64 *originator, uint64_t first,
+                            uint64_t last, struct err *e)
+{
+    uint64_t *mark = mark_of(fake(t), originator);
+
+    if (first <= *mark)
+        return err_set(e, ERR_DENIED, "token.counter-mark",
+                       "counters up to %llu may have been used", (unsigned long long)*mark);
+    *mark = last;
+    fake(t)->raises++;
+    return true;
+}
+
+static void fake_close(struct token *t)
+{
+    fake(t)->closes++;
+}
+
+struct token *token_fake_init(struct token_fake *t, EVP_PKEY *const keys[], size_t n)
+{
+    static const struct token_ops ops = {.sign = fake_sign,
+                                         .probe = fake_probe,
+                                         .has_key = fake_has_key,
+                                         .mark_get = fake_mark_get,
+                                         .mark_raise = fake_mark_raise,
+                                         .close = fake_close};
+
+    memset(t, 0, sizeof *t);
+    t->base.ops = &ops;
+    (void)snprintf(t->base.what, sizeof t->base.what, "fake token, %zu keys", n);
+    memcpy(t->keys, keys, n * sizeof keys[0]);
+    return &t->base;
+}
+
+/* --- flaky --- */
+
+static struct token_flaky *flaky(struct token *t)
+{
+    return (struct token_flaky *)(void *)t;
+}
+
+static bool flaky_sign(struct token *t, size_t key, const struct digest d[],
+                       struct sig_p256 out[], size_t n, bool (*go_on)(void *), void *arg,
+                       size_t *done, struct err *e)
+{
+    struct token_flaky *f = flaky(t);
+    bool now = ++f->calls == f->at || f->at == 0;
+    struct sig_p256 swap;
+
+    *done = 0;
+    if (now && f->way == FLAKY_FAIL)
+        return err_set(e, ERR_TOKEN, "token.sign", "it fails in call %llu",
+                       (unsigned long long)f->calls);
+    if (now && f->way == FLAKY_STALL)
+        f->stall(f->arg);
+    if (!f->inner->ops->sign(f->inner, key, d, out,
+                             now && f->way == FLAKY_SHORT ? n / 2 : n, go_on, arg, done, e))
+        return false;
+    if (now && f->way == FLAKY_FAIL_LATE)
+        return err_set(e, ERR_TOKEN, "token.sign", "it fails late");
+    if (now && f->way == FLAKY_SPOIL && *done > 0)
+        out[*done - 1].b[63] ^= 1;
+    if (now && f->way == FLAKY_SWAP && *done > 1) {
+        swap = out[0];
+        out[0] = out[*done - 1];
+        out[*done - 1] = swap;
+    }
+    return true;
+}
+
+static bool flaky_probe(struct token *t, struct err *e)
+{
+    if (flaky(t)->way == FLAKY_FAIL)
+        return err_set(e, ERR_TOKEN, "token.sign", "the probe fails");
+    return flaky(t)->inner->ops->probe(flaky(t)->inner, e);
+}
+
+static bool flaky_has_key(struct token *t, size_t key, struct err *e)
+{
+    if (flaky(t)->way == FLAKY_NO_KEY)
+        return err_set(e, ERR_TOKEN, "token.key-missing", "it has no key today");
+    return flaky(t)->inner->ops->has_key(flaky(t)->inner, key, e);
+}
+
+static bool flaky_mark_get(struct token *t, const struct eui64 *originator, uint64_t *mark,
+                           struct err *e)
+{
+    return flaky(t)->inner->ops->mark_get(flaky(t)->inner, originator, mark, e);
+}
+
+static bool flaky_mark_raise(struct token *t, const struct eui64 *originator,
+                             uint64_t first, uint64_t last, struct err *e)
+{
+    if (flaky(t)->way == FLAKY_NO_MARK)
+        return err_set(e, ERR_TOKEN, "token.mark", "it cannot write its mark");
+    return flaky(t)->inner->ops->mark_raise(flaky(t)->inner, originator, first, last, e);
+}
+
+static void flaky_close(struct token *t)
+{
+    flaky(t)->inner->ops->close(flaky(t)->inner);
+}
+
+struct token *token_flaky_init(struct token_flaky *t, struct token *inner,
+                               enum flaky_way way, uint64_t at)
+{
+    static const struct token_ops ops = {.sign = flaky_sign,
+                                         .probe = flaky_probe,
+                                         .has_key = flaky_has_key,
+                                         .mark_get = flaky_mark_get,
+                                         .mark_raise = flaky_mark_raise,
+                                         .close = flaky_close};
+
+    memset(t, 0, sizeof *t);
+    t->base.ops = &ops;
+    (void)snprintf(t->base.what, sizeof t->base.what, "flaky token");
+    t->inner = inner;
+    t->way = way;
+    t->at = at;
+    return &t->base;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * token_fake - a token in memory: signs with software keys, keeps marks, and counts.
+ * token_flaky - wraps any token; its sign call n fails, stalls, stops short or is spoilt.
+ *
+ * Both live in the caller's memory: close() ends nothing. One thread.
+ */
+#ifndef TOKEN_FAKE_H
+#define TOKEN_FAKE_H
+
+#include "config.h"
+#include "token.h"
+
+#include <openssl/evp.h>
+
+#define TOKEN_FAKE_MARKS 8
+
+struct token_fake {
+    struct token base;
+    EVP_PKEY *keys[CONFIG_KEYS_MAX]; /* borrowed; NULL: not there */
+    struct {
+        struct eui64 originator;
+        uint64_t last;
+    } marks[TOKEN_FAKE_MARKS];
+    size_t n_marks;
+    uint64_t rows, calls, raises, probes, closes; /* what it did */
+    /* Before each row, ahead of the caller's own question; may be NULL. */
+    void (*each_row)(void *arg);
+    void *arg;
+};
+
+/* Fill *t; keys stay the caller's. */
+struct token *token_fake_init(struct token_fake *t, EVP_PKEY *const keys[], size_t n);
+
+enum flaky_way {
+    FLAKY_SOUND,
+    FLAKY_FAIL,      /* ERR_TOKEN, nothing signed */
+    FLAKY_FAIL_LATE, /* ERR_TOKEN after the rows were signed */
+    FLAKY_STALL,     /* stall() is called first */
+    FLAKY_SHORT,     /* half of the rows */
+    FLAKY_SPOIL,     /* one bit of the last signature */
+    FLAKY_SWAP,      /* first and last signature change places */
+    FLAKY_NO_KEY,    /* has_key fails */
+    FLAKY_NO_MARK,   /* mark_raise fails */
+};
+
+struct token_flaky {
+    struct token base;
+    struct token *inner;
+    enum flaky_way way;
+    uint64_t at; /* the sign call it happens to, from 1; 0: each */
+    uint64_t calls;
+    void (*stall)(void *arg);
+    void *arg;
+};
+
+struct token *token_flaky_init(struct token_flaky *t, struct token *inner,
+                               enum flaky_way way, uint64_t at);
+
+#endif
