@@ -66,7 +66,9 @@ static bool file_end(void *arg, struct reply *out, struct err *e)
     octets = (int64_t)m.text.len;
     mapped_done(&m);
     ok = ok && upload_keep(u, u->sv->files_dir, &sha256, e);
-    if (!ok)
+    if (ok)
+        upload_settle(u, true, e);
+    else
         service_refused(u->sv, &u->r, e);
     upload_free(u);
     if (!ok)

@@ -556,6 +556,7 @@ static bool roster_end(void *arg, struct reply *out, struct err *e)
         ok = service_change(sv, &u->r, (struct span){NULL, 0}, span_of(roster.digest.b, 32),
                             step_roster, out, e);
         current_roster = NULL;
+        upload_settle(u, ok, e);
     }
     roster_done(&roster);
     upload_free(u);

@@ -56,13 +56,21 @@ bool upload_keep(struct upload *u, const char *dir, const struct digest *name,
 {
     char hex[HEX_LEN(32)];
     char path[PATH_MAX];
+    bool known;
 
     hex_encode_lower(name->b, 32, hex);
     (void)snprintf(path, sizeof path, "%s/%s.csv", dir, hex);
+    known = access(path, F_OK) == 0; /* its name is its content: another incident's too */
     if (fsync(u->fd) != 0 || fchmod(u->fd, 0400) != 0 || rename(u->path, path) != 0)
         return err_set(e, ERR_STORE, "store.upload", "%s: %s", path, strerror(errno));
-    u->path[0] = '\0';
+    (void)snprintf(u->path, sizeof u->path, "%s", known ? "" : path);
     return sync_dir(dir, e);
+}
+
+void upload_settle(struct upload *u, bool ok, const struct err *e)
+{
+    if (ok || e->code == ERR_STORE)
+        u->path[0] = '\0';
 }
 
 bool upload_begin(struct service *sv, const struct request *r,

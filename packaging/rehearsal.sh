@@ -184,10 +184,14 @@ rehearsal_wait() {
     wait_pid=$1 wait_end=$(($(date +%s) + $2))
     shift 2
     until "$@" 2>/dev/null; do
-        [ "$(date +%s)" -lt $wait_end ] && kill -0 "$wait_pid" 2>/dev/null || return 1
+        [ "$(date +%s)" -lt $wait_end ] && rehearsal_lives "$wait_pid" || return 1
         sleep 0.1
     done
 }
+# A child that has ended and was not waited for yet lives no more.
+rehearsal_lives() {
+    read -r wait_stat <"/proc/$1/stat" && case ${wait_stat##*) } in Z*) false ;; esac
+} 2>/dev/null
 
 rehearsal_state() {
     ctl --json incident show "$incident" | jq -r .state

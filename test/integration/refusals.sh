@@ -194,7 +194,7 @@ t 'roster of an unknown incident' refused 404 incident.none 'I-none' /v1/inciden
 other=$(ctl --json incident open --exercise --initiator subscriber --subscriber "$rehearsal_supplier" \
     --notice 'a second notice' 'Another' | jq -r .id)
 sed 's/,ESME,/,GSME,/' "$roster" >"$bad"
-t 'devices of another open incident' refused 403 incident.devices-free "open incident $incident" \
+t 'devices of another open incident' refused 403 incident.device-elsewhere "open incident $incident" \
     "/v1/incidents/$other/roster" -X PUT --data-binary "@$bad"
 
 # --- certificates ---
@@ -295,7 +295,10 @@ document 'compromised certificate that nobody has given' 403 compromised.missing
 document 'certificates that it does not name' 403 cert.unnamed 'supplier-pp' \
     'del(.compromised[2], .replacements[2])'
 document 'mode of another method' 403 method.mode 'mode' '.mode = "supplierBySupplier"'
-document 'mode of the contingency key' 403 contingency.symmetric-key 'mode 9' '.mode = "anyByContingency"'
+document 'mode of the contingency key' 403 method.mode 'mode' '.mode = "anyByContingency"'
+document 'contingency asked for by a subscriber' 403 request.initiator 'contingency' \
+    '.mode = "anyByContingency" | .method = "contingency"
+    | .symmetric_key_sha256 = .key_certificate'
 document 'by an authority that is not here' 403 decision.addressee 'ofgem' '.by = "ofgem"'
 document 'by custodians' 403 key.authority 'another authority' '.by = "custodians"' custodian-1 custodian-2
 document 'unknown member' 400 decision.schema 'hurry' '.hurry = true'
