@@ -425,13 +425,12 @@ static bool keep_event(const struct docket *d, const struct docket_incident *i,
     int64_t n;
     bool ok;
 
-    ok =
-        store_run(
-            d->store, e,
-            "INSERT INTO incident_event (incident, event, from_state, to_state, at_us,"
-            " actor, evidence) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            "ttttitt", i->id, v->name, incident_state(from)->name, incident_state(to)->name,
-            d->now_us, step->who, step->evidence != NULL ? step->evidence : "{}");
+    ok = store_run(
+        d->store, e,
+        "INSERT INTO incident_event (incident, event, from_state, to_state, at_us,"
+        " actor, evidence) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "ttttitt", i->id, v->name, incident_state(from)->name, incident_state(to)->name,
+        d->now_us, step->who, step->evidence != NULL ? step->evidence : "{}");
     n = store_last_id(d->store);
     ok =
         ok &&

@@ -21,7 +21,7 @@ log=$work/log pki=$work/pki socket=$work/run/operator.sock
 mkdir "$work/run"
 rm -f "$results/$story" "$results/$story.kinds"
 tests=0 failed=0 tried=0 held=0
-incident='' state_before=''
+incident=''
 
 story_finish() {
     story_status=$?
@@ -264,6 +264,7 @@ story_activate() {
 }
 
 # story_batch [OPTION...]: a batch under $decision, to its end. Sets $batch.
+# shellcheck disable=SC2119,SC2120 # often without an option
 story_batch() {
     batch=$(ctl --json --yes batch start "$@" "$incident" "$decision" 2>>"$log" | jq -r .id)
     [ -n "$batch" ] && ctl --quiet batch watch "$batch"

@@ -3,6 +3,7 @@
 # Scenario 4, Method 2: the Recovery key puts the ACB's certificates into the supplier's cells and is switched off;
 # later the ACB's own key hands the devices back to the supplier's new certificates: commands of mode 2 with the
 # ACB's signature and the ACB's MAC.
+# shellcheck disable=SC2016 # $d in single quotes is jq's
 # shellcheck source=test/scenarios/lib.sh
 . "$2/test/scenarios/lib.sh"
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Scenario 4, Method 3: the PMA authorises, custodians switch the Recovery key on, new certificates of the
 # supplier go to every device, devices answer, the key is switched off, the incident is closed.
+# shellcheck disable=SC2016 # $d in single quotes is jq's
 # shellcheck source=test/scenarios/lib.sh
 . "$2/test/scenarios/lib.sh"
 
