@@ -4,7 +4,7 @@
 # shellcheck source=test/scenarios/lib.sh
 . "$2/test/scenarios/lib.sh"
 
-devices=100
+devices=300
 left() { # ROUTES LOST...
     routes=$1
     shift
@@ -23,7 +23,7 @@ check 'Recovery and contingency: no remote remedy, said plainly' plain
 check 'token, certificates' story_setup
 sed -i -e 's/^\[Signer\]/&\nTokenLostSec=3\nProbeIntervalSec=1\nCallTimeoutSec=5/' -e 's/^Workers=.*/Workers=1/' "$work/recovery.conf"
 check 'meters' story_meters meters $devices supplier
-P11_SHIM_PLAN='C_Sign:30+=0x32'
+P11_SHIM_PLAN='C_Sign:285+=0x32'
 export P11_SHIM_PLAN
 check 'the service answers' story_up
 story_ready recovery

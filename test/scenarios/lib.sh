@@ -28,7 +28,7 @@ story_finish() {
     trap - EXIT INT TERM HUP
     story_kill TERM
     if [ $story_status -ne 0 ] || [ $failed -gt 0 ]; then
-        [ ! -f "$log" ] || tail -n 60 "$log" | sed 's/^/# | /'
+        [ ! -f "$log" ] || tail -n "${SMKI_LOG_LINES:-60}" "$log" | sed 's/^/# | /'
         [ ! -f "$work/service.log" ] || tail -n 15 "$work/service.log" | sed 's/^/# service | /'
     fi
     if [ -n "${SMKI_KEEP:-}" ]; then echo "# kept: $work"; else rm -rf "$work"; fi
