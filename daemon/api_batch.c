@@ -5,6 +5,7 @@
 #include "service.h"
 
 #include "audit.h"
+#include "batch_rows.h"
 #include "log.h"
 #include "mem.h"
 #include "tar.h"
@@ -60,6 +61,17 @@ static void ready_facts(void *arg, struct incident_facts *f)
     for (size_t i = 0; i < a->n_replacements; i++)
         f->replacements_from_suspect_hsm =
             f->replacements_from_suspect_hsm || a->replacements[i].origin == ORIGIN_SAME;
+}
+
+/* Is signing next, or going on? */
+static bool may_execute(const struct docket_incident *i, struct err *e)
+{
+    if (i->state == STATE_KEY_ACTIVE || i->state == STATE_ACB_IN_PLACE ||
+        incident_may_sign(i->route, i->state))
+        return true;
+    return err_set(e, ERR_DENIED, "incident.may-not-sign",
+                   "incident %s is %s on route %s: nothing is signed there", i->id,
+                   incident_state(i->state)->name, incident_route(i->route)->name);
 }
 
 /* EXECUTE, when this is the first batch; a later one of the same state needs no event. */
@@ -141,52 +153,33 @@ static bool authority_of(struct service *sv, const char *incident, const char *i
     return ok;
 }
 
-/* Rows of the roster that have no success yet, as a selection. */
-struct unfinished {
-    uint8_t *done; /* a bit per row */
-    uint32_t rows;
+/* Who asked and was not confirmed in time has to ask again: that batch is over. */
+struct waiting {
+    int64_t before_us;
+    int64_t id;
 };
 
-static bool mark_done(void *arg, const struct store_row *row)
+static bool find_waiting(void *arg, const struct batch *b)
 {
-    struct unfinished *u = arg;
-    int64_t i = row_i64(row, 0);
+    struct waiting *w = arg;
 
-    if (i >= 0 && i < u->rows)
-        u->done[i / 8] |= (uint8_t)(1u << (i % 8));
-    return true;
+    if (b->state == BATCH_WAITING && b->asked_us < w->before_us)
+        w->id = b->id;
+    return w->id == 0;
 }
 
-static bool select_unfinished(struct service *sv, const char *incident, uint32_t rows,
-                              struct span *selection, uint32_t *n, struct err *e)
+static bool end_unconfirmed(struct service *sv, const struct docket *d,
+                            const char *incident, const char *who, struct err *e)
 {
-    struct unfinished u = {calloc(rows / 8 + 1, 1), rows};
-    uint8_t *list;
-    bool ok;
+    struct waiting w = {.before_us =
+                            d->now_us - (int64_t)sv->config.service.two_person_s * 1000000};
 
-    if (u.done == NULL)
-        return err_set(e, ERR_STORE, "store.memory", "out of memory");
-    ok = store_each(sv->store, mark_done, &u, e,
-                    "SELECT row FROM outcome WHERE incident = ?1"
-                    " AND (state IN ('success', 'excused', 'unknown', 'accepted')"
-                    " OR retry = 0)",
-                    "t", incident);
-    *n = 0;
-    for (uint32_t i = 0; ok && i < rows; i++)
-        *n += (u.done[i / 8] >> (i % 8) & 1) == 0;
-    list = malloc((size_t)*n * 4 + 1);
-    if (ok && list == NULL)
-        ok = err_set(e, ERR_STORE, "store.memory", "out of memory");
-    for (uint32_t i = 0, k = 0; ok && i < rows; i++)
-        if ((u.done[i / 8] >> (i % 8) & 1) == 0)
-            put_be32(list + 4 * (size_t)k++, i);
-    free(u.done);
-    if (!ok) {
-        free(list);
-        return false;
-    }
-    *selection = span_of(list, (size_t)*n * 4);
-    return true;
+    return queue_each(sv->store, incident, find_waiting, &w, e) &&
+           (w.id == 0 ||
+            (queue_state(sv->store, w.id, BATCH_STOPPED, "not confirmed in time", d->now_us,
+                         e) &&
+             audit_put(sv->store, d->now_us, "BATCH_STOPPED", incident, who, e, "{s:I,s:s}",
+                       "batch", (json_int_t)w.id, "reason", "not confirmed in time")));
 }
 
 static bool make_batch(struct service *sv, struct docket *d, struct docket_incident *i,
@@ -195,7 +188,7 @@ static bool make_batch(struct service *sv, struct docket *d, struct docket_incid
 {
     struct span selection = {NULL, 0};
     struct span certs;
-    bool ok = true;
+    bool ok;
 
     for (size_t k = 0; k < sv->config.n_keys; k++)
         if (strcmp(sv->config.keys[k].name, a->key) == 0 && sv->trust.keys[k].present)
@@ -205,7 +198,6 @@ static bool make_batch(struct service *sv, struct docket *d, struct docket_incid
     (void)snprintf(b->asked_by, sizeof b->asked_by, "%s", who);
     b->decision = a->digest;
     b->roster = a->roster;
-    b->n_rows = a->roster_count;
     b->asked_us = d->now_us;
     b->state = needs_second(sv, b->key) ? BATCH_WAITING : BATCH_QUEUED;
     if (!docket_bundle(sv->store, i->id, &certs, e))
@@ -213,12 +205,7 @@ static bool make_batch(struct service *sv, struct docket *d, struct docket_incid
     if (certs.at == NULL)
         return err_set(e, ERR_MISSING, "incident.no-certificates",
                        "incident %s has no certificates", i->id);
-    if (strcmp(rows, "unfinished") == 0)
-        ok = select_unfinished(sv, i->id, a->roster_count, &selection, &b->n_rows, e);
-    else if (strcmp(rows, "all") != 0)
-        ok = err_set(e, ERR_INPUT, "request.member", "member rows: all or unfinished");
-    if (ok && b->n_rows == 0)
-        ok = err_set(e, ERR_DENIED, "batch.empty", "no row of the roster is unfinished");
+    ok = batch_rows(sv, a, rows, &b->n_rows, &selection, e);
     ok = ok && queue_put(sv->store, b, selection, certs, e);
     free((void *)(uintptr_t)selection.at);
     free((void *)(uintptr_t)certs.at);
@@ -255,7 +242,8 @@ static bool step_start(struct service *sv, const struct request *r, struct span 
     if (!ok || !authority_of(sv, incident, decision, a, e) ||
         !docket_get(sv->store, incident, &i, e))
         return false;
-    ok = queue_open(sv->store, incident, &open, e);
+    ok = may_execute(&i, e) && end_unconfirmed(sv, &d, incident, who, e) &&
+         queue_open(sv->store, incident, &open, e);
     if (ok && open)
         ok = err_set(e, ERR_BUSY, "batch.one-at-a-time",
                      "incident %s has a batch that has not ended", incident);

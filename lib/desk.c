@@ -373,14 +373,27 @@ static bool spend(struct desk *d, uint64_t first, uint32_t n, struct err *e)
 
 /* --- signing --- */
 
-/* Asked before each row, perhaps from several threads. */
+struct run {
+    const struct desk *d;
+    /* The next order stands first in line and stays there until this one is done: looking
+     * again would say the same, and costs as much as the hash of a command. */
+    bool order_first;
+};
+
+/* Asked before each row, perhaps from several threads, one at a time. */
 static bool go_on(void *arg)
 {
-    const struct desk *d = arg;
+    struct run *r = arg;
+    const struct desk *d = r->d;
     struct err why;
 
-    if (d->s.stop_fd >= 0 && proto_stop_waiting(d->s.stop_fd))
-        return false;
+    if (d->s.stop_fd >= 0 && !r->order_first) {
+        enum proto_first first = proto_first(d->s.stop_fd);
+
+        if (first == PROTO_FIRST_STOP)
+            return false;
+        r->order_first = first == PROTO_FIRST_OTHER;
+    }
     return warrant_live(d->warrant, clock_now(&d->s.clock), &why);
 }
 
@@ -444,6 +457,7 @@ static bool do_sign(struct desk *d, const struct proto *in, struct proto *reply,
 {
     const struct proto_sign *o = &in->u.sign;
     struct digest digests[PROTO_ROWS];
+    struct run run = {d, false};
     size_t done = 0;
     bool ok;
 
@@ -453,7 +467,7 @@ static bool do_sign(struct desk *d, const struct proto *in, struct proto *reply,
         if (!warrant_digest(d->warrant, o->rows[i], o->counter + i, &digests[i], e))
             return err_wrap(e, "row %u", o->rows[i]);
     ok = d->token->ops->sign(d->token, warrant_key(d->warrant), digests,
-                             reply->u.signed_.sigs, o->n, go_on, d, &done, e);
+                             reply->u.signed_.sigs, o->n, go_on, &run, &done, e);
     /* also before a failure: they were made */
     for (size_t i = 0; i < done; i++)
         d->commands[o->rows[i]]++;

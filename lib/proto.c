@@ -322,12 +322,18 @@ bool proto_recv(int fd, struct proto *out, int fds[static PROTO_FDS], size_t *n_
     return false;
 }
 
-bool proto_stop_waiting(int fd)
+enum proto_first proto_first(int fd)
 {
     uint8_t head[HEAD];
     ssize_t n = recv(fd, head, sizeof head, MSG_PEEK | MSG_DONTWAIT);
 
     if (n < 0)
-        return errno != EAGAIN && errno != EINTR;
-    return n == 0 || (n == HEAD && get_be16(head + 4) == PROTO_REVOKE);
+        return errno == EAGAIN || errno == EINTR ? PROTO_FIRST_NONE : PROTO_FIRST_STOP;
+    return n == 0 || (n == HEAD && get_be16(head + 4) == PROTO_REVOKE) ? PROTO_FIRST_STOP
+                                                                       : PROTO_FIRST_OTHER;
+}
+
+bool proto_stop_waiting(int fd)
+{
+    return proto_first(fd) == PROTO_FIRST_STOP;
 }

@@ -11,10 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BATCHES_MAX 256
-
 struct known_batch {
     int64_t id;
+    struct digest decision;
     struct eui64 originator;
     struct span selection; /* owned; at NULL: all rows */
     uint32_t n_rows;
@@ -28,8 +27,8 @@ struct reconcile {
     struct store *store;
     char incident[AUTHORITY_ID_MAX];
     const struct roster *roster;
-    struct known_batch *batches; /* newest first */
-    size_t n;
+    struct known_batch *batches; /* oldest first */
+    size_t n, cap;
 };
 
 static const char *const verdict_names[RECONCILE_VERDICTS] = {
@@ -44,22 +43,33 @@ const char *reconcile_verdict_name(enum reconcile_verdict v)
 
 struct want {
     struct reconcile *r;
-    struct digest decisions[BATCHES_MAX];
+    bool no_memory;
 };
 
 static bool note_batch(void *arg, const struct batch *b)
 {
     struct want *w = arg;
     struct reconcile *r = w->r;
+    struct known_batch *k;
 
-    if (r->n == BATCHES_MAX || b->started_us == 0 ||
-        !digest_equal(&b->roster, &r->roster->digest))
+    if (b->started_us == 0 || !digest_equal(&b->roster, &r->roster->digest))
         return true;
-    w->decisions[r->n] = b->decision;
-    r->batches[r->n].id = b->id;
-    r->batches[r->n].originator = b->originator;
-    r->batches[r->n].n_rows = b->n_rows;
-    r->n++;
+    if (r->n == r->cap) {
+        size_t cap = r->cap ? 2 * r->cap : 8;
+        struct known_batch *more = reallocarray(r->batches, cap, sizeof *more);
+
+        w->no_memory = more == NULL;
+        if (w->no_memory)
+            return false;
+        r->batches = more;
+        r->cap = cap;
+    }
+    k = &r->batches[r->n++];
+    memset(k, 0, sizeof *k);
+    k->id = b->id;
+    k->decision = b->decision;
+    k->originator = b->originator;
+    k->n_rows = b->n_rows;
     return true;
 }
 
@@ -71,8 +81,7 @@ static bool take_text(void *arg, const struct store_row *row)
 
 /* Which key should sit in which cell afterwards: from the decision and the batch's bundle.
  */
-static bool note_placed(struct reconcile *r, struct known_batch *k,
-                        const struct digest *decision, struct err *e)
+static bool note_placed(struct reconcile *r, struct known_batch *k, struct err *e)
 {
     AUTO(mem) char *json = NULL;
     AUTO(mem) struct authority *a = calloc(1, sizeof *a);
@@ -84,15 +93,18 @@ static bool note_placed(struct reconcile *r, struct known_batch *k,
         return err_set(e, ERR_STORE, "store.memory", "out of memory");
     if (!store_each(r->store, take_text, &json, e,
                     "SELECT json FROM decision WHERE sha256 = ?1", "b",
-                    span_of(decision->b, 32)) ||
+                    span_of(k->decision.b, 32)) ||
         !queue_parts(r->store, k->id, &k->selection, &pem, e))
         return false;
-    ok = json != NULL && authority_parse(span_of(json, strlen(json)), a, e) &&
-         pem.at != NULL && certs_read(pem, "certificates", certs, e);
+    ok = json != NULL &&
+         (k->selection.at == NULL || k->selection.len == (size_t)k->n_rows * 4) &&
+         authority_parse(span_of(json, strlen(json)), a, e) && pem.at != NULL &&
+         certs_read(pem, "certificates", certs, e);
     free((void *)(uintptr_t)pem.at);
     if (!ok)
         return err_set(e, ERR_STORE, "store.failed",
-                       "batch %lld: its decision cannot be read", (long long)k->id);
+                       "batch %lld: its decision or selection cannot be read",
+                       (long long)k->id);
     for (size_t i = 0; i < a->n_replacements; i++) {
         const struct cert *c = certs_find(certs, &a->replacements[i].sha256);
 
@@ -109,26 +121,23 @@ bool reconcile_open(struct store *s, const char *incident, const struct roster *
                     struct reconcile **out, struct err *e)
 {
     struct reconcile *r = calloc(1, sizeof *r);
-    AUTO(mem) struct want *w = calloc(1, sizeof *w);
+    struct want w = {r, false};
+    bool ok;
 
-    if (r == NULL || w == NULL ||
-        (r->batches = calloc(BATCHES_MAX, sizeof *r->batches)) == NULL) {
-        free(r);
+    if (r == NULL)
         return err_set(e, ERR_STORE, "store.memory", "out of memory");
-    }
     r->store = s;
     r->roster = roster;
     (void)snprintf(r->incident, sizeof r->incident, "%s", incident);
-    w->r = r;
-    if (!queue_each(s, incident, note_batch, w, e)) {
+    ok = queue_each(s, incident, note_batch, &w, e);
+    if (ok && w.no_memory)
+        ok = err_set(e, ERR_STORE, "store.memory", "out of memory");
+    for (size_t i = 0; ok && i < r->n; i++)
+        ok = note_placed(r, &r->batches[i], e);
+    if (!ok) {
         reconcile_close(r);
         return false;
     }
-    for (size_t i = 0; i < r->n; i++)
-        if (!note_placed(r, &r->batches[i], &w->decisions[i], e)) {
-            reconcile_close(r);
-            return false;
-        }
     *out = r;
     return true;
 }
@@ -214,6 +223,7 @@ bool reconcile_signed(struct reconcile *r, uint32_t row, int64_t *batch, uint64_
 struct before {
     bool found;
     char state[16];
+    int64_t batch;
     uint64_t counter;
     int64_t attempts;
 };
@@ -224,8 +234,9 @@ static bool take_before(void *arg, const struct store_row *row)
 
     b->found = true;
     (void)snprintf(b->state, sizeof b->state, "%s", row_text(row, 0));
-    b->counter = (uint64_t)row_i64(row, 1);
-    b->attempts = row_i64(row, 2);
+    b->batch = row_i64(row, 1);
+    b->counter = (uint64_t)row_i64(row, 2);
+    b->attempts = row_i64(row, 3);
     return false;
 }
 
@@ -273,24 +284,32 @@ static char *cells_json(const struct response *resp)
     return text;
 }
 
-/* A cell is replaced only if the device says so and names the key that was sent. */
+/* A cell is replaced only if the device says so and names the key that was sent; all are
+ * only if it says so of each cell that the command had (warrant_row). */
 static enum reconcile_verdict judge(const struct known_batch *k,
+                                    const struct roster_row *row,
                                     const struct response *resp)
 {
-    size_t good = 0;
+    uint32_t want = k->cells & gbcs_device(row->type)->cells;
+    uint32_t replaced = 0;
+    bool all = true;
 
     if (resp->kind == RESPONSE_ACCEPTED)
         return RECONCILE_ACCEPTED;
+    if (row->cells != 0)
+        want &= row->cells;
     for (size_t i = 0; i < resp->n_outcomes; i++) {
         const struct response_outcome *c = &resp->outcomes[i];
 
-        good += c->status == 0 && c->known && (k->cells & CELL_BIT(c->cell)) &&
-                c->has_new &&
-                memcmp(c->new_key.b, k->placed[c->cell].b, sizeof c->new_key.b) == 0;
+        if (c->status == 0 && c->known && (k->cells & CELL_BIT(c->cell)) && c->has_new &&
+            memcmp(c->new_key.b, k->placed[c->cell].b, sizeof c->new_key.b) == 0)
+            replaced |= CELL_BIT(c->cell);
+        else
+            all = false;
     }
-    if (good == 0)
+    if (replaced == 0)
         return RECONCILE_FAILED;
-    return good == resp->n_outcomes ? RECONCILE_SUCCESS : RECONCILE_PARTLY;
+    return all && (want & ~replaced) == 0 ? RECONCILE_SUCCESS : RECONCILE_PARTLY;
 }
 
 /* GBCS 13.3.3 StatusCode, meaning by name only (INFERRED): what may go better another time.
@@ -350,6 +369,8 @@ static bool match(struct reconcile *r, const struct response *resp, uint32_t *ro
         return true;
     }
     roster_get(r->roster, *row_no, row);
+    *why = (struct fault){"response.unmatched",
+                          "no command of that counter was signed for it"};
     for (size_t i = r->n; i-- > 0;) {
         uint64_t counter;
         bool found;
@@ -358,20 +379,39 @@ static bool match(struct reconcile *r, const struct response *resp, uint32_t *ro
             return false;
         if (!found || counter != resp->counter)
             continue;
-        *k = &r->batches[i];
-        if (eui64_cmp(&resp->recipient, &r->batches[i].originator) != 0)
+        /* each organisation counts for itself: another batch may have that counter too */
+        if (eui64_cmp(&resp->recipient, &r->batches[i].originator) != 0) {
             *why =
                 (struct fault){"response.mismatched", "it is addressed to another party"};
-        else if (!row->has_ds)
+            continue;
+        }
+        *k = &r->batches[i];
+        *why = (struct fault){NULL, NULL};
+        if (!row->has_ds)
             *why = (struct fault){"response.no-device-key",
                                   "the roster has no signing key of the device"};
         else if (!device_signed(row, resp))
             *why = (struct fault){"response.forged", "the device's key did not sign it"};
         return true;
     }
-    *why = (struct fault){"response.unmatched",
-                          "no command of that counter was signed for it"};
     return true;
+}
+
+/* Is what is on record about a later command than this one? Counters of one organisation
+ * say so; between organisations (hand-back by the ACB) batches do. */
+static bool is_later(const struct reconcile *r, const struct before *b,
+                     const struct known_batch *k, uint64_t counter)
+{
+    for (size_t i = 0; i < r->n; i++)
+        if (r->batches[i].id == b->batch &&
+            eui64_cmp(&r->batches[i].originator, &k->originator) == 0)
+            return b->counter > counter;
+    return b->batch > k->id;
+}
+
+static bool is_same(const struct before *b, const struct known_batch *k, uint64_t counter)
+{
+    return b->batch == k->id && b->counter == counter;
 }
 
 static bool keep(struct reconcile *r, const struct known_batch *k, uint32_t row_no,
@@ -393,7 +433,7 @@ static bool keep(struct reconcile *r, const struct known_batch *k, uint32_t row_
         " cells = excluded.cells, retry = excluded.retry",
         "tittiiiiti", r->incident, (int64_t)row_no, gbcs_device(row->type)->name,
         verdict_names[v], k->id, (int64_t)resp->counter,
-        b->found && b->counter == resp->counter ? b->attempts : b->attempts + 1, now_us,
+        b->found && is_same(b, k, resp->counter) ? b->attempts : b->attempts + 1, now_us,
         cells, (int64_t)worth_retrying(resp));
 }
 
@@ -462,10 +502,11 @@ static bool take_report(struct reconcile *r, const struct message *m, int64_t no
         *why = (struct fault){"response.forged", "the device's key did not sign it"};
         return true;
     }
-    if (!store_each(r->store, take_before, &b, e,
-                    "SELECT state, counter, attempts FROM outcome WHERE incident = ?1"
-                    " AND row = ?2",
-                    "ti", r->incident, (int64_t)row_no))
+    if (!store_each(
+            r->store, take_before, &b, e,
+            "SELECT state, batch, counter, attempts FROM outcome WHERE incident = ?1"
+            " AND row = ?2",
+            "ti", r->incident, (int64_t)row_no))
         return false;
     if (!b.found || strcmp(b.state, "unknown") != 0) {
         *why = (struct fault){"response.unmatched", "nothing is unknown of this device"};
@@ -503,10 +544,11 @@ bool reconcile_mark(struct reconcile *r, const struct eui64 *device, const char 
         return err_set(e, ERR_INPUT, "response.unknown-device",
                        "the device is not in the roster");
     roster_get(r->roster, row_no, &row);
-    if (!store_each(r->store, take_before, &b, e,
-                    "SELECT state, counter, attempts FROM outcome WHERE incident = ?1"
-                    " AND row = ?2",
-                    "ti", r->incident, (int64_t)row_no))
+    if (!store_each(
+            r->store, take_before, &b, e,
+            "SELECT state, batch, counter, attempts FROM outcome WHERE incident = ?1"
+            " AND row = ?2",
+            "ti", r->incident, (int64_t)row_no))
         return false;
     if (b.found && strcmp(b.state, "success") == 0)
         return err_set(e, ERR_INPUT, "response.mark",
@@ -543,19 +585,21 @@ bool reconcile_take(struct reconcile *r, struct span message, int64_t now_us,
     if (!match(r, &resp, &row_no, &row, &k, &why, e))
         return false;
     if (why.rule == NULL) {
-        if (!store_each(r->store, take_before, &b, e,
-                        "SELECT state, counter, attempts FROM outcome WHERE incident = ?1"
-                        " AND row = ?2",
-                        "ti", r->incident, (int64_t)row_no))
+        if (!store_each(
+                r->store, take_before, &b, e,
+                "SELECT state, batch, counter, attempts FROM outcome WHERE incident = ?1"
+                " AND row = ?2",
+                "ti", r->incident, (int64_t)row_no))
             return false;
-        if (b.found && b.counter > resp.counter)
+        if (b.found && is_later(r, &b, k, resp.counter))
             why = (struct fault){"response.stale", "a later command was answered already"};
-        else if (b.found && b.counter == resp.counter && strcmp(b.state, "accepted") != 0 &&
-                 strcmp(b.state, "unknown") != 0 && strcmp(b.state, "unreachable") != 0)
+        else if (b.found && is_same(&b, k, resp.counter) &&
+                 strcmp(b.state, "accepted") != 0 && strcmp(b.state, "unknown") != 0 &&
+                 strcmp(b.state, "unreachable") != 0)
             why = (struct fault){"response.duplicate", "the command was answered already"};
     }
     if (why.rule != NULL)
         return reconcile_aside(r, message, why.rule, why.reason, now_us, e);
-    *verdict = judge(k, &resp);
+    *verdict = judge(k, &row, &resp);
     return keep(r, k, row_no, &row, &resp, &b, *verdict, now_us, e);
 }

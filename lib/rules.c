@@ -951,6 +951,13 @@ const struct rule rules[] = {
      "The file was cut or changed: compare with an earlier export."},
     {"audit.counter-twice", "GBCS 4.3.1.5", "CONFIRMED",
      "No counter stands in two records.", "Stop; keep the database for examination."},
+    {"incident.devices-free", "SEC Appendix L", "INFERRED",
+     "A device is in one open incident.",
+     "Close the other incident or take the devices out."},
+    {"verify.key", "GBCS 4.3", "CONFIRMED", "Signatures are verified with a P-256 key.",
+     "Look at the certificate of the key."},
+    {"verify.memory", "project", "choice", "Verifying needs memory.",
+     "Give the machine more memory."},
 };
 const size_t n_rules = sizeof rules / sizeof rules[0];
 

@@ -61,26 +61,33 @@ static void crash(void)
     hello();
 }
 
-/* A roster of n rows; device types and statuses by these, NULL: ESME, commissioned.
- * Attempts are plenty. */
+/* Take this roster, put it where the engine looks for it, sign for it. Attempts are plenty.
+ */
+static void use_roster(const char *text)
+{
+    char name[80];
+    char hex[HEX_LEN(32)];
+
+    scene_roster(&s, text);
+    scene_set(&s, "attempts", json_integer(9));
+    scene_sign(&s, 2);
+    hex_encode_lower(s.roster.digest.b, 32, hex);
+    (void)snprintf(name, sizeof name, "%s.csv", hex);
+    kit_write(name, s.roster_text.at, s.roster_text.len);
+}
+
+/* A roster of n ESMEs, their statuses by this; NULL: commissioned. */
 static void make_roster(uint32_t n, const char *(*status)(uint32_t row))
 {
     size_t cap = (size_t)n * 64 + 64;
     char *text = malloc(cap);
     size_t at = (size_t)snprintf(text, cap, "device,type,status\n");
-    char name[80];
-    char hex[HEX_LEN(32)];
 
     for (uint32_t i = 0; i < n; i++)
         at += (size_t)snprintf(text + at, cap - at, "00DB%012X,ESME,%s\n", i,
                                status != NULL ? status(i) : "commissioned");
-    scene_roster(&s, text);
-    scene_set(&s, "attempts", json_integer(9));
-    scene_sign(&s, 2);
+    use_roster(text);
     free(text);
-    hex_encode_lower(s.roster.digest.b, 32, hex);
-    (void)snprintf(name, sizeof name, "%s.csv", hex);
-    kit_write(name, s.roster_text.at, s.roster_text.len);
 }
 
 static void keep_decision(void)
@@ -131,16 +138,19 @@ static bool picks(void)
 
 static void open_on_desk(void)
 {
-    int fds[3];
+    int fds[PROTO_FDS];
+    uint32_t parts;
+    size_t n;
 
-    engine_parts(engine, fds);
-    for (size_t i = 0; i < 3; i++) {
+    parts = engine_parts(engine, fds, &n);
+    for (size_t i = 0; i < n; i++) {
         fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 3);
         ck_assert_int_ge(fds[i], 0);
     }
     memset(&in, 0, sizeof in);
     in.type = PROTO_OPEN;
-    ask_with(fds, 3);
+    in.u.open.parts = parts;
+    ask_with(fds, n);
     ANSWERED(PROTO_OPENED);
     OK(engine_check_mark(engine, reply.u.opened.mark, &e));
 }

@@ -1,0 +1,566 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Answers of devices with keys of their own, made by our encoder and bent before or after
+ * they are signed.
+ */
+#include "engine_kit.h"
+#include "message.h"
+#include "reconcile.h"
+
+#define DEVICES 4 /* the last one has no key in the roster, the third one cell */
+
+static struct reconcile *rec;
+static EVP_PKEY *device_keys[DEVICES];
+static struct message m;
+static uint8_t *octets;
+static size_t len;
+static int64_t batch_id;
+static struct eui64 originator;
+static struct key_id new_ds, new_ka;
+
+static void compressed(EVP_PKEY *key, char out[67])
+{
+    struct span point = pki_point(key);
+
+    (void)strcpy(out, (point.at[64] & 1) ? "03" : "02");
+    hex_encode(point.at + 1, 32, out + 2);
+    free((void *)(uintptr_t)point.at);
+}
+
+static struct key_id ski_of(X509 *x)
+{
+    const ASN1_OCTET_STRING *id = X509_get0_subject_key_id(x);
+    struct key_id k;
+
+    ck_assert_int_eq(ASN1_STRING_length(id), 8);
+    memcpy(k.b, ASN1_STRING_get0_data(id), 8);
+    return k;
+}
+
+static void setup(void)
+{
+    char text[1024] = "device,type,status,cells,ds\n";
+    char ds[67];
+
+    engine_kit_begin();
+    for (uint32_t i = 0; i < DEVICES; i++) {
+        device_keys[i] = pki_key_new();
+        compressed(device_keys[i], ds);
+        (void)snprintf(text + strlen(text), sizeof text - strlen(text),
+                       "00DB%012X,ESME,commissioned,%s,%s\n", i,
+                       i == 2 ? "supplier-ds" : "", i == DEVICES - 1 ? "" : ds);
+    }
+    use_roster(text);
+    keep_decision();
+    batch_id = put_batch(DEVICES, span_of(NULL, 0));
+    begin();
+    run_to_the_end();
+    originator = s.trust.keys[SCENE_RECOVERY].cert.at[0].eui;
+    new_ds = ski_of(s.new_ds.cert);
+    new_ka = ski_of(s.new_ka.cert);
+    octets = NULL;
+    OK(reconcile_open(store, "I-1", &s.roster, &rec, &e));
+}
+
+static void teardown(void)
+{
+    reconcile_close(rec);
+    free(octets);
+    for (size_t i = 0; i < DEVICES; i++)
+        EVP_PKEY_free(device_keys[i]);
+    engine_kit_end();
+}
+
+static void reopen(void)
+{
+    reconcile_close(rec);
+    rec = NULL;
+    OK(reconcile_open(store, "I-1", &s.roster, &rec, &e));
+}
+
+/* --- making answers --- */
+
+static void result(enum cell cell, unsigned status, const struct key_id *key)
+{
+    static const uint8_t old_key[8] = {9};
+    struct body_result *r = &m.body.reply.results[m.body.reply.n_results++];
+
+    r->cell = body_cell(cell);
+    r->status = status;
+    r->old_uid = r->new_uid = span_of(s.supplier.b, 8);
+    r->old_key = span_of(old_key, 8);
+    r->new_key = span_of(key->b, 8);
+}
+
+/* To the command of row i, under its counter: accepted, and no more yet. */
+static void answer_of(uint32_t row)
+{
+    struct roster_row r;
+    uint64_t counter = 0;
+    int64_t batch;
+    bool found;
+
+    memset(&m, 0, sizeof m);
+    OK(reconcile_signed(rec, row, &batch, &counter, &found, &e));
+    ck_assert(found);
+    roster_get(&s.roster, row, &r);
+    m.kind = MESSAGE_RESPONSE;
+    m.form = FORM_SIGNED;
+    m.code = 0x0108;
+    m.counter = counter;
+    m.originator = r.device;
+    m.recipient = originator;
+    m.body_kind = BODY_ANSWER;
+}
+
+/* ... executed, with results still to come. */
+static void executed(uint32_t row)
+{
+    answer_of(row);
+    m.body.reply.has_outcome = true;
+    m.body.reply.counter = m.counter;
+    m.body.reply.mode = MODE_ANY_BY_RECOVERY;
+}
+
+static void good_answer(uint32_t row)
+{
+    executed(row);
+    result(CELL_SUPPLIER_DS, 0, &new_ds);
+    if (row != 2)
+        result(CELL_SUPPLIER_KA, 0, &new_ka);
+}
+
+static bool yes(void *arg)
+{
+    (void)arg;
+    return true;
+}
+
+static void encode(void)
+{
+    free(octets);
+    octets = NULL;
+    OK(message_encode(&m, &octets, &len, &e));
+}
+
+/* Signed with that key, as the octets stand. */
+static void sign_with(EVP_PKEY *key)
+{
+    struct token_fake t;
+    struct token *port = token_fake_init(&t, &key, 1);
+    struct message again;
+    struct digest d;
+    size_t done;
+
+    encode();
+    OK(message_decode(span_of(octets, len), &again, &e));
+    d = digest_of(again.signed_octets, span_of(NULL, 0));
+    message_done(&again);
+    OK(port->ops->sign(port, 0, &d, &m.sig, 1, yes, NULL, &done, &e));
+    encode();
+}
+
+static enum reconcile_verdict take(void)
+{
+    enum reconcile_verdict v;
+
+    OK(reconcile_take(rec, span_of(octets, len), 42, &v, &e));
+    return v;
+}
+
+static enum reconcile_verdict taken(uint32_t row)
+{
+    sign_with(device_keys[row]);
+    return take();
+}
+
+/* --- looking --- */
+
+static bool copy_text(void *arg, const struct store_row *r)
+{
+    (void)snprintf(arg, 512, "%s", row_text(r, 0));
+    return false;
+}
+
+static void outcome_is(uint32_t row, const char *state, int64_t attempts)
+{
+    char text[512] = "none";
+
+    OK(store_each(store, copy_text, text, &e,
+                  "SELECT state || ' ' || attempts || ' ' || type FROM outcome"
+                  " WHERE incident = 'I-1' AND row = ?1",
+                  "i", (int64_t)row));
+    if (state == NULL) {
+        ck_assert_str_eq(text, "none");
+        return;
+    }
+    {
+        char want[64];
+
+        (void)snprintf(want, sizeof want, "%s %d ESME", state, (int)attempts);
+        ck_assert_str_eq(text, want);
+    }
+}
+
+static void set_aside(const char *rule)
+{
+    char text[512] = "nothing";
+
+    OK(store_each(store, copy_text, text, &e,
+                  "SELECT rule FROM aside WHERE message = ?1 ORDER BY n DESC LIMIT 1", "b",
+                  span_of(octets, len)));
+    ck_assert_str_eq(text, rule);
+}
+
+static void aside(uint32_t key_of, const char *rule)
+{
+    sign_with(device_keys[key_of]);
+    ck_assert_int_eq(take(), RECONCILE_ASIDE);
+    set_aside(rule);
+}
+
+/* --- outcomes --- */
+
+START_TEST(a_device_that_replaced_every_cell_is_a_success)
+{
+    char cells[512];
+
+    good_answer(0);
+    ck_assert_int_eq(taken(0), RECONCILE_SUCCESS);
+    outcome_is(0, "success", 1);
+    OK(store_each(store, copy_text, cells, &e, "SELECT cells FROM outcome", ""));
+    ck_assert_ptr_nonnull(strstr(cells, "\"supplier-ds\":{\"status\":0"));
+    ck_assert_ptr_nonnull(strstr(cells, "\"new_party\":\"90B3D51F30010000\""));
+    good_answer(2); /* one cell was asked for, one is enough */
+    ck_assert_int_eq(taken(2), RECONCILE_SUCCESS);
+    ck_assert_int_eq(number("SELECT count(*) FROM aside"), 0);
+}
+END_TEST
+
+START_TEST(some_cells_are_partly)
+{
+    executed(0);
+    result(CELL_SUPPLIER_DS, 0, &new_ds);
+    result(CELL_SUPPLIER_KA, 5, &new_ka);
+    ck_assert_int_eq(taken(0), RECONCILE_PARTLY);
+    outcome_is(0, "partly", 1);
+    executed(1); /* says nothing of the second cell */
+    result(CELL_SUPPLIER_DS, 0, &new_ds);
+    ck_assert_int_eq(taken(1), RECONCILE_PARTLY);
+}
+END_TEST
+
+START_TEST(one_cell_named_twice_is_not_two)
+{
+    executed(0);
+    result(CELL_SUPPLIER_DS, 0, &new_ds);
+    result(CELL_SUPPLIER_DS, 0, &new_ds);
+    ck_assert_int_eq(taken(0), RECONCILE_PARTLY);
+}
+END_TEST
+
+START_TEST(another_key_than_the_one_sent_is_no_replacement)
+{
+    executed(0);
+    result(CELL_SUPPLIER_DS, 0, &new_ds);
+    result(CELL_SUPPLIER_KA, 0, &new_ds);
+    ck_assert_int_eq(taken(0), RECONCILE_PARTLY);
+    executed(1);
+    result(CELL_ROOT, 0, &new_ds); /* a cell the decision does not have */
+    ck_assert_int_eq(taken(1), RECONCILE_FAILED);
+}
+END_TEST
+
+START_TEST(no_cell_is_a_failure)
+{
+    executed(0);
+    result(CELL_SUPPLIER_DS, 5, &new_ds);
+    result(CELL_SUPPLIER_KA, 6, &new_ka);
+    ck_assert_int_eq(taken(0), RECONCILE_FAILED);
+    outcome_is(0, "failed", 1);
+    executed(1);
+    ck_assert_int_eq(taken(1), RECONCILE_FAILED);
+}
+END_TEST
+
+START_TEST(accepted_first_and_executed_later)
+{
+    answer_of(0);
+    ck_assert_int_eq(taken(0), RECONCILE_ACCEPTED);
+    outcome_is(0, "accepted", 1);
+    ck_assert_int_eq(taken(0), RECONCILE_ACCEPTED); /* said twice: the same */
+    good_answer(0);
+    m.kind = MESSAGE_ALERT;
+    m.code = MESSAGE_CS02B_ALERT;
+    m.body_kind = BODY_ALERT;
+    m.counter = 999999; /* an alert's own */
+    m.body.reply.alert_code = 0x8F66;
+    memcpy(m.body.reply.execution_time, "20270115090000Z", 16);
+    ck_assert_int_eq(taken(0), RECONCILE_SUCCESS);
+    outcome_is(0, "success", 1);
+    answer_of(0);
+    aside(0, "response.duplicate");
+    outcome_is(0, "success", 1);
+}
+END_TEST
+
+START_TEST(unknown_and_unreachable_are_not_the_last_word)
+{
+    static const char *const states[] = {"unknown", "unreachable"};
+
+    for (uint32_t i = 0; i < 2; i++) {
+        answer_of(i);
+        ck_assert_int_eq(taken(i), RECONCILE_ACCEPTED);
+        OK(store_run(store, &e, "UPDATE outcome SET state = ?1 WHERE row = ?2", "ti",
+                     states[i], (int64_t)i));
+        good_answer(i);
+        ck_assert_int_eq(taken(i), RECONCILE_SUCCESS);
+    }
+}
+END_TEST
+
+START_TEST(lengths_longer_than_needed_count)
+{
+    good_answer(0);
+    m.content_octets = 4;
+    ck_assert_int_eq(taken(0), RECONCILE_SUCCESS);
+}
+END_TEST
+
+/* --- what is set aside --- */
+
+START_TEST(a_forged_answer_counts_for_nothing)
+{
+    good_answer(0);
+    aside(1, "response.forged");
+    sign_with(device_keys[0]);
+    for (size_t i = 0; i < 64; i++) { /* each octet of the signature */
+        octets[len - 1 - i] ^= 1;
+        ck_assert_int_eq(take(), RECONCILE_ASIDE);
+        octets[len - 1 - i] ^= 1;
+    }
+    outcome_is(0, NULL, 0);
+    ck_assert_int_eq(take(), RECONCILE_SUCCESS);
+}
+END_TEST
+
+START_TEST(no_octet_of_an_answer_can_be_changed)
+{
+    good_answer(0);
+    sign_with(device_keys[0]);
+    for (size_t i = 0; i < len - 64; i++)
+        for (int bit = 0; bit < 8; bit += 3) {
+            octets[i] ^= (uint8_t)(1 << bit);
+            ck_assert_int_eq(take(), RECONCILE_ASIDE);
+            octets[i] ^= (uint8_t)(1 << bit);
+        }
+    outcome_is(0, NULL, 0);
+}
+END_TEST
+
+START_TEST(each_stray_answer_has_its_reason)
+{
+    good_answer(0);
+    m.originator.b[0] ^= 1;
+    aside(0, "response.unknown-device");
+    good_answer(0);
+    m.originator.b[7] ^= 1; /* device 1 did not get that counter */
+    aside(1, "response.unmatched");
+    good_answer(0);
+    m.counter = ++m.body.reply.counter;
+    aside(0, "response.unmatched");
+    good_answer(0);
+    m.recipient.b[7] ^= 1;
+    aside(0, "response.mismatched");
+    good_answer(DEVICES - 1);
+    aside(DEVICES - 1, "response.no-device-key");
+    good_answer(0);
+    m.body.reply.counter++;
+    aside(0, "response.inconsistent");
+    good_answer(0);
+    m.form = FORM_NULL;
+    encode();
+    ck_assert_int_eq(take(), RECONCILE_ASIDE);
+    set_aside("response.unsigned");
+    ck_assert_int_eq(number("SELECT count(*) FROM outcome"), 0);
+    ck_assert_int_eq(number("SELECT count(*) FROM aside"), 7);
+}
+END_TEST
+
+START_TEST(what_is_no_answer_is_kept_aside_too)
+{
+    enum reconcile_verdict v;
+
+    answer_of(0);
+    encode();
+    len /= 2;
+    ck_assert_int_eq(take(), RECONCILE_ASIDE);
+    OK(reconcile_take(rec, span_of(NULL, 0), 42, &v, &e));
+    ck_assert_int_eq(v, RECONCILE_ASIDE);
+    OK(reconcile_aside(rec, span_of("zz", 2), "response.hex", "not hexadecimal", 42, &e));
+    ck_assert_int_eq(number("SELECT count(*) FROM aside"), 3);
+    ck_assert_int_eq(number("SELECT count(*) FROM aside WHERE rule = 'response.hex'"
+                            " AND message = x'7a7a' AND at_us = 42"),
+                     1);
+}
+END_TEST
+
+START_TEST(the_same_answer_twice_counts_once)
+{
+    good_answer(0);
+    ck_assert_int_eq(taken(0), RECONCILE_SUCCESS);
+    ck_assert_int_eq(take(), RECONCILE_ASIDE);
+    set_aside("response.duplicate");
+    executed(0); /* nor a different one to the same command */
+    result(CELL_SUPPLIER_DS, 5, &new_ds);
+    aside(0, "response.duplicate");
+    outcome_is(0, "success", 1);
+}
+END_TEST
+
+START_TEST(an_answer_to_an_earlier_command_is_stale)
+{
+    struct message old;
+
+    executed(0);
+    result(CELL_SUPPLIER_DS, 5, &new_ds);
+    old = m;
+    (void)put_batch(DEVICES, span_of(NULL, 0));
+    begin();
+    run_to_the_end();
+    reopen();
+    good_answer(0);
+    ck_assert_uint_gt(m.counter, old.counter);
+    ck_assert_int_eq(taken(0), RECONCILE_SUCCESS);
+    m = old;
+    aside(0, "response.stale");
+    outcome_is(0, "success", 1);
+}
+END_TEST
+
+START_TEST(a_second_attempt_is_counted)
+{
+    executed(0);
+    result(CELL_SUPPLIER_DS, 5, &new_ds);
+    ck_assert_int_eq(taken(0), RECONCILE_FAILED);
+    (void)put_batch(DEVICES, span_of(NULL, 0));
+    begin();
+    run_to_the_end();
+    reopen();
+    good_answer(0);
+    ck_assert_int_eq(taken(0), RECONCILE_SUCCESS);
+    outcome_is(0, "success", 2);
+}
+END_TEST
+
+/* A batch of another organisation, as in a hand-back, whose counters are its own. */
+static void batch_of_another(uint64_t counter)
+{
+    struct slice sl = {.pos = 0, .span = DEVICES, .n = DEVICES, .counter = counter};
+
+    sl.batch = put_batch(DEVICES, span_of(NULL, 0));
+    for (uint32_t i = 0; i < DEVICES; i++)
+        sl.rows[i] = i;
+    OK(ledger_put(store, &sl, &e));
+    originator = s.trust.keys[SCENE_ACB].cert.at[0].eui;
+    OK(store_run(store, &e,
+                 "UPDATE batch SET originator = ?1, started_us = 1 WHERE id = ?2", "bi",
+                 span_of(originator.b, 8), sl.batch));
+    reopen();
+}
+
+START_TEST(counters_of_two_organisations_do_not_mix)
+{
+    struct message first;
+
+    good_answer(0);
+    first = m;
+    ck_assert_int_eq(taken(0), RECONCILE_SUCCESS);
+    batch_of_another(5); /* later, though its counter is lower */
+    executed(0);
+    ck_assert_uint_eq(m.counter, 5);
+    result(CELL_SUPPLIER_DS, 5, &new_ds);
+    ck_assert_int_eq(taken(0), RECONCILE_FAILED);
+    outcome_is(0, "failed", 2);
+    m = first;
+    aside(0, "response.stale");
+}
+END_TEST
+
+START_TEST(one_counter_of_two_organisations_is_told_apart)
+{
+    struct message first;
+
+    good_answer(0);
+    first = m;
+    batch_of_another(first.counter);
+    m = first;
+    ck_assert_int_eq(taken(0), RECONCILE_SUCCESS);
+    ck_assert_int_eq(number("SELECT batch FROM outcome"), batch_id);
+    good_answer(0);
+    ck_assert_mem_eq(&m.recipient, &originator, 8);
+    ck_assert_int_eq(taken(0), RECONCILE_SUCCESS);
+    outcome_is(0, "success", 2);
+}
+END_TEST
+
+START_TEST(the_latest_of_many_batches_is_known)
+{
+    for (int i = 0; i < 300; i++) {
+        int64_t id = put_batch(DEVICES, span_of(NULL, 0));
+
+        OK(queue_state(store, id, BATCH_RUNNING, "", 1, &e));
+        OK(queue_state(store, id, BATCH_STOPPED, "", 1, &e));
+    }
+    batch_of_another(7);
+    good_answer(0);
+    ck_assert_uint_eq(m.counter, 7);
+    ck_assert_int_eq(taken(0), RECONCILE_SUCCESS);
+}
+END_TEST
+
+START_TEST(a_selection_is_matched_by_its_rows)
+{
+    static const uint8_t rows[8] = {0, 0, 0, 1, 0, 0, 0, 2};
+    int64_t id = put_batch(2, span_of(rows, 8));
+    uint64_t counter;
+    int64_t batch;
+    bool found;
+
+    begin();
+    run_to_the_end();
+    reopen();
+    OK(reconcile_signed(rec, 1, &batch, &counter, &found, &e));
+    ck_assert(found && batch == id);
+    OK(reconcile_signed(rec, 0, &batch, &counter, &found, &e));
+    ck_assert(found && batch == batch_id);
+    good_answer(2);
+    ck_assert_int_eq(taken(2), RECONCILE_SUCCESS);
+    ck_assert_int_eq(number("SELECT batch FROM outcome"), id);
+    OK(store_run(store, &e, "UPDATE batch SET selection = x'00' WHERE id = ?1", "i", id));
+    reconcile_close(rec);
+    rec = NULL;
+    REFUSED(reconcile_open(store, "I-1", &s.roster, &rec, &e), "store.failed");
+}
+END_TEST
+
+START_TEST(every_verdict_has_a_name)
+{
+    for (int v = 0; v < RECONCILE_VERDICTS; v++)
+        ck_assert_str_ne(reconcile_verdict_name((enum reconcile_verdict)v), "unknown");
+    ck_assert_str_eq(reconcile_verdict_name(RECONCILE_VERDICTS), "unknown");
+}
+END_TEST
+
+KIT_MAIN("reconcile", setup, teardown, a_device_that_replaced_every_cell_is_a_success,
+         some_cells_are_partly, one_cell_named_twice_is_not_two,
+         another_key_than_the_one_sent_is_no_replacement, no_cell_is_a_failure,
+         accepted_first_and_executed_later, unknown_and_unreachable_are_not_the_last_word,
+         lengths_longer_than_needed_count, a_forged_answer_counts_for_nothing,
+         no_octet_of_an_answer_can_be_changed, each_stray_answer_has_its_reason,
+         what_is_no_answer_is_kept_aside_too, the_same_answer_twice_counts_once,
+         an_answer_to_an_earlier_command_is_stale, a_second_attempt_is_counted,
+         counters_of_two_organisations_do_not_mix,
+         one_counter_of_two_organisations_is_told_apart,
+         the_latest_of_many_batches_is_known, a_selection_is_matched_by_its_rows,
+         every_verdict_has_a_name)
