@@ -118,12 +118,10 @@ static bool try_warrant(struct service *sv, struct span cms, struct paper *p, st
     ok = ok && roster_open_fd(fd, "roster", &roster, e);
     parts.roster = &roster;
     parts.certs_pem = pem;
-    /* the Symmetric Key is released after the decision, not for it: the rest of this check
-     * is made when the batch is asked for, with the key at hand */
-    if (ok && p->a.mode == MODE_ANY_BY_CONTINGENCY)
-        ok = true;
-    else
-        ok = ok && warrant_open(&sv->trust, &parts, clock_now(&sv->clock), &w, e);
+    /* the Symmetric Key is released after the decision, not for it: that it is the one named
+     * and opens the present root is seen when the batch begins */
+    parts.unreleased = true;
+    ok = ok && warrant_open(&sv->trust, &parts, clock_now(&sv->clock), &w, e);
     warrant_free(w);
     roster_done(&roster);
     free((void *)(uintptr_t)pem.at);

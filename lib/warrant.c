@@ -289,6 +289,8 @@ static bool check_key(struct warrant *w, int64_t now_us, struct err *e)
             return err_wrap(e, "key \"%s\"", w->authority.key);
         return true;
     }
+    if (symmetric.len == 0) /* not released yet: nothing to open the root with */
+        return true;
     if (!contingency_unwrap(root, symmetric, &point, e))
         return false;
     if (memcmp(point.b, warrant_key_cert(w)->point.b, sizeof point.b) != 0)
@@ -298,10 +300,17 @@ static bool check_key(struct warrant *w, int64_t now_us, struct err *e)
     return true;
 }
 
-static bool take_symmetric_key(struct warrant *w, struct span key, struct err *e)
+static bool take_symmetric_key(struct warrant *w, const struct warrant_parts *p,
+                               struct err *e)
 {
+    struct span key = p->symmetric_key;
     struct digest d = digest_of(key, span_of(NULL, 0));
 
+    if (p->unreleased && !p->signing && key.len == 0 &&
+        w->authority.mode == MODE_ANY_BY_CONTINGENCY) {
+        w->facts.symmetric_key_same = w->authority.has_symmetric_key;
+        return true;
+    }
     if (key.len > sizeof w->symmetric_key ||
         (key.len > 0) != (w->authority.mode == MODE_ANY_BY_CONTINGENCY))
         return err_set(e, ERR_DENIED, "contingency.symmetric-key",
@@ -354,7 +363,7 @@ static bool open_all(struct warrant *w, const struct warrant_parts *p, int64_t n
     key_facts(w);
     roster_facts(w);
     return check_activation(w, p, now_us, e) &&
-           take_symmetric_key(w, p->symmetric_key, e) &&
+           take_symmetric_key(w, p, e) &&
            open_certificates(w, p->certs_pem, now_us, e) && judge(w, now_us, e) &&
            all_named(w, e) && check_key(w, now_us, e);
 }

@@ -118,12 +118,12 @@ story_setup() {
     story_of_token acb-ds 04 "$acb" ds
     story_of_token acb-ka 04 "$acb" ka
     story_of_token contingency 7F 90B3D51F30010009 ds
-    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj '/CN=DCC Officer CA' \
-        -keyout "$pki/dcc-anchor.key" -out "$pki/dcc-anchor.pem" >>"$log" 2>&1
-    for officer in 1 2; do
-        rehearsal_pki person --dir "$pki" --anchor dcc-anchor --out "$pki/dcc-$officer.pem" \
-            --key "$pki/dcc-$officer.key" --cn "DCC Officer $officer" --organisation DCC
-    done >>"$log" 2>&1
+    # The DCC's own officers: people of another officers' CA.
+    rehearsal_pki init --dir "$work/dcc" >>"$log" 2>&1 || return 1
+    for end in pem key; do
+        cp "$work/dcc/org-anchor.$end" "$pki/dcc-anchor.$end"
+        cp "$work/dcc/org-1.$end" "$pki/dcc-1.$end"
+    done
     : >"$work/uses"
 }
 

@@ -34,7 +34,7 @@ refuse 'closing with ACB certificates in the supplier cells' incident.no-transit
 # An instruction of the DCC's officers: the ACB key may sign, in mode 2, for these devices.
 handback() { # NAME FILTER OFFICER...
     story_decision "$1" supplier '.kind = "instruction" | .by = "dcc" | .method = "handback" | .mode = "supplierBySupplier"
-        | .key = "acb-ds" | .key_certificate = $d["acb-ds"]
+        | .key = "acb-ds" | .requester = "Duty Manager" | .key_certificate = $d["acb-ds"]
         | del(.conflicts, .meeting, .guidance, .residual_risk, .conditions, .initiator) | '"$2" || return 1
     name=$1
     shift 2
