@@ -50,8 +50,12 @@ decision=$(jq -r .id "$work/back.json")
 check 'signed by the ACB key' story_batch
 check 'it is HANDBACK' in_state HANDBACK
 refuse 'handed back before any device answered' incident.rows-pending event handed-back --evidence 'we think so'
+check 'devices take them; a third cannot be reached' story_exchange meters --unreachable 30
+refuse 'handed back while some hold the ACB certificate' incident.rows-pending event handed-back --evidence 'nearly all'
+check 'the others are signed again' story_batch --rows unfinished
 check 'devices take them and answer' story_exchange meters
-check "$devices commands of mode 2 accepted, signature and MAC" json_is "$work/verdict.json" ".commands == $devices and .accepted == $devices"
+check 'no more than were left' json_is "$work/verdict.json" ".commands < $devices and .accepted == .commands"
+check 'every one is done' shows ".recovered == $devices"
 one_of_mode_2() {
     command=$(find "$work/commands" -name '*.bin' | sort | head -n 1)
     "$source/packaging/verify-command.sh" "$command" "$pki/acb-ds.pem" | grep 'code 0102'
