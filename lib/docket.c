@@ -514,18 +514,11 @@ static bool note_frozen(void *arg, const struct docket_incident *i)
     return true;
 }
 
-/* The Recovery key is in doubt: every incident that uses it stops, in this same step. */
-static bool freeze_others(const struct docket *d, const struct docket_incident *i,
-                          const char *who, struct err *e)
+static bool freeze_noted(const struct docket *d, const struct frozen *z, const char *who,
+                         struct err *e)
 {
-    AUTO(mem) struct frozen *z = calloc(1, sizeof *z);
     bool ok = true;
 
-    if (z == NULL)
-        return err_set(e, ERR_STORE, "store.memory", "out of memory");
-    z->but = i->id;
-    if (!docket_each(d->store, note_frozen, z, e))
-        return false;
     for (size_t k = 0; ok && k < z->n; k++) {
         struct docket_step step = {
             .event = EVENT_FREEZE, .actor = ACTOR_SYSTEM, .who = who};
@@ -536,6 +529,23 @@ static bool freeze_others(const struct docket *d, const struct docket_incident *
              docket_take_step(d, &other, &step, &move, e);
         docket_incident_done(&other);
     }
+    return ok;
+}
+
+/* The Recovery key is in doubt: every incident that uses it stops, in this same step. */
+static bool freeze_others(const struct docket *d, const struct docket_incident *i,
+                          const char *who, struct err *e)
+{
+    AUTO(mem) struct frozen *z = calloc(1, sizeof *z);
+    bool ok = true;
+
+    if (z == NULL)
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
+    z->but = i->id;
+    do { /* one frozen has no further place for the event: this ends */
+        z->n = 0;
+        ok = docket_each(d->store, note_frozen, z, e) && freeze_noted(d, z, who, e);
+    } while (ok && z->n == FROZEN_MAX);
     return ok;
 }
 
@@ -601,8 +611,14 @@ static bool new_id(const struct docket *d, char *out, size_t cap, struct err *e)
     if (!store_number(d->store, &n, &found, e, "SELECT count(*) FROM incident", ""))
         return false;
     (void)gmtime_r(&sec, &tm);
-    (void)snprintf(out, cap, "I-%04d-%04lld", (tm.tm_year + 1900) % 10000,
-                   (long long)n + 1);
+    for (int64_t taken = 1;
+         taken > 0;) { /* a name of that form may have been given by hand */
+        (void)snprintf(out, cap, "I-%04d-%04lld", (tm.tm_year + 1900) % 10000,
+                       (long long)++n);
+        if (!store_number(d->store, &taken, &found, e,
+                          "SELECT count(*) FROM incident WHERE id = ?1", "t", out))
+            return false;
+    }
     return true;
 }
 
