@@ -465,9 +465,10 @@ static bool keep_event(const struct docket *d, const struct docket_incident *i,
     ok = store_run(
         d->store, e,
         "INSERT INTO incident_event (incident, event, from_state, to_state, at_us,"
-        " actor, evidence) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        "ttttitt", i->id, v->name, incident_state(from)->name, incident_state(to)->name,
-        d->now_us, step->who, step->evidence != NULL ? step->evidence : "{}");
+        " actor, evidence, role) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "ttttittt", i->id, v->name, incident_state(from)->name, incident_state(to)->name,
+        d->now_us, step->who, step->evidence != NULL ? step->evidence : "{}",
+        incident_actor_name(step->actor));
     n = store_last_id(d->store);
     ok =
         ok &&
