@@ -53,6 +53,8 @@ static void ready_facts(void *arg, struct incident_facts *f)
     const struct authority *a = arg;
 
     f->replacements_ready = true;
+    /* the one open batch is the one that this step begins: see queue_open */
+    f->batch_running = false;
     /* asked for by one operator, confirmed by another: see needs_second */
     f->point_of_no_return = f->point_of_no_return_second =
         a->mode == MODE_ANY_BY_CONTINGENCY;

@@ -118,6 +118,9 @@ static bool try_warrant(struct service *sv, struct span cms, struct paper *p, st
     ok = ok && roster_open_fd(fd, "roster", &roster, e);
     parts.roster = &roster;
     parts.certs_pem = pem;
+    /* the Symmetric Key is released after the decision, not for it: that it is the one
+     * named and opens the present root is seen when the batch begins */
+    parts.unreleased = true;
     ok = ok && warrant_open(&sv->trust, &parts, clock_now(&sv->clock), &w, e);
     warrant_free(w);
     roster_done(&roster);

@@ -171,10 +171,11 @@ static bool add_event(void *arg, const struct store_row *row)
     json_t *evidence = json_loads(row_text(row, 6), 0, NULL);
 
     (void)json_array_append_new(
-        arg, json_pack("{s:I,s:s,s:s,s:s,s:o,s:s,s:o*}", "n", (json_int_t)row_i64(row, 0),
-                       "event", row_text(row, 1), "from", row_text(row, 2), "to",
-                       row_text(row, 3), "at", service_time(row_i64(row, 4)), "by",
-                       row_text(row, 5), "evidence", evidence));
+        arg,
+        json_pack("{s:I,s:s,s:s,s:s,s:o,s:s,s:s,s:o*}", "n", (json_int_t)row_i64(row, 0),
+                  "event", row_text(row, 1), "from", row_text(row, 2), "to",
+                  row_text(row, 3), "at", service_time(row_i64(row, 4)), "by",
+                  row_text(row, 5), "as", row_text(row, 7), "evidence", evidence));
     return true;
 }
 
@@ -281,7 +282,7 @@ HANDLER(api_incident_show)
     (void)body;
     ok = docket_get(sv->store, id, &i, e) &&
          store_each(sv->store, add_event, events, e,
-                    "SELECT n, event, from_state, to_state, at_us, actor, evidence"
+                    "SELECT n, event, from_state, to_state, at_us, actor, evidence, role"
                     " FROM incident_event WHERE incident = ?1 ORDER BY n",
                     "t", id) &&
          store_each(sv->store, add_roster, rosters, e,

@@ -101,10 +101,14 @@ static bool select_unfinished(struct service *sv, const struct rows *r,
     uint32_t used = 0;
     uint8_t *list;
 
+    /* in a hand-back only what it handed back is done, not what Method 2 did before */
     if (!store_each(sv->store, mark_done, (void *)(uintptr_t)r, e,
                     "SELECT row FROM outcome WHERE incident = ?1"
-                    " AND state IN ('success', 'excused', 'unknown')",
-                    "t", a->incident))
+                    " AND (state IN ('excused', 'unknown') OR (state = 'success' AND (?2 ="
+                    " 0 OR batch IN (SELECT batch.id FROM batch JOIN decision ON"
+                    " decision.sha256 = batch.decision WHERE batch.incident = ?1 AND"
+                    " json_extract(decision.json, '$.method') = 'handback'))))",
+                    "ti", a->incident, (int64_t)(a->method == METHOD_HANDBACK)))
         return false;
     list = malloc((size_t)r->n * 4 + 1);
     if (list == NULL)

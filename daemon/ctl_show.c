@@ -187,7 +187,7 @@ static const struct {
     {"incidents", "id=incident route state exercise devices signed recovered opened title"},
     {"batches", "id=batch incident key state rows signed failed rate asked reason"},
     {"devices", "device type status state counter attempts answered cells rule reason"},
-    {"events", "n at event to=state by evidence"},
+    {"events", "n at event to=state as by evidence"},
     {"decisions", "id=decision outcome state at by supersedes sha256"},
     {"rosters", "version at count=devices sha256"},
     /* of a decision; and the processes that sign */

@@ -108,6 +108,7 @@ static void put_event(const json_t *e)
     (void)printf("  %s", incident_event_find(name, &v) ? sentences[v] : name);
     if (strcmp(ctl_text(e, "from"), ctl_text(e, "to")) != 0)
         (void)printf(" -> %s", ctl_text(e, "to"));
+    say(e, "; told by ", "as", "");
     (void)printf(" (%s)", ctl_text(e, "by"));
     put_evidence(json_object_get(e, "evidence"));
     (void)putchar('\n');

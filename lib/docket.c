@@ -362,6 +362,43 @@ static bool facts_of_lists(const struct docket *d, const struct docket_incident 
     return ok;
 }
 
+/* Batches under an instruction to hand back. */
+#define HANDBACK_BATCHES                                                            \
+    "(SELECT batch.id FROM batch JOIN decision ON decision.sha256 = batch.decision" \
+    " WHERE batch.incident = ?1 AND json_extract(decision.json, '$.method') = 'handback')"
+
+/* Method 2 answers twice: a device that took the ACB's certificate is not done before it
+ * took the subscriber's new one. */
+static bool facts_of_handback(const struct docket *d, const struct docket_incident *i,
+                              uint32_t rows, struct incident_facts *f, struct err *e)
+{
+    int64_t settled, done, acb;
+
+    if (i->route != ROUTE_METHOD_2)
+        return true;
+    if (!count(d->store,
+               "SELECT count(*) FROM outcome WHERE incident = ?1 AND (state = 'excused' OR"
+               " (state = 'success' AND batch IN " HANDBACK_BATCHES "))",
+               i->id, &settled, e) ||
+        !count(d->store,
+               "SELECT count(*) FROM outcome WHERE incident = ?1"
+               " AND state IN ('success', 'partly') AND batch IN " HANDBACK_BATCHES,
+               i->id, &done, e) ||
+        !count(d->store,
+               "SELECT count(*) FROM outcome WHERE incident = ?1"
+               " AND (CASE WHEN batch IN " HANDBACK_BATCHES
+               " THEN state NOT IN ('success', 'excused')"
+               " ELSE state IN ('success', 'partly') END)",
+               i->id, &acb, e))
+        return false;
+    f->rows_acb = (uint32_t)acb;
+    if (i->state == STATE_HANDBACK || i->state == STATE_HANDBACK_TOKEN_LOST) {
+        f->rows_pending = settled > rows ? 0 : rows - (uint32_t)settled;
+        f->rows_done = (uint32_t)done;
+    }
+    return true;
+}
+
 bool docket_facts(const struct docket *d, const struct docket_incident *i, bool with_lists,
                   struct incident_facts *f, struct err *e)
 {
@@ -406,7 +443,7 @@ bool docket_facts(const struct docket *d, const struct docket_incident *i, bool 
                i->id, &n, e))
         return false;
     f->rows_unknown = (uint32_t)n;
-    if (!docket_file_facts(d, i, f, e) ||
+    if (!facts_of_handback(d, i, rows, f, e) || !docket_file_facts(d, i, f, e) ||
         (found && !docket_list_refused(d, i->id, &sha256, &f->list_refused_before, e)))
         return false;
     apply_declared(i->declared, f);
@@ -428,9 +465,10 @@ static bool keep_event(const struct docket *d, const struct docket_incident *i,
     ok = store_run(
         d->store, e,
         "INSERT INTO incident_event (incident, event, from_state, to_state, at_us,"
-        " actor, evidence) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        "ttttitt", i->id, v->name, incident_state(from)->name, incident_state(to)->name,
-        d->now_us, step->who, step->evidence != NULL ? step->evidence : "{}");
+        " actor, evidence, role) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "ttttittt", i->id, v->name, incident_state(from)->name, incident_state(to)->name,
+        d->now_us, step->who, step->evidence != NULL ? step->evidence : "{}",
+        incident_actor_name(step->actor));
     n = store_last_id(d->store);
     ok =
         ok &&

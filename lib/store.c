@@ -75,7 +75,8 @@ static const char *const migrations[] = {
     "CREATE TABLE request (uid INTEGER NOT NULL, key TEXT NOT NULL, what BLOB NOT NULL,"
     " status INTEGER NOT NULL, type TEXT NOT NULL, body BLOB NOT NULL,"
     " at_us INTEGER NOT NULL, PRIMARY KEY (uid, key)) STRICT;",
-    /* files of the parties, notices, alarms */
+    /* in whose name a step was told; files of the parties, notices, alarms */
+    "ALTER TABLE incident_event ADD COLUMN role TEXT NOT NULL DEFAULT '';"
     "CREATE TABLE file (id TEXT PRIMARY KEY, incident TEXT NOT NULL, kind TEXT NOT NULL,"
     " sha256 BLOB NOT NULL, as_at_us INTEGER NOT NULL, totals TEXT NOT NULL,"
     " cms BLOB NOT NULL, at_us INTEGER NOT NULL, actor TEXT NOT NULL) STRICT;"

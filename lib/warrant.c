@@ -289,7 +289,7 @@ static bool check_key(struct warrant *w, int64_t now_us, struct err *e)
             return err_wrap(e, "key \"%s\"", w->authority.key);
         return true;
     }
-    if (symmetric.len == 0) /* not released yet: nothing to compare */
+    if (symmetric.len == 0) /* not released yet: nothing to open the root with */
         return true;
     if (!contingency_unwrap(root, symmetric, &point, e))
         return false;
@@ -300,15 +300,14 @@ static bool check_key(struct warrant *w, int64_t now_us, struct err *e)
     return true;
 }
 
-/* The Symmetric Key is released after the decision, not for it: a document that has only
- * arrived is judged in all else. */
 static bool take_symmetric_key(struct warrant *w, const struct warrant_parts *p,
                                struct err *e)
 {
     struct span key = p->symmetric_key;
     struct digest d = digest_of(key, span_of(NULL, 0));
 
-    if (!p->signing && key.len == 0 && w->authority.mode == MODE_ANY_BY_CONTINGENCY) {
+    if (p->unreleased && !p->signing && key.len == 0 &&
+        w->authority.mode == MODE_ANY_BY_CONTINGENCY) {
         w->facts.symmetric_key_same = w->authority.has_symmetric_key;
         return true;
     }

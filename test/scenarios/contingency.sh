@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # The Root OCA key is compromised: the Contingency key places a new root by mode 9. The Symmetric Key goes out in
 # clear with the first command, so there is a point of no return, and two people pass it.
+# shellcheck disable=SC2016 # $d in single quotes is jq's
 # shellcheck source=test/scenarios/lib.sh
 . "$2/test/scenarios/lib.sh"
 

@@ -21,14 +21,14 @@ log=$work/log pki=$work/pki socket=$work/run/operator.sock
 mkdir "$work/run"
 rm -f "$results/$story" "$results/$story.kinds"
 tests=0 failed=0 tried=0 held=0
-incident='' state_before=''
+incident=''
 
 story_finish() {
     story_status=$?
     trap - EXIT INT TERM HUP
     story_kill TERM
     if [ $story_status -ne 0 ] || [ $failed -gt 0 ]; then
-        [ ! -f "$log" ] || tail -n 60 "$log" | sed 's/^/# | /'
+        [ ! -f "$log" ] || tail -n "${SMKI_LOG_LINES:-60}" "$log" | sed 's/^/# | /'
         [ ! -f "$work/service.log" ] || tail -n 15 "$work/service.log" | sed 's/^/# service | /'
     fi
     if [ -n "${SMKI_KEEP:-}" ]; then echo "# kept: $work"; else rm -rf "$work"; fi
@@ -118,12 +118,12 @@ story_setup() {
     story_of_token acb-ds 04 "$acb" ds
     story_of_token acb-ka 04 "$acb" ka
     story_of_token contingency 7F 90B3D51F30010009 ds
-    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj '/CN=DCC Officer CA' \
-        -keyout "$pki/dcc-anchor.key" -out "$pki/dcc-anchor.pem" >>"$log" 2>&1
-    for officer in 1 2; do
-        rehearsal_pki person --dir "$pki" --anchor dcc-anchor --out "$pki/dcc-$officer.pem" \
-            --key "$pki/dcc-$officer.key" --cn "DCC Officer $officer" --organisation DCC
-    done >>"$log" 2>&1
+    # The DCC's own officers: people of another officers' CA.
+    rehearsal_pki init --dir "$work/dcc" >>"$log" 2>&1 || return 1
+    for end in pem key; do
+        cp "$work/dcc/org-anchor.$end" "$pki/dcc-anchor.$end"
+        cp "$work/dcc/org-1.$end" "$pki/dcc-1.$end"
+    done
     : >"$work/uses"
 }
 
@@ -264,6 +264,7 @@ story_activate() {
 }
 
 # story_batch [OPTION...]: a batch under $decision, to its end. Sets $batch.
+# shellcheck disable=SC2119,SC2120 # often without an option
 story_batch() {
     batch=$(ctl --json --yes batch start "$@" "$incident" "$decision" 2>>"$log" | jq -r .id)
     [ -n "$batch" ] && ctl --quiet batch watch "$batch"

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Scenario 4, Method 3: the PMA authorises, custodians switch the Recovery key on, new certificates of the
 # supplier go to every device, devices answer, the key is switched off, the incident is closed.
+# shellcheck disable=SC2016 # $d in single quotes is jq's
 # shellcheck source=test/scenarios/lib.sh
 . "$2/test/scenarios/lib.sh"
 
@@ -33,7 +34,7 @@ refuse 'an expired decision' decision.window with '.valid_from = "2026-01-01T00:
 refuse 'a decision that begins tomorrow' decision.window with '.valid_from = "2030-01-01T00:00:00Z" | .valid_to = "2030-01-02T00:00:00Z"'
 refuse 'another roster than the one on file' decision.roster with '.roster.sha256 = ("0" * 64)'
 refuse 'more devices than the decision allows' decision.count with '.roster.count = 39'
-refuse 'mode 9 under a Method 3 decision' contingency.symmetric-key with '.mode = "anyByContingency"'
+refuse 'mode 9 under a Method 3 decision' method.mode with '.mode = "anyByContingency"'
 refuse 'a live decision in an exercise' decision.exercise with '.exercise = false'
 refuse 'a key that the decision may not use' key.authority with '.key = "acb-ds" | .key_certificate = $d["acb-ds"]'
 refuse 'another certificate of the Recovery key' key.certificate with '.key_certificate = $d["acb-ds"]'
@@ -105,7 +106,7 @@ told() { # WHO KIND
 }
 check 'the PMA was told, by a notice in the outbox' told pma PMA_INFORMED
 check 'the parties were told that it is over' told parties CLOSED
-check 'the supplier was told that it is recovered' told subscriber RECOVERED
+check 'the supplier was told that it is recovered' told subscriber EXECUTION_COMPLETE
 check 'incident show tells the story in words' sh -c "'$tools/daemon/smki-recoveryctl' --socket '$socket' incident show '$incident' |
     tee -a '$log' | grep -q 'The custodians switched the key on'"
 story_tell "$incident"

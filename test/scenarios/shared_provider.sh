@@ -5,6 +5,7 @@
 # shellcheck source=test/scenarios/lib.sh
 . "$2/test/scenarios/lib.sh"
 
+# shellcheck disable=SC2034 # b is used by way of eval
 a=90B3D51F3002000A b=90B3D51F3002000B c=90B3D51F3002000C
 check 'token, certificates' story_setup
 seed=1
