@@ -5,6 +5,7 @@
 #include "service.h"
 
 #include "audit.h"
+#include "batch_rows.h"
 #include "log.h"
 #include "mem.h"
 #include "tar.h"
@@ -30,21 +31,65 @@ static bool batch_number(const struct request *r, int64_t *id, struct err *e)
 
 /* --- ask --- */
 
-static bool needs_second(const struct service *sv)
+/* A contingency has a point of no return: never one person alone, whatever is configured.
+ */
+static bool needs_second(const struct service *sv, const char *key)
 {
+    for (size_t i = 0; i < sv->config.n_keys; i++)
+        if (strcmp(sv->config.keys[i].name, key) == 0 && sv->trust.keys[i].present &&
+            sv->trust.keys[i].cert.at[0].role == ROLE_OTHER)
+            return true;
     return sv->config.service.two_person_s > 0;
+}
+
+static unsigned confirm_within_s(const struct service *sv)
+{
+    return sv->config.service.two_person_s > 0 ? sv->config.service.two_person_s : 600;
+}
+
+/* The warrant opened when the document came in: replacements exist and were checked. */
+static void ready_facts(void *arg, struct incident_facts *f)
+{
+    const struct authority *a = arg;
+
+    f->replacements_ready = true;
+    /* asked for by one operator, confirmed by another: see needs_second */
+    f->point_of_no_return = f->point_of_no_return_second =
+        a->mode == MODE_ANY_BY_CONTINGENCY;
+    f->new_contingency_wrapped = true; /* the decision was refused without */
+    f->solr_appointed = f->solr_appointed || a->appointment[0] != '\0';
+    for (size_t i = 0; i < a->n_replacements; i++)
+        f->replacements_from_suspect_hsm =
+            f->replacements_from_suspect_hsm || a->replacements[i].origin == ORIGIN_SAME;
+}
+
+/* Is signing next, or going on? */
+static bool may_execute(const struct docket_incident *i, struct err *e)
+{
+    if (i->state == STATE_KEY_ACTIVE || i->state == STATE_ACB_IN_PLACE ||
+        incident_may_sign(i->route, i->state))
+        return true;
+    return err_set(e, ERR_DENIED, "incident.may-not-sign",
+                   "incident %s is %s on route %s: nothing is signed there", i->id,
+                   incident_state(i->state)->name, incident_route(i->route)->name);
 }
 
 /* EXECUTE, when this is the first batch; a later one of the same state needs no event. */
 static bool execute(struct docket *d, struct docket_incident *i, const struct batch *b,
-                    const char *who, struct err *e)
+                    struct authority *a, const char *who, struct err *e)
 {
-    struct docket_step step = {.actor = ACTOR_DCC, .who = who};
+    struct docket_step step = {
+        .actor = ACTOR_DCC, .who = who, .more = ready_facts, .arg = a};
     struct incident_move move;
-    char manifest[160];
+    char manifest[240];
     char hex[HEX_LEN(32)];
 
     hex_encode_lower(b->roster.b, 32, hex);
+    if ((a->method == METHOD_HANDBACK) !=
+        (i->state == STATE_ACB_IN_PLACE || i->state == STATE_HANDBACK))
+        return err_set(e, ERR_DENIED, "incident.may-not-sign",
+                       "incident %s is %s: nothing is signed there by method %s", i->id,
+                       incident_state(i->state)->name, method_name(a->method));
     if (i->state == STATE_KEY_ACTIVE)
         step.event = EVENT_EXECUTE;
     else if (i->state == STATE_ACB_IN_PLACE)
@@ -55,10 +100,13 @@ static bool execute(struct docket *d, struct docket_incident *i, const struct ba
         return err_set(e, ERR_DENIED, "incident.may-not-sign",
                        "incident %s is %s on route %s: nothing is signed there", i->id,
                        incident_state(i->state)->name, incident_route(i->route)->name);
-    (void)snprintf(manifest, sizeof manifest,
-                   "{\"batch-manifest\":\"batch %" PRId64 ", roster %s\"%s}", b->id, hex,
-                   step.event == EVENT_BEGIN_HANDBACK ? ",\"instruction\":\"on file\""
-                                                      : "");
+    (void)snprintf(
+        manifest, sizeof manifest,
+        "{\"batch-manifest\":\"batch %" PRId64 ", roster %s\"%s}", b->id, hex,
+        step.event == EVENT_BEGIN_HANDBACK ? ",\"instruction\":\"on file\""
+        : a->mode == MODE_ANY_BY_CONTINGENCY
+            ? ",\"point-of-no-return\":\"asked for and confirmed by two operators\""
+            : "");
     step.evidence = manifest;
     return docket_take_step(d, i, &step, &move, e);
 }
@@ -105,51 +153,33 @@ static bool authority_of(struct service *sv, const char *incident, const char *i
     return ok;
 }
 
-/* Rows of the roster that have no success yet, as a selection. */
-struct unfinished {
-    uint8_t *done; /* a bit per row */
-    uint32_t rows;
+/* Who asked and was not confirmed in time has to ask again: that batch is over. */
+struct waiting {
+    int64_t before_us;
+    int64_t id;
 };
 
-static bool mark_done(void *arg, const struct store_row *row)
+static bool find_waiting(void *arg, const struct batch *b)
 {
-    struct unfinished *u = arg;
-    int64_t i = row_i64(row, 0);
+    struct waiting *w = arg;
 
-    if (i >= 0 && i < u->rows)
-        u->done[i / 8] |= (uint8_t)(1u << (i % 8));
-    return true;
+    if (b->state == BATCH_WAITING && b->asked_us < w->before_us)
+        w->id = b->id;
+    return w->id == 0;
 }
 
-static bool select_unfinished(struct service *sv, const char *incident, uint32_t rows,
-                              struct span *selection, uint32_t *n, struct err *e)
+static bool end_unconfirmed(struct service *sv, const struct docket *d,
+                            const char *incident, const char *who, struct err *e)
 {
-    struct unfinished u = {calloc(rows / 8 + 1, 1), rows};
-    uint8_t *list;
-    bool ok;
+    struct waiting w = {.before_us =
+                            d->now_us - (int64_t)sv->config.service.two_person_s * 1000000};
 
-    if (u.done == NULL)
-        return err_set(e, ERR_STORE, "store.memory", "out of memory");
-    ok = store_each(sv->store, mark_done, &u, e,
-                    "SELECT row FROM outcome WHERE incident = ?1"
-                    " AND state IN ('success', 'excused', 'unknown')",
-                    "t", incident);
-    *n = 0;
-    for (uint32_t i = 0; ok && i < rows; i++)
-        *n += (u.done[i / 8] >> (i % 8) & 1) == 0;
-    list = malloc((size_t)*n * 4 + 1);
-    if (ok && list == NULL)
-        ok = err_set(e, ERR_STORE, "store.memory", "out of memory");
-    for (uint32_t i = 0, k = 0; ok && i < rows; i++)
-        if ((u.done[i / 8] >> (i % 8) & 1) == 0)
-            put_be32(list + 4 * (size_t)k++, i);
-    free(u.done);
-    if (!ok) {
-        free(list);
-        return false;
-    }
-    *selection = span_of(list, (size_t)*n * 4);
-    return true;
+    return queue_each(sv->store, incident, find_waiting, &w, e) &&
+           (w.id == 0 ||
+            (queue_state(sv->store, w.id, BATCH_STOPPED, "not confirmed in time", d->now_us,
+                         e) &&
+             audit_put(sv->store, d->now_us, "BATCH_STOPPED", incident, who, e, "{s:I,s:s}",
+                       "batch", (json_int_t)w.id, "reason", "not confirmed in time")));
 }
 
 static bool make_batch(struct service *sv, struct docket *d, struct docket_incident *i,
@@ -158,7 +188,7 @@ static bool make_batch(struct service *sv, struct docket *d, struct docket_incid
 {
     struct span selection = {NULL, 0};
     struct span certs;
-    bool ok = true;
+    bool ok;
 
     for (size_t k = 0; k < sv->config.n_keys; k++)
         if (strcmp(sv->config.keys[k].name, a->key) == 0 && sv->trust.keys[k].present)
@@ -168,20 +198,14 @@ static bool make_batch(struct service *sv, struct docket *d, struct docket_incid
     (void)snprintf(b->asked_by, sizeof b->asked_by, "%s", who);
     b->decision = a->digest;
     b->roster = a->roster;
-    b->n_rows = a->roster_count;
     b->asked_us = d->now_us;
-    b->state = needs_second(sv) ? BATCH_WAITING : BATCH_QUEUED;
+    b->state = needs_second(sv, b->key) ? BATCH_WAITING : BATCH_QUEUED;
     if (!docket_bundle(sv->store, i->id, &certs, e))
         return false;
     if (certs.at == NULL)
         return err_set(e, ERR_MISSING, "incident.no-certificates",
                        "incident %s has no certificates", i->id);
-    if (strcmp(rows, "unfinished") == 0)
-        ok = select_unfinished(sv, i->id, a->roster_count, &selection, &b->n_rows, e);
-    else if (strcmp(rows, "all") != 0)
-        ok = err_set(e, ERR_INPUT, "request.member", "member rows: all or unfinished");
-    if (ok && b->n_rows == 0)
-        ok = err_set(e, ERR_DENIED, "batch.empty", "no row of the roster is unfinished");
+    ok = batch_rows(sv, a, rows, &b->n_rows, &selection, e);
     ok = ok && queue_put(sv->store, b, selection, certs, e);
     free((void *)(uintptr_t)selection.at);
     free((void *)(uintptr_t)certs.at);
@@ -218,7 +242,8 @@ static bool step_start(struct service *sv, const struct request *r, struct span 
     if (!ok || !authority_of(sv, incident, decision, a, e) ||
         !docket_get(sv->store, incident, &i, e))
         return false;
-    ok = queue_open(sv->store, incident, &open, e);
+    ok = may_execute(&i, e) && end_unconfirmed(sv, &d, incident, who, e) &&
+         queue_open(sv->store, incident, &open, e);
     if (ok && open)
         ok = err_set(e, ERR_BUSY, "batch.one-at-a-time",
                      "incident %s has a batch that has not ended", incident);
@@ -227,7 +252,7 @@ static bool step_start(struct service *sv, const struct request *r, struct span 
                    "{s:I,s:s,s:s,s:s,s:I}", "batch", (json_int_t)b.id, "decision", decision,
                    "key", b.key, "rows", rows, "count", (json_int_t)b.n_rows);
     if (ok && b.state == BATCH_QUEUED)
-        ok = execute(&d, &i, &b, who, e);
+        ok = execute(&d, &i, &b, a, who, e);
     if (ok) {
         log_event(LOG_NOTICE, MSG_BATCH_ACCEPTED,
                   &(struct log_fields){.incident = incident, .peer = &r->peer},
@@ -247,10 +272,25 @@ HANDLER(api_batch_start)
 
 /* --- confirm, pause, resume --- */
 
+static bool authority_by_digest(struct service *sv, const struct digest *digest,
+                                struct authority *a, struct err *e)
+{
+    struct docket_decision d;
+    bool found;
+
+    if (!docket_decision_by_digest(sv->store, digest, &d, &found, e))
+        return false;
+    if (!found)
+        return err_set(e, ERR_MISSING, "decision.none",
+                       "the batch's decision is not on file");
+    return authority_of(sv, d.incident, d.id, a, e);
+}
+
 static bool step_confirm(struct service *sv, const struct request *r, struct span body,
                          struct reply *out, struct err *e)
 {
     struct docket d = service_docket(sv);
+    AUTO(mem) struct authority *a = calloc(1, sizeof *a);
     struct docket_incident i;
     struct batch b;
     char who[32];
@@ -259,6 +299,8 @@ static bool step_confirm(struct service *sv, const struct request *r, struct spa
 
     (void)body;
     service_who(r, who);
+    if (a == NULL)
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
     if (!batch_number(r, &id, e) || !queue_get(sv->store, id, &b, e))
         return false;
     if (b.state != BATCH_WAITING)
@@ -268,7 +310,7 @@ static bool step_confirm(struct service *sv, const struct request *r, struct spa
         return err_set(e, ERR_DENIED, "batch.second-person",
                        "%s asked for batch %" PRId64 "; another operator has to confirm it",
                        who, id);
-    if (d.now_us - b.asked_us > (int64_t)sv->config.service.two_person_s * 1000000)
+    if (d.now_us - b.asked_us > (int64_t)confirm_within_s(sv) * 1000000)
         return err_set(e, ERR_DENIED, "batch.confirm-time",
                        "batch %" PRId64
                        " was asked for more than %u seconds ago: ask again",
@@ -279,7 +321,8 @@ static bool step_confirm(struct service *sv, const struct request *r, struct spa
          queue_state(sv->store, id, BATCH_QUEUED, "", d.now_us, e) &&
          audit_put(sv->store, d.now_us, "BATCH_CONFIRMED", b.incident, who, e, "{s:I,s:s}",
                    "batch", (json_int_t)id, "asked_by", b.asked_by) &&
-         execute(&d, &i, &b, who, e) && queue_get(sv->store, id, &b, e);
+         authority_by_digest(sv, &b.decision, a, e) && execute(&d, &i, &b, a, who, e) &&
+         queue_get(sv->store, id, &b, e);
     docket_incident_done(&i);
     if (!ok)
         return false;
@@ -327,12 +370,18 @@ HANDLER(api_batch_pause)
 static bool step_resume(struct service *sv, const struct request *r, struct span body,
                         struct reply *out, struct err *e)
 {
+    struct docket d = service_docket(sv);
+    AUTO(mem) struct authority *a = calloc(1, sizeof *a);
+    struct docket_incident i;
     struct batch b;
     char who[32];
     int64_t id;
+    bool ok;
 
     (void)body;
     service_who(r, who);
+    if (a == NULL)
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
     if (!batch_number(r, &id, e) || !queue_get(sv->store, id, &b, e))
         return false;
     if (b.state != BATCH_PAUSED && b.state != BATCH_HELD)
@@ -340,14 +389,23 @@ static bool step_resume(struct service *sv, const struct request *r, struct span
                        batch_state_name(b.state));
     /* one that never was confirmed goes back to waiting for it */
     if (!queue_state(sv->store, id,
-                     needs_second(sv) && b.confirmed_by[0] == '\0' ? BATCH_WAITING
-                                                                   : BATCH_QUEUED,
+                     needs_second(sv, b.key) && b.confirmed_by[0] == '\0' ? BATCH_WAITING
+                                                                          : BATCH_QUEUED,
                      "", clock_now(&sv->clock), e) ||
         !audit_put(sv->store, clock_now(&sv->clock), "BATCH_RESUMED", b.incident, who, e,
                    "{s:I}", "batch", (json_int_t)id) ||
-        !queue_get(sv->store, id, &b, e) ||
-        (b.state == BATCH_QUEUED && !service_allowed(sv, &b, e)))
+        !queue_get(sv->store, id, &b, e))
         return false;
+    if (b.state == BATCH_QUEUED) {
+        /* after a lost token was restored, execution begins anew */
+        if (!authority_by_digest(sv, &b.decision, a, e) ||
+            !docket_get(sv->store, b.incident, &i, e))
+            return false;
+        ok = execute(&d, &i, &b, a, who, e) && service_allowed(sv, &b, e);
+        docket_incident_done(&i);
+        if (!ok)
+            return false;
+    }
     log_event(LOG_NOTICE, MSG_BATCH_RESUMED, &(struct log_fields){.peer = &r->peer},
               "batch %" PRId64 " goes on", id);
     return reply_json(out, 200, service_batch_json(&b, 0), e);

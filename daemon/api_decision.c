@@ -6,6 +6,7 @@
 #include "service.h"
 
 #include "audit.h"
+#include "contingency.h"
 #include "log.h"
 #include "mem.h"
 
@@ -23,7 +24,8 @@ struct paper {
     struct span json; /* owned */
     struct docket_decision earlier;
     bool has_earlier;
-    bool ready; /* an authorisation whose warrant opens */
+    bool ready;   /* an authorisation whose warrant opens */
+    bool wrapped; /* its new root carries a new wrapped contingency key */
 };
 
 static json_t *signers_json(const struct authority *a)
@@ -116,12 +118,38 @@ static bool try_warrant(struct service *sv, struct span cms, struct paper *p, st
     ok = ok && roster_open_fd(fd, "roster", &roster, e);
     parts.roster = &roster;
     parts.certs_pem = pem;
-    ok = ok && warrant_open(&sv->trust, &parts, clock_now(&sv->clock), &w, e);
+    /* the Symmetric Key is released after the decision, not for it: the rest of this check
+     * is made when the batch is asked for, with the key at hand */
+    if (ok && p->a.mode == MODE_ANY_BY_CONTINGENCY)
+        ok = true;
+    else
+        ok = ok && warrant_open(&sv->trust, &parts, clock_now(&sv->clock), &w, e);
     warrant_free(w);
     roster_done(&roster);
     free((void *)(uintptr_t)pem.at);
     p->ready = ok;
     return ok;
+}
+
+static bool wraps_anew(struct service *sv, const struct authority *a)
+{
+    AUTO(mem) struct certs *certs = calloc(1, sizeof *certs);
+    const struct cert *root = NULL;
+    struct span pem;
+    struct err ignored;
+    bool wraps;
+
+    if (certs == NULL || !docket_bundle(sv->store, a->incident, &pem, &ignored) ||
+        pem.at == NULL)
+        return false;
+    if (certs_read(pem, "certificates", certs, &ignored))
+        for (size_t i = 0; i < a->n_replacements; i++)
+            if (a->replacements[i].cell == CELL_ROOT)
+                root = certs_find(certs, &a->replacements[i].sha256);
+    wraps = root != NULL && contingency_present(root);
+    certs_done(certs);
+    free((void *)(uintptr_t)pem.at);
+    return wraps;
 }
 
 static bool in_window(const struct authority *a, int64_t now_us, struct err *e)
@@ -143,6 +171,7 @@ static void decision_facts(void *arg, struct incident_facts *f)
     f->decision_earlier = p->has_earlier;
     f->decision_supersedes = p->has_earlier && strcmp(a->supersedes, p->earlier.id) == 0;
     f->replacements_ready = p->ready;
+    f->new_contingency_wrapped = f->new_contingency_wrapped || p->wrapped;
     f->solr_appointed = f->solr_appointed || a->appointment[0] != '\0';
     f->deferral_end_condition = a->end_condition[0] != '\0';
     f->deferral_review_us = a->review_us;
@@ -155,7 +184,8 @@ static void decision_facts(void *arg, struct incident_facts *f)
             f->replacements_from_suspect_hsm || a->replacements[i].origin == ORIGIN_SAME;
 }
 
-/* One person, or one Party, with two shares shows as a signer that was not counted for it. */
+/* One person, or one Party, with two shares shows as a signer that was not counted for it.
+ */
 static void activation_facts(void *arg, struct incident_facts *f)
 {
     const struct authority *a = &((const struct paper *)arg)->a;
@@ -288,11 +318,22 @@ static bool apply_activation(struct docket *d, struct docket_incident *i, struct
     if (!found || !digest_equal(&live.digest, &p->a.decision))
         return err_set(e, ERR_DENIED, "decision.other-decision",
                        "member decision: the activation is not for the decision in force");
+    if (i->state == STATE_TOKEN_LOST)
+        step.event = EVENT_RESTORE_TOKEN;
     if (strcmp(live.key, p->a.key) != 0)
         return err_set(e, ERR_DENIED, "decision.key",
                        "member key: decision %s uses key %s, the activation names %s",
                        live.id, live.key, p->a.key);
-    (void)snprintf(text, sizeof text, "{\"custodian-activation\":\"%s\"}", p->a.id);
+    /* the ceremony that brings a token back is proved by the signers: the key they found is
+     * the one of the certificate (fact token_key_proved) */
+    if (step.event == EVENT_RESTORE_TOKEN)
+        (void)snprintf(
+            text, sizeof text,
+            "{\"ceremony\":\"%s\",\"token-proof\":\"signed by the probe key, key equals "
+            "its certificate\"}",
+            p->a.id);
+    else
+        (void)snprintf(text, sizeof text, "{\"custodian-activation\":\"%s\"}", p->a.id);
     step.evidence = text;
     step.more = activation_facts;
     return docket_take_step(d, i, &step, &move, e);
@@ -323,6 +364,8 @@ static bool step_decision(struct service *sv, const struct request *r, struct sp
                      p->a.exercise ? "for an exercise" : "live");
     if (ok && p->a.kind != KIND_ACTIVATION && p->a.outcome == OUTCOME_AUTHORISE)
         ok = try_warrant(sv, cms, p, e);
+    if (ok)
+        p->wrapped = wraps_anew(sv, &p->a);
     signers = signers_json(&p->a);
     verdict = json_dumps(signers, JSON_COMPACT);
     ok = ok && find_earlier(sv, p, e);
@@ -358,6 +401,58 @@ static bool step_decision(struct service *sv, const struct request *r, struct sp
     free((void *)(uintptr_t)p->json.at);
     docket_incident_done(&i);
     return ok;
+}
+
+/* --- the Symmetric Key --- */
+
+/*
+ * Released by its custodians when the decision stands and the key is active, from custody
+ * of its own. It goes out in clear with the first command, so from here on it is kept like
+ * the rest of the batch, and named by its digest only.
+ */
+static bool step_symmetric(struct service *sv, const struct request *r, struct span key,
+                           struct reply *out, struct err *e)
+{
+    struct docket d = service_docket(sv);
+    struct digest sum = digest_of(key, (struct span){NULL, 0});
+    char hex[HEX_LEN(32)];
+    struct docket_incident i;
+    bool found = false;
+    int64_t n = 0;
+    char who[32];
+    bool ok;
+
+    if (!docket_get(sv->store, r->args[0], &i, e))
+        return false;
+    ok = i.route == ROUTE_CONTINGENCY &&
+         (i.state == STATE_KEY_ACTIVE || i.state == STATE_EXECUTING);
+    docket_incident_done(&i);
+    if (!ok)
+        return err_set(e, ERR_DENIED, "contingency.release",
+                       "the Symmetric Key is taken in only for a contingency whose key is "
+                       "active");
+    hex_encode_lower(sum.b, 32, hex);
+    if (!store_number(sv->store, &n, &found, e,
+                      "SELECT count(*) FROM decision WHERE incident = ?1 AND state = 'live'"
+                      " AND lower(json_extract(json, '$.symmetric_key_sha256')) = ?2",
+                      "tt", r->args[0], hex))
+        return false;
+    if (n == 0)
+        return err_set(e, ERR_DENIED, "contingency.symmetric-key",
+                       "the decision in force names another Symmetric Key");
+    service_who(r, who);
+    return store_run(sv->store, e,
+                     "INSERT INTO symmetric (incident, key, at_us) VALUES (?1, ?2, ?3)"
+                     " ON CONFLICT (incident) DO UPDATE SET key = excluded.key",
+                     "tbi", r->args[0], key, d.now_us) &&
+           audit_put(sv->store, d.now_us, "SYMMETRIC_KEY_RELEASED", r->args[0], who, e,
+                     "{s:s}", "sha256", hex) &&
+           reply_json(out, 200, json_pack("{s:s}", "sha256", hex), e);
+}
+
+HANDLER(api_symmetric_put)
+{
+    return service_change(arg, r, body, body, step_symmetric, out, e);
 }
 
 HANDLER(api_decision_put)

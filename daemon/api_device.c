@@ -199,6 +199,62 @@ bool api_responses_begin(void *arg, const struct request *r, struct sink *out,
     return true;
 }
 
+/* --- marks: one statement of one person, all of it or nothing --- */
+
+static bool mark_line(struct reconcile *rec, char *line, int64_t now, struct err *e)
+{
+    char *state = strchr(line, ',');
+    char *reason = state != NULL ? strchr(state + 1, ',') : NULL;
+    struct eui64 device;
+
+    if (reason == NULL || reason[1] == '\0' ||
+        !eui64_parse(line, (size_t)(state - line), &device))
+        return err_set(e, ERR_INPUT, "response.mark", "not \"device,state,reason\"");
+    *state++ = *reason++ = '\0';
+    return reconcile_mark(rec, &device, state, reason, now, e);
+}
+
+static bool step_marks(struct service *sv, const struct request *r, struct span body,
+                       struct reply *out, struct err *e)
+{
+    AUTO(mem) char *text = strndup((const char *)body.at, body.len);
+    struct reconcile *rec = NULL;
+    struct roster roster;
+    int64_t now = clock_now(&sv->clock);
+    uint64_t no = 0;
+    uint64_t marked = 0;
+    char who[32];
+    char *rest = text;
+    bool ok;
+
+    if (text == NULL)
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
+    if (!open_roster(sv, r->args[0], &roster, e))
+        return false;
+    ok = reconcile_open(sv->store, r->args[0], &roster, &rec, e);
+    for (char *line; ok && (line = strsep(&rest, "\n")) != NULL;) {
+        no++;
+        line[strcspn(line, "\r")] = '\0';
+        if (line[0] == '\0')
+            continue;
+        ok = mark_line(rec, line, now, e) ||
+             err_wrap(e, "line %llu", (unsigned long long)no);
+        marked++;
+    }
+    reconcile_close(rec);
+    roster_done(&roster);
+    service_who(r, who);
+    return ok &&
+           audit_put(sv->store, now, "DEVICES_MARKED", r->args[0], who, e, "{s:I}", "count",
+                     (json_int_t)marked) &&
+           reply_json(out, 200, json_pack("{s:I}", "marked", (json_int_t)marked), e);
+}
+
+HANDLER(api_marks)
+{
+    return service_change(arg, r, body, body, step_marks, out, e);
+}
+
 /* --- figures --- */
 
 struct figures {

@@ -7,6 +7,7 @@
 #include "audit.h"
 #include "log.h"
 #include "mem.h"
+#include "upload.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -191,6 +192,20 @@ static bool add_roster(void *arg, const struct store_row *row)
     return true;
 }
 
+/* Who was counted, by name. */
+static json_t *holders(const char *verdict)
+{
+    json_t *signers = json_loads(verdict, 0, NULL);
+    json_t *list = json_array();
+    const json_t *one;
+    size_t i;
+
+    json_array_foreach(signers, i, one) if (json_is_true(json_object_get(one, "counted")))
+        (void)json_array_append(list, json_object_get(one, "holder"));
+    json_decref(signers);
+    return list;
+}
+
 static bool add_decision(void *arg, const struct store_row *row)
 {
     char hex[HEX_LEN(32)] = "";
@@ -198,10 +213,28 @@ static bool add_decision(void *arg, const struct store_row *row)
     if (row_blob(row, 0).len == 32)
         hex_encode_lower(row_blob(row, 0).at, 32, hex);
     (void)json_array_append_new(
-        arg, json_pack("{s:s,s:s,s:s,s:s,s:s,s:o,s:s}", "id", row_text(row, 1), "sha256",
-                       hex, "outcome", row_text(row, 2), "state", row_text(row, 3),
-                       "supersedes", row_text(row, 4), "at", service_time(row_i64(row, 5)),
-                       "by", row_text(row, 6)));
+        arg, json_pack("{s:s,s:s,s:s,s:s,s:s,s:o,s:s,s:s,s:s,s:o}", "id", row_text(row, 1),
+                       "sha256", hex, "outcome", row_text(row, 2), "state",
+                       row_text(row, 3), "supersedes", row_text(row, 4), "at",
+                       service_time(row_i64(row, 5)), "by", row_text(row, 6), "method",
+                       row_text(row, 7), "reasons", row_text(row, 8), "holders",
+                       holders(row_text(row, 9))));
+    return true;
+}
+
+static bool add_file(void *arg, const struct store_row *row)
+{
+    char hex[HEX_LEN(32)] = "";
+
+    if (row_blob(row, 2).len == 32)
+        hex_encode_lower(row_blob(row, 2).at, 32, hex);
+    (void)json_array_append_new(
+        arg, json_pack("{s:s,s:s,s:s,s:o*,s:o,s:s}", "file", row_text(row, 0), "kind",
+                       row_text(row, 1), "sha256", hex, "totals",
+                       strcmp(row_text(row, 1), "progress") == 0
+                           ? json_loads(row_text(row, 3), 0, NULL)
+                           : NULL,
+                       "at", service_time(row_i64(row, 4)), "by", row_text(row, 5)));
     return true;
 }
 
@@ -241,6 +274,7 @@ HANDLER(api_incident_show)
     json_t *decisions = json_array();
     json_t *batches = json_array();
     json_t *children = json_array();
+    json_t *files = json_array();
     json_t *j;
     bool ok;
 
@@ -256,11 +290,16 @@ HANDLER(api_incident_show)
                     "t", id) &&
          store_each(
              sv->store, add_decision, decisions, e,
-             "SELECT sha256, id, outcome, state, supersedes, at_us, actor FROM decision"
-             " WHERE incident = ?1 ORDER BY at_us, rowid",
+             "SELECT sha256, id, outcome, state, supersedes, at_us, actor,"
+             " json_extract(json, '$.method'), json_extract(json, '$.reasons'), verdict"
+             " FROM decision WHERE incident = ?1 ORDER BY at_us, rowid",
              "t", id) &&
          store_each(sv->store, add_child, children, e,
                     "SELECT id, route, state FROM incident WHERE parent = ?1 ORDER BY id",
+                    "t", id) &&
+         store_each(sv->store, add_file, files, e,
+                    "SELECT id, kind, sha256, totals, at_us, actor FROM file"
+                    " WHERE incident = ?1 ORDER BY rowid",
                     "t", id) &&
          queue_each(sv->store, id, add_batch, batches, e);
     if (!ok) {
@@ -269,6 +308,7 @@ HANDLER(api_incident_show)
         json_decref(decisions);
         json_decref(batches);
         json_decref(children);
+        json_decref(files);
         return false;
     }
     j = incident_json(&i);
@@ -284,6 +324,7 @@ HANDLER(api_incident_show)
     (void)json_object_set_new(j, "decisions", decisions);
     (void)json_object_set_new(j, "batches", batches);
     (void)json_object_set_new(j, "children", children);
+    (void)json_object_set_new(j, "files", files);
     docket_incident_done(&i);
     if (!counts(sv, j, e)) {
         json_decref(j);
@@ -391,51 +432,28 @@ HANDLER(api_incident_event)
 
 /* --- rosters --- */
 
-struct upload {
-    struct service *sv;
-    struct request r;
-    int fd;
-    char path[PATH_MAX];
-    struct roster roster; /* while its step runs */
-};
+static struct roster *current_roster; /* of the step that runs; one thread, no nesting */
 
-static void upload_free(struct upload *u)
+/* A list that was refused is not slipped in again under another name. */
+static bool list_fresh(const struct docket *d, const struct docket_incident *i,
+                       const struct roster *roster, struct err *e)
 {
-    if (u->path[0] != '\0')
-        (void)unlink(u->path);
-    fd_auto(&u->fd);
-    free(u);
+    struct incident_facts f;
+    bool refused;
+
+    if (!docket_facts(d, i, false, &f, e) ||
+        !docket_list_refused(d, i->id, &roster->digest, &refused, e))
+        return false;
+    return !refused || f.notified_anew ||
+           err_set(e, ERR_DENIED, "incident.list-refused",
+                   "the PMA refused to recover this very list of %u devices",
+                   roster->n_rows);
 }
-
-static void roster_abort(void *arg)
-{
-    upload_free(arg);
-}
-
-static bool roster_write(void *arg, const char *data, size_t len, struct err *e)
-{
-    struct upload *u = arg;
-
-    while (len > 0) {
-        ssize_t n = write(u->fd, data, len);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return err_set(e, errno == ENOSPC ? ERR_BUSY : ERR_STORE, "store.upload",
-                           "%s: %s", u->path, strerror(errno));
-        data += n;
-        len -= (size_t)n;
-    }
-    return true;
-}
-
-static struct upload *current_upload; /* of the step that runs; one thread, no nesting */
 
 static bool step_roster(struct service *sv, const struct request *r, struct span body,
                         struct reply *out, struct err *e)
 {
-    struct roster *roster = &current_upload->roster;
+    struct roster *roster = current_roster;
     struct docket d = service_docket(sv);
     struct docket_incident i;
     char who[32];
@@ -450,6 +468,11 @@ static bool step_roster(struct service *sv, const struct request *r, struct span
         json_decref(types);
         return false;
     }
+    if (!list_fresh(&d, &i, roster, e)) {
+        docket_incident_done(&i);
+        json_decref(types);
+        return false;
+    }
     docket_incident_done(&i);
     if (!docket_elsewhere(&d, r->args[0], roster, &elsewhere, where, e)) {
         json_decref(types);
@@ -457,7 +480,7 @@ static bool step_roster(struct service *sv, const struct request *r, struct span
     }
     if (elsewhere > 0) {
         json_decref(types);
-        return err_set(e, ERR_DENIED, "incident.devices-free",
+        return err_set(e, ERR_DENIED, "incident.device-elsewhere",
                        "%u devices stand in another open incident: %s", elsewhere, where);
     }
     for (size_t t = 0; t < DEVICE_COUNT; t++)
@@ -478,15 +501,6 @@ static bool step_roster(struct service *sv, const struct request *r, struct span
                       e);
 }
 
-static bool sync_dir(const char *dir, struct err *e)
-{
-    AUTO(fd) int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-    if (fd < 0 || fsync(fd) != 0)
-        return err_set(e, ERR_STORE, "store.upload", "%s: %s", dir, strerror(errno));
-    return true;
-}
-
 /* Rows in any order are welcome; kept is the sorted form. */
 static bool canonical(struct upload *u, struct err *e)
 {
@@ -504,7 +518,7 @@ static bool canonical(struct upload *u, struct err *e)
         return false;
     if (fstat(u->fd, &st) != 0)
         return err_set(e, ERR_STORE, "store.upload", "%s: %s", u->path, strerror(errno));
-    (void)snprintf(sorted, sizeof sorted, "%s/roster-XXXXXX", u->sv->incoming_dir);
+    (void)snprintf(sorted, sizeof sorted, "%s/upload-XXXXXX", u->sv->incoming_dir);
     AUTO(fd) int fd = mkostemp(sorted, O_CLOEXEC);
     map = fd < 0 ? MAP_FAILED
                  : mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, u->fd, 0);
@@ -528,59 +542,29 @@ static bool roster_end(void *arg, struct reply *out, struct err *e)
 {
     struct upload *u = arg;
     struct service *sv = u->sv;
-    char hex[HEX_LEN(32)];
-    char path[PATH_MAX];
-    bool ok = canonical(u, e) && roster_open_fd(u->fd, "roster", &u->roster, e);
+    struct roster roster = {0};
+    bool ok = canonical(u, e) && roster_open_fd(u->fd, "roster", &roster, e);
 
     if (!ok) {
         service_refused(sv, &u->r, e);
         upload_free(u);
         return false;
     }
-    hex_encode_lower(u->roster.digest.b, 32, hex);
-    (void)snprintf(path, sizeof path, "%s/%s.csv", sv->roster_dir, hex);
-    /* the file is whole under its name before the store speaks of it */
-    if (fsync(u->fd) != 0 || fchmod(u->fd, 0400) != 0 || rename(u->path, path) != 0)
-        ok = err_set(e, ERR_STORE, "store.upload", "%s: %s", path, strerror(errno));
-    else
-        u->path[0] = '\0';
-    if (ok && sync_dir(sv->roster_dir, e)) {
-        current_upload = u;
-        ok = service_change(sv, &u->r, (struct span){NULL, 0},
-                            span_of(u->roster.digest.b, 32), step_roster, out, e);
-        current_upload = NULL;
-    } else {
-        ok = false;
+    ok = upload_keep(u, sv->roster_dir, &roster.digest, e);
+    if (ok) {
+        current_roster = &roster;
+        ok = service_change(sv, &u->r, (struct span){NULL, 0}, span_of(roster.digest.b, 32),
+                            step_roster, out, e);
+        current_roster = NULL;
     }
-    roster_done(&u->roster);
+    roster_done(&roster);
     upload_free(u);
     return ok;
 }
 
 bool api_roster_begin(void *arg, const struct request *r, struct sink *out, struct err *e)
 {
-    struct service *sv = arg;
-    struct docket_incident i;
-    struct upload *u;
-
-    if (!docket_get(sv->store, r->args[0], &i, e))
-        return false;
-    docket_incident_done(&i);
-    u = calloc(1, sizeof *u);
-    if (u == NULL)
-        return err_set(e, ERR_STORE, "store.memory", "out of memory");
-    u->sv = sv;
-    u->r = *r;
-    (void)snprintf(u->path, sizeof u->path, "%s/roster-XXXXXX", sv->incoming_dir);
-    u->fd = mkostemp(u->path, O_CLOEXEC);
-    if (u->fd < 0) {
-        (void)err_set(e, ERR_STORE, "store.upload", "%s: %s", u->path, strerror(errno));
-        u->path[0] = '\0';
-        upload_free(u);
-        return false;
-    }
-    *out = (struct sink){roster_write, roster_end, roster_abort, u};
-    return true;
+    return upload_begin(arg, r, roster_end, out, e);
 }
 
 HANDLER(api_roster_get)

@@ -67,6 +67,8 @@ extern const struct ctl_verb ctl_view_verbs[];
 extern const struct ctl_verb ctl_offline_verbs[];
 
 /* Verbs with a file of their own. */
+/* An incident as a story for somebody who was not there. */
+void ctl_story(const json_t *incident);
 int ctl_review(struct ctl *c, const struct ctl_args *a);
 int ctl_export(struct ctl *c, const struct ctl_args *a);
 int ctl_message_decode(struct ctl *c, const struct ctl_args *a);
@@ -89,6 +91,8 @@ int ctl_upload(struct ctl *c, const char *method, const char *path, const char *
                const char *file, json_t **out, char **text);
 /* GET to a file ("-" or NULL: stdout); a file appears under its name when it is whole. */
 int ctl_download(struct ctl *c, const char *path, const char *file);
+/* The same with a POST of a JSON body (steal). */
+int ctl_fetch(struct ctl *c, const char *path, json_t *steal, const char *file);
 /* The key of this command line. */
 const char *ctl_key(struct ctl *c);
 

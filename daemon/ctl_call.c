@@ -247,9 +247,8 @@ static bool to_file(void *arg, const char *data, size_t len, struct err *e)
     return err_set(e, ERR_STORE, "client.file", "writing: %s", strerror(errno));
 }
 
-int ctl_download(struct ctl *c, const char *path, const char *file)
+static int download(struct ctl *c, struct client_call get, const char *file)
 {
-    struct client_call get = {.method = "GET", .path = path, .fd = -1, .receive = to_file};
     bool to_stdout = file == NULL || strcmp(file, "-") == 0;
     AUTO(mem) char *part = NULL;
     struct client_answer a = {0};
@@ -267,6 +266,8 @@ int ctl_download(struct ctl *c, const char *path, const char *file)
         }
     }
     get.socket = c->socket;
+    get.fd = -1;
+    get.receive = to_file;
     get.arg = f;
     if (!client_call(&get, &a, &e))
         rc = a.status >= 300 ? ctl_failed(&a, &e) : ctl_failed_here(&e);
@@ -285,6 +286,25 @@ int ctl_download(struct ctl *c, const char *path, const char *file)
     if (rc != CTL_OK)
         (void)unlink(part);
     return rc;
+}
+
+int ctl_download(struct ctl *c, const char *path, const char *file)
+{
+    return download(c, (struct client_call){.method = "GET", .path = path}, file);
+}
+
+int ctl_fetch(struct ctl *c, const char *path, json_t *steal, const char *file)
+{
+    AUTO(mem) char *body = json_dumps(steal, JSON_COMPACT);
+    struct client_call post = {.method = "POST", .path = path, .type = "application/json"};
+
+    json_decref(steal);
+    if (body == NULL) {
+        ctl_say("a value is not UTF-8 text");
+        return CTL_INPUT;
+    }
+    post.body = span_of(body, strlen(body));
+    return download(c, post, file);
 }
 
 bool ctl_sure(const struct ctl *c, const char *fmt, ...)

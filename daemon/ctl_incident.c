@@ -44,7 +44,12 @@ static int run_show(struct ctl *c, const struct ctl_args *a)
     if (!ctl_path(path, "/v1/incidents/{}", a->v[0], NULL))
         return CTL_INPUT;
     rc = ctl_get(c, path, &j, &text);
-    return rc == CTL_OK ? ctl_show(c, j, text) : rc;
+    if (rc != CTL_OK || c->json)
+        return rc == CTL_OK ? ctl_show(c, j, text) : rc;
+    ctl_story(j);
+    json_decref(j);
+    free(text);
+    return CTL_OK;
 }
 
 /* TEXT, or @FILE; what is a JSON object or list goes as such. NULL: said on stderr. */
@@ -212,6 +217,49 @@ static int run_responses_add(struct ctl *c, const struct ctl_args *a)
     return upload(c, a, "POST", "/v1/incidents/{}/responses", "text/plain");
 }
 
+/* First the file, then the signature over what was received. */
+static int run_file_add(struct ctl *c, const struct ctl_args *a)
+{
+    char path[512];
+    char sha256[80];
+    json_t *j;
+    char *text;
+    int rc;
+
+    if (!ctl_path(path, "/v1/incidents/{}/files", a->v[0], NULL))
+        return CTL_INPUT;
+    rc = ctl_upload(c, "PUT", path, "text/csv", a->v[1], &j, NULL);
+    if (rc != CTL_OK)
+        return rc;
+    (void)snprintf(sha256, sizeof sha256, "%s", ctl_text(j, "sha256"));
+    json_decref(j);
+    if (!ctl_path(path, "/v1/incidents/{}/files/{}", a->v[0], sha256))
+        return CTL_INPUT;
+    rc = ctl_upload(c, "POST", path, "application/cms", a->v[2], &j, &text);
+    return rc == CTL_OK ? ctl_done(c, j, text) : rc;
+}
+
+static int run_file_progress(struct ctl *c, const struct ctl_args *a)
+{
+    static const char *const members[] = {"file", "organisation", "role", "officer"};
+    char path[512];
+    json_t *body;
+
+    if (!ctl_path(path, "/v1/incidents/{}/progress", a->v[0], NULL))
+        return CTL_INPUT;
+    body = json_object();
+    for (size_t i = 0; i < 4; i++) {
+        if (a->opt[i] == NULL) {
+            ctl_say("--id, --organisation, --role and --officer are needed: the header "
+                    "names who will sign");
+            json_decref(body);
+            return CTL_USAGE;
+        }
+        (void)json_object_set_new(body, members[i], json_string(a->opt[i]));
+    }
+    return ctl_fetch(c, path, body, a->opt[4]);
+}
+
 static int run_counter_raise(struct ctl *c, const struct ctl_args *a)
 {
     char path[512], *end;
@@ -232,6 +280,17 @@ static int run_counter_raise(struct ctl *c, const struct ctl_args *a)
                   json_pack("{s:I,s:s}", "to", (json_int_t)to, "ceremony", a->opt[0]), &j,
                   &text);
     return rc == CTL_OK ? ctl_done(c, j, text) : rc;
+}
+
+static int run_symmetric(struct ctl *c, const struct ctl_args *a)
+{
+    return upload(c, a, "PUT", "/v1/incidents/{}/symmetric-key",
+                  "application/octet-stream");
+}
+
+static int run_devices_mark(struct ctl *c, const struct ctl_args *a)
+{
+    return upload(c, a, "POST", "/v1/incidents/{}/marks", "text/csv");
 }
 
 #define OUT_OPTION                                        \
@@ -267,6 +326,38 @@ const struct ctl_verb ctl_file_verbs[] = {
      "Hand in what devices answered, one hexadecimal message per line",
      run_responses_add,
      {{0}}},
+    {"symmetric-key add",
+     "INCIDENT FILE",
+     2,
+     2,
+     "Contingency only: hand in the released Symmetric Key",
+     run_symmetric,
+     {{0}}},
+    {"devices mark",
+     "INCIDENT FILE",
+     2,
+     2,
+     "Which devices are unreachable, unknown or excused: lines of device,state,reason",
+     run_devices_mark,
+     {{0}}},
+    {"file add",
+     "INCIDENT FILE SIGNATURE",
+     3,
+     3,
+     "Hand in a notification or progress file and the detached signature over it",
+     run_file_add,
+     {{0}}},
+    {"file progress",
+     "INCIDENT",
+     1,
+     1,
+     "Write a progress file of this service, to be signed",
+     run_file_progress,
+     {{"id", "NAME", "the file's id, never used before"},
+      {"organisation", "NAME", "whose officer will sign"},
+      {"role", "NAME", "the officer's role"},
+      {"officer", "NAME", "the common name of the officer's certificate"},
+      {"out", "FILE", "write here instead of stdout"}}},
     {"counter raise",
      "EUI64 TO",
      2,

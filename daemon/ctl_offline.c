@@ -7,6 +7,7 @@
 
 #include "audit.h"
 #include "clock.h"
+#include "hsmloss.h"
 #include "incident.h"
 #include "mem.h"
 #include "policy.h"
@@ -138,7 +139,56 @@ static int run_audit_verify(struct ctl *c, const struct ctl_args *a)
     return CTL_OK;
 }
 
+/* What is lost -> what is left. Exit 1: nothing is. */
+static int run_hsm_loss(struct ctl *c, const struct ctl_args *a)
+{
+    struct hsmloss_advice advice;
+    uint32_t lost = 0;
+    json_t *routes;
+    json_t *rows;
+
+    for (int i = 0; i < a->n; i++) {
+        enum hsmloss l;
+
+        if (!hsmloss_find(a->v[i], &l)) {
+            ctl_say("\"%s\" is none of:", a->v[i]);
+            for (unsigned k = 0; k < HSMLOSS_COUNT; k++)
+                ctl_say("  %s", hsmloss_name((enum hsmloss)k));
+            return CTL_INPUT;
+        }
+        lost |= HSMLOSS_BIT(l);
+    }
+    if (!hsmloss_advise(lost, &advice))
+        return CTL_INPUT;
+    if (!c->json) {
+        hsmloss_print(stdout, &advice);
+        return advice.remedy ? CTL_OK : CTL_DENIED;
+    }
+    routes = json_array();
+    rows = json_array();
+    for (unsigned k = 0; k < ROUTE_COUNT; k++)
+        if ((advice.routes & ROUTE_BIT(k)) != 0)
+            (void)json_array_append_new(routes,
+                                        json_string(incident_route((enum route)k)->name));
+    for (size_t k = 0; k < advice.n_rows; k++)
+        (void)json_array_append_new(rows, json_string(advice.rows[k]->sentence));
+    routes = json_pack("{s:b,s:b,s:b,s:o,s:o}", "remedy", (int)advice.remedy, "rebuild",
+                       (int)advice.rebuild, "method_1", (int)advice.method_1, "routes",
+                       routes, "says", rows);
+    (void)json_dumpf(routes, stdout, JSON_COMPACT);
+    (void)putchar('\n');
+    json_decref(routes);
+    return advice.remedy ? CTL_OK : CTL_DENIED;
+}
+
 const struct ctl_verb ctl_offline_verbs[] = {
+    {"hsm-loss",
+     "LOST...",
+     1,
+     HSMLOSS_COUNT,
+     "Which keys are lost -> what remains; exit 1: nothing does",
+     run_hsm_loss,
+     {{0}}},
     {"incident states",
      "",
      0,

@@ -86,9 +86,11 @@ static bool open_state(struct service *sv, struct err *e)
     (void)snprintf(sv->roster_dir, sizeof sv->roster_dir, "%s/rosters", dir);
     (void)snprintf(sv->incoming_dir, sizeof sv->incoming_dir, "%s/incoming", dir);
     (void)snprintf(sv->outbox_dir, sizeof sv->outbox_dir, "%s/outbox", dir);
+    (void)snprintf(sv->files_dir, sizeof sv->files_dir, "%s/files", dir);
     (void)snprintf(path, sizeof path, "%s/recovery.db", dir);
     return make_dir(dir, e) && lock_state(dir, e) && make_dir(sv->roster_dir, e) &&
            make_dir(sv->incoming_dir, e) && make_dir(sv->outbox_dir, e) &&
+           make_dir(sv->files_dir, e) &&
            store_open(path, &sv->store, e);
 }
 
@@ -185,6 +187,7 @@ static int on_watchdog(sd_event_source *src, uint64_t usec, void *arg)
                        (long long)b->signed_, b->n_rows, pump_rate(run->sv.pump));
     else
         (void)snprintf(status, sizeof status, "idle");
+    service_tick(&run->sv);
     if (pump_alive(run->sv.pump))
         (void)sd_notifyf(0, "WATCHDOG=1\nSTATUS=%s", status);
     (void)sd_event_source_set_time(src, usec + run->watchdog_us);
@@ -233,6 +236,7 @@ static int serve(struct running *run, const char *config_path)
         log_event(LOG_NOTICE, MSG_READY, NULL, "ready%s",
                   sv->config.service.exercise ? " (exercise)" : "");
         pump_wake(sv->pump); /* whatever was being signed goes on */
+        service_notices(sv); /* what a crash left in the queue */
         rc = sd_event_loop(sv->loop);
         if (rc < 0)
             rc = 1;

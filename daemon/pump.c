@@ -34,6 +34,7 @@ struct pump {
     bool reserving;      /* one RESERVE at a time: the token's mark only rises */
     sd_event_source *idle, *tick;
     int64_t probed_us;
+    int64_t alone_us; /* since when a batch waits with no signer at all; 0: it does not */
     struct {
         int64_t at_us;
         int64_t total;
@@ -108,14 +109,15 @@ static void engine_trouble(struct pump *p, const struct err *why)
 static void open_on(struct pump *p, unsigned i)
 {
     struct proto open = {.type = PROTO_OPEN};
-    int fds[3];
+    int fds[PROTO_FDS];
+    size_t n;
 
-    engine_parts(p->s.engine, fds);
+    open.u.open.parts = engine_parts(p->s.engine, fds, &n);
     p->hands[i].opening = true;
     p->hands[i].asked = p->generation;
     p->hands[i].next = 1;
     p->hands[i].last = 0;
-    (void)signers_send(p->signers, i, &open, fds, 3);
+    (void)signers_send(p->signers, i, &open, fds, n);
 }
 
 static bool lend(struct pump *p, unsigned i, struct err *e)
@@ -162,16 +164,19 @@ static bool busy_hand(struct pump *p, unsigned i, struct err *e)
             open_on(p, i);
         return true;
     }
-    while (h->n_flight < IN_FLIGHT && engine_batch(p->s.engine) != NULL && !h->reserving) {
-        bool found;
+    while (h->n_flight < IN_FLIGHT && engine_batch(p->s.engine) != NULL) {
+        bool found = true;
 
+        /* orders follow at once: the signer takes up the RESERVE first, and denies them
+         * where it fails */
         if (h->next > h->last) {
-            if (!p->reserving && !lend(p, i, e))
+            if (p->reserving)
+                return true;
+            if (!lend(p, i, e))
                 return false;
-            return true;
-        }
-        if (!order_on(p, i, &found, e))
+        } else if (!order_on(p, i, &found, e)) {
             return false;
+        }
         if (!found || signers_info(p->signers, i)->state != SIGNER_READY)
             return true;
     }
@@ -323,7 +328,7 @@ static void on_fail(struct pump *p, unsigned i, enum proto_type asked,
      */
     if (!end_now(p,
                  strcmp(f->id, "token.counter-mark") == 0 ||
-                         strcmp(f->id, "signer.counter") == 0
+                         strncmp(f->id, "signer.counter", 14) == 0
                      ? BATCH_HELD
                      : BATCH_STOPPED,
                  reason, &e))
@@ -379,9 +384,36 @@ static void on_answer(void *arg, unsigned i, const struct proto *asked,
 
 /* --- now and then --- */
 
+/* A signer that died comes back; a token that is gone for long is a matter for custodians.
+ */
+static void look_for_token(struct pump *p)
+{
+    bool ready = false;
+    struct err e;
+
+    for (unsigned i = 0; i < p->n; i++)
+        ready = ready || signers_info(p->signers, i)->state == SIGNER_READY;
+    if (ready || engine_batch(p->s.engine) == NULL) {
+        p->alone_us = 0;
+        return;
+    }
+    if (p->alone_us == 0)
+        p->alone_us = monotonic_us();
+    if (monotonic_us() - p->alone_us < (int64_t)p->s.config->signer.token_lost_s * 1000000)
+        return;
+    p->alone_us = 0;
+    log_event(LOG_CRIT, MSG_TOKEN_TROUBLE, NULL,
+              "no signer for %u seconds: the token is lost",
+              p->s.config->signer.token_lost_s);
+    if (!end_now(p, BATCH_HELD, "token.lost: no signer could reach the token", &e))
+        fatal(p, &e);
+}
+
 static int on_tick(sd_event_source *src, uint64_t usec, void *arg)
 {
     struct pump *p = arg;
+
+    look_for_token(p);
 
     for (unsigned i = 0; i < p->n; i++) {
         struct proto probe = {.type = PROTO_PROBE};

@@ -203,9 +203,19 @@ bool exchange_data(struct exchange *x, const char *data, size_t len)
     return true;
 }
 
+/* What would have changed something and got no further than the door is on record too; the
+ * handlers record what they refuse themselves. */
+static void tell_refusal(struct exchange *x)
+{
+    if (x->failed && x->request.verb != VERB_GET && x->router->refused != NULL &&
+        strcmp(x->e.id, "request.role") != 0)
+        x->router->refused(x->router->arg, &x->request, &x->e);
+}
+
 void exchange_end(struct exchange *x, struct reply *out)
 {
     *out = (struct reply){0};
+    tell_refusal(x);
     if (!x->failed && x->route->body == BODY_STREAM) {
         struct sink s = x->sink;
 

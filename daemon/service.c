@@ -4,6 +4,7 @@
 #include "audit.h"
 #include "log.h"
 #include "mem.h"
+#include "outbox.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -29,6 +30,20 @@ struct docket service_docket(struct service *sv)
     return d;
 }
 
+/* EXECUTING uses the Recovery or Contingency key, HANDBACK the ACB's, and none the other's.
+ */
+static bool right_key(const struct service *sv, const struct docket_incident *i,
+                      const struct batch *b)
+{
+    enum signing signing = incident_signing(i->route, i->state);
+
+    for (size_t k = 0; k < sv->config.n_keys; k++)
+        if (strcmp(sv->config.keys[k].name, b->key) == 0 && sv->trust.keys[k].present)
+            return signing == SIGNING_ACB ? sv->trust.keys[k].cert.at[0].role == ROLE_ACB
+                                          : sv->trust.keys[k].cert.at[0].role != ROLE_ACB;
+    return false;
+}
+
 bool service_allowed(void *arg, const struct batch *b, struct err *e)
 {
     struct service *sv = arg;
@@ -44,6 +59,10 @@ bool service_allowed(void *arg, const struct batch *b, struct err *e)
         (void)err_set(e, ERR_DENIED, "incident.may-not-sign",
                       "incident %s is %s on route %s: nothing is signed there", i.id,
                       incident_state(i.state)->name, incident_route(i.route)->name);
+    if (ok && !right_key(sv, &i, b))
+        ok = err_set(e, ERR_DENIED, "incident.may-not-sign",
+                     "incident %s is %s: that is no state for key %s", i.id,
+                     incident_state(i.state)->name, b->key);
     docket_incident_done(&i);
     if (!ok || !docket_decision_by_digest(sv->store, &b->decision, &d, &found, e))
         return false;
@@ -54,10 +73,118 @@ bool service_allowed(void *arg, const struct batch *b, struct err *e)
     return true;
 }
 
+/* The service's own step, in a transaction of its own; no place for it: nothing happens. */
+static bool own_step(struct service *sv, const char *incident, enum event event,
+                     struct err *e)
+{
+    struct docket d = service_docket(sv);
+    struct docket_step step = {
+        .event = event, .actor = ACTOR_SYSTEM, .who = AUDIT_ACTOR_SYSTEM};
+    struct docket_incident i;
+    struct incident_move move;
+    bool ok = true;
+
+    if (!docket_get(sv->store, incident, &i, e))
+        return false;
+    if (incident_next(i.route, i.state, event) != NULL) {
+        ok = store_begin(sv->store, e);
+        if (ok &&
+            (!docket_take_step(&d, &i, &step, &move, e) || !store_commit(sv->store, e))) {
+            store_rollback(sv->store);
+            ok = e->code != ERR_STORE; /* a guard said no: the state stands */
+        }
+    }
+    docket_incident_done(&i);
+    return ok;
+}
+
+static void store_trouble(struct service *sv, const struct err *e)
+{
+    log_event(LOG_EMERG, MSG_STORE_FAILED, &(struct log_fields){.err = e},
+              "the service stops: %s", e->text);
+    (void)sd_event_exit(sv->loop, 1);
+}
+
+/* A batch left the engine: does the incident move with it? */
 void service_batch_ended(void *arg, int64_t batch)
 {
-    (void)arg;
-    (void)batch;
+    struct service *sv = arg;
+    struct batch b;
+    struct err e;
+    bool ok = queue_get(sv->store, batch, &b, &e);
+
+    if (ok && b.state == BATCH_HELD && strncmp(b.reason, "token.lost", 10) == 0)
+        ok = own_step(sv, b.incident, EVENT_LOSE_TOKEN, &e);
+    else if (ok && b.state == BATCH_STOPPED && strstr(b.reason, "decision.window") != NULL)
+        ok = own_step(sv, b.incident, EVENT_EXPIRE, &e);
+    if (!ok)
+        store_trouble(sv, &e);
+}
+
+struct expired {
+    struct service *sv;
+    char ids[64][AUTHORITY_ID_MAX];
+    size_t n;
+};
+
+static bool note_expired(void *arg, const struct store_row *row)
+{
+    struct expired *x = arg;
+    int64_t to;
+
+    if (clock_parse(row_text(row, 1), &to) && clock_now(&x->sv->clock) >= to && x->n < 64)
+        (void)snprintf(x->ids[x->n++], sizeof x->ids[0], "%s", row_text(row, 0));
+    return true;
+}
+
+void service_notices(struct service *sv)
+{
+    struct err e;
+
+    if (outbox_flush(sv->store, sv->outbox_dir, &e))
+        return;
+    if (store_failed(sv->store))
+        store_trouble(sv, &e);
+    else
+        log_event(LOG_ERR, NULL, &(struct log_fields){.err = &e},
+                  "notices wait in the queue: %s", e.text);
+}
+
+void service_tick(struct service *sv)
+{
+    AUTO(mem) struct expired *x = calloc(1, sizeof *x);
+    struct err e;
+
+    if (x == NULL)
+        return;
+    x->sv = sv;
+    service_notices(sv);
+    if (!service_deadlines(sv, &e)) {
+        store_trouble(sv, &e);
+        return;
+    }
+    if (!store_each(
+            sv->store, note_expired, x, &e,
+            "SELECT incident.id, json_extract(decision.json, '$.valid_to')"
+            " FROM incident JOIN decision ON decision.incident = incident.id"
+            " WHERE incident.state IN ('AUTHORISED', 'CUSTODIANS_CALLED', 'KEY_ACTIVE',"
+            " 'EXECUTING', 'TOKEN_LOST') AND decision.state = 'live'"
+            " AND decision.outcome = 'authorise'"
+            " AND json_extract(decision.json, '$.kind') = 'decision'",
+            "")) {
+        store_trouble(sv, &e);
+        return;
+    }
+    for (size_t i = 0; i < x->n; i++) {
+        bool open = false;
+
+        /* a batch under it stops by itself, before its next row */
+        if (!queue_open(sv->store, x->ids[i], &open, &e) ||
+            (!open && !own_step(sv, x->ids[i], EVENT_EXPIRE, &e))) {
+            store_trouble(sv, &e);
+            return;
+        }
+    }
 }
 
 void service_refused(void *arg, const struct request *r, const struct err *why)
@@ -159,6 +286,7 @@ static void do_after(struct service *sv)
         for (unsigned i = 0; i < signers_count(pump_signers(sv->pump)); i++)
             signers_kill(pump_signers(sv->pump), i, "the key was switched off", false);
     pump_wake(sv->pump);
+    service_notices(sv);
 }
 
 bool service_change(struct service *sv, const struct request *r, struct span body,
@@ -170,8 +298,11 @@ bool service_change(struct service *sv, const struct request *r, struct span bod
 
     (void)snprintf(front, sizeof front, "%s %s\n", verb_name(r->verb), r->path);
     sum = digest_of(span_of(front, strlen(front)), what);
-    if (!answer_known(sv, r, &sum, out, &known, e))
+    if (!answer_known(sv, r, &sum, out, &known, e)) {
+        if (e->code != ERR_STORE)
+            service_refused(sv, r, e);
         return false;
+    }
     if (known)
         return true;
     memset(&sv->after, 0, sizeof sv->after);

@@ -22,11 +22,12 @@ struct service {
     char roster_dir[CONFIG_PATH_MAX + 16];
     char incoming_dir[CONFIG_PATH_MAX + 16];
     char outbox_dir[CONFIG_PATH_MAX + 16];
+    char files_dir[CONFIG_PATH_MAX + 16];
     int64_t started_us;
     /* what to do once the request's transaction is on disk */
     struct {
         int64_t drop_batch; /* 0: none */
-        bool end_signers; /* a key was switched off: no process keeps it open */
+        bool end_signers;   /* a key was switched off: no process keeps it open */
         struct digest revoked[8];
         size_t n_revoked;
     } after;
@@ -38,6 +39,12 @@ struct docket service_docket(struct service *sv);
 /* May this batch still be signed: state of the incident, decision not superseded? */
 bool service_allowed(void *arg, const struct batch *b, struct err *e);
 void service_batch_ended(void *arg, int64_t batch);
+/* Every few seconds: windows that closed while nothing was signed. */
+void service_tick(struct service *sv);
+/* Alarms of incidents that stand still, once each. */
+MUST_CHECK bool service_deadlines(struct service *sv, struct err *e);
+/* Notices of steps that are on disk, into the outbox; what cannot be written stays queued. */
+void service_notices(struct service *sv);
 /* A refusal leaves an audit record of its own, in a transaction of its own. */
 void service_refused(void *arg, const struct request *r, const struct err *why);
 
@@ -76,6 +83,7 @@ HANDLER(api_incident_event);
 HANDLER(api_roster_get);
 HANDLER(api_certificates_put);
 HANDLER(api_certificates_get);
+HANDLER(api_symmetric_put);
 HANDLER(api_decision_put);
 HANDLER(api_decision_get);
 HANDLER(api_batches);
@@ -85,9 +93,13 @@ HANDLER(api_batch_pause);
 HANDLER(api_batch_resume);
 HANDLER(api_batch_confirm);
 HANDLER(api_commands);
+HANDLER(api_marks);
 HANDLER(api_figures);
 HANDLER(api_devices);
 HANDLER(api_counter_raise);
+HANDLER(api_file_sign);
+HANDLER(api_progress);
+bool api_file_begin(void *arg, const struct request *r, struct sink *out, struct err *e);
 bool api_roster_begin(void *arg, const struct request *r, struct sink *out, struct err *e);
 bool api_responses_begin(void *arg, const struct request *r, struct sink *out,
                          struct err *e);

@@ -418,3 +418,35 @@ bool authority_open(struct span cms, const struct config_authority *who, X509_ST
         return false;
     return addressed(out, who, e) && quorum(out, who, valid, e);
 }
+
+bool authority_activates(const struct authority *activation,
+                         const struct authority *decision, int64_t now_us, struct err *e)
+{
+    if (activation->kind != KIND_ACTIVATION || decision->kind == KIND_ACTIVATION)
+        return err_set(e, ERR_DENIED, "activation.kind",
+                       "%s is of kind %s and %s of kind %s", activation->id,
+                       kind_name(activation->kind), decision->id,
+                       kind_name(decision->kind));
+    if (!digest_equal(&activation->decision, &decision->digest) ||
+        strcmp(activation->key, decision->key) != 0 ||
+        activation->exercise != decision->exercise)
+        return err_set(e, ERR_DENIED, "activation.decision",
+                       "%s activates another decision, another key, or an exercise for "
+                       "the live case",
+                       activation->id);
+    if (now_us < activation->valid_from_us || now_us > activation->valid_to_us)
+        return err_set(e, ERR_DENIED, "activation.window", "%s is not in its window",
+                       activation->id);
+    for (size_t i = 0; i < activation->n_signers; i++)
+        for (size_t k = 0; k < decision->n_signers; k++) {
+            const struct authority_signer *c = &activation->signers[i];
+            const struct authority_signer *a = &decision->signers[k];
+
+            if (c->counted && a->counted &&
+                (same_name(c->holder, a->holder) ||
+                 digest_equal(&c->key_sha256, &a->key_sha256)))
+                return err_set(e, ERR_DENIED, "activation.people",
+                               "\"%s\" is custodian and approver", c->holder);
+        }
+    return true;
+}

@@ -182,6 +182,17 @@ MUST_CHECK bool authority_open(struct span cms, const struct config_authority *w
  */
 MUST_CHECK bool authority_content(struct span cms, struct span *json, struct err *e);
 
+/*
+ * Does an activation put this decision into effect now? Both opened before. It names the
+ * decision by digest and the same key, is exercise or live alike, is in its window, and no
+ * custodian counted in it is an approver counted in the decision.
+ * Errors (ERR_DENIED): "activation.kind", "activation.decision", "activation.window",
+ * "activation.people".
+ */
+MUST_CHECK bool authority_activates(const struct authority *activation,
+                                    const struct authority *decision, int64_t now_us,
+                                    struct err *e);
+
 /* Names as in documents. */
 const char *kind_name(enum kind k);
 const char *outcome_name(enum outcome o);

@@ -27,28 +27,24 @@ void hex_encode_lower(const uint8_t *in, size_t len, char *out)
     encode(in, len, out, "0123456789abcdef");
 }
 
-static int digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
+/* The value of each hexadecimal digit plus one. A roster is mostly hexadecimal text. */
+static const uint8_t digits[256] = {
+    ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,
+    ['6'] = 7,  ['7'] = 8,  ['8'] = 9,  ['9'] = 10, ['A'] = 11, ['B'] = 12,
+    ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16, ['a'] = 11, ['b'] = 12,
+    ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16};
 
 bool hex_decode(const char *text, size_t text_len, uint8_t *out, size_t len)
 {
     if (text_len != 2 * len)
         return false;
     for (size_t i = 0; i < len; i++) {
-        int hi = digit(text[2 * i]);
-        int lo = digit(text[2 * i + 1]);
+        unsigned hi = digits[(uint8_t)text[2 * i]];
+        unsigned lo = digits[(uint8_t)text[2 * i + 1]];
 
-        if (hi < 0 || lo < 0)
+        if (hi == 0 || lo == 0)
             return false;
-        out[i] = (uint8_t)(hi << 4 | lo);
+        out[i] = (uint8_t)((hi - 1) << 4 | (lo - 1));
     }
     return true;
 }

@@ -75,9 +75,11 @@ static const struct key_row table[] = {
     UINT("Service", "SuspendAlarmSec", config, service.suspend_alarm_s, 0, 31536000),
     UINT("Service", "DecisionAlarmSec", config, service.decision_alarm_s, 0, 31536000),
     UINT("Service", "CeremonyAlarmDays", config, service.reshare_alarm_d, 0, 36500),
+    UINT("Service", "RefusedListDays", config, service.refused_list_d, 0, 36500),
     PATH("Signer", "StateDirectory", config, signer.state_dir),
     UINT("Signer", "CallTimeoutSec", config, signer.call_timeout_s, 1, 3600),
     UINT("Signer", "ProbeIntervalSec", config, signer.probe_interval_s, 1, 86400),
+    UINT("Signer", "TokenLostSec", config, signer.token_lost_s, 1, 86400),
     UINT("Counter", "Block", config, counter.block, 256, 1000000),
     U64("Counter", "Start", config, counter.start, counter.has_start),
     BOOL("Command", "DisapplyTimeChecks", config, command.disapply_time),
@@ -142,8 +144,10 @@ void config_defaults(struct config *c)
     c->service.max_clients_per_uid = 16;
     c->service.two_person_s = 600;
     (void)strcpy(c->signer.state_dir, "/var/lib/smki-recovery-signer");
+    c->service.refused_list_d = 28;
     c->signer.call_timeout_s = 30;
     c->signer.probe_interval_s = 10;
+    c->signer.token_lost_s = 300;
     c->counter.block = 8192;
 }
 

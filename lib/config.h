@@ -83,12 +83,14 @@ struct config {
         unsigned suspend_alarm_s;   /* SuspendAlarmSec= */
         unsigned decision_alarm_s;  /* DecisionAlarmSec= */
         unsigned reshare_alarm_d;   /* CeremonyAlarmDays= */
+        unsigned refused_list_d;    /* RefusedListDays= */
     } service;
     struct { /* [Signer] */
         char
             state_dir[CONFIG_PATH_MAX]; /* StateDirectory=, its revoked list and PIN mark */
         unsigned call_timeout_s;        /* CallTimeoutSec= */
         unsigned probe_interval_s;      /* ProbeIntervalSec= */
+        unsigned token_lost_s; /* TokenLostSec=, after it a batch without signer is held */
     } signer;
     struct {            /* [Counter] */
         unsigned block; /* Block=, counters reserved at a time */

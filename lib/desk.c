@@ -17,9 +17,8 @@
 
 #define REVOKED_MAX       4096
 #define RESERVE_MAX       1000000u
+#define LEAP_MAX          (16u * RESERVE_MAX) /* counters left out before a run */
 #define SYMMETRIC_KEY_MAX 64
-
-enum part { PART_AUTHORITY, PART_ROSTER, PART_CERTS, PART_SYMMETRIC, PARTS };
 
 struct mapped {
     void *at;
@@ -30,14 +29,15 @@ struct desk {
     struct desk_setup s;
     struct token *token;
     struct warrant *warrant;
-    struct mapped parts[PARTS];
+    struct mapped parts[PROTO_PARTS];
     struct roster roster;
-    uint64_t signed_under; /* signatures under the open warrant, by this process */
+    uint8_t *commands; /* per row: signed under the open warrant */
     struct {
         uint64_t next, last; /* what is left of the reserved run; next > last: nothing */
     } lease;
     char (*revoked)[2 * 32 + 1 + AUTHORITY_ID_MAX * 2]; /* digests and "incident/id" */
     size_t n_revoked;
+    off_t revoked_len; /* of the file, when it was last read */
 };
 
 /* --- the list of what was revoked: told once, remembered for good --- */
@@ -79,13 +79,15 @@ static bool revoked_load(struct desk *d, int flags, struct err *e)
     ssize_t n;
     AUTO(fd)
     int fd = open(d->s.revoked_path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
-    FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
+    struct stat st;
+    FILE *f = fd < 0 || fstat(fd, &st) != 0 ? NULL : fdopen(fd, "r");
     bool ok = true;
 
     if (f == NULL)
         return err_set(e, ERR_STORE, "signer.revoked-list", "%s: %s", d->s.revoked_path,
                        strerror(errno));
     fd = -1; /* fclose has it now */
+    d->revoked_len = st.st_size;
     while (ok && (n = getline(&line, &cap, f)) > 0) {
         /* a line without its end was cut by a crash: the promise it records was never given
          */
@@ -112,6 +114,16 @@ static bool is_torn(int fd)
     char last;
 
     return size > 0 && pread(fd, &last, 1, size - 1) == 1 && last != '\n';
+}
+
+/* Other signer processes add to the same list: what one was told binds all. */
+static bool revoked_fresh(struct desk *d, struct err *e)
+{
+    struct stat st;
+
+    if (stat(d->s.revoked_path, &st) == 0 && st.st_size == d->revoked_len)
+        return true;
+    return revoked_load(d, 0, e);
 }
 
 /* On disk before it is acknowledged. */
@@ -153,17 +165,27 @@ static void name_of(const struct authority *a, const char *id, char *out, size_t
     (void)snprintf(out, cap, "%s/%s", a->incident, id);
 }
 
-static bool not_revoked(const struct desk *d, const struct authority *a, struct err *e)
+static bool not_revoked(struct desk *d, struct err *e)
 {
+    const struct authority *a = warrant_authority(d->warrant);
+    const struct digest *activation = warrant_activation(d->warrant);
     char hex[HEX_LEN(32)];
     char name[2 * AUTHORITY_ID_MAX + 2];
 
+    if (!revoked_fresh(d, e))
+        return false;
     hex_encode_lower(a->digest.b, 32, hex);
     name_of(a, a->id, name, sizeof name);
     if (revoked_has(d, hex) || revoked_has(d, name))
         return err_set(e, ERR_DENIED, "decision.revoked",
                        "decision %s of incident %s was revoked or superseded", a->id,
                        a->incident);
+    if (activation == NULL)
+        return true;
+    hex_encode_lower(activation->b, 32, hex);
+    if (revoked_has(d, hex))
+        return err_set(e, ERR_DENIED, "activation.revoked",
+                       "the activation of decision %s was revoked", a->id);
     return true;
 }
 
@@ -173,14 +195,14 @@ static void close_warrant(struct desk *d)
 {
     warrant_free(TAKE(d->warrant));
     roster_done(&d->roster);
-    for (size_t i = 0; i < PARTS; i++)
+    for (size_t i = 0; i < PROTO_PARTS; i++)
         if (d->parts[i].at != NULL) {
-            if (i == PART_SYMMETRIC)
+            if (i == PROTO_PART_SYMMETRIC_KEY)
                 OPENSSL_cleanse(d->parts[i].at, d->parts[i].len);
             (void)munmap(d->parts[i].at, d->parts[i].len);
             d->parts[i] = (struct mapped){NULL, 0};
         }
-    d->signed_under = 0;
+    free(TAKE(d->commands));
     /* counters left over are spent: a later warrant reserves its own */
     d->lease.next = 1;
     d->lease.last = 0;
@@ -215,20 +237,34 @@ static bool map_sealed(int fd, const char *what, size_t max, bool secret,
     return true;
 }
 
-static bool open_parts(struct desk *d, const int fds[], size_t n_fds, struct err *e)
+static bool open_parts(struct desk *d, uint32_t which, const int fds[], size_t n_fds,
+                       struct err *e)
 {
-    static const char *const names[PARTS] = {"authority", "roster", "certificates",
-                                             "symmetric key"};
-    static const size_t limits[PARTS] = {AUTHORITY_CMS_MAX, (size_t)64 << 30, 1u << 20,
-                                         SYMMETRIC_KEY_MAX};
+    static const struct {
+        const char *name;
+        size_t limit;
+    } parts[PROTO_PARTS] = {
+        [PROTO_PART_AUTHORITY] = {"authority", AUTHORITY_CMS_MAX},
+        [PROTO_PART_ROSTER] = {"roster", (size_t)64 << 30},
+        [PROTO_PART_CERTIFICATES] = {"certificates", 1u << 20},
+        [PROTO_PART_ACTIVATION] = {"activation", AUTHORITY_CMS_MAX},
+        [PROTO_PART_SYMMETRIC_KEY] = {"symmetric key", SYMMETRIC_KEY_MAX},
+    };
+    size_t want = (size_t)__builtin_popcount(which);
+    size_t n = 0;
 
-    for (size_t i = 0; i < n_fds; i++)
-        if (!map_sealed(fds[i], names[i], limits[i], i == PART_SYMMETRIC, &d->parts[i], e))
+    if (n_fds != want)
+        return err_set(e, ERR_INPUT, "signer.record",
+                       "OPEN with %zu descriptors, wants %zu", n_fds, want);
+    for (size_t i = 0; i < PROTO_PARTS; i++)
+        if ((which & PROTO_PART_BIT(i)) != 0 &&
+            !map_sealed(fds[n++], parts[i].name, parts[i].limit,
+                        i == PROTO_PART_SYMMETRIC_KEY, &d->parts[i], e))
             return false;
     return true;
 }
 
-static struct span part(const struct desk *d, enum part p)
+static struct span part(const struct desk *d, enum proto_part p)
 {
     return span_of(d->parts[p].at, d->parts[p].len);
 }
@@ -236,31 +272,30 @@ static struct span part(const struct desk *d, enum part p)
 static bool do_open(struct desk *d, const struct proto *in, const int fds[], size_t n_fds,
                     struct proto *reply, struct err *e)
 {
-    size_t want = in->u.open.symmetric_key ? 4 : 3;
-    struct warrant_parts p = {0};
+    struct warrant_parts p = {.signing = true};
     const struct authority *a;
     uint64_t mark;
     size_t key;
 
     close_warrant(d);
-    if (n_fds != want)
-        return err_set(e, ERR_INPUT, "signer.record",
-                       "OPEN with %zu descriptors, wants %zu", n_fds, want);
-    /* other workers add to the same list: read it anew before anything is opened */
-    if (!revoked_load(d, 0, e) || !open_parts(d, fds, n_fds, e) ||
-        !roster_open(part(d, PART_ROSTER), "roster", &d->roster, e))
+    if (!open_parts(d, in->u.open.parts, fds, n_fds, e) ||
+        !roster_open(part(d, PROTO_PART_ROSTER), "roster", &d->roster, e))
         return false;
-    p.cms = part(d, PART_AUTHORITY);
-    p.certs_pem = part(d, PART_CERTS);
-    p.symmetric_key = part(d, PART_SYMMETRIC);
+    p.cms = part(d, PROTO_PART_AUTHORITY);
+    p.certs_pem = part(d, PROTO_PART_CERTIFICATES);
+    p.symmetric_key = part(d, PROTO_PART_SYMMETRIC_KEY);
+    p.activation = part(d, PROTO_PART_ACTIVATION);
     p.roster = &d->roster;
     if (!warrant_open(d->s.trust, &p, clock_now(&d->s.clock), &d->warrant, e))
         return false;
     a = warrant_authority(d->warrant);
     key = warrant_key(d->warrant);
-    if (!not_revoked(d, a, e) || !d->token->ops->has_key(d->token, key, e) ||
+    if (!not_revoked(d, e) || !d->token->ops->has_key(d->token, key, e) ||
         !d->token->ops->mark_get(d->token, &warrant_key_cert(d->warrant)->eui, &mark, e))
         return false;
+    d->commands = calloc(warrant_rows(d->warrant), 1);
+    if (d->commands == NULL)
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
     if (a->supersedes[0] != '\0') {
         char old[2 * AUTHORITY_ID_MAX + 2];
 
@@ -278,6 +313,22 @@ static bool do_open(struct desk *d, const struct proto *in, const int fds[], siz
 
 /* --- counters --- */
 
+/* A run far ahead would use the sequence up: devices take no counter below the last. */
+static bool no_leap(struct desk *d, uint64_t first, struct err *e)
+{
+    uint64_t mark;
+
+    if (!d->token->ops->mark_get(d->token, &warrant_key_cert(d->warrant)->eui, &mark, e))
+        return false;
+    if (d->s.config->counter.has_start && d->s.config->counter.start > mark)
+        mark = d->s.config->counter.start;
+    if (first > mark && first - mark > LEAP_MAX)
+        return err_set(e, ERR_DENIED, "signer.counter-leap",
+                       "a run from %llu would leave out more than %u counters after %llu",
+                       (unsigned long long)first, LEAP_MAX, (unsigned long long)mark);
+    return true;
+}
+
 static bool do_reserve(struct desk *d, const struct proto *in, struct proto *reply,
                        struct err *e)
 {
@@ -294,7 +345,8 @@ static bool do_reserve(struct desk *d, const struct proto *in, struct proto *rep
         return err_set(e, ERR_DENIED, "signer.counter",
                        "a run of %u counters from %llu is out of range", n,
                        (unsigned long long)first);
-    if (!warrant_live(d->warrant, clock_now(&d->s.clock), e) ||
+    if (!not_revoked(d, e) || !warrant_live(d->warrant, clock_now(&d->s.clock), e) ||
+        !no_leap(d, first, e) ||
         !d->token->ops->mark_raise(d->token, &warrant_key_cert(d->warrant)->eui, first,
                                    last, e))
         return false;
@@ -321,14 +373,27 @@ static bool spend(struct desk *d, uint64_t first, uint32_t n, struct err *e)
 
 /* --- signing --- */
 
-/* Asked before each row, perhaps from several threads. */
+struct run {
+    const struct desk *d;
+    /* The next order stands first in line and stays there until this one is done: looking
+     * again would say the same, and costs as much as the hash of a command. */
+    bool order_first;
+};
+
+/* Asked before each row, perhaps from several threads, one at a time. */
 static bool go_on(void *arg)
 {
-    const struct desk *d = arg;
+    struct run *r = arg;
+    const struct desk *d = r->d;
     struct err why;
 
-    if (d->s.stop_fd >= 0 && proto_stop_waiting(d->s.stop_fd))
-        return false;
+    if (d->s.stop_fd >= 0 && !r->order_first) {
+        enum proto_first first = proto_first(d->s.stop_fd);
+
+        if (first == PROTO_FIRST_STOP)
+            return false;
+        r->order_first = first == PROTO_FIRST_OTHER;
+    }
     return warrant_live(d->warrant, clock_now(&d->s.clock), &why);
 }
 
@@ -342,15 +407,48 @@ static bool may_sign(struct desk *d, const struct proto_sign *o, struct err *e)
     if (!digest_equal(&a->digest, &o->authority))
         return err_set(e, ERR_DENIED, "signer.other-authority",
                        "the order names another authority than the open one");
-    if (!not_revoked(d, a, e) || !warrant_live(d->warrant, clock_now(&d->s.clock), e))
+    if (!not_revoked(d, e) || !warrant_live(d->warrant, clock_now(&d->s.clock), e))
         return false;
     if (o->rows[o->n - 1] >= warrant_rows(d->warrant))
         return err_set(e, ERR_DENIED, "signer.row", "row %u is beyond the roster's %u rows",
                        o->rows[o->n - 1], warrant_rows(d->warrant));
-    if (d->signed_under + o->n > (uint64_t)warrant_rows(d->warrant) * a->attempts)
-        return err_set(e, ERR_DENIED, "signer.attempts",
-                       "decision %s allows %u commands for each device", a->id,
-                       a->attempts);
+    for (uint32_t i = 0; i < o->n; i++)
+        if (d->commands[o->rows[i]] >= a->attempts)
+            return err_set(e, ERR_DENIED, "signer.attempts",
+                           "row %u: decision %s allows %u commands for each device",
+                           o->rows[i], a->id, a->attempts);
+    return true;
+}
+
+/* The key-agreement key of the ACB on this machine; false: commands go out without MAC and
+ * whoever holds that key adds it. */
+static bool acb_key(const struct desk *d, size_t *key)
+{
+    for (size_t i = 0; i < d->s.config->n_keys; i++) {
+        const struct cert *c = &d->s.trust->keys[i].cert.at[0];
+
+        if (d->s.trust->keys[i].present && c->role == ROLE_ACB &&
+            c->usage == KU_KEY_AGREEMENT) {
+            *key = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* GBCS 6.2.3: modes 0 to 7 carry the ACB's MAC, made for each device with its own key. */
+static bool add_macs(struct desk *d, const struct proto_sign *o, struct proto_signed *out,
+                     struct err *e)
+{
+    size_t key;
+
+    if (!gbcs_mode(warrant_authority(d->warrant)->mode)->mac || !acb_key(d, &key))
+        return true;
+    for (uint32_t i = 0; i < out->n; i++)
+        if (!warrant_mac(d->warrant, o->rows[i], o->counter + i, &out->sigs[i], d->token,
+                         key, out->macs[i], e))
+            return err_wrap(e, "row %u", o->rows[i]);
+    out->maced = 1;
     return true;
 }
 
@@ -359,6 +457,7 @@ static bool do_sign(struct desk *d, const struct proto *in, struct proto *reply,
 {
     const struct proto_sign *o = &in->u.sign;
     struct digest digests[PROTO_ROWS];
+    struct run run = {d, false};
     size_t done = 0;
     bool ok;
 
@@ -368,8 +467,10 @@ static bool do_sign(struct desk *d, const struct proto *in, struct proto *reply,
         if (!warrant_digest(d->warrant, o->rows[i], o->counter + i, &digests[i], e))
             return err_wrap(e, "row %u", o->rows[i]);
     ok = d->token->ops->sign(d->token, warrant_key(d->warrant), digests,
-                             reply->u.signed_.sigs, o->n, go_on, d, &done, e);
-    d->signed_under += done; /* also before a failure: they were made */
+                             reply->u.signed_.sigs, o->n, go_on, &run, &done, e);
+    /* also before a failure: they were made */
+    for (size_t i = 0; i < done; i++)
+        d->commands[o->rows[i]]++;
     if (!ok)
         return false;
     /* a signature beyond `done` may exist half-way: it does not leave this process */
@@ -377,7 +478,7 @@ static bool do_sign(struct desk *d, const struct proto *in, struct proto *reply,
     reply->type = PROTO_SIGNED;
     reply->u.signed_.counter = o->counter;
     reply->u.signed_.n = (uint32_t)done;
-    return true;
+    return add_macs(d, o, &reply->u.signed_, e);
 }
 
 /* --- the rest --- */
@@ -414,7 +515,9 @@ static bool do_revoke(struct desk *d, const struct proto *in, struct proto *repl
     char hex[HEX_LEN(32)];
 
     if (d->warrant != NULL &&
-        digest_equal(&warrant_authority(d->warrant)->digest, &in->u.revoke.authority))
+        (digest_equal(&warrant_authority(d->warrant)->digest, &in->u.revoke.authority) ||
+         (warrant_activation(d->warrant) != NULL &&
+          digest_equal(warrant_activation(d->warrant), &in->u.revoke.authority))))
         close_warrant(d);
     hex_encode_lower(in->u.revoke.authority.b, 32, hex);
     reply->type = PROTO_REVOKED;
@@ -450,7 +553,6 @@ static bool answer(struct desk *d, const struct proto *in, const int fds[], size
         reply->type = PROTO_MARKED;
         return d->token->ops->mark_get(d->token, &in->u.mark.originator,
                                        &reply->u.marked.mark, e);
-    case PROTO_AGREE:
     case PROTO_READY:
     case PROTO_OPENED:
     case PROTO_RESERVED:
@@ -458,7 +560,6 @@ static bool answer(struct desk *d, const struct proto *in, const int fds[], size
     case PROTO_REVOKED:
     case PROTO_PROBED:
     case PROTO_MARKED:
-    case PROTO_AGREED:
     case PROTO_FAIL:
     case PROTO_TYPES:
         break;

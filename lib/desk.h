@@ -24,7 +24,7 @@ struct desk_setup {
     const struct trust *trust;   /* borrowed */
     struct clock clock;
     const char *revoked_path; /* append-only list, one lower-case hex digest per line */
-    int stop_fd;              /* looked at before each row (proto_stop_waiting); -1: none */
+    int stop_fd;              /* looked at before each row (proto_first); -1: none */
     /* Open the token named in HELLO. Called once. */
     bool (*open_token)(void *arg, const struct config *c, const struct trust *t,
                        const char *token, struct token **out, struct err *e);

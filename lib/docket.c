@@ -3,6 +3,7 @@
 
 #include "audit.h"
 #include "mem.h"
+#include "outbox.h"
 
 #include <jansson.h>
 
@@ -173,15 +174,18 @@ static bool keep_event(const struct docket *d, const struct docket_incident *i,
     const struct event_row *v = incident_event(step->event);
     json_t *evidence = json_loads(step->evidence != NULL ? step->evidence : "{}", 0, NULL);
     json_t *facts = json_loads(step->declare != NULL ? step->declare : "{}", 0, NULL);
+    int64_t n;
     bool ok;
 
+    ok = store_run(
+        d->store, e,
+        "INSERT INTO incident_event (incident, event, from_state, to_state, at_us,"
+        " actor, evidence) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        "ttttitt", i->id, v->name, incident_state(from)->name, incident_state(to)->name,
+        d->now_us, step->who, step->evidence != NULL ? step->evidence : "{}");
+    n = store_last_id(d->store);
     ok =
-        store_run(
-            d->store, e,
-            "INSERT INTO incident_event (incident, event, from_state, to_state, at_us,"
-            " actor, evidence) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            "ttttitt", i->id, v->name, incident_state(from)->name, incident_state(to)->name,
-            d->now_us, step->who, step->evidence != NULL ? step->evidence : "{}") &&
+        ok &&
         audit_put(d->store, d->now_us, v->audit, i->id, step->who, e,
                   "{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:O*,s:O*,s:s*}", "event", v->name, "from",
                   incident_state(from)->name, "to", incident_state(to)->name, "as",
@@ -191,6 +195,17 @@ static bool keep_event(const struct docket *d, const struct docket_incident *i,
                   i->parent[0] != '\0' ? i->parent : NULL) &&
         (row->also == NULL || audit_put(d->store, d->now_us, row->also, i->id, step->who, e,
                                         "{s:s}", "event", v->name));
+    ok = ok && outbox_queue(d->store,
+                            &(struct outbox_step){.incident = i->id,
+                                                  .title = i->title,
+                                                  .subscriber = i->subscriber,
+                                                  .event = step->event,
+                                                  .route = i->route,
+                                                  .state = to,
+                                                  .exercise = i->exercise,
+                                                  .n = n,
+                                                  .at_us = d->now_us},
+                            e);
     json_decref(evidence);
     json_decref(facts);
     return ok;
@@ -261,6 +276,8 @@ bool docket_take_step(const struct docket *d, struct docket_incident *i,
 {
     const struct transition *row = incident_next(i->route, i->state, step->event);
     struct evidence_set have = {0};
+    struct docket_file file;
+    bool filed;
     struct incident_facts f;
     AUTO(mem) char *declared = NULL;
     enum state from = i->state;
@@ -269,8 +286,12 @@ bool docket_take_step(const struct docket *d, struct docket_incident *i,
     if (!evidence_of(step->evidence, &have.have, e) ||
         !docket_declare(i->declared, step->declare, &declared, e) ||
         !store_each(d->store, lasting, &have.have, e,
-                    "SELECT evidence FROM incident_event WHERE incident = ?1", "t", i->id))
+                    "SELECT evidence FROM incident_event WHERE incident = ?1", "t",
+                    i->id) ||
+        !docket_last_file(d->store, i->id, false, &file, &filed, e))
         return false;
+    if (filed)
+        have.have |= EVIDENCE_BIT(EVIDENCE_NOTIFICATION_FILE);
     swap(&i->declared, &declared);
     if (!docket_facts(d, i, lists, &f, e)) {
         swap(&i->declared, &declared);
@@ -279,6 +300,9 @@ bool docket_take_step(const struct docket *d, struct docket_incident *i,
     /* this very step switches it off: the caller ends the signers that hold it */
     if (step->event == EVENT_DEACTIVATE_KEY)
         f.key_active = false;
+    /* this very step says that none is left suspended, on the evidence it needs */
+    if (step->event == EVENT_RECONNECTED)
+        f.devices_suspended = 0;
     if (step->more != NULL)
         step->more(step->arg, &f);
     if (!incident_step(&f, step->event, step->actor, &have, move, e)) {

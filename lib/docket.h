@@ -12,6 +12,7 @@
 #ifndef DOCKET_H
 #define DOCKET_H
 
+#include "files.h"
 #include "incident.h"
 #include "roster.h"
 #include "store.h"
@@ -131,5 +132,36 @@ MUST_CHECK bool docket_void_decisions(struct store *s, const char *incident,
                                       const struct digest *but, enum decision_state to,
                                       struct err *e);
 const char *decision_state_name(enum decision_state s);
+
+/* --- notification and progress files --- */
+
+struct docket_file {
+    char id[FILES_ID_MAX];
+    struct digest sha256;
+    struct files_previous was;
+};
+/* For files_reader: was a file of that id accepted, is the device notified? */
+bool docket_file_seen(struct store *s, const char *id);
+bool docket_file_notified(struct store *s, const char *incident,
+                          const struct eui64 *device);
+/* What a row says of its device. */
+MUST_CHECK bool docket_file_row(struct store *s, const char *incident,
+                                const struct files_row *row, struct err *e);
+MUST_CHECK bool docket_put_file(const struct docket *d, const char *incident,
+                                const struct files_header *h, const struct digest *sha256,
+                                struct span cms, const char *who, struct err *e);
+/* The latest notification, or the latest progress file. */
+MUST_CHECK bool docket_last_file(struct store *s, const char *incident, bool progress,
+                                 struct docket_file *out, bool *found, struct err *e);
+/* rows_pending and rows_done of routes whose progress comes by file. */
+MUST_CHECK bool docket_file_facts(const struct docket *d, const struct docket_incident *i,
+                                  struct incident_facts *f, struct err *e);
+/* How many devices of this roster were reported as done by Method 1. */
+MUST_CHECK bool docket_file_replaced(struct store *s, const char *incident,
+                                     const struct roster *r, uint32_t *n, struct err *e);
+/* Was this very list refused for another incident, within RefusedListDays=? */
+MUST_CHECK bool docket_list_refused(const struct docket *d, const char *incident,
+                                    const struct digest *roster, bool *refused,
+                                    struct err *e);
 
 #endif

@@ -220,7 +220,8 @@ static bool facts_of_lists(const struct docket *d, const struct docket_incident 
     AUTO(fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 || !roster_open_fd(fd, path, &r, e))
         return err_set(e, ERR_STORE, "store.failed", "roster %s cannot be read", path);
-    ok = docket_elsewhere(d, i->id, &r, &f->devices_elsewhere, where, e);
+    ok = docket_elsewhere(d, i->id, &r, &f->devices_elsewhere, where, e) &&
+         docket_file_replaced(d->store, i->id, &r, &f->rows_replaced_named, e);
     roster_done(&r);
     return ok;
 }
@@ -279,6 +280,9 @@ bool docket_facts(const struct docket *d, const struct docket_incident *i, bool 
                i->id, &n, e))
         return false;
     f->rows_acb = (uint32_t)n;
+    if (!docket_file_facts(d, i, f, e) ||
+        (found && !docket_list_refused(d, i->id, &sha256, &f->list_refused_before, e)))
+        return false;
     apply_declared(i->declared, f);
     return true;
 }

@@ -269,6 +269,7 @@ bool docket_authorised(struct store *s, const char *incident, struct docket_deci
     if (!store_each(s, take_decision, &g, e,
                     DECISION
                     " WHERE incident = ?1 AND state = 'live' AND outcome = 'authorise'"
+                    " AND json_extract(json, '$.kind') = 'decision'"
                     " ORDER BY at_us DESC LIMIT 1",
                     "t", incident))
         return false;

@@ -6,6 +6,8 @@
 #include "memfd.h"
 #include "verify.h"
 
+#include <openssl/crypto.h>
+
 #include <assert.h>
 #include <limits.h>
 #include <stdio.h>
@@ -29,10 +31,10 @@ struct engine {
     struct warrant *w;
     struct verifier *v;
     struct roster roster;
-    int fds[3];
-    struct span cms, certs, selection; /* owned */
-    uint32_t *picked;                  /* the selection, decoded; NULL: all rows */
-    struct gap *gaps;                  /* still to hand out, a stack: last one first out */
+    int fds[PROTO_PARTS];                                     /* -1: no such part */
+    struct span cms, certs, activation, symmetric, selection; /* owned */
+    uint32_t *picked; /* the selection, decoded; NULL: all rows */
+    struct gap *gaps; /* still to hand out, a stack: last one first out */
     size_t n_gaps, cap_gaps;
     size_t out; /* orders handed out and not back */
     struct slice staged[STAGED_MAX];
@@ -49,7 +51,8 @@ bool engine_new(const struct engine_setup *s, struct engine **out, struct err *e
     if (g == NULL)
         return err_set(e, ERR_STORE, "store.memory", "out of memory");
     g->s = *s;
-    g->fds[0] = g->fds[1] = g->fds[2] = -1;
+    for (size_t i = 0; i < PROTO_PARTS; i++)
+        g->fds[i] = -1;
     *out = g;
     return true;
 }
@@ -59,12 +62,15 @@ static void put_down(struct engine *g)
     warrant_free(TAKE(g->w));
     verifier_free(TAKE(g->v));
     roster_done(&g->roster);
-    for (size_t i = 0; i < 3; i++)
+    for (size_t i = 0; i < PROTO_PARTS; i++)
         fd_auto(&g->fds[i]);
     free((void *)(uintptr_t)g->cms.at);
     free((void *)(uintptr_t)g->certs.at);
     free((void *)(uintptr_t)g->selection.at);
-    g->cms = g->certs = g->selection = (struct span){NULL, 0};
+    free((void *)(uintptr_t)g->activation.at);
+    OPENSSL_clear_free((void *)(uintptr_t)g->symmetric.at, g->symmetric.len);
+    g->cms = g->certs = g->activation = g->selection = (struct span){NULL, 0};
+    g->symmetric = (struct span){NULL, 0};
     free(TAKE(g->picked));
     free(TAKE(g->gaps));
     g->n_gaps = g->cap_gaps = 0;
@@ -92,9 +98,17 @@ const struct warrant *engine_warrant(const struct engine *g)
     return g->w;
 }
 
-void engine_parts(const struct engine *g, int fds[3])
+uint32_t engine_parts(const struct engine *g, int fds[PROTO_FDS], size_t *n)
 {
-    memcpy(fds, g->fds, sizeof g->fds);
+    uint32_t parts = 0;
+
+    *n = 0;
+    for (size_t i = 0; i < PROTO_PARTS; i++)
+        if (g->fds[i] >= 0) {
+            fds[(*n)++] = g->fds[i];
+            parts |= PROTO_PART_BIT(i);
+        }
+    return parts;
 }
 
 static int64_t now_us(const struct engine *g)
@@ -152,6 +166,43 @@ static bool load_gaps(struct engine *g, struct err *e)
     return true;
 }
 
+/* The custodians' word for this decision, while it stands; there may be none. */
+static bool load_activation(struct engine *g, struct err *e)
+{
+    char hex[HEX_LEN(32)];
+
+    hex_encode_lower(g->b.decision.b, 32, hex);
+    return store_each(g->s.store, take_cms, &g->activation, e,
+                      "SELECT cms FROM decision WHERE incident = ?1 AND state = 'live'"
+                      " AND outcome = 'activation'"
+                      " AND lower(json_extract(json, '$.decision')) = ?2"
+                      " ORDER BY at_us DESC, rowid DESC LIMIT 1",
+                      "tt", g->b.incident, hex) &&
+           (g->activation.at == NULL || memfd_of_span("smki-activation", g->activation,
+                                                      &g->fds[PROTO_PART_ACTIVATION], e));
+}
+
+static bool take_secret(void *arg, const struct store_row *row)
+{
+    struct span *out = arg;
+    struct span b = row_blob(row, 0);
+    uint8_t *copy = b.len > 0 ? OPENSSL_memdup(b.at, b.len) : NULL;
+
+    if (copy != NULL)
+        *out = span_of(copy, b.len);
+    return false;
+}
+
+/* The Symmetric Key, once it was released for a contingency; there may be none. */
+static bool load_symmetric(struct engine *g, struct err *e)
+{
+    return store_each(g->s.store, take_secret, &g->symmetric, e,
+                      "SELECT key FROM symmetric WHERE incident = ?1", "t",
+                      g->b.incident) &&
+           (g->symmetric.at == NULL || memfd_of_span("smki-symmetric-key", g->symmetric,
+                                                     &g->fds[PROTO_PART_SYMMETRIC_KEY], e));
+}
+
 static bool open_parts(struct engine *g, struct err *e)
 {
     char hex[HEX_LEN(32)];
@@ -167,15 +218,17 @@ static bool open_parts(struct engine *g, struct err *e)
     if (g->cms.at == NULL || g->certs.at == NULL)
         return err_set(e, ERR_STORE, "store.failed", "batch %lld: its decision is missing",
                        (long long)g->b.id);
-    return memfd_of_span("smki-authority", g->cms, &g->fds[0], e) &&
-           memfd_of_file("smki-roster", path, &g->fds[1], e) &&
-           memfd_of_span("smki-certificates", g->certs, &g->fds[2], e) &&
-           load_selection(g, e) && roster_open_fd(g->fds[1], "roster", &g->roster, e);
+    return memfd_of_span("smki-authority", g->cms, &g->fds[PROTO_PART_AUTHORITY], e) &&
+           memfd_of_file("smki-roster", path, &g->fds[PROTO_PART_ROSTER], e) &&
+           memfd_of_span("smki-certificates", g->certs, &g->fds[PROTO_PART_CERTIFICATES],
+                         e) &&
+           load_activation(g, e) && load_symmetric(g, e) && load_selection(g, e) &&
+           roster_open_fd(g->fds[PROTO_PART_ROSTER], "roster", &g->roster, e);
 }
 
 static bool open_batch(struct engine *g, struct err *e)
 {
-    struct warrant_parts p = {0};
+    struct warrant_parts p = {.signing = true};
     AUTO(pkey) EVP_PKEY *key = NULL;
 
     if (!open_parts(g, e))
@@ -183,6 +236,8 @@ static bool open_batch(struct engine *g, struct err *e)
     p.cms = g->cms;
     p.certs_pem = g->certs;
     p.roster = &g->roster;
+    p.activation = g->activation;
+    p.symmetric_key = g->symmetric;
     if (!warrant_open(g->s.trust, &p, now_us(g), &g->w, e))
         return false;
     if (g->s.allowed != NULL && !g->s.allowed(g->s.arg, &g->b, e))
@@ -470,7 +525,8 @@ bool engine_signed(struct engine *g, const struct order *o, const struct proto_s
     sl->span = got->n < o->sign.n ? o->pos[got->n - 1] + 1 - o->first_pos : o->span;
     sl->n = got->n;
     sl->counter = got->counter;
-    sl->has_macs = false;
+    sl->has_macs = got->maced == 1;
+    memcpy(sl->macs, got->macs, got->n * sizeof sl->macs[0]);
     memcpy(sl->rows, o->sign.rows, got->n * sizeof sl->rows[0]);
     memcpy(sl->sigs, got->sigs, got->n * sizeof sl->sigs[0]);
     g->staged_rows += got->n;

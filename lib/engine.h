@@ -51,8 +51,8 @@ MUST_CHECK bool engine_pick(struct engine *g, bool *busy, struct err *e);
 /* The batch being worked on; NULL when none. */
 const struct batch *engine_batch(const struct engine *g);
 const struct warrant *engine_warrant(const struct engine *g);
-/* Sealed memfds for PROTO_OPEN: authority, roster, certificates. Kept by the engine. */
-void engine_parts(const struct engine *g, int fds[3]);
+/* Sealed memfds for PROTO_OPEN and how many; returns its `parts`. Kept by the engine. */
+uint32_t engine_parts(const struct engine *g, int fds[PROTO_FDS], size_t *n);
 
 /* Compare the token's mark with ours. A token that knows more than we do means a restored
  * database: ERR_DENIED "ledger.rolled-back"; hold the batch. */

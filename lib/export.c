@@ -14,7 +14,7 @@ struct export
 {
     struct store *store;
     struct batch b;
-    struct span cms, certs, selection; /* owned */
+    struct span cms, certs, symmetric, selection; /* owned */
     struct roster roster;
     struct warrant *w;
     struct slice slice;
@@ -56,6 +56,8 @@ static bool open_all(struct export *x, const struct trust *t, const char *roster
         !store_each(x->store, take_cms, &x->cms, e,
                     "SELECT cms FROM decision WHERE sha256 = ?1", "b",
                     span_of(x->b.decision.b, 32)) ||
+        !store_each(x->store, take_cms, &x->symmetric, e,
+                    "SELECT key FROM symmetric WHERE incident = ?1", "t", x->b.incident) ||
         !roster_open_fd(fd, path, &x->roster, e))
         return false;
     if (x->selection.at != NULL && x->selection.len != (size_t)x->b.n_rows * 4)
@@ -64,6 +66,7 @@ static bool open_all(struct export *x, const struct trust *t, const char *roster
     p.cms = x->cms;
     p.certs_pem = x->certs;
     p.roster = &x->roster;
+    p.symmetric_key = x->symmetric;
     /* as it stood when signing began: the window may have closed since */
     return warrant_open(t, &p, x->b.started_us, &x->w, e);
 }
@@ -145,8 +148,11 @@ bool export_next(struct export *x, struct export_row *out, bool *found, struct e
         }
         roster_get(&x->roster, out->row, &row);
         out->device = row.device;
-        if (!warrant_command(x->w, out->row, out->counter, &x->slice.sigs[x->at],
-                             &out->command, e))
+        if (x->slice.has_macs
+                ? !warrant_command_mac(x->w, out->row, out->counter, &x->slice.sigs[x->at],
+                                       x->slice.macs[x->at], &out->command, e)
+                : !warrant_command(x->w, out->row, out->counter, &x->slice.sigs[x->at],
+                                   &out->command, e))
             return false;
         x->at++;
         *found = true;
@@ -168,5 +174,6 @@ void export_close(struct export *x)
     free((void *)(uintptr_t)x->cms.at);
     free((void *)(uintptr_t)x->certs.at);
     free((void *)(uintptr_t)x->selection.at);
+    free((void *)(uintptr_t)x->symmetric.at);
     free(x);
 }

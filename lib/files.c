@@ -210,6 +210,18 @@ static bool read_rows(struct parse *p, const struct files_reader *r, struct file
     return check_counts(p, h, &n, e);
 }
 
+bool files_header_read(struct span text, const char *name, struct files_header *out,
+                       struct err *e)
+{
+    struct parse p = {.name = name, .rest = text};
+    struct files_header h = {0};
+
+    if (!parse_header(&p, &h, e))
+        return false;
+    *out = h;
+    return true;
+}
+
 bool files_read(struct span text, const char *name, const struct files_reader *r,
                 struct files_header *out, struct err *e)
 {

@@ -154,6 +154,9 @@ MUST_CHECK bool files_read(struct span text, const char *name, const struct file
 MUST_CHECK bool files_accept(struct span text, struct span cms, const char *name,
                              const struct files_reader *r, const struct files_trust *t,
                              struct files_header *out, struct err *e);
+/* The header alone, to see whose file it claims to be. */
+MUST_CHECK bool files_header_read(struct span text, const char *name,
+                                  struct files_header *out, struct err *e);
 /* The signature alone, over the whole text, for a header already read. */
 MUST_CHECK bool files_verify(struct span text, struct span cms, const char *name,
                              const struct files_header *h, const struct files_trust *t,

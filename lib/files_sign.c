@@ -140,19 +140,11 @@ static int read_span(BIO *b, char *out, size_t cap, size_t *n)
     return *n > 0;
 }
 
-static long control(BIO *b, int command, long number, void *at)
-{
-    (void)number;
-    (void)at;
-    return command == BIO_CTRL_EOF ? ((const struct span *)BIO_get_data(b))->len == 0 : 0;
-}
-
 static BIO_METHOD *span_method(void)
 {
     AUTO(bio_method) BIO_METHOD *m = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "span");
 
-    if (m == NULL || BIO_meth_set_read_ex(m, read_span) != 1 ||
-        BIO_meth_set_ctrl(m, control) != 1)
+    if (m == NULL || BIO_meth_set_read_ex(m, read_span) != 1)
         return NULL;
     return TAKE(m);
 }

@@ -135,11 +135,12 @@ static bool custodians_distinct(const struct ask *q)
     return !q->f->custodian_repeated;
 }
 
-/* The incident about the Recovery key itself is the one that may still use it. */
+/* The incident about the Recovery key itself is the one that may still use it; the
+ * contingency does not use it. */
 static bool recovery_sound(const struct ask *q)
 {
-    return !q->f->recovery_key_suspect ||
-           (q->route != ROUTE_METHOD_2 && q->route != ROUTE_METHOD_3);
+    return !q->f->recovery_key_suspect || q->route == ROUTE_RECOVERY_KEY ||
+           q->route == ROUTE_CONTINGENCY;
 }
 
 static bool point_of_no_return(const struct ask *q)
@@ -375,10 +376,7 @@ enum route incident_route_of(enum route route, enum method method)
     case METHOD_2:
         return organisation ? ROUTE_METHOD_2 : ROUTE_COUNT;
     case METHOD_3:
-        return organisation ? ROUTE_METHOD_3 : ROUTE_COUNT;
     case METHOD_DCC:
-        if (route == ROUTE_ISSUING_OCA || route == ROUTE_CONTINGENCY_KEY)
-            return route;
         return organisation ? ROUTE_METHOD_3 : ROUTE_COUNT;
     case METHOD_CONTINGENCY:
         return route == ROUTE_CONTINGENCY || route == ROUTE_RECOVERY_KEY ? ROUTE_CONTINGENCY

@@ -394,9 +394,7 @@ enum signing incident_signing(enum route route, enum state state);
 
 /*
  * The route that a decision of that method authorises in an incident on that route;
- * ROUTE_COUNT: none (Method 1 and hand-back are never the PMA's to authorise). The Issuing
- * OCA and contingency key routes use no key of this service: there METHOD_DCC is the
- * decision to go ahead.
+ * ROUTE_COUNT: none (Method 1 and hand-back are never the PMA's to authorise).
  */
 enum route incident_route_of(enum route route, enum method method);
 /* The event that a verified decision brings; false: it fits none. */

@@ -3,9 +3,10 @@
 
 #include <string.h>
 
-#define RECOVERY_ROUTES                                      \
-    (ROUTE_BIT(ROUTE_METHOD_2) | ROUTE_BIT(ROUTE_METHOD_3) | \
-     ROUTE_BIT(ROUTE_CONTINGENCY) | ROUTE_BIT(ROUTE_RECOVERY_KEY))
+#define SIGNING_ROUTES                                              \
+    (ROUTE_BIT(ROUTE_METHOD_2) | ROUTE_BIT(ROUTE_METHOD_3) |        \
+     ROUTE_BIT(ROUTE_CONTINGENCY) | ROUTE_BIT(ROUTE_RECOVERY_KEY) | \
+     ROUTE_BIT(ROUTE_ISSUING_OCA) | ROUTE_BIT(ROUTE_CONTINGENCY_KEY))
 
 static const struct state_row states[STATE_COUNT] = {
     [STATE_NONE] = {"NONE", "Nothing has been notified.", ALARM_NONE, 0, false},
@@ -55,7 +56,7 @@ static const struct state_row states[STATE_COUNT] = {
     [STATE_KEY_ACTIVE] = {"KEY_ACTIVE", "The custodians have switched the key on.",
                           ALARM_NONE, 0, false},
     [STATE_EXECUTING] = {"EXECUTING", "Commands are being signed.", ALARM_NONE,
-                         RECOVERY_ROUTES, false},
+                         SIGNING_ROUTES, false},
     [STATE_HALTED] = {"HALTED", "Signing is stopped; the PMA decides again.",
                       ALARM_DECISION, 0, false},
     [STATE_TOKEN_LOST] = {"TOKEN_LOST", "The HSM is gone; rows in flight are unknown.",
@@ -168,10 +169,10 @@ static const struct route_row routes[ROUTE_COUNT] = {
     [ROUTE_RECOVERY_KEY] = {"recovery-key", "The Recovery key itself is compromised.", true,
                             SIGNING_RECOVERY},
     [ROUTE_ISSUING_OCA] = {"issuing-oca", "The Issuing OCA key is compromised.", true,
-                           SIGNING_NOTHING},
+                           SIGNING_RECOVERY},
     [ROUTE_CONTINGENCY_KEY] = {"contingency-key",
                                "The Contingency or the Symmetric key is compromised.", true,
-                               SIGNING_NOTHING},
+                               SIGNING_RECOVERY},
     [ROUTE_SHARED_EVENT] = {"shared-event",
                             "A shared provider's event: parent of its users' incidents.",
                             true, SIGNING_NOTHING},

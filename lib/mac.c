@@ -140,7 +140,7 @@ size_t mac_command_len(size_t inner_len)
     return header_len(inner_len) + inner_len + MAC_LEN;
 }
 
-bool mac_command(struct span inner, const struct mac_key *k, uint8_t *out, struct err *e)
+bool mac_wrap(struct span inner, const uint8_t tag[MAC_LEN], uint8_t *out, struct err *e)
 {
     size_t n = counted(inner.len);
     uint8_t *p = out;
@@ -149,8 +149,6 @@ bool mac_command(struct span inner, const struct mac_key *k, uint8_t *out, struc
         return err_set(e, ERR_INPUT, "mac.inner",
                        "what is to get a MAC has %zu octets, more than its header can say",
                        inner.len);
-    if (!mac_tag(inner, k, out + header_len(inner.len) + inner.len, e))
-        return false;
     memset(p, 0, 7);
     *p = 0xDD;
     p += 7;
@@ -164,5 +162,13 @@ bool mac_command(struct span inner, const struct mac_key *k, uint8_t *out, struc
     memset(p, 0, 5);
     *p = 0x11; /* security control: authentication only; invocation counter 0 */
     memcpy(p + 5, inner.at, inner.len);
+    memcpy(p + 5 + inner.len, tag, MAC_LEN);
     return true;
+}
+
+bool mac_command(struct span inner, const struct mac_key *k, uint8_t *out, struct err *e)
+{
+    uint8_t tag[MAC_LEN];
+
+    return mac_tag(inner, k, tag, e) && mac_wrap(inner, tag, out, e);
 }

@@ -65,6 +65,8 @@ size_t mac_command_len(size_t inner_len);
  *   out  mac_command_len(inner.len) octets; inner may not overlap it
  * Errors: as mac_tag.
  */
+MUST_CHECK bool mac_wrap(struct span inner, const uint8_t tag[MAC_LEN], uint8_t *out,
+                         struct err *e); /* with a MAC made before */
 MUST_CHECK bool mac_command(struct span inner, const struct mac_key *k, uint8_t *out,
                             struct err *e);
 

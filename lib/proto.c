@@ -19,15 +19,13 @@ static const size_t body_sizes[PROTO_TYPES] = {
     [PROTO_RESERVE] = 8 + 4,
     [PROTO_RESERVED] = 0,
     [PROTO_SIGN] = 32 + 8 + 4 + 4 * PROTO_ROWS,
-    [PROTO_SIGNED] = 8 + 4 + 64 * PROTO_ROWS,
+    [PROTO_SIGNED] = 8 + 4 + 4 + (64 + 12) * PROTO_ROWS,
     [PROTO_REVOKE] = 32,
     [PROTO_REVOKED] = 0,
     [PROTO_PROBE] = 0,
     [PROTO_PROBED] = 0,
     [PROTO_MARK] = 8,
     [PROTO_MARKED] = 8,
-    [PROTO_AGREE] = 8 + 4 + (4 + 64) * PROTO_ROWS,
-    [PROTO_AGREED] = 4 + 12 * PROTO_ROWS,
     [PROTO_FAIL] = 4 + 64 + 512,
 };
 
@@ -121,8 +119,9 @@ static void body(struct cursor *c, struct proto *p)
         f32(c, &p->u.ready.pid);
         break;
     case PROTO_OPEN:
-        f32(c, &p->u.open.symmetric_key);
-        if (p->u.open.symmetric_key > 1)
+        f32(c, &p->u.open.parts);
+        if ((p->u.open.parts & PROTO_PARTS_ALWAYS) != PROTO_PARTS_ALWAYS ||
+            p->u.open.parts >= PROTO_PART_BIT(PROTO_PARTS))
             c->bad = true;
         break;
     case PROTO_OPENED:
@@ -145,9 +144,11 @@ static void body(struct cursor *c, struct proto *p)
     case PROTO_SIGNED:
         f64(c, &p->u.signed_.counter);
         f32(c, &p->u.signed_.n);
-        if (p->u.signed_.n > PROTO_ROWS)
+        f32(c, &p->u.signed_.maced);
+        if (p->u.signed_.n > PROTO_ROWS || p->u.signed_.maced > 1)
             c->bad = true;
         raw(c, p->u.signed_.sigs, sizeof p->u.signed_.sigs);
+        raw(c, p->u.signed_.macs, sizeof p->u.signed_.macs);
         break;
     case PROTO_REVOKE:
         raw(c, p->u.revoke.authority.b, 32);
@@ -157,17 +158,6 @@ static void body(struct cursor *c, struct proto *p)
         break;
     case PROTO_MARKED:
         f64(c, &p->u.marked.mark);
-        break;
-    case PROTO_AGREE:
-        f64(c, &p->u.agree.counter);
-        rows_and(c, &p->u.agree.n, p->u.agree.rows);
-        raw(c, p->u.agree.sigs, sizeof p->u.agree.sigs);
-        break;
-    case PROTO_AGREED:
-        f32(c, &p->u.agreed.n);
-        if (p->u.agreed.n > PROTO_ROWS)
-            c->bad = true;
-        raw(c, p->u.agreed.macs, sizeof p->u.agreed.macs);
         break;
     case PROTO_FAIL:
         f32(c, &p->u.fail.code);
@@ -332,12 +322,18 @@ bool proto_recv(int fd, struct proto *out, int fds[static PROTO_FDS], size_t *n_
     return false;
 }
 
-bool proto_stop_waiting(int fd)
+enum proto_first proto_first(int fd)
 {
     uint8_t head[HEAD];
     ssize_t n = recv(fd, head, sizeof head, MSG_PEEK | MSG_DONTWAIT);
 
     if (n < 0)
-        return errno != EAGAIN && errno != EINTR;
-    return n == 0 || (n == HEAD && get_be16(head + 4) == PROTO_REVOKE);
+        return errno == EAGAIN || errno == EINTR ? PROTO_FIRST_NONE : PROTO_FIRST_STOP;
+    return n == 0 || (n == HEAD && get_be16(head + 4) == PROTO_REVOKE) ? PROTO_FIRST_STOP
+                                                                       : PROTO_FIRST_OTHER;
+}
+
+bool proto_stop_waiting(int fd)
+{
+    return proto_first(fd) == PROTO_FIRST_STOP;
 }

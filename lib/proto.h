@@ -4,9 +4,10 @@
  *
  * SOCK_SEQPACKET; one record per message; every type has one fixed size; all numbers
  * big-endian; flat, no nesting, no lengths inside. Documents travel beside an OPEN as
- * sealed memfds (SCM_RIGHTS). The service asks, the signer answers each request with
- * exactly one record of the same seq, in order: the wanted one or FAIL. REVOKE alone may
- * overtake: the signer looks for it before each row of a SIGN.
+ * sealed memfds (SCM_RIGHTS), one for each bit of its `parts`, in the order of the bits.
+ * The service asks, the signer answers each request with exactly one record of the same
+ * seq, in order: the wanted one or FAIL. REVOKE alone may overtake: the signer looks for it
+ * before each row of a SIGN. What is no record at all ends the signer: it is not answered.
  *
  *   octets  head of every record
  *   0..3    "SMR1"
@@ -23,27 +24,36 @@
 #include "bytes.h"
 
 #define PROTO_ROWS      256
-#define PROTO_FDS       4
+#define PROTO_FDS       PROTO_PARTS
 #define PROTO_NAME      40
 #define PROTO_NO_MEMBER 0xFFFFFFFFu
+
+enum proto_part { /* what comes beside an OPEN; bits of its `parts` */
+                  PROTO_PART_AUTHORITY,
+                  PROTO_PART_ROSTER,
+                  PROTO_PART_CERTIFICATES,  /* these three always */
+                  PROTO_PART_ACTIVATION,    /* of the custodians, where there are any */
+                  PROTO_PART_SYMMETRIC_KEY, /* contingency only */
+                  PROTO_PARTS
+};
+#define PROTO_PART_BIT(p)  (1u << (p))
+#define PROTO_PARTS_ALWAYS 7u
 
 enum proto_type {
     PROTO_HELLO = 1, /* token: load module, find token, log in            -> READY  */
     PROTO_READY,
-    PROTO_OPEN, /* + fds authority, roster, certificates[, symmetric key] -> OPENED */
+    PROTO_OPEN, /* + one descriptor for each part                       -> OPENED */
     PROTO_OPENED,
     PROTO_RESERVE, /* counters first..first+n-1 of the open warrant        -> RESERVED */
     PROTO_RESERVED,
     PROTO_SIGN, /* rows and their first counter                         -> SIGNED */
     PROTO_SIGNED,
-    PROTO_REVOKE, /* an authority's digest is void from now on            -> REVOKED */
+    PROTO_REVOKE, /* a decision's or activation's digest is void for ever -> REVOKED */
     PROTO_REVOKED,
     PROTO_PROBE, /* a probe-key signature on every session               -> PROBED */
     PROTO_PROBED,
     PROTO_MARK, /* read the mark of an originator                       -> MARKED */
     PROTO_MARKED,
-    PROTO_AGREE, /* ACB MACs for the rows of a SIGNED                    -> AGREED */
-    PROTO_AGREED,
     PROTO_FAIL,
     PROTO_TYPES
 };
@@ -59,7 +69,7 @@ struct proto_ready {
     uint32_t pid;
 };
 struct proto_open {
-    uint32_t symmetric_key; /* 1: a fourth fd holds it */
+    uint32_t parts; /* PROTO_PART_BIT of each descriptor beside it */
 };
 struct proto_opened {
     struct digest authority; /* digest of the content */
@@ -80,8 +90,10 @@ struct proto_sign {
 };
 struct proto_signed {
     uint64_t counter;
-    uint32_t n; /* signed from the front; fewer than asked: stopped between rows */
+    uint32_t n;     /* signed from the front; fewer than asked: stopped between rows */
+    uint32_t maced; /* 1: macs holds the ACB MAC of each (modes 0 to 7, key in the token) */
     struct sig_p256 sigs[PROTO_ROWS];
+    uint8_t macs[PROTO_ROWS][12];
 };
 struct proto_revoke {
     struct digest authority;
@@ -91,17 +103,6 @@ struct proto_mark {
 };
 struct proto_marked {
     uint64_t mark;
-};
-struct proto_agree { /* row i of the open warrant, its counter and signature: MAC of the
-                        command */
-    uint64_t counter;
-    uint32_t n;
-    uint32_t rows[PROTO_ROWS];
-    struct sig_p256 sigs[PROTO_ROWS];
-};
-struct proto_agreed {
-    uint32_t n;
-    uint8_t macs[PROTO_ROWS][12];
 };
 struct proto_fail {
     uint32_t code; /* enum err_code */
@@ -123,13 +124,11 @@ struct proto {
         struct proto_revoke revoke;
         struct proto_mark mark;
         struct proto_marked marked;
-        struct proto_agree agree;
-        struct proto_agreed agreed;
         struct proto_fail fail;
     } u;
 };
 
-#define PROTO_SIZE_MAX (12 + 8 + 4 + PROTO_ROWS * (4 + 64))
+#define PROTO_SIZE_MAX (12 + 8 + 4 + 4 + PROTO_ROWS * (64 + 12))
 
 /* Octets of a record of that type; 0: no such type. */
 size_t proto_size(uint16_t type);
@@ -147,6 +146,9 @@ MUST_CHECK bool proto_send(int fd, const struct proto *p, const int fds[], size_
  * peer closed; then nothing else is set. */
 MUST_CHECK bool proto_recv(int fd, struct proto *out, int fds[static PROTO_FDS],
                            size_t *n_fds, bool *gone, struct err *e);
+/* What waits first in line, not taken: it stays the first until it is taken. */
+enum proto_first { PROTO_FIRST_NONE, PROTO_FIRST_STOP, PROTO_FIRST_OTHER };
+enum proto_first proto_first(int fd);
 /* Is a REVOKE (or a hang-up) waiting first in line? Does not take it. */
 bool proto_stop_waiting(int fd);
 

@@ -2,6 +2,7 @@
 #include "reconcile.h"
 
 #include "mem.h"
+#include "message.h"
 #include "response.h"
 
 #include <jansson.h>
@@ -30,8 +31,8 @@ struct reconcile {
     size_t n, cap;
 };
 
-static const char *const verdict_names[RECONCILE_VERDICTS] = {"success", "partly", "failed",
-                                                              "accepted", "aside"};
+static const char *const verdict_names[RECONCILE_VERDICTS] = {
+    "success", "partly", "failed", "accepted", "resolved", "aside"};
 
 const char *reconcile_verdict_name(enum reconcile_verdict v)
 {
@@ -311,6 +312,24 @@ static enum reconcile_verdict judge(const struct known_batch *k,
     return all && (want & ~replaced) == 0 ? RECONCILE_SUCCESS : RECONCILE_PARTLY;
 }
 
+/* GBCS 13.3.3 StatusCode, meaning by name only (INFERRED): what may go better another time.
+ */
+static bool worth_retrying(const struct response *resp)
+{
+    for (size_t i = 0; i < resp->n_outcomes; i++)
+        switch (resp->outcomes[i].status) {
+        case 0:   /* success */
+        case 17:  /* insufficientMemory */
+        case 30:  /* resourcesBusy */
+        case 127: /* other */
+            break;
+        default: /* badCertificate 5, noTrustAnchor 10, trustAnchorNotFound 25, unheard of
+                  */
+            return false;
+        }
+    return true;
+}
+
 static bool device_signed(const struct roster_row *row, const struct response *resp)
 {
     AUTO(pkey) EVP_PKEY *key = EVP_PKEY_new();
@@ -326,6 +345,14 @@ static bool device_signed(const struct roster_row *row, const struct response *r
     EC_KEY_free(ec);
 #pragma GCC diagnostic pop
     return ok && response_verify(resp, key);
+}
+
+static bool key_signed(const struct roster_row *row, struct span octets,
+                       const struct sig_p256 *sig)
+{
+    struct response r = {.signed_octets = octets, .sig = *sig};
+
+    return device_signed(row, &r);
 }
 
 struct fault {
@@ -399,21 +426,141 @@ static bool keep(struct reconcile *r, const struct known_batch *k, uint32_t row_
     return store_run(
         r->store, e,
         "INSERT INTO outcome (incident, row, type, state, batch, counter, attempts,"
-        " at_us, cells) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+        " at_us, cells, retry) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
         " ON CONFLICT (incident, row) DO UPDATE SET state = excluded.state,"
         " batch = excluded.batch, counter = excluded.counter,"
         " attempts = excluded.attempts, at_us = excluded.at_us,"
-        " cells = excluded.cells",
-        "tittiiiit", r->incident, (int64_t)row_no, gbcs_device(row->type)->name,
+        " cells = excluded.cells, retry = excluded.retry",
+        "tittiiiiti", r->incident, (int64_t)row_no, gbcs_device(row->type)->name,
         verdict_names[v], k->id, (int64_t)resp->counter,
         b->found && is_same(b, k, resp->counter) ? b->attempts : b->attempts + 1, now_us,
-        cells);
+        cells, (int64_t)worth_retrying(resp));
+}
+
+/* --- what a device holds (CS02a) --- */
+
+/* Cells of the roster row that this batch replaces, counted against what the device
+ * reports. */
+static bool holds_new_keys(const struct known_batch *k, const struct roster_row *row,
+                           const struct body_report *report)
+{
+    uint32_t want = k->cells & gbcs_device(row->type)->cells;
+    uint32_t seen = 0;
+
+    if (row->cells != 0)
+        want &= row->cells;
+    for (size_t i = 0; i < report->n_roles; i++)
+        for (size_t c = 0; c < report->roles[i].n_cells; c++) {
+            struct body_cell id = {.role = report->roles[i].role,
+                                   .usage = report->roles[i].cells[c].usage,
+                                   .cell_usage = report->roles[i].cells[c].cell_usage};
+            enum cell cell;
+
+            if (body_cell_find(&id, &cell) && (want & CELL_BIT(cell)) &&
+                report->roles[i].cells[c].key.len == 8 &&
+                memcmp(report->roles[i].cells[c].key.at, k->placed[cell].b, 8) == 0)
+                seen |= CELL_BIT(cell);
+        }
+    return want != 0 && seen == want;
+}
+
+static bool set_state(struct reconcile *r, uint32_t row_no, const struct roster_row *row,
+                      const char *state, const char *note, int64_t now_us, struct err *e)
+{
+    AUTO(mem) char *cells = NULL;
+    json_t *o = json_pack("{s:s}", "note", note);
+
+    cells = o != NULL ? json_dumps(o, JSON_COMPACT) : NULL;
+    json_decref(o);
+    if (cells == NULL)
+        return err_set(e, ERR_INPUT, "response.mark", "the reason is not UTF-8");
+    return store_run(
+        r->store, e,
+        "INSERT INTO outcome (incident, row, type, state, batch, counter,"
+        " attempts, at_us, cells, retry) VALUES (?1, ?2, ?3, ?4, 0, 0, 0, ?5, ?6, 1)"
+        " ON CONFLICT (incident, row) DO UPDATE SET state = excluded.state,"
+        " at_us = excluded.at_us, cells = excluded.cells, retry = 1",
+        "titt"
+        "it",
+        r->incident, (int64_t)row_no, gbcs_device(row->type)->name, state, now_us, cells);
+}
+
+static bool take_report(struct reconcile *r, const struct message *m, int64_t now_us,
+                        enum reconcile_verdict *verdict, struct fault *why, struct err *e)
+{
+    struct roster_row row;
+    uint32_t row_no;
+    struct before b = {0};
+
+    if (!roster_find(r->roster, &m->originator, &row_no)) {
+        *why = (struct fault){"response.unknown-device", "the device is not in the roster"};
+        return true;
+    }
+    roster_get(r->roster, row_no, &row);
+    if (m->form != FORM_SIGNED || !row.has_ds ||
+        !key_signed(&row, m->signed_octets, &m->sig)) {
+        *why = (struct fault){"response.forged", "the device's key did not sign it"};
+        return true;
+    }
+    if (!store_each(
+            r->store, take_before, &b, e,
+            "SELECT state, batch, counter, attempts FROM outcome WHERE incident = ?1"
+            " AND row = ?2",
+            "ti", r->incident, (int64_t)row_no))
+        return false;
+    if (!b.found || strcmp(b.state, "unknown") != 0) {
+        *why = (struct fault){"response.unmatched", "nothing is unknown of this device"};
+        return true;
+    }
+    for (size_t i = r->n; i-- > 0;) {
+        uint64_t counter;
+        bool found;
+
+        if (!signed_in(r, &r->batches[i], row_no, &counter, &found, e))
+            return false;
+        if (found && holds_new_keys(&r->batches[i], &row, &m->body.report)) {
+            *verdict = RECONCILE_SUCCESS;
+            return set_state(r, row_no, &row, "success", "told by CS02a", now_us, e);
+        }
+    }
+    *verdict = RECONCILE_RESOLVED;
+    return set_state(r, row_no, &row, "unreachable", "CS02a: the new keys are not there",
+                     now_us, e);
+}
+
+bool reconcile_mark(struct reconcile *r, const struct eui64 *device, const char *state,
+                    const char *reason, int64_t now_us, struct err *e)
+{
+    struct roster_row row;
+    struct before b = {0};
+    uint32_t row_no;
+
+    if (strcmp(state, "unreachable") != 0 && strcmp(state, "unknown") != 0 &&
+        strcmp(state, "excused") != 0)
+        return err_set(e, ERR_INPUT, "response.mark",
+                       "a device is marked unreachable, unknown or excused, not \"%.20s\"",
+                       state);
+    if (!roster_find(r->roster, device, &row_no))
+        return err_set(e, ERR_INPUT, "response.unknown-device",
+                       "the device is not in the roster");
+    roster_get(r->roster, row_no, &row);
+    if (!store_each(
+            r->store, take_before, &b, e,
+            "SELECT state, batch, counter, attempts FROM outcome WHERE incident = ?1"
+            " AND row = ?2",
+            "ti", r->incident, (int64_t)row_no))
+        return false;
+    if (b.found && strcmp(b.state, "success") == 0)
+        return err_set(e, ERR_INPUT, "response.mark",
+                       "the device has answered with success");
+    return set_state(r, row_no, &row, state, reason, now_us, e);
 }
 
 bool reconcile_take(struct reconcile *r, struct span message, int64_t now_us,
                     enum reconcile_verdict *verdict, struct err *e)
 {
     struct response resp;
+    struct message m;
     struct roster_row row;
     struct before b = {0};
     struct fault why = {NULL, NULL};
@@ -422,6 +569,17 @@ bool reconcile_take(struct reconcile *r, struct span message, int64_t now_us,
     uint32_t row_no;
 
     *verdict = RECONCILE_ASIDE;
+    if (message_decode(message, &m, &bad)) {
+        bool report = m.code == MESSAGE_CS02A && m.kind == MESSAGE_RESPONSE;
+        bool ok = !report || take_report(r, &m, now_us, verdict, &why, e);
+
+        message_done(&m);
+        if (!ok)
+            return false;
+        if (report)
+            return why.rule == NULL ||
+                   reconcile_aside(r, message, why.rule, why.reason, now_us, e);
+    }
     if (!response_read(message, &resp, &bad))
         return reconcile_aside(r, message, bad.id, bad.text, now_us, e);
     if (!match(r, &resp, &row_no, &row, &k, &why, e))

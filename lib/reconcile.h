@@ -11,6 +11,12 @@
  *   unknown       signed, fate unclear: to be resolved by asking the device (CS02a)
  *   excused       on the exception list
  *
+ * A part that failed is tried again only where the same command may succeed later
+ * (resources busy, memory short, other); a certificate that a device refuses needs a new
+ * decision. What a device holds may also be told by its answer to CS02a (Provide Security
+ * Credential Details): that resolves "unknown" into success, or back into something to be
+ * signed again.
+ *
  * An answer counts only if the device's own key signed it, over the received octets, and it
  * names a command of the ledger by device and counter. All others are kept aside with the
  * reason; nothing is lost. Source:  GBCS 13.3.4, 13.3.5; SEC Appendix L 4.2.3
@@ -26,6 +32,7 @@ enum reconcile_verdict {
     RECONCILE_PARTLY,
     RECONCILE_FAILED,
     RECONCILE_ACCEPTED,
+    RECONCILE_RESOLVED, /* CS02a: the device does not hold the new keys, sign again */
     RECONCILE_ASIDE, /* kept with a reason: malformed, forged, duplicate, unmatched ... */
     RECONCILE_VERDICTS,
 };
@@ -43,6 +50,15 @@ MUST_CHECK bool reconcile_take(struct reconcile *r, struct span message, int64_t
 /* Text that is no message at all (not hexadecimal): kept aside too. */
 MUST_CHECK bool reconcile_aside(struct reconcile *r, struct span text, const char *rule,
                                 const char *reason, int64_t now_us, struct err *e);
+/*
+ * What somebody says of a device that does not answer: state "unreachable" (tried again
+ * later), "unknown" (sent, fate unclear: not signed again before CS02a resolves it) or
+ * "excused" (on the exception list, not tried again). A device that succeeded stays so.
+ * Errors: ERR_INPUT "response.mark", "response.unknown-device"; ERR_STORE.
+ */
+MUST_CHECK bool reconcile_mark(struct reconcile *r, const struct eui64 *device,
+                               const char *state, const char *reason, int64_t now_us,
+                               struct err *e);
 void reconcile_close(struct reconcile *r);
 
 /* The command last signed for a roster row: batch, slice position, counter; false in *found

@@ -26,7 +26,7 @@
 
 #include "gbcs.h"
 
-#define ROSTER_STRIDE   256
+#define ROSTER_STRIDE   16 /* a row is found in 100 ns, half an octet a row */
 #define ROSTER_LINE_MAX 1024
 #define ROSTER_OLD_MAX  4
 #define ROSTER_ROWS_MAX 100000000u

@@ -59,10 +59,13 @@ static const char *const migrations[] = {
     "CREATE TABLE outcome (incident TEXT NOT NULL, row INTEGER NOT NULL,"
     " type TEXT NOT NULL, state TEXT NOT NULL, batch INTEGER NOT NULL, counter INTEGER NOT "
     "NULL,"
-    " attempts INTEGER NOT NULL, at_us INTEGER NOT NULL, cells TEXT NOT NULL,"
+    " attempts INTEGER NOT NULL, retry INTEGER NOT NULL, at_us INTEGER NOT NULL,"
+    " cells TEXT NOT NULL,"
     " PRIMARY KEY (incident, row)) STRICT, WITHOUT ROWID;"
     "CREATE TABLE aside (n INTEGER PRIMARY KEY, incident TEXT NOT NULL, rule TEXT NOT NULL,"
     " reason TEXT NOT NULL, message BLOB NOT NULL, at_us INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE symmetric (incident TEXT PRIMARY KEY, key BLOB NOT NULL,"
+    " at_us INTEGER NOT NULL) STRICT;"
     "CREATE TABLE mark (originator BLOB PRIMARY KEY, last INTEGER NOT NULL) STRICT;"
     "CREATE TABLE lease (first INTEGER NOT NULL, last INTEGER NOT NULL,"
     " originator BLOB NOT NULL, batch INTEGER NOT NULL, at_us INTEGER NOT NULL,"
@@ -72,6 +75,19 @@ static const char *const migrations[] = {
     "CREATE TABLE request (uid INTEGER NOT NULL, key TEXT NOT NULL, what BLOB NOT NULL,"
     " status INTEGER NOT NULL, type TEXT NOT NULL, body BLOB NOT NULL,"
     " at_us INTEGER NOT NULL, PRIMARY KEY (uid, key)) STRICT;",
+    /* files of the parties, notices, alarms */
+    "CREATE TABLE file (id TEXT PRIMARY KEY, incident TEXT NOT NULL, kind TEXT NOT NULL,"
+    " sha256 BLOB NOT NULL, as_at_us INTEGER NOT NULL, totals TEXT NOT NULL,"
+    " cms BLOB NOT NULL, at_us INTEGER NOT NULL, actor TEXT NOT NULL) STRICT;"
+    "CREATE TABLE file_row (incident TEXT NOT NULL, device BLOB NOT NULL,"
+    " state TEXT NOT NULL, code INTEGER NOT NULL, PRIMARY KEY (incident, device))"
+    " STRICT, WITHOUT ROWID;"
+    "CREATE TABLE notice (n INTEGER PRIMARY KEY, id TEXT NOT NULL,"
+    " recipient INTEGER NOT NULL, kind TEXT NOT NULL, incident TEXT NOT NULL,"
+    " at_us INTEGER NOT NULL, body TEXT NOT NULL) STRICT;"
+    "CREATE TABLE alarm (incident TEXT NOT NULL, since_us INTEGER NOT NULL,"
+    " state TEXT NOT NULL, at_us INTEGER NOT NULL,"
+    " PRIMARY KEY (incident, since_us, state)) STRICT, WITHOUT ROWID;",
 };
 #define VERSION ((int)(sizeof migrations / sizeof migrations[0]))
 

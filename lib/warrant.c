@@ -1,43 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-#include "warrant.h"
 #include "clock.h"
 #include "contingency.h"
 #include "mem.h"
+#include "warrant_impl.h"
 
 #include <openssl/crypto.h>
 
 #include <string.h>
-
-#define SYMMETRIC_MAX 64
-#define TEMPLATES_MAX 32 /* combinations of cells kept ready */
-
-struct placed { /* one replacement */
-    enum cell cell;
-    const struct cert *cert;   /* in bundle */
-    const struct cert *issuer; /* the Issuing OCA that goes along; NULL: none */
-};
-
-struct warrant {
-    const struct trust *trust;
-    const struct roster *roster;
-    struct authority authority;
-    struct policy_facts facts;
-    size_t key;
-    struct certs bundle;
-    const struct cert *link; /* from the present root to the new one; NULL: none */
-    struct placed placed[AUTHORITY_CERTS_MAX];
-    size_t n_placed;
-    uint32_t cells;                         /* of placed */
-    struct key_id old[AUTHORITY_CERTS_MAX]; /* of the compromised certificates */
-    size_t n_old;
-    uint8_t symmetric_key[SYMMETRIC_MAX];
-    size_t symmetric_key_len;
-    struct {
-        uint32_t cells;
-        struct cs02b_template *template;
-    } templates[TEMPLATES_MAX];
-    size_t n_templates, next_out;
-};
 
 /* --- opening: the authority --- */
 
@@ -345,6 +314,19 @@ static bool take_symmetric_key(struct warrant *w, struct span key, struct err *e
     return true;
 }
 
+/* Custodians must have switched the key on for this very decision. */
+static bool check_activation(struct warrant *w, const struct warrant_parts *p,
+                             int64_t now_us, struct err *e)
+{
+    if (!p->signing ||
+        !activation_needed(w->trust->config, w->authority.by, &w->facts.custodians_needed))
+        return true;
+    if (!activation_open(w->trust, p->activation, &w->authority, now_us, &w->activation, e))
+        return false;
+    w->facts.custodians_present = (uint32_t)w->activation.custodians;
+    return true;
+}
+
 static bool judge(struct warrant *w, int64_t now_us, struct err *e)
 {
     struct verdict v;
@@ -371,7 +353,8 @@ static bool open_all(struct warrant *w, const struct warrant_parts *p, int64_t n
         return false;
     key_facts(w);
     roster_facts(w);
-    return take_symmetric_key(w, p->symmetric_key, e) &&
+    return check_activation(w, p, now_us, e) &&
+           take_symmetric_key(w, p->symmetric_key, e) &&
            open_certificates(w, p->certs_pem, now_us, e) && judge(w, now_us, e) &&
            all_named(w, e) && check_key(w, now_us, e);
 }
@@ -400,6 +383,7 @@ void warrant_free(struct warrant *w)
     for (size_t i = 0; i < w->n_templates; i++)
         cs02b_template_free(w->templates[i].template);
     certs_done(&w->bundle);
+    free(w->wrapped);
     OPENSSL_cleanse(w->symmetric_key, sizeof w->symmetric_key);
     free(w);
 }
@@ -426,6 +410,11 @@ uint32_t warrant_rows(const struct warrant *w)
     return w->roster->n_rows;
 }
 
+const struct digest *warrant_activation(const struct warrant *w)
+{
+    return w->activation.given ? &w->activation.digest : NULL;
+}
+
 void warrant_facts(const struct warrant *w, struct policy_facts *out)
 {
     *out = w->facts;
@@ -436,172 +425,8 @@ bool warrant_live(const struct warrant *w, int64_t now_us, struct err *e)
     char from[CLOCK_TEXT_LEN], to[CLOCK_TEXT_LEN];
 
     if (now_us >= w->authority.valid_from_us && now_us <= w->authority.valid_to_us)
-        return true;
+        return activation_live(&w->activation, now_us, e);
     clock_text(w->authority.valid_from_us, from);
     clock_text(w->authority.valid_to_us, to);
     return err_set(e, ERR_DENIED, "decision.window", "valid from %s to %s", from, to);
-}
-
-/* A compromised root takes along what hangs below it, so other old certificates may be
- * there. */
-static bool old_named(const struct warrant *w, const struct roster_row *row)
-{
-    for (size_t i = 0; i < row->n_old; i++) {
-        bool named = w->authority.method == METHOD_CONTINGENCY;
-
-        for (size_t k = 0; !named && k < w->n_old; k++)
-            named = memcmp(&w->old[k], &row->old[i], sizeof w->old[k]) == 0;
-        if (!named)
-            return false;
-    }
-    return true;
-}
-
-bool warrant_row(const struct warrant *w, uint32_t i, struct roster_row *row, struct err *e)
-{
-    uint32_t held;
-
-    if (i >= w->roster->n_rows)
-        return err_set(e, ERR_INPUT, "row.none", "there is no row %u", i);
-    roster_get(w->roster, i, row);
-    held = gbcs_device(row->type)->cells;
-    if ((w->authority.device_types & DEVICE_BIT(row->type)) == 0)
-        return err_set(e, ERR_DENIED, "row.type", "row %u: the document names no %s", i,
-                       gbcs_device(row->type)->name);
-    if (row->status != STATUS_COMMISSIONED)
-        return err_set(e, ERR_DENIED, "row.status",
-                       "row %u: the device was %s before the incident", i,
-                       status_name(row->status));
-    if (row->cells & ~(w->cells & held))
-        return err_set(e, ERR_DENIED, "row.cells",
-                       "row %u: a cell that the document or the device does not have", i);
-    if (!old_named(w, row))
-        return err_set(e, ERR_DENIED, "row.old",
-                       "row %u: the device holds a certificate that is not notified as "
-                       "compromised",
-                       i);
-    row->cells = row->cells != 0 ? row->cells : w->cells & held;
-    if (row->cells == 0)
-        return err_set(e, ERR_DENIED, "row.no-cell", "row %u: a %s holds none of the cells",
-                       i, gbcs_device(row->type)->name);
-    return true;
-}
-
-/* --- building --- */
-
-static void add_path(struct cs02b_recipe *r, const struct cert *c)
-{
-    for (size_t i = 0; i < r->n_path; i++)
-        if (span_equal(r->path[i], c->der))
-            return;
-    if (r->n_path < CS02B_PATH_MAX)
-        r->path[r->n_path++] = c->der;
-}
-
-/* GBCS 13.3.3: when one role changes the credentials of others, it sets the counter floors
- * of those; the root sends no commands and has none. */
-static void add_floor(struct cs02b_recipe *r, const struct config *c, enum cell cell)
-{
-    const struct cell_row *row = gbcs_cell(cell);
-    struct cs02b_floor *f = NULL;
-
-    if (!c->command.has_other_floor || row->role == ROLE_ROOT ||
-        row->role == gbcs_cell(gbcs_mode(r->mode)->auth_cell)->role)
-        return;
-    for (size_t i = 0; i < r->n_others; i++)
-        if (r->others[i].role == row->role)
-            f = &r->others[i];
-    if (f == NULL) {
-        f = &r->others[r->n_others++];
-        f->role = row->role;
-        f->floor = c->command.other_floor;
-    }
-    if (row->prepayment) {
-        f->has_topup = true;
-        f->topup = c->command.other_floor;
-    }
-}
-
-static void fill_recipe(const struct warrant *w, uint32_t cells, struct cs02b_recipe *r)
-{
-    const struct config *c = w->trust->config;
-
-    memset(r, 0, sizeof *r);
-    r->mode = w->authority.mode;
-    r->originator = warrant_key_cert(w)->eui;
-    r->has_symmetric_key = w->symmetric_key_len > 0;
-    r->symmetric_key = span_of(w->symmetric_key, w->symmetric_key_len);
-    r->disapply_time = c->command.disapply_time;
-    r->has_floor = c->command.has_floor;
-    r->floor = c->command.floor;
-    for (unsigned cell = 0; cell < CELL_COUNT; cell++)
-        for (size_t i = 0; i < w->n_placed; i++) {
-            const struct placed *p = &w->placed[i];
-
-            if (p->cell != (enum cell)cell || (cells & CELL_BIT(cell)) == 0)
-                continue;
-            r->replacements[r->n_replacements].cell = p->cell;
-            r->replacements[r->n_replacements++].der = p->cert->der;
-            if (p->issuer != NULL)
-                add_path(r, p->issuer);
-            if (p->cell == CELL_ROOT && w->link != NULL)
-                add_path(r, w->link);
-            add_floor(r, c, p->cell);
-        }
-    /* A root alone needs no path, but the list is never empty in published commands. */
-    if (r->n_path == 0)
-        add_path(r, &w->trust->issuing.at[0]);
-}
-
-static bool template_for(struct warrant *w, uint32_t cells, struct cs02b_template **out,
-                         struct err *e)
-{
-    struct cs02b_recipe recipe;
-    size_t at;
-
-    for (size_t i = 0; i < w->n_templates; i++)
-        if (w->templates[i].cells == cells) {
-            *out = w->templates[i].template;
-            return true;
-        }
-    fill_recipe(w, cells, &recipe);
-    if (!cs02b_template_new(&recipe, out, e))
-        return false;
-    if (w->n_templates < TEMPLATES_MAX) {
-        at = w->n_templates++;
-    } else {
-        at = w->next_out++ % TEMPLATES_MAX;
-        cs02b_template_free(w->templates[at].template);
-    }
-    w->templates[at].cells = cells;
-    w->templates[at].template = *out;
-    return true;
-}
-
-bool warrant_digest(struct warrant *w, uint32_t i, uint64_t counter, struct digest *out,
-                    struct err *e)
-{
-    struct cs02b_template *t;
-    struct roster_row row;
-
-    if (counter > INT64_MAX)
-        return err_set(e, ERR_INPUT, "row.counter", "counter above 9223372036854775807");
-    if (!warrant_row(w, i, &row, e) || !template_for(w, row.cells, &t, e))
-        return false;
-    *out = cs02b_digest(t, &row.device, counter);
-    return true;
-}
-
-bool warrant_command(struct warrant *w, uint32_t i, uint64_t counter,
-                     const struct sig_p256 *sig, struct span *out, struct err *e)
-{
-    struct cs02b_template *t;
-    struct roster_row row;
-
-    if (counter > INT64_MAX)
-        return err_set(e, ERR_INPUT, "row.counter", "counter above 9223372036854775807");
-    if (!warrant_row(w, i, &row, e) || !template_for(w, row.cells, &t, e))
-        return false;
-    *out = cs02b_command(t, &row.device, counter, sig);
-    return true;
 }

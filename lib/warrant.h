@@ -14,6 +14,7 @@
 #include "authority.h"
 #include "policy.h"
 #include "roster.h"
+#include "token.h"
 
 /* The anchors of this machine, from root-owned configuration. */
 struct trust {
@@ -40,12 +41,15 @@ struct warrant_parts { /* borrowed for the life of the warrant */
         certs_pem; /* replacement certificates, compromised certificates, extra path */
     const struct roster *roster;
     struct span symmetric_key; /* contingency only; else empty */
+    struct span activation;    /* the custodians' document; empty: none */
+    bool signing; /* about to sign: without the activation it needs nothing opens */
 };
 
 struct warrant; /* opaque */
 
 /*
- * Check everything: signatures and quorum, window, exercise flag, key and its certificate,
+ * Check everything: signatures and quorum, window, exercise flag, activation of the key
+ * where custodians are configured (activation.h), key and its certificate,
  * method and mode, roster digest and count, device types, statuses, cells, each replacement
  * certificate (profile, chain, dates, role, party, key usage, key not among the
  * compromised). Errors: those of authority_open, cert_read, cert_chain, and ERR_DENIED with
@@ -60,12 +64,14 @@ const struct authority *warrant_authority(const struct warrant *w);
 size_t warrant_key(const struct warrant *w);
 const struct cert *warrant_key_cert(const struct warrant *w);
 uint32_t warrant_rows(const struct warrant *w);
+/* The activation it was opened with; NULL: none was needed. */
+const struct digest *warrant_activation(const struct warrant *w);
 /* The facts it was judged by, for a caller that knows more (the incident's state, who
  * operates) and judges again with policy_judge. */
 void warrant_facts(const struct warrant *w, struct policy_facts *out);
 
-/* Is it still within its window? ERR_DENIED "decision.window". Cheap: called before each
- * row. */
+/* Is it still within its window, and its activation in its own? ERR_DENIED
+ * "decision.window", "activation.window". Cheap: called before each row. */
 MUST_CHECK bool warrant_live(const struct warrant *w, int64_t now_us, struct err *e);
 /* Row i as it will be signed: cells resolved. Errors: ERR_DENIED "row.*" (a bad row fails
  * alone). */
@@ -78,5 +84,18 @@ MUST_CHECK bool warrant_digest(struct warrant *w, uint32_t i, uint64_t counter,
 MUST_CHECK bool warrant_command(struct warrant *w, uint32_t i, uint64_t counter,
                                 const struct sig_p256 *sig, struct span *out,
                                 struct err *e);
+
+/* The ACB's MAC of that command (GBCS 6.2.3, modes 0 to 7): the shared secret comes from
+ * the token's key-agreement key and the device's, which the roster gives (column ka).
+ *   acb_key  index into config->keys
+ * Errors: ERR_DENIED "row.no-agreement-key", those of the token and of mac.h. */
+MUST_CHECK bool warrant_mac(struct warrant *w, uint32_t i, uint64_t counter,
+                            const struct sig_p256 *sig, struct token *t, size_t acb_key,
+                            uint8_t mac[12], struct err *e);
+/* The finished command with a MAC made before; lasts until the next call on this warrant.
+ */
+MUST_CHECK bool warrant_command_mac(struct warrant *w, uint32_t i, uint64_t counter,
+                                    const struct sig_p256 *sig, const uint8_t mac[12],
+                                    struct span *out, struct err *e);
 
 #endif

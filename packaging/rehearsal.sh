@@ -181,11 +181,10 @@ rehearsal_sign() {
 # rehearsal_wait PID SECONDS COMMAND...: until the command succeeds; fails when the process ends
 # or the time is over.
 rehearsal_wait() {
-    wait_pid=$1 wait_tries=$(($2 * 10))
+    wait_pid=$1 wait_end=$(($(date +%s) + $2))
     shift 2
     until "$@" 2>/dev/null; do
-        wait_tries=$((wait_tries - 1))
-        [ $wait_tries -gt 0 ] && kill -0 "$wait_pid" 2>/dev/null || return 1
+        [ "$(date +%s)" -lt $wait_end ] && kill -0 "$wait_pid" 2>/dev/null || return 1
         sleep 0.1
     done
 }
@@ -203,37 +202,38 @@ rehearsal_event() {
 rehearsal_to_pma() {
     incident=$(ctl --json incident open --exercise --initiator subscriber \
         --subscriber "$rehearsal_supplier" --notice 'Officer One, by telephone and by signed e-mail' \
-        'Supplier Ltd: signing, agreement and top-up keys exposed' | jq -r .id)
-    rehearsal_event confirm --evidence 'called back over the number on file' \
-        --facts notifier_authenticated
-    rehearsal_event receive-file --as subscriber --evidence 'Organisation Compromise Notification File 1'
-    ctl --quiet certificates add "$incident" "$1"
-    ctl --quiet roster add "$incident" "$2"
-    rehearsal_event ask-suspension --as subscriber --evidence 'requested by Officer One'
-    rehearsal_event devices-suspended --evidence 'every device of the roster'
-    rehearsal_event recovery-set --evidence 'every device of the roster'
-    rehearsal_event revoked --evidence 'revocation list 42'
-    rehearsal_event refer-to-pma --evidence 'notice to every member'
+        'Supplier Ltd: signing, agreement and top-up keys exposed' | jq -r .id) &&
+        [ -n "$incident" ] &&
+        rehearsal_event confirm --evidence 'called back over the number on file' \
+            --facts notifier_authenticated &&
+        rehearsal_event receive-file --as subscriber --evidence 'Organisation Compromise Notification File 1' &&
+        ctl --quiet certificates add "$incident" "$1" &&
+        ctl --quiet roster add "$incident" "$2" &&
+        rehearsal_event ask-suspension --as subscriber --evidence 'requested by Officer One' &&
+        rehearsal_event devices-suspended --evidence 'every device of the roster' &&
+        rehearsal_event recovery-set --evidence 'every device of the roster' &&
+        rehearsal_event revoked --evidence 'revocation list 42' &&
+        rehearsal_event refer-to-pma --evidence 'notice to every member'
 }
 
 # rehearsal_activate PKI DECISION.json DECISION.cms DIR: hand the decision in, call the custodians;
 # two of three switch the key on. Sets $decision.
 rehearsal_activate() {
     # shellcheck disable=SC2034 # for the caller
-    decision=$(jq -r .id "$2")
-    ctl decision submit "$incident" "$3"
-    rehearsal_event call-custodians --evidence 'three called, two on their way'
-    jq --arg digest "$(sha256sum <"$2" | cut -d ' ' -f 1)" '{schema, kind: "activation",
-        id: ("activation-" + .id), incident, by: "custodians", outcome: "authorise", exercise,
-        key, method, decision: $digest, ceremony: "Rehearsal 1: two of three present", valid_from,
-        valid_to}' "$2" >"$4/activation.json"
-    rehearsal_sign "$1" "$4/activation.json" "$4/activation.cms" custodian-1 custodian-2
-    ctl decision submit "$incident" "$4/activation.cms"
+    decision=$(jq -r .id "$2") &&
+        ctl decision submit "$incident" "$3" &&
+        rehearsal_event call-custodians --evidence 'three called, two on their way' &&
+        jq --arg digest "$(sha256sum <"$2" | cut -d ' ' -f 1)" '{schema, kind: "activation",
+            id: ("activation-" + .id), incident, by: "custodians", outcome: "authorise", exercise,
+            key, method, decision: $digest, ceremony: "Rehearsal 1: two of three present",
+            valid_from, valid_to}' "$2" >"$4/activation.json" &&
+        rehearsal_sign "$1" "$4/activation.json" "$4/activation.cms" custodian-1 custodian-2 &&
+        ctl decision submit "$incident" "$4/activation.cms"
 }
 
 # rehearsal_close: after the last answer.
 rehearsal_close() {
-    rehearsal_event deactivate-key --evidence 'the custodians left at noon'
-    rehearsal_event executed --evidence 'every device answered; Recovery Progress File 1'
-    rehearsal_event close
+    rehearsal_event deactivate-key --evidence 'the custodians left at noon' &&
+        rehearsal_event executed --evidence 'every device answered; Recovery Progress File 1' &&
+        rehearsal_event close
 }

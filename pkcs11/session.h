@@ -75,7 +75,7 @@ void session_proven(struct session *s);
  * "token.state" on failure. Let go with close. */
 MUST_CHECK int session_lock(struct session *s, int how, struct err *e);
 
-/* Arm and disarm the deadline of a call. */
+/* Arm and disarm the deadline of a call: CallTimeoutSec, and up to a second more. */
 void session_deadline(const struct session *s);
 void session_idle(void);
 

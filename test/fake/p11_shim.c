@@ -9,6 +9,7 @@
  *                         C_DestroyObject
  *   P11_SHIM_COUNT_LABEL  every use of a key with this CKA_LABEL (each C_SignInit and
  *   P11_SHIM_COUNT_FILE   C_DeriveKey) adds one octet to this file: its size is the count
+ *   P11_SHIM_LOGIN_FILE   so does every C_Login to this one
  */
 #include "p11_plan.h"
 
@@ -26,22 +27,27 @@ static enum p11_plan plan(const char *function, CK_RV *rv)
     return p11_plan(getenv("P11_SHIM_PLAN"), function, rv);
 }
 
+static void count(const char *file)
+{
+    int fd = open(file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+
+    if (fd < 0 || write(fd, ".", 1) != 1)
+        abort();
+    (void)close(fd);
+}
+
 static void count_use(CK_SESSION_HANDLE h, CK_OBJECT_HANDLE key)
 {
     const char *label = getenv("P11_SHIM_COUNT_LABEL");
     const char *file = getenv("P11_SHIM_COUNT_FILE");
     char text[128];
     CK_ATTRIBUTE a = {CKA_LABEL, text, sizeof text};
-    int fd;
 
     if (label == NULL || file == NULL ||
         real->C_GetAttributeValue(h, key, &a, 1) != CKR_OK ||
         a.ulValueLen != strlen(label) || memcmp(text, label, a.ulValueLen) != 0)
         return;
-    fd = open(file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0 || write(fd, ".", 1) != 1)
-        abort();
-    (void)close(fd);
+    count(file);
 }
 
 static CK_RV shim_sign_init(CK_SESSION_HANDLE h, CK_MECHANISM_PTR m, CK_OBJECT_HANDLE key)
@@ -86,8 +92,11 @@ static CK_RV shim_derive(CK_SESSION_HANDLE h, CK_MECHANISM_PTR m, CK_OBJECT_HAND
 static CK_RV shim_login(CK_SESSION_HANDLE h, CK_USER_TYPE user, CK_UTF8CHAR_PTR pin,
                         CK_ULONG len)
 {
+    const char *file = getenv("P11_SHIM_LOGIN_FILE");
     CK_RV rv;
 
+    if (file != NULL)
+        count(file);
     (void)plan("C_Login", &rv);
     return rv != CKR_OK ? rv : real->C_Login(h, user, pin, len);
 }

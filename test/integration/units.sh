@@ -15,12 +15,12 @@ n=0
 failed=0
 t() {
     n=$((n + 1))
-    name=$1
+    title=$1
     shift
     if "$@" >"$work/log" 2>&1; then
-        echo "ok $n - $name"
+        echo "ok $n - $title"
     else
-        echo "not ok $n - $name"
+        echo "not ok $n - $title"
         sed 's/^/# /' "$work/log"
         failed=$((failed + 1))
     fi
@@ -44,10 +44,8 @@ not() {
 # --- install ---
 
 install_here() {
-    set -e
-    tar -C /smki/dest -c . | tar -C / -x --keep-directory-symlink --no-overwrite-dir
-    systemd-sysusers
-    systemd-sysusers - <<'END'
+    tar -C /smki/dest -c . | tar -C / -x --keep-directory-symlink --no-overwrite-dir &&
+        systemd-sysusers && systemd-sysusers - <<'END' &&
 u smki-anna - "first operator"
 u smki-ben  - "second operator"
 u smki-cleo - "auditor"
@@ -56,8 +54,7 @@ m smki-ben  smki-operator
 m smki-cleo smki-operator
 m smki-cleo smki-auditor
 END
-    systemd-tmpfiles --create smki-recovery.conf
-    systemctl daemon-reload
+        systemd-tmpfiles --create smki-recovery.conf && systemctl daemon-reload
 }
 t 'install, users, folders' install_here
 examples=$(find / -xdev -path '*/doc/smki-recovery/examples' -type d | head -n 1)
@@ -73,25 +70,23 @@ t 'exposure of the signer is at most 1.0' \
 # --- a token that only smki-signer can open ---
 
 make_token() {
-    set -e
-    (umask 077 && openssl rand -hex 8 >$etc/hsm-pin)
-    cp "$examples/softhsm2.conf" $etc
-    chmod 644 $etc/softhsm2.conf
-    mkdir -p /etc/systemd/system/smki-recovery-signer@.service.d
-    cp "$examples/softhsm.service.conf" /etc/systemd/system/smki-recovery-signer@.service.d
-    systemctl daemon-reload
-    install -d -m 700 -o smki-signer -g smki-signer /var/lib/smki-recovery-signer \
-        /var/lib/smki-recovery-signer/tokens
-    as smki-signer softhsm2-util --init-token --free --label rehearsal \
-        --pin "$(cat $etc/hsm-pin)" --so-pin "$(openssl rand -hex 8)"
+    dropin=/etc/systemd/system/smki-recovery-signer@.service.d
+    (umask 077 && openssl rand -hex 8 >$etc/hsm-pin) &&
+        install -m 644 "$examples/softhsm2.conf" $etc &&
+        install -D -m 644 -t $dropin "$examples/softhsm.service.conf" &&
+        systemctl daemon-reload &&
+        install -d -m 700 -o smki-signer -g smki-signer /var/lib/smki-recovery-signer \
+            /var/lib/smki-recovery-signer/tokens &&
+        as smki-signer softhsm2-util --init-token --free --label rehearsal \
+            --pin "$(cat $etc/hsm-pin)" --so-pin "$(openssl rand -hex 8)" &&
+        rehearsal_serial
 }
 export SOFTHSM2_CONF=$etc/softhsm2.conf
 t 'token of smki-signer, PIN of root' make_token
-rehearsal_serial
 
 configure() {
-    set -e
-    cat >$etc/recovery.conf <<'END'
+    {
+        cat <<'END'
 [Service]
 SignerSocket=/run/smki-recovery-signer/signer.sock
 Exercise=yes
@@ -102,17 +97,16 @@ Groups=smki-operator
 [Role "auditor"]
 Groups=smki-auditor
 END
-    rehearsal_anchors $etc PinCredential=hsm-pin >>$etc/recovery.conf
-    chmod 644 $etc/recovery.conf
-    systemd-run --quiet --wait --pipe -p User=smki-signer -p LoadCredential=hsm-pin:$etc/hsm-pin \
-        -E SOFTHSM2_CONF="$SOFTHSM2_CONF" "$(command -v smki-recovery-ceremony)" generate \
-        --config $etc/recovery.conf --all >"$work/public.pem"
-    rehearsal_certificates "$work/pki" "$work/public.pem"
-    for name in root issuing recovery-ds pma-anchor custodian-anchor; do
-        install -m 644 "$work/pki/$name.pem" $etc
-    done
-    rehearsal_meters "$work/meters" "$work/pki" 40
-    chmod 755 "$work/pki" "$work/meters"
+        rehearsal_anchors $etc PinCredential=hsm-pin
+    } >$etc/recovery.conf &&
+        systemd-run --quiet --wait --pipe -p User=smki-signer -p LoadCredential=hsm-pin:$etc/hsm-pin \
+            -E SOFTHSM2_CONF="$SOFTHSM2_CONF" "$(command -v smki-recovery-ceremony)" generate \
+            --config $etc/recovery.conf --all >"$work/public.pem" &&
+        rehearsal_certificates "$work/pki" "$work/public.pem" &&
+        (cd "$work/pki" && install -m 644 -t $etc root.pem issuing.pem recovery-ds.pem \
+            pma-anchor.pem custodian-anchor.pem) &&
+        rehearsal_meters "$work/meters" "$work/pki" 40 &&
+        chmod 755 "$work/pki" "$work/meters"
 }
 t 'keys made in the token by smki-signer alone' configure
 
@@ -131,7 +125,7 @@ signers() {
 some_signer() {
     [ -n "$(signers)" ]
 }
-t 'a signer of its own unit runs' rehearsal_wait $$ 30 some_signer
+t 'a signer of its own unit runs' rehearsal_wait $$ 120 some_signer
 user_of() {
     id -un "$(awk '/^Uid:/ { print $3 }' "/proc/$1/status")"
 }
@@ -161,10 +155,9 @@ t 'signing needs a decision' not ctl --yes batch start I-none D-none
 
 t 'incident, roster, certificates, PMA' rehearsal_to_pma "$work/pki/bundle.pem" "$work/meters/roster.csv"
 decide() {
-    set -e
-    ctl --quiet decision draft "$incident" >"$work/draft.json"
-    rehearsal_decision "$work/pki" "$work/draft.json" "$work/decision.json"
-    rehearsal_sign "$work/pki" "$work/decision.json" "$work/decision.cms" pma-1 pma-2 pma-3
+    ctl --quiet decision draft "$incident" >"$work/draft.json" &&
+        rehearsal_decision "$work/pki" "$work/draft.json" "$work/decision.json" &&
+        rehearsal_sign "$work/pki" "$work/decision.json" "$work/decision.cms" pma-1 pma-2 pma-3
 }
 t 'decision signed by three of five' decide
 t 'decision handed in, custodians switch the key on' rehearsal_activate "$work/pki" \
@@ -184,19 +177,19 @@ second() {
 t 'another person can' second
 t 'it is signed to the last row' ctl batch watch "$batch"
 export_commands() {
-    as smki-anna mkdir -p /var/tmp/commands
-    ctl commands export "$batch" --out /var/tmp/commands &&
-        [ "$(find /var/tmp/commands -name '*.bin' | wc -l)" -eq 40 ]
+    install -d -o smki-anna "$work/commands" &&
+        ctl commands export "$batch" --out "$work/commands" &&
+        [ "$(find "$work/commands" -name '*.bin' | wc -l)" -eq 40 ]
 }
 t '40 commands come out' export_commands
 verify_all() {
-    for command in /var/tmp/commands/*.bin; do
+    for command in "$work"/commands/*.bin; do
         sh /smki/verify-command.sh "$command" $etc/recovery-ds.pem || return 1
     done
 }
 t 'stock openssl verifies each' verify_all
 t 'the meters accept each' "$tools/test/meter/smki-meter" run --state "$work/meters" \
-    --commands /var/tmp/commands --responses "$work/responses.hex" --log "$work/meters.jsonl"
+    --commands "$work"/commands --responses "$work/responses.hex" --log "$work/meters.jsonl"
 t 'their answers are taken' ctl responses add "$incident" "$work/responses.hex"
 
 # --- what goes wrong ---
@@ -208,13 +201,13 @@ kill_signer() {
     killed=$(signer_pid)
     service=$(main_pid)
     kill -KILL "$killed"
-    rehearsal_wait $$ 30 another_signer && [ "$(main_pid)" = "$service" ]
+    rehearsal_wait $$ 120 another_signer && [ "$(main_pid)" = "$service" ]
 }
 t 'a killed signer is replaced, the service stays' kill_signer
 kill_service() {
     service=$(main_pid)
     kill -KILL "$service"
-    rehearsal_wait $$ 30 ctl status && [ "$(main_pid)" != "$service" ]
+    rehearsal_wait $$ 120 ctl status && [ "$(main_pid)" != "$service" ]
 }
 t 'a killed service comes back' kill_service
 same_state() {
@@ -225,14 +218,61 @@ restart() {
     systemctl restart smki-recovery.service && ctl status && same_state
 }
 t 'restart keeps the socket and the state' restart
+new_service() {
+    [ "$(main_pid)" != "$service" ] && systemctl is-active smki-recovery.service
+}
+stop_turning() {
+    mkdir -p /run/systemd/system/smki-recovery.service.d &&
+        printf '[Service]\nWatchdogSec=2\n' >/run/systemd/system/smki-recovery.service.d/test.conf &&
+        systemctl daemon-reload && systemctl restart smki-recovery.service || return 1
+    service=$(main_pid)
+    kill -STOP "$service"
+    rehearsal_wait $$ 120 new_service && same_state
+}
+t 'a service that no longer turns is replaced by the watchdog' stop_turning
+
+usable() {
+    ctl --json status | jq -e '.keys[] | select(.key == "recovery").usable' >/dev/null
+}
+pin_dropin() { # pin_dropin EXAMPLE: where the PIN comes from, from now on
+    install -m 644 "$examples/$1" "/etc/systemd/system/smki-recovery-signer@.service.d/50-pin.conf" &&
+        systemctl daemon-reload && systemctl restart smki-recovery.service
+}
+encrypt() { # encrypt PIN
+    printf '%s' "$1" | systemd-creds encrypt --name=hsm-pin - $etc/hsm-pin.cred
+}
+encrypted_pin() {
+    pin=$(cat $etc/hsm-pin) && rm $etc/hsm-pin && encrypt "$pin" &&
+        pin_dropin pin-encrypted.service.conf && rehearsal_wait $$ 120 usable
+}
+t 'an encrypted PIN serves as well' encrypted_pin
+signer_says() {
+    journalctl -q -o cat -u 'smki-recovery-signer@*' | grep -v '^record' | grep -E "$1"
+}
+barred() {
+    signer_says 'token.pin-(blocked|low)'
+}
+wrong_pin() {
+    encrypt 0000 && systemctl restart smki-recovery.service && rehearsal_wait $$ 120 barred &&
+        [ "$(signer_says token.pin-wrong | wc -l)" -eq 1 ] && not usable
+}
+t 'a wrong PIN is tried once, not again' wrong_pin
+# SoftHSM, as other tokens, remembers the wrong try until the next good one: a person's.
+mended_pin() {
+    systemctl stop smki-recovery.service && encrypt "$pin" &&
+        as smki-signer pkcs11-tool --module /usr/lib/softhsm/libsofthsm2.so \
+            --token-label rehearsal --login --pin "$pin" --list-objects &&
+        systemd-run --quiet --wait --pipe -p User=smki-signer "$(command -v smki-recovery-ceremony)" \
+            pin-retry --config $etc/recovery.conf && rehearsal_wait $$ 120 usable
+}
+t 'mended, proven by hand and forgiven, it serves again' mended_pin
 t 'the incident ends' rehearsal_close
 audit() {
-    me=smki-cleo
-    as smki-cleo mkdir -p /var/tmp/audit
-    ctl audit export --out /var/tmp/audit/audit.jsonl
+    install -d -o smki-cleo "$work/audit" && me=smki-cleo || return 1
+    ctl audit export --out "$work/audit/audit.jsonl"
     status=$?
     me=smki-anna
-    [ $status -eq 0 ] && smki-recoveryctl audit verify /var/tmp/audit/audit.jsonl
+    [ $status -eq 0 ] && smki-recoveryctl audit verify "$work/audit/audit.jsonl"
 }
 t 'the auditor takes the chain, it verifies offline' audit
 
@@ -247,7 +287,7 @@ t 'stops cleanly' stop
 no_signer() {
     [ -z "$(signers)" ]
 }
-t 'no signer is left' rehearsal_wait $$ 20 no_signer
+t 'no signer is left' rehearsal_wait $$ 120 no_signer
 t 'no unit has failed' quiet systemctl --failed --no-legend
 [ $failed -eq 0 ] || journalctl --no-pager -o cat -u 'smki-recovery*' | tail -n 60 | sed 's/^/# /'
 echo "1..$n"

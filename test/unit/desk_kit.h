@@ -57,6 +57,11 @@ static bool desk_kit_new(void)
     return desk_new(&d, &desk, &e);
 }
 
+/* Without custodians configured, and without a Symmetric Key. */
+#define PARTS_PLAIN                                                             \
+    (PROTO_PART_BIT(PROTO_PART_AUTHORITY) | PROTO_PART_BIT(PROTO_PART_ROSTER) | \
+     PROTO_PART_BIT(PROTO_PART_CERTIFICATES))
+
 static void desk_kit_restart(void)
 {
     desk_free(desk);
@@ -132,6 +137,7 @@ static void open_warrant(void)
 
     memset(&in, 0, sizeof in);
     in.type = PROTO_OPEN;
+    in.u.open.parts = PARTS_PLAIN;
     ask_with(fds, 3);
 }
 

@@ -138,16 +138,19 @@ static bool picks(void)
 
 static void open_on_desk(void)
 {
-    int fds[3];
+    int fds[PROTO_FDS];
+    uint32_t parts;
+    size_t n;
 
-    engine_parts(engine, fds);
-    for (size_t i = 0; i < 3; i++) {
+    parts = engine_parts(engine, fds, &n);
+    for (size_t i = 0; i < n; i++) {
         fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 3);
         ck_assert_int_ge(fds[i], 0);
     }
     memset(&in, 0, sizeof in);
     in.type = PROTO_OPEN;
-    ask_with(fds, 3);
+    in.u.open.parts = parts;
+    ask_with(fds, n);
     ANSWERED(PROTO_OPENED);
     OK(engine_check_mark(engine, reply.u.opened.mark, &e));
 }

@@ -87,6 +87,7 @@ START_TEST(a_superseded_decision_is_not_replayed_after_a_restart)
         fds[2] = memfd_of(s.pem, SEALS);
         memset(&in, 0, sizeof in);
         in.type = PROTO_OPEN;
+        in.u.open.parts = PARTS_PLAIN;
         ask_with(fds, 3);
         FAILED("decision.revoked");
         open_warrant();

@@ -352,9 +352,11 @@ END_TEST
 
 static void outcome(int64_t row, const char *state, int64_t batch)
 {
-    OK(store_run(store, &e,
-                 "INSERT INTO outcome VALUES ('I-1', ?1, 'ESME', ?2, ?3, 1, 1, 1, '{}')",
-                 "iti", row, state, batch));
+    OK(store_run(
+        store, &e,
+        "INSERT INTO outcome (incident, row, type, state, batch, counter, attempts,"
+        " retry, at_us, cells) VALUES ('I-1', ?1, 'ESME', ?2, ?3, 1, 1, 0, 1, '{}')",
+        "iti", row, state, batch));
 }
 
 static int64_t batch(const char *key, const char *state, const char *reason,
@@ -377,8 +379,9 @@ START_TEST(figures_make_facts)
     open_incident("I-1", ROUTE_UNDECIDED);
     put_roster("I-1", 0, 10);
     ck_assert_uint_eq(facts().rows_pending, 10);
-    decide("D-1", "I-1", OUTCOME_AUTHORISE, "{\"method\":\"M2\"}");
-    decide("D-2", "I-1", OUTCOME_AUTHORISE, "{\"method\":\"handback\"}");
+    decide("D-1", "I-1", OUTCOME_AUTHORISE, "{\"kind\":\"decision\",\"method\":\"M2\"}");
+    decide("D-2", "I-1", OUTCOME_AUTHORISE,
+           "{\"kind\":\"instruction\",\"method\":\"handback\"}");
     recovery = batch("recovery", "done", "", "D-1");
     outcome(0, "success", recovery);
     outcome(1, "partly", recovery);

@@ -4,6 +4,8 @@
  */
 #include "docket_kit.h"
 
+#define DECISION "{\"kind\":\"decision\"}"
+
 START_TEST(the_latest_roster_counts)
 {
     struct digest first;
@@ -138,7 +140,7 @@ START_TEST(a_decision_is_on_file_once)
 
     REFUSED(docket_decision(store, "I-1", "D-1", &d, &e), "decision.none");
     ck_assert_int_eq(e.code, ERR_MISSING);
-    decide("D-1", "I-1", OUTCOME_AUTHORISE, "{}");
+    decide("D-1", "I-1", OUTCOME_AUTHORISE, DECISION);
     OK(docket_decision(store, "I-1", "D-1", &d, &e));
     ck_assert_str_eq(d.outcome, "authorise");
     ck_assert_str_eq(d.key, "recovery");
@@ -175,13 +177,13 @@ START_TEST(a_later_decision_takes_the_place_of_an_earlier_one)
 {
     bool found;
 
-    decide("D-1", "I-1", OUTCOME_AUTHORISE, "{}");
-    decide("D-9", "I-2", OUTCOME_AUTHORISE, "{}"); /* another incident's */
-    decide("D-0", "I-1", OUTCOME_REFUSE, "{}");
+    decide("D-1", "I-1", OUTCOME_AUTHORISE, DECISION);
+    decide("D-9", "I-2", OUTCOME_AUTHORISE, DECISION); /* another incident's */
+    decide("D-0", "I-1", OUTCOME_REFUSE, DECISION);
     OK(docket_authorised(store, "I-1", &d, &found, &e));
     ck_assert(found);
     ck_assert_str_eq(d.id, "D-1");
-    decide("D-2", "I-1", OUTCOME_AUTHORISE, "{}");
+    decide("D-2", "I-1", OUTCOME_AUTHORISE, DECISION);
     OK(docket_decision(store, "I-1", "D-2", &d, &e));
     OK(docket_void_decisions(store, "I-1", &d.digest, DECISION_SUPERSEDED, &e));
     state_is("D-1", DECISION_SUPERSEDED);
@@ -200,6 +202,16 @@ START_TEST(a_later_decision_takes_the_place_of_an_earlier_one)
 }
 END_TEST
 
+START_TEST(an_instruction_is_no_decision_of_the_pma)
+{
+    bool found;
+
+    decide("N-1", "I-1", OUTCOME_AUTHORISE, "{\"kind\":\"instruction\"}");
+    OK(docket_authorised(store, "I-1", &d, &found, &e));
+    ck_assert(!found);
+}
+END_TEST
+
 START_TEST(a_live_decision_makes_facts)
 {
     open_incident("I-1", ROUTE_UNDECIDED);
@@ -208,7 +220,7 @@ START_TEST(a_live_decision_makes_facts)
     config.n_keys = 2;
     docket.token_keys = 2;
     ck_assert(!facts().decision_live && !facts().token_key_proved);
-    decide("D-1", "I-1", OUTCOME_AUTHORISE, "{}");
+    decide("D-1", "I-1", OUTCOME_AUTHORISE, DECISION);
     ck_assert(facts().decision_live && facts().token_key_proved);
     docket.token_keys = 1; /* another key than the decision names */
     ck_assert(!facts().token_key_proved);
@@ -239,4 +251,4 @@ KIT_MAIN("docket_papers", docket_kit_begin, docket_kit_end, the_latest_roster_co
          certificates_are_kept_and_replaced, devices_in_another_open_incident_are_found,
          a_list_that_is_gone_is_an_error, a_decision_is_on_file_once,
          a_later_decision_takes_the_place_of_an_earlier_one, a_live_decision_makes_facts,
-         an_activation_authorises_nothing)
+         an_instruction_is_no_decision_of_the_pma, an_activation_authorises_nothing)

@@ -223,6 +223,9 @@ static const struct {
     {notification, "ated,ESME,2", "ated,ESME,3", "file.count",
      "3 announced, 2 in the list"},
     {notification, "ated,ESME,2", "ated,ESME,02", "file.header", "'anticipated'"},
+    {notification, "ated,ESME,2", "ated,ESME,2x", "file.header", "'anticipated'"},
+    {notification, "01A3,90B3D51F30000001", "01A3,90B3D51F3000000", "file.header",
+     "line 8: field 'certificate'"},
     {notification, "ated,ESME,2", "ated,IHD,2", "file.header", "'anticipated'"},
     {notification, "ated,ESME,2", "ated,GSME,1", "file.header", "'anticipated'"},
     {notification, "anticipated,GSME,1\n", "", "file.count", "GSME: 0 announced, 1"},
@@ -257,6 +260,12 @@ static const struct {
     {progress, "percent,33", "percent,101", "file.header", "'percent'"},
     {progress, "failed,30", "failed,", "file.state", "line 17: field 'state'"},
     {progress, "failed,30", "failed,0", "file.state", "line 17: field 'state'"},
+    {progress, "failed,30", "failed,9999999990", "file.state", "line 17: field 'state'"},
+    {progress, "total,pending,1\n", "total,pending,1\ntotal,sent,0\n", "file.header",
+     "line 10: field 'total'"},
+    {notification, "A.Officer",
+     "01234567890123456789012345678901234567890123456789012345678901234", "file.header",
+     "'signer'"},
     {progress, "failed,30", "failed,128", "file.state", "line 17: field 'state'"},
     {progress, "02B0,success,\n", "02B0,success,1\n", "file.state", "line 16"},
     {progress, "02B0,success", ",success", "file.state", "line 16"},
@@ -282,6 +291,44 @@ START_TEST(every_spoilt_file_is_refused_naming_line_and_field)
     ck_assert_msg(strstr(e.text, spoilt[_i].words) != NULL, "case %d: %s", _i, e.text);
     ck_assert_ptr_nonnull(rule_find(e.id));
     ck_assert_str_eq(h.id, "untouched");
+    free(text);
+}
+END_TEST
+
+/* At the edge, and still good. */
+static const struct {
+    const char *text;
+    const char *from, *to;
+} sound[] = {
+    {notification, "from,2026-11-20T00", "from,2026-11-24T09"},
+    {notification, "Supplier A,", "~!~ Supplier A,"},
+    {notification, "01A2,90B3", "00,90B3"},
+    {notification, "A.Officer",
+     "0123456789012345678901234567890123456789012345678901234567890123"},
+    {notification, "INC-7",
+     "0123456789012345678901234567890123456789012345678901234567890123"},
+    {progress, "failed,30", "failed,127"},
+    {progress, "failed,30", "failed,90"},
+    {progress, "failed,30", "failed,1"},
+};
+
+START_TEST(what_is_just_allowed_is_read)
+{
+    static const struct {
+        const char *from, *to;
+    } then[] = {{"supplier-ka,01A2,\n", "supplier-ka,00,\n"},
+                {"supplier-ds,01A2,", "supplier-ds,00,"}};
+    char *text = with(sound[_i].text, sound[_i].from, sound[_i].to);
+    struct files_header h;
+    struct err e;
+
+    for (size_t i = 0; strcmp(sound[_i].to, "00,90B3") == 0 && i < 2; i++) {
+        char *next = with(text, then[i].from, then[i].to);
+
+        free(text);
+        text = next;
+    }
+    ck_assert_msg(read_text(text, &(struct files_reader){0}, &h, &e), "%s", e.text);
     free(text);
 }
 END_TEST
@@ -342,6 +389,8 @@ START_TEST(progress_never_goes_backwards)
     was.total[FILES_SUCCESS] = 2;
     refused(progress, &r, "file.backwards", ERR_DENIED);
     was.total[FILES_SUCCESS] = 1;
+    was.total[FILES_PENDING] = 1; /* as many as now: nothing has moved, nothing fell */
+    ck_assert(read_text(progress, &r, &h, &e));
     was.total[FILES_PENDING] = 0;
     refused(progress, &r, "file.backwards", ERR_DENIED);
 }
@@ -358,6 +407,11 @@ START_TEST(a_line_or_a_list_has_an_end)
     text = with(notification, "Supplier A", longest);
     refused(text, &(struct files_reader){0}, "file.row", ERR_INPUT);
     free(text);
+    /* Exactly as long as a line may be: too long for a field, but not for a line. */
+    longest[FILES_LINE_MAX - strlen("signer,,supplier,A.Officer")] = '\0';
+    text = with(notification, "Supplier A", longest);
+    refused(text, &(struct files_reader){0}, "file.header", ERR_INPUT);
+    free(text);
     for (int i = 0; i < FILES_CERTS_MAX - 1; i++)
         snprintf(list + strlen(list), sizeof list - strlen(list),
                  "certificate,I,%02X,90B3D51F30000001,supplier-ds\n", i + 0x10);
@@ -366,6 +420,10 @@ START_TEST(a_line_or_a_list_has_an_end)
     refused(text, &(struct files_reader){0}, "file.header", ERR_INPUT);
     free(text);
     refused("", &(struct files_reader){0}, "file.row", ERR_INPUT);
+    text = strdup(notification);
+    strstr(text, "device,type")[0] = '\0'; /* the header alone */
+    refused(text, &(struct files_reader){0}, "file.row", ERR_INPUT);
+    free(text);
 }
 END_TEST
 
@@ -410,6 +468,7 @@ int main(void)
     tcase_add_test(c, fields_arrive_where_they_belong);
     tcase_add_loop_test(c, every_spoilt_file_is_refused_naming_line_and_field, 0,
                         sizeof spoilt / sizeof spoilt[0]);
+    tcase_add_loop_test(c, what_is_just_allowed_is_read, 0, sizeof sound / sizeof sound[0]);
     tcase_add_test(c, what_the_caller_knows_is_asked);
     tcase_add_test(c, progress_never_goes_backwards);
     tcase_add_test(c, a_line_or_a_list_has_an_end);

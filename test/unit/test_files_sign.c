@@ -45,11 +45,16 @@ static X509 *certify(EVP_PKEY *key, const char *cn, long serial, const struct pe
     X509 *x = X509_new();
     X509_EXTENSION *ext;
     X509_NAME *name = X509_NAME_new();
+    char *copy = strdup(cn);
 
     ck_assert_int_eq(X509_set_version(x, X509_VERSION_3), 1);
     ASN1_INTEGER_set(X509_get_serialNumber(x), serial);
-    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)cn, -1, -1,
-                               0);
+    /* "": no common name at all; "x/y": two of them */
+    for (char *rest = copy, *one; (one = strsep(&rest, "/")) != NULL;)
+        X509_NAME_add_entry_by_txt(name, *one != '\0' ? "CN" : "O", MBSTRING_ASC,
+                                   (const unsigned char *)(*one != '\0' ? one : "none"), -1,
+                                   -1, 0);
+    free(copy);
     X509_set_subject_name(x, name);
     X509_set_issuer_name(x, by != NULL ? X509_get_subject_name(by->cert) : name);
     ASN1_TIME_set(X509_getm_notBefore(x), NOW_US / 1000000 - 3600);
@@ -234,9 +239,28 @@ START_TEST(the_officer_named_is_the_officer_who_signed)
 {
     struct files_trust t = {.store = store, .now_us = NOW_US};
     struct person b = person("B.Officer", 0x78, &issuing, "digitalSignature");
+    struct person nobody = person("", 0x79, &issuing, "digitalSignature");
+    struct person both = person("A.Officer/B.Officer", 0x7a, &issuing, "digitalSignature");
 
     refused(text, sign(text, &b, CMS_DETACHED, false, NULL), &t, "file.signer");
+    refused(text, sign(text, &nobody, CMS_DETACHED, false, NULL), &t, "file.signer");
+    refused(text, sign(text, &both, CMS_DETACHED, false, NULL), &t, "file.signer");
+    person_done(&both);
+    person_done(&nobody);
     person_done(&b);
+}
+END_TEST
+
+START_TEST(an_issuer_without_a_name_cannot_be_told_from_one_that_is_listed)
+{
+    struct files_trust t = {.store = store, .now_us = NOW_US};
+    struct person nameless = person("", 2, NULL, "keyCertSign");
+    struct person a = person("A.Officer", 0x78, &nameless, "digitalSignature");
+
+    ck_assert_int_eq(X509_STORE_add_cert(store, nameless.cert), 1);
+    refused(text, sign(text, &a, CMS_DETACHED, false, NULL), &t, "file.compromised-signer");
+    person_done(&a);
+    person_done(&nameless);
 }
 END_TEST
 
@@ -281,6 +305,7 @@ int main(void)
     tcase_add_test(c, one_other_octet_is_another_file);
     tcase_add_test(c, a_certificate_must_lead_to_an_anchor_and_be_for_signing_now);
     tcase_add_test(c, the_officer_named_is_the_officer_who_signed);
+    tcase_add_test(c, an_issuer_without_a_name_cannot_be_told_from_one_that_is_listed);
     tcase_add_test(c, a_compromised_certificate_or_key_vouches_for_nothing);
     suite_add_tcase(s, c);
     srunner_set_tap(r, "-");

@@ -94,7 +94,7 @@ static bool spoil(enum guard g, const struct at *c, struct incident_facts *f,
         return true;
     case GUARD_RECOVERY_SOUND:
         f->recovery_key_suspect = true;
-        return route_after(c) == ROUTE_METHOD_2 || route_after(c) == ROUTE_METHOD_3;
+        return route_after(c) != ROUTE_RECOVERY_KEY && route_after(c) != ROUTE_CONTINGENCY;
     case GUARD_POINT_OF_NO_RETURN:
         f->point_of_no_return_second = false;
         return true;

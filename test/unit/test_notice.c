@@ -8,9 +8,11 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -203,6 +205,26 @@ START_TEST(an_outbox_that_cannot_be_written_stops_the_step)
 }
 END_TEST
 
+START_TEST(a_disk_that_fills_leaves_no_half_notice)
+{
+    struct notice n = a_notice();
+    char name[NOTICE_NAME_MAX];
+    struct rlimit before, small;
+    struct err e = {0};
+
+    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
+    small = before;
+    small.rlim_cur = 10;
+    ck_assert(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &small), 0);
+    ck_assert(!notice_put(outbox, &n, name, &e));
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
+    ck_assert_str_eq(e.id, "notice.write");
+    ck_assert_int_eq(e.code, ERR_STORE);
+    ck_assert_uint_eq(files_in_outbox(), 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("notice");
@@ -214,6 +236,7 @@ int main(void)
     tcase_add_test(c, the_same_notice_again_changes_nothing_and_another_is_refused);
     tcase_add_test(c, what_a_crash_left_is_cleared_and_links_are_not_followed);
     tcase_add_loop_test(c, a_bad_notice_is_refused, 0, 8);
+    tcase_add_test(c, a_disk_that_fills_leaves_no_half_notice);
     tcase_add_test(c, an_outbox_that_cannot_be_written_stops_the_step);
     suite_add_tcase(s, c);
     srunner_set_tap(r, "-");

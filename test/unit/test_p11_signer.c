@@ -270,6 +270,7 @@ static struct digest open_decision(void)
     int fds[3] = {sealed(scene.cms), sealed(scene.roster_text), sealed(scene.pem)};
 
     memset(&in, 0, sizeof in);
+    in.u.open.parts = PROTO_PARTS_ALWAYS;
     ask(PROTO_OPEN, fds, 3, PROTO_OPENED);
     for (int i = 0; i < 3; i++)
         (void)close(fds[i]);

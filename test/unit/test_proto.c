@@ -51,7 +51,7 @@ static void make(enum proto_type type)
         p.u.ready.pid = 4711;
         break;
     case PROTO_OPEN:
-        p.u.open.symmetric_key = 1;
+        p.u.open.parts = PROTO_PARTS_ALWAYS | PROTO_PART_BIT(PROTO_PART_SYMMETRIC_KEY);
         break;
     case PROTO_OPENED:
         octets(&p.u.opened.authority, 32, 1);
@@ -71,7 +71,9 @@ static void make(enum proto_type type)
     case PROTO_SIGNED:
         p.u.signed_.counter = 5;
         p.u.signed_.n = PROTO_ROWS;
+        p.u.signed_.maced = 1;
         octets(p.u.signed_.sigs, sizeof p.u.signed_.sigs, 3);
+        octets(p.u.signed_.macs, sizeof p.u.signed_.macs, 7);
         break;
     case PROTO_REVOKE:
         octets(&p.u.revoke.authority, 32, 4);
@@ -81,15 +83,6 @@ static void make(enum proto_type type)
         break;
     case PROTO_MARKED:
         p.u.marked.mark = UINT64_MAX;
-        break;
-    case PROTO_AGREE:
-        p.u.agree.counter = 6;
-        fill_rows(&p.u.agree.n, p.u.agree.rows);
-        octets(p.u.agree.sigs, sizeof p.u.agree.sigs, 6);
-        break;
-    case PROTO_AGREED:
-        p.u.agreed.n = PROTO_ROWS;
-        octets(p.u.agreed.macs, sizeof p.u.agreed.macs, 7);
         break;
     case PROTO_FAIL:
         p.u.fail.code = ERR_STORE;
@@ -164,9 +157,7 @@ START_TEST(fields_out_of_range_are_refused)
     bad32(PROTO_SIGN, 40, 0);
     bad32(PROTO_SIGN, 40, PROTO_ROWS + 1);
     bad32(PROTO_SIGNED, 8, PROTO_ROWS + 1);
-    bad32(PROTO_AGREE, 8, 0);
-    bad32(PROTO_AGREE, 8, PROTO_ROWS + 1);
-    bad32(PROTO_AGREED, 0, PROTO_ROWS + 1);
+    bad32(PROTO_SIGNED, 12, 2);
     bad32(PROTO_FAIL, 0, ERR_NONE);
     bad32(PROTO_FAIL, 0, ERR_STORE + 1);
 }
@@ -176,7 +167,6 @@ START_TEST(rows_ascend)
 {
     bad32(PROTO_SIGN, 44 + 4 * 7, 1000000 + 3 * 6); /* as the one before */
     bad32(PROTO_SIGN, 44 + 4 * 255, 0);             /* the last */
-    bad32(PROTO_AGREE, 12 + 4 * 1, 1000000);
     make(PROTO_SIGN); /* what stands behind the n rows does not count */
     p.u.sign.n = 2;
     p.u.sign.rows[2] = 0;
@@ -197,7 +187,7 @@ START_TEST(texts_end_and_nothing_hides_behind_the_end)
     memset(p.u.hello.token + 6, 'x', 3); /* encoding does not let it out */
     (void)proto_encode(&p, buf);
     OK(proto_decode(span_of(buf, proto_size(PROTO_HELLO)), &back, &e));
-    ck_assert_uint_eq(back.u.hello.token[6], 0);
+    ck_assert_uint_eq((unsigned char)back.u.hello.token[6], 0);
     buf[12 + 6] = 'x';
     REFUSED(proto_decode(span_of(buf, proto_size(PROTO_HELLO)), &back, &e),
             "signer.record");
@@ -329,12 +319,14 @@ START_TEST(only_a_revoke_or_a_hang_up_stops)
     make(PROTO_REVOKE);
     OK(proto_send(pair[0], &p, NULL, 0, &e));
     ck_assert(!proto_stop_waiting(pair[1])); /* not first in line */
+    ck_assert_int_eq(proto_first(pair[1]), PROTO_FIRST_OTHER);
     OK(proto_recv(pair[1], &back, got, &n, &gone, &e));
     ck_assert(proto_stop_waiting(pair[1]));
     ck_assert(proto_stop_waiting(pair[1])); /* looking does not take it */
     OK(proto_recv(pair[1], &back, got, &n, &gone, &e));
     ck_assert_int_eq(back.type, PROTO_REVOKE);
     ck_assert(!proto_stop_waiting(pair[1]));
+    ck_assert_int_eq(proto_first(pair[1]), PROTO_FIRST_NONE);
     (void)close(pair[0]);
     pair[0] = -1;
     ck_assert(proto_stop_waiting(pair[1]));

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * An incident told to somebody who was not there: who, what, when, on what evidence, and
+ * what came of it.
+ */
+#include "ctl.h"
+
+#include "incident.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* One event, in the past tense. */
+static const char *const sentences[EVENT_COUNT] = {
+    [EVENT_NOTIFY] = "Notice was given",
+    [EVENT_CONFIRM] = "The notifier was confirmed",
+    [EVENT_REJECT] = "The notifier could not be confirmed; nothing was touched",
+    [EVENT_INFORM_PMA] = "The PMA was informed",
+    [EVENT_RECEIVE_FILE] = "The notification file came in",
+    [EVENT_ELECT_METHOD_1] = "The subscriber chose Method 1, its own key",
+    [EVENT_PROGRESS] = "Progress was reported",
+    [EVENT_COMPLETE] = "The subscriber reported that all was done",
+    [EVENT_ASK_SUSPENSION] = "Suspension and recovery were asked for",
+    [EVENT_DEVICES_SUSPENDED] = "The devices were suspended",
+    [EVENT_RECOVERY_SET] = "The devices were set to 'recovery'",
+    [EVENT_SKIP_REVOCATION] = "Revocation was put off, as deferred by the PMA",
+    [EVENT_REVOKED] = "The compromised certificates were revoked",
+    [EVENT_REFER_TO_PMA] = "The matter went to the PMA",
+    [EVENT_AUTHORISE_METHOD_2] = "The PMA authorised Method 2: ACB certificates first",
+    [EVENT_AUTHORISE_METHOD_3] = "The PMA authorised Method 3: new certificates",
+    [EVENT_AUTHORISE_CONTINGENCY] = "The PMA authorised the contingency",
+    [EVENT_AUTHORISE_RECOVERY_KEY] = "The PMA authorised a new Recovery key",
+    [EVENT_AUTHORISE_ISSUING_OCA] = "The PMA authorised a new Issuing OCA",
+    [EVENT_AUTHORISE_CONTINGENCY_KEY] = "The PMA authorised new contingency keys",
+    [EVENT_REFUSE] = "The PMA did not authorise recovery",
+    [EVENT_ABORT] = "The PMA aborted: false alarm",
+    [EVENT_DEFER_REVOCATION] = "The PMA deferred revocation",
+    [EVENT_DEFER_ID_TRANSFER] = "The PMA deferred the transfer of identifiers",
+    [EVENT_END_DEFERRAL] = "The deferral ended",
+    [EVENT_DIRECT_OTHER] = "The PMA directed another course",
+    [EVENT_CALL_CUSTODIANS] = "The Key Custodians were called",
+    [EVENT_ACTIVATE_KEY] = "The custodians switched the key on",
+    [EVENT_EXECUTE] = "Signing began",
+    [EVENT_DEACTIVATE_KEY] = "The key was switched off",
+    [EVENT_EXPIRE] = "The decision's window closed",
+    [EVENT_FREEZE] = "Signing was frozen: the Recovery key came into doubt",
+    [EVENT_LOSE_TOKEN] = "The HSM was lost",
+    [EVENT_RESTORE_TOKEN] = "The HSM was restored and proved itself",
+    [EVENT_EXECUTED] = "Every device had answered, or was listed",
+    [EVENT_BEGIN_HANDBACK] = "Hand-back to the subscriber began",
+    [EVENT_HANDED_BACK] = "Hand-back was complete",
+    [EVENT_ESTABLISH_CONTINGENCY] = "New contingency keys were made",
+    [EVENT_DISTRIBUTE_ROOT] = "Distribution of the new root began",
+    [EVENT_ESTABLISH_OCA] = "A new Issuing OCA was made",
+    [EVENT_REISSUE] = "Certificates were being issued anew",
+    [EVENT_RECOVERED] = "Recovery was reported complete",
+    [EVENT_WITHDRAW] = "The notice was withdrawn",
+    [EVENT_CONFIRM_WITHDRAWAL] = "The withdrawal was confirmed",
+    [EVENT_RECONNECT] = "Reconnection began",
+    [EVENT_RECONNECTED] = "The devices were connected as before",
+    [EVENT_OPEN_CHILDREN] = "Incidents of the users were opened",
+    [EVENT_CLOSE] = "The incident was closed",
+};
+
+/* "2026-11-24T14:50:01.605097Z" -> "2026-11-24 14:50:01" */
+static void put_time(const char *at)
+{
+    if (strlen(at) >= 19)
+        (void)printf("%.10s %.8s", at, at + 11);
+    else
+        (void)printf("%-19s", "");
+}
+
+/* A member that is there, with words before and behind. */
+static void say(const json_t *o, const char *before, const char *member, const char *behind)
+{
+    char text[256];
+
+    ctl_scalar(json_object_get(o, member), text);
+    if (text[0] != '\0')
+        (void)printf("%s%s%s", before, text, behind);
+}
+
+static void put_evidence(const json_t *evidence)
+{
+    const char *last = "";
+    const char *name;
+    const json_t *v;
+    char text[256];
+
+    json_object_foreach((json_t *)(uintptr_t)evidence, name, v)
+    {
+        ctl_scalar(v, text);
+        /* one text often stands for several kinds of evidence */
+        if (text[0] != '\0' && strcmp(last, text) != 0)
+            (void)printf("\n%23s%s: %s", "", name, text);
+        last = json_is_string(v) ? json_string_value(v) : "";
+    }
+}
+
+static void put_event(const json_t *e)
+{
+    const char *name = ctl_text(e, "event");
+    enum event v;
+
+    (void)printf("  ");
+    put_time(ctl_text(e, "at"));
+    (void)printf("  %s", incident_event_find(name, &v) ? sentences[v] : name);
+    if (strcmp(ctl_text(e, "from"), ctl_text(e, "to")) != 0)
+        (void)printf(" -> %s", ctl_text(e, "to"));
+    (void)printf(" (%s)", ctl_text(e, "by"));
+    put_evidence(json_object_get(e, "evidence"));
+    (void)putchar('\n');
+}
+
+static void put_decision(const json_t *d)
+{
+    (void)printf("  %s: %s", ctl_text(d, "id"), ctl_text(d, "outcome"));
+    say(d, ", ", "method", "");
+    (void)printf(", now %s; ", ctl_text(d, "state"));
+    put_time(ctl_text(d, "at"));
+    say(d, "\n    signed by ", "holders", "");
+    say(d, "\n    because: ", "reasons", "");
+    say(d, "\n    it supersedes ", "supersedes", "");
+    (void)putchar('\n');
+}
+
+static void put_batch(const json_t *b)
+{
+    say(b, "  batch ", "id", "");
+    say(b, " by key ", "key", "");
+    say(b, ": ", "signed", "");
+    say(b, " of ", "rows", " signed");
+    if (json_integer_value(json_object_get(b, "failed")) > 0)
+        say(b, ", ", "failed", " failed");
+    (void)printf(", %s", ctl_text(b, "state"));
+    say(b, " (", "reason", ")");
+    if (ctl_text(b, "started")[0] != '\0') {
+        (void)printf("; from ");
+        put_time(ctl_text(b, "started"));
+    }
+    if (ctl_text(b, "ended")[0] != '\0') {
+        (void)printf(" to ");
+        put_time(ctl_text(b, "ended"));
+    }
+    (void)printf("; asked by %s", ctl_text(b, "asked_by"));
+    say(b, ", confirmed by ", "confirmed_by", "");
+    (void)putchar('\n');
+}
+
+static void put_file(const json_t *f)
+{
+    (void)printf("  %s: %s; ", ctl_text(f, "file"), ctl_text(f, "kind"));
+    put_time(ctl_text(f, "at"));
+    say(f, "\n    ", "totals", "");
+    (void)putchar('\n');
+}
+
+static void put_child(const json_t *i)
+{
+    (void)printf("  %s: %s on route %s\n", ctl_text(i, "id"), ctl_text(i, "state"),
+                 ctl_text(i, "route"));
+}
+
+static void put_all(const json_t *incident, const char *member, const char *title,
+                    void (*put)(const json_t *))
+{
+    const json_t *list = json_object_get(incident, member);
+    const json_t *one;
+    size_t i;
+
+    if (json_array_size(list) == 0)
+        return;
+    (void)printf("\n%s\n", title);
+    json_array_foreach(list, i, one) put(one);
+}
+
+static void put_head(const json_t *incident)
+{
+    say(incident, "Incident ", "id", "");
+    say(incident, ": ", "title", "");
+    (void)puts(json_is_true(json_object_get(incident, "exercise")) ? " (exercise)" : "");
+    say(incident, "Notified by ", "initiator", "");
+    say(incident, " about the keys of ", "subscriber", "");
+    say(incident, "; ", "replacement_subscriber", " takes the devices over");
+    say(incident, "; part of ", "parent", "");
+    (void)printf(".\nRoute %s, state %s: %s\n", ctl_text(incident, "route"),
+                 ctl_text(incident, "state"), ctl_text(incident, "about"));
+}
+
+static void put_figures(const json_t *incident)
+{
+    if (json_integer_value(json_object_get(incident, "devices")) == 0)
+        return;
+    (void)puts("\nFigures");
+    say(incident, "  devices on the list: ", "devices", "");
+    say(json_object_get(incident, "roster"), " (", "by_type", ")");
+    say(incident, "\n  commands signed: ", "signed", "");
+    say(incident, "\n  devices that answered with every cell replaced: ", "recovered", "\n");
+}
+
+void ctl_story(const json_t *incident)
+{
+    put_head(incident);
+    put_all(incident, "events", "What happened", put_event);
+    put_all(incident, "decisions", "Documents", put_decision);
+    put_all(incident, "files", "Files", put_file);
+    put_all(incident, "batches", "Signing", put_batch);
+    put_all(incident, "children", "Its incidents", put_child);
+    put_figures(incident);
+    if (json_array_size(json_object_get(incident, "next")) > 0)
+        say(incident, "\nWhat may come next: ", "next", "\n");
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Deadlines: an incident that stands still too long rings once, in the journal and on
+ * record. Once for each time it entered the state: the row that says so survives a restart.
+ */
+#include "service.h"
+
+#include "audit.h"
+#include "log.h"
+#include "mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LATE_MAX 64 /* at a time; more wait for the next tick */
+
+struct late {
+    struct service *sv;
+    int64_t now_us;
+    struct {
+        char id[AUTHORITY_ID_MAX];
+        enum state state;
+        int64_t since_us;
+    } at[LATE_MAX];
+    size_t n;
+};
+
+static bool rung(struct service *sv, const char *id, enum state state, int64_t since_us)
+{
+    struct err ignored;
+    int64_t n = 0;
+    bool found;
+
+    return !store_number(sv->store, &n, &found, &ignored,
+                         "SELECT count(*) FROM alarm WHERE incident = ?1 AND since_us = ?2"
+                         " AND state = ?3",
+                         "tit", id, since_us, incident_state(state)->name) ||
+           n > 0;
+}
+
+static bool note_late(void *arg, const struct docket_incident *i)
+{
+    struct late *l = arg;
+
+    if (l->now_us >= incident_due_us(i->state, i->since_us, &l->sv->config) &&
+        !rung(l->sv, i->id, i->state, i->since_us)) {
+        (void)snprintf(l->at[l->n].id, sizeof l->at[0].id, "%s", i->id);
+        l->at[l->n].state = i->state;
+        l->at[l->n++].since_us = i->since_us;
+    }
+    return l->n < LATE_MAX;
+}
+
+static const char *message_of(enum alarm a)
+{
+    static const char *const ids[ALARM_COUNT] = {
+        [ALARM_CONFIRM] = MSG_ALARM_CONFIRM,   [ALARM_NOTIFY_PMA] = MSG_ALARM_PMA,
+        [ALARM_SUSPEND] = MSG_ALARM_SUSPEND,   [ALARM_DECISION] = MSG_ALARM_DECISION,
+        [ALARM_CEREMONY] = MSG_ALARM_CEREMONY,
+    };
+
+    return ids[a];
+}
+
+static bool ring(struct late *l, size_t k, struct err *e)
+{
+    const struct state_row *state = incident_state(l->at[k].state);
+    struct store *s = l->sv->store;
+
+    if (!store_begin(s, e))
+        return false;
+    if (!store_run(s, e,
+                   "INSERT INTO alarm (incident, since_us, state, at_us)"
+                   " VALUES (?1, ?2, ?3, ?4)",
+                   "titi", l->at[k].id, l->at[k].since_us, state->name, l->now_us) ||
+        !audit_put(s, l->now_us, "DEADLINE_PASSED", l->at[k].id, AUDIT_ACTOR_SYSTEM, e,
+                   "{s:s,s:s}", "alarm", incident_alarm_name(state->alarm), "state",
+                   state->name) ||
+        !store_commit(s, e)) {
+        store_rollback(s);
+        return false;
+    }
+    log_event(LOG_WARNING, message_of(state->alarm),
+              &(struct log_fields){.incident = l->at[k].id},
+              "incident %s stands in %s beyond its deadline: %s", l->at[k].id, state->name,
+              state->sentence);
+    return true;
+}
+
+bool service_deadlines(struct service *sv, struct err *e)
+{
+    AUTO(mem) struct late *l = calloc(1, sizeof *l);
+
+    if (l == NULL)
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
+    l->sv = sv;
+    l->now_us = clock_now(&sv->clock);
+    if (!docket_each(sv->store, note_late, l, e))
+        return false;
+    for (size_t k = 0; k < l->n; k++)
+        if (!ring(l, k, e))
+            return false;
+    return true;
+}

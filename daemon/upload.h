@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * upload - a streamed body into a file of its own, which gets its name when it is whole.
+ *
+ * Until then it has a random name in the incoming folder and goes with the request. Effects:
+ * files in the state directory.
+ */
+#ifndef UPLOAD_H
+#define UPLOAD_H
+
+#include "service.h"
+
+#include <limits.h>
+
+struct upload {
+    struct service *sv;
+    struct request r;
+    int fd;
+    char path[PATH_MAX]; /* "" once it is kept */
+};
+
+/* A sink for the route; end takes the upload over and frees it either way. */
+MUST_CHECK bool upload_begin(struct service *sv, const struct request *r,
+                             bool (*end)(void *arg, struct reply *out, struct err *e),
+                             struct sink *out, struct err *e);
+/* On disk and under its name, DIR/<digest in hex>.csv, before the store speaks of it. */
+MUST_CHECK bool upload_keep(struct upload *u, const char *dir, const struct digest *name,
+                            struct err *e);
+void upload_free(struct upload *u);
+
+#endif

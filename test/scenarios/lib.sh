@@ -1,0 +1,458 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=sh
+# What the stories share, on top of packaging/rehearsal.sh. Read by '.'; a story's arguments are the
+# build directory and the source directory. A story is TAP; its tables are comments.
+#
+#   SMKI_RESTART=yes  the service is killed and started anew after every step of the story
+#
+# Functions named story_* set the stage or tell; check, refuse and refused each make one test.
+
+story=$(basename "$0" .sh) tools=$1 source=$2
+set -u
+umask 077
+# shellcheck source=packaging/rehearsal.sh
+. "$source/packaging/rehearsal.sh"
+
+results=$tools/test/scenarios/results
+mkdir -p "$results"
+[ "${SMKI_RESTART:-no}" = yes ] && story=$story-restarted
+work=$(mktemp -d)
+log=$work/log pki=$work/pki socket=$work/run/operator.sock
+mkdir "$work/run"
+rm -f "$results/$story" "$results/$story.kinds"
+tests=0 failed=0 tried=0 held=0
+incident='' state_before=''
+
+story_finish() {
+    story_status=$?
+    trap - EXIT INT TERM HUP
+    story_kill TERM
+    if [ $story_status -ne 0 ] || [ $failed -gt 0 ]; then
+        [ ! -f "$log" ] || tail -n 60 "$log" | sed 's/^/# | /'
+        [ ! -f "$work/service.log" ] || tail -n 15 "$work/service.log" | sed 's/^/# service | /'
+    fi
+    if [ -n "${SMKI_KEEP:-}" ]; then echo "# kept: $work"; else rm -rf "$work"; fi
+    [ $failed -eq 0 ] || exit 1
+    exit $story_status
+}
+trap story_finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+# story_kill SIGNAL: end the service that this story started, by its pid, and wait for the end.
+story_kill() {
+    [ -s "$work/pid" ] || return 0
+    service=$(cat "$work/pid")
+    rm -f "$work/pid"
+    kill "-$1" "$service" 2>/dev/null || return 0
+    kill_tries=300
+    while kill -0 "$service" 2>/dev/null && [ $kill_tries -gt 0 ]; do
+        case $(cut -d ' ' -f 3 "/proc/$service/stat" 2>/dev/null) in Z | '') break ;; esac
+        kill_tries=$((kill_tries - 1))
+        sleep 0.02
+    done
+}
+
+# story_up: start the service and wait for its answer.
+story_up() {
+    "$tools/daemon/smki-recoveryd" --config "$work/recovery.conf" </dev/null >>"$work/service.log" 2>&1 &
+    service=$!
+    echo "$service" >"$work/pid"
+    rehearsal_wait "$service" 60 ctl status >>"$log"
+}
+
+# story_ready KEY: until a signer has proven this key.
+story_ready() {
+    rehearsal_wait "$(cat "$work/pid")" 60 story_usable "$1"
+}
+story_usable() {
+    ctl --json status | jq -e --arg key "$1" '[.keys[] | select(.key == $key) | .usable] == [true]' >/dev/null
+}
+
+story_crash() {
+    story_kill KILL
+    story_up && story_ready recovery
+}
+
+ctl() {
+    "$tools/daemon/smki-recoveryctl" --socket "$socket" "$@" || return $?
+    [ "${SMKI_RESTART:-no}" = yes ] || return 0
+    case " $* " in
+    *' incident event '* | *' incident open '* | *' decision submit '* | *' batch start '* | *' responses add '* | *' file add '*)
+        story_crash
+        ;;
+    esac
+}
+
+# --- the stage ---
+
+story_key() { # NAME ID LABEL AUTHORITY CERTIFICATE
+    printf '[Key "%s"]\nToken=rehearsal\nId=%s\nLabel=%s\nCertificate=%s\nAuthority=%s\n' \
+        "$1" "$2" "$3" "$5" "$4"
+}
+story_authority() { # NAME ANCHOR THRESHOLD MEMBERS ORGANISATION
+    printf '[Authority "%s"]\nAnchor=%s\nThreshold=%s\nMembers=%s\n%s\n' "$1" "$2" "$3" "$4" \
+        "${5:+Organisation=$5}"
+}
+
+acb=90B3D51F30040001
+# story_setup: token with every key, everybody's certificates, the configuration. The module is
+# the shim in front of SoftHSM: it counts the uses of the Recovery key at the token.
+story_setup() {
+    rehearsal_token "$work" >>"$log" 2>&1 || return 1
+    {
+        rehearsal_config "$work" "$socket" | sed -e "s|^Module=.*|Module=$tools/test/fake/p11_shim.so|" \
+            -e '/^\[Key "recovery"\]/,/^Authority=/s|^Id=.*|&\nLabel=recovery|'
+        story_key contingency 02 contingency pma "$pki/contingency.pem"
+        story_key acb-ds 03 acb-ds dcc "$pki/acb-ds.pem"
+        story_key acb-ka 04 acb-ka dcc "$pki/acb-ka.pem"
+        story_authority supplier "$pki/org-anchor.pem" 1 2 "$rehearsal_supplier"
+        story_authority dcc "$pki/dcc-anchor.pem" 1 2 "$acb"
+    } >"$work/recovery.conf"
+    P11_SHIM_MODULE=/usr/lib/softhsm/libsofthsm2.so
+    P11_SHIM_COUNT_LABEL=recovery P11_SHIM_COUNT_FILE=$work/uses
+    export P11_SHIM_MODULE P11_SHIM_COUNT_LABEL P11_SHIM_COUNT_FILE
+    "$tools/pkcs11/smki-recovery-ceremony" generate --config "$work/recovery.conf" --all \
+        --out "$work/public.pem" >>"$log" 2>&1 || return 1
+    rehearsal_certificates "$pki" "$work/public.pem" >>"$log" 2>&1 || return 1
+    story_of_token acb-ds 04 "$acb" ds
+    story_of_token acb-ka 04 "$acb" ka
+    story_of_token contingency 7F 90B3D51F30010009 ds
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 3650 -subj '/CN=DCC Officer CA' \
+        -keyout "$pki/dcc-anchor.key" -out "$pki/dcc-anchor.pem" >>"$log" 2>&1
+    for officer in 1 2; do
+        rehearsal_pki person --dir "$pki" --anchor dcc-anchor --out "$pki/dcc-$officer.pem" \
+            --key "$pki/dcc-$officer.key" --cn "DCC Officer $officer" --organisation DCC
+    done >>"$log" 2>&1
+    : >"$work/uses"
+}
+
+# story_of_token KEY ROLE EUI USAGE: a certificate over a key that lies in the token.
+story_of_token() {
+    sed -n "/^# $1,/,/^-----END/p" "$work/public.pem" >"$pki/$1.pub"
+    rehearsal_pki issue --dir "$pki" --out "$pki/$1.pem" --pubkey "$pki/$1.pub" --role "$2" --eui "$3" \
+        --usage "$4" --cn "$1" >>"$log" 2>&1
+}
+
+# story_issue NAME ROLE EUI USAGE [OPTION...]: a certificate and its key.
+story_issue() {
+    issue_name=$1 issue_role=$2 issue_eui=$3 issue_usage=$4
+    shift 4
+    rehearsal_pki issue --dir "$pki" --out "$pki/$issue_name.pem" --key "$pki/$issue_name.key" \
+        --role "$issue_role" --eui "$issue_eui" --usage "$issue_usage" --cn "$issue_name" "$@" >>"$log" 2>&1
+}
+
+# story_supplier PREFIX EUI: its six certificates, old and new.
+story_supplier() {
+    for age in old new; do
+        story_issue "$1-ds-$age" 02 "$2" ds
+        story_issue "$1-ka-$age" 02 "$2" ka
+        story_issue "$1-pp-$age" 02 "$2" ka
+    done
+}
+
+# story_meters DIR N PREFIX [OPTION...]: meters that hold that supplier's old certificates.
+story_meters() {
+    meters_dir=$work/$1 meters_n=$2 meters_of=$3
+    shift 3
+    "$tools/test/meter/smki-meter" init --state "$meters_dir" --devices "$meters_n" --keys "$@" \
+        --cell root="$pki/root.pem" --cell recovery-ds="$pki/recovery-ds.pem" \
+        --cell supplier-ds="$pki/$meters_of-ds-old.pem" --cell supplier-ka="$pki/$meters_of-ka-old.pem" \
+        --cell supplier-pp="$pki/$meters_of-pp-old.pem" --cell network-ds="$pki/network-ds.pem" \
+        --cell network-ka="$pki/network-ka.pem" --cell acb-ds="$pki/acb-ds.pem" \
+        --cell acb-ka="$pki/acb-ka.pem" --cell tcos-ds="$pki/tcos-ds.pem" \
+        --cell wan-ds="$pki/wan-ds.pem" >>"$log" 2>&1
+}
+
+# --- incidents and documents ---
+
+# story_open [OPTION...] TITLE: sets $incident.
+story_open() {
+    incident=$(ctl --json incident open --exercise "$@" 2>>"$log" | jq -r .id)
+    [ -n "$incident" ]
+}
+
+event() {
+    ctl --quiet incident event "$incident" "$@"
+}
+
+# story_to_pma BUNDLE ROSTER [WHO]: an organisation's incident from confirmation to the PMA; WHO asks
+# (default: the subscriber).
+story_to_pma() {
+    event confirm --evidence 'called back over the number on file' --facts notifier_authenticated &&
+        ctl --quiet certificates add "$incident" "$1" && ctl --quiet roster add "$incident" "$2" &&
+        event receive-file --as "${3:-subscriber}" --evidence 'Organisation Compromise Notification File 1' &&
+        event ask-suspension --as "${3:-subscriber}" --evidence 'requested by Officer One' &&
+        event devices-suspended --evidence 'every device of the roster' &&
+        event recovery-set --evidence 'every device of the roster' &&
+        event revoked --evidence 'revocation list 42' &&
+        event refer-to-pma --evidence 'notice to every member'
+}
+
+# SHA-256 of every certificate by its file's name, for jq: $d["supplier-ds-old"].
+story_digests() {
+    [ -e "$work/digests" ] || touch -d @0 "$work/digests"
+    find "$pki" -name '*.pem' -newer "$work/digests" >"$work/new"
+    [ -s "$work/new" ] || return 0
+    while read -r pem; do
+        pem_name=${pem##*/}
+        printf '%s\t%s\n' "${pem_name%.pem}" "$(rehearsal_digest "$pem")"
+    done <"$work/new" >>"$work/digests"
+    jq -Rn '[inputs | split("\t") | {key: .[0], value: .[1]}] | from_entries' \
+        "$work/digests" >"$work/digests.json"
+}
+
+# story_decision NAME PREFIX FILTER: NAME.json, a decision of the PMA on $incident by Method 3 for the
+# supplier PREFIX, changed by a jq filter in which $d holds the certificates' digests and bad(cell; name)
+# and new(cell; name) make list entries.
+story_decision() {
+    story_digests
+    decision_last=$((${decision_last:-0} + 1))
+    ctl --quiet --json decision draft "$incident" >"$work/draft.json" 2>>"$log" || return 1
+    jq --slurpfile digests "$work/digests.json" --arg p "$2" --arg id "$incident-D$decision_last" '
+    $digests[0] as $d
+    | def bad($cell; $name): {cell: $cell, certificate: $d[$name], certainty: "actual", cause: "exposed"};
+      def new($cell; $name): {cell: $cell, certificate: $d[$name], key_origin: "separate"};
+    . + {id: $id, key: "recovery", key_certificate: $d["recovery-ds"], method: "M3",
+      mode: "anyExceptAbnormalRootByRecovery", subscriber_name: ($p + " Ltd"),
+      compromised: [bad("supplier-ds"; $p + "-ds-old"), bad("supplier-ka"; $p + "-ka-old"), bad("supplier-pp"; $p + "-pp-old")],
+      replacements: [new("supplier-ds"; $p + "-ds-new"), new("supplier-ka"; $p + "-ka-new"), new("supplier-pp"; $p + "-pp-new")],
+      device_types: ["ESME", "GSME"], attempts: 2, requester: "Officer One", conflicts: [],
+      meeting: {reference: "Rehearsal 1", quorum: "three of five",
+        members: [{holder: "Member One", seat: "chair", alternate: false},
+          {holder: "Member Two", seat: "tabasc", alternate: false},
+          {holder: "Member Three", seat: "specialist", alternate: false}],
+        votes: {for: 3, against: 0, abstain: 0}},
+      guidance: {version: "rehearsal",
+        shall: [{id: "devices-affected", value: "all devices of the roster", weight: 60}],
+        may: [{id: "method-1-feasible", value: "no", weight: 40}],
+        weighting: "share of the whole", steps: ["factors weighed one by one", "vote"]},
+      reasons: ("A rehearsal: " + $p + " lost its keys to somebody else."),
+      residual_risk: "None: nothing of this is real.", conditions: []}
+    | '"${3:-.}"'
+    | if .outcome == "authorise" then . else del(.key, .key_certificate, .method, .mode, .replacements, .device_types,
+        .roster, .attempts) end' "$work/draft.json" >"$work/$1.json"
+}
+
+# story_sign NAME HOLDER...: NAME.cms.
+story_sign() {
+    sign_name=$1
+    shift
+    rehearsal_sign "$pki" "$work/$sign_name.json" "$work/$sign_name.cms" "$@" >>"$log" 2>&1
+}
+
+# story_decide NAME PREFIX FILTER: decided and signed by three of five, handed in. Sets $decision.
+story_decide() {
+    story_decision "$@" && story_sign "$1" pma-1 pma-2 pma-3 || return 1
+    decision=$(jq -r .id "$work/$1.json")
+    ctl --quiet decision submit "$incident" "$work/$1.cms"
+}
+
+# story_activation NAME DECISION: the custodians' document for a decision, unsigned.
+story_activation() {
+    jq --arg digest "$(sha256sum <"$work/$2.json" | cut -d ' ' -f 1)" --arg name "$1" '{schema, kind: "activation",
+        id: (.id + "-" + $name), incident, by: "custodians", outcome: "authorise", exercise, key, method,
+        decision: $digest, ceremony: "Rehearsal 1: two of three present", valid_from, valid_to}' \
+        "$work/$2.json" >"$work/$1.json"
+}
+
+# story_activate DECISION: custodians called; two of three switch the key on.
+story_activate() {
+    event call-custodians --evidence 'three called, two on their way' &&
+        story_activation "${1}-key" "$1" && story_sign "${1}-key" custodian-1 custodian-2 &&
+        ctl --quiet decision submit "$incident" "$work/${1}-key.cms"
+}
+
+# story_batch [OPTION...]: a batch under $decision, to its end. Sets $batch.
+story_batch() {
+    batch=$(ctl --json --yes batch start "$@" "$incident" "$decision" 2>>"$log" | jq -r .id)
+    [ -n "$batch" ] && ctl --quiet batch watch "$batch"
+}
+
+# story_run NAME PREFIX FILTER METERS: decided, activated, signed, answered, key off.
+story_run() {
+    story_decide "$1" "$2" "$3" && story_activate "$1" && story_batch && story_exchange "$4" &&
+        event deactivate-key --evidence 'the custodians left'
+}
+
+# story_spoilt FILTER [PREFIX]: a decision as it might be, with the filter's change, handed in.
+story_spoilt() {
+    story_decision spoilt "${2:-supplier}" "$1" && story_sign spoilt pma-1 pma-2 pma-3 &&
+        ctl decision submit "$incident" "$work/spoilt.cms"
+}
+
+# story_exchange METERS [OPTION...]: commands of $batch to the meters, their answers back. Leaves verdict.json.
+story_exchange() {
+    exchange_meters=$work/$1
+    shift
+    rm -rf "$work/commands"
+    ctl --quiet commands export "$batch" --out "$work/commands" >>"$log" 2>&1 &&
+        "$tools/test/meter/smki-meter" run --state "$exchange_meters" --commands "$work/commands" \
+            --responses "$work/responses.hex" --log "$work/meters.jsonl" --json "$@" >"$work/verdict.json" 2>>"$log" &&
+        ctl --quiet responses add "$incident" "$work/responses.hex"
+}
+
+# --- files of the parties ---
+
+story_serial() {
+    openssl x509 -in "$pki/$1.pem" -noout -serial | sed 's/.*=//'
+}
+story_name() { # CERTIFICATE subject|issuer
+    openssl x509 -in "$pki/$1.pem" -noout "-$2" -nameopt multiline | sed -n 's/ *commonName *= //p'
+}
+
+# story_notify NAME PREFIX EUI ROSTER METHOD SUSPEND: NAME.csv, an Organisation Compromise Notification File
+# about the old signing certificate of that supplier and the devices of the roster.
+story_notify() {
+    {
+        printf 'format,smki-recovery/file/1\nkind,organisation-notification\nfile,%s-%s\n' "$incident" "$1"
+        printf 'incident,%s\nsubscriber,%s\n' "$incident" "$3"
+        printf 'certificate,%s,%s,%s,supplier-ds\n' "$(story_name "$2-ds-old" issuer)" "$(story_serial "$2-ds-old")" "$3"
+        printf 'certainty,suspected\nfound,2026-11-01T09:00:00Z\nmethod,%s\nsuspend,%s\n' "$5" "$6"
+        story_types "$4"
+        printf 'signer,%s Ltd,aro,%s\n\ndevice,type,cells,old,new\n' "$2" "$(story_name org-1 subject)"
+        awk -F, -v old="$(story_serial "$2-ds-old")" 'NR > 1 { print $1 "," $2 ",supplier-ds," old "," }' "$4"
+    } >"$work/$1.csv"
+}
+story_types() {
+    awk -F, 'NR > 1 { n[$2]++ } END { for (t in n) print "anticipated," t "," n[t] }' "$1"
+}
+
+# story_progress NAME PREFIX EUI ROSTER DONE: NAME.csv, a progress file: the first DONE devices have the new
+# certificate, the others wait.
+story_progress() {
+    {
+        printf 'format,smki-recovery/file/1\nkind,organisation-progress\nfile,%s-%s\n' "$incident" "$1"
+        printf 'incident,%s\nsubscriber,%s\n' "$incident" "$3"
+        story_types "$4"
+        awk -F, -v done="$5" -v now="$(date -u +%Y-%m-%dT%H:%M:%S.%6NZ)" 'END { n = NR - 1
+            print "as-at," now
+            if (n > done) print "total,pending," n - done
+            if (done > 0) print "total,success," done
+            print "percent," int(done * 100 / n) }' "$4"
+        printf 'signer,%s Ltd,aro,%s\n\ndevice,type,cells,old,new,state,code\n' "$2" "$(story_name org-1 subject)"
+        awk -F, -v done="$5" -v old="$(story_serial "$2-ds-old")" -v new="$(story_serial "$2-ds-new")" 'NR > 1 {
+            print $1 "," $2 ",supplier-ds," old "," (NR - 1 <= done ? new ",success," : ",pending,") }' "$4"
+    } >"$work/$1.csv"
+}
+
+# story_file NAME [SIGNER]: sign NAME.csv by SIGNER (default: the supplier's first officer), hand both in.
+story_file() {
+    openssl cms -sign -binary -md sha256 -in "$work/$1.csv" -signer "$pki/${2:-org-1}.pem" \
+        -inkey "$pki/${2:-org-1}.key" -outform DER -out "$work/$1.p7s" 2>>"$log" &&
+        ctl --quiet file add "$incident" "$work/$1.csv" "$work/$1.p7s"
+}
+
+# --- asking ---
+
+story_state() {
+    ctl --json incident show "$incident" | jq -r .state
+}
+in_state() {
+    [ "$(story_state)" = "$1" ]
+}
+# shows FILTER: of the incident's own story.
+shows() {
+    ctl --json incident show "$incident" | jq -e "$1" >/dev/null
+}
+# audited FILTER: of the list of audit records, [{kind, incident, actor, data}].
+audited() {
+    ctl audit export | jq -se "$1" >/dev/null
+}
+# Uses of the Recovery key, counted by the module itself.
+story_uses() {
+    wc -c <"$work/uses" | tr -d ' '
+}
+uses_are() {
+    [ "$(story_uses)" -eq "$1" ]
+}
+json_is() { # FILE FILTER
+    jq -e "$2" "$1" >/dev/null
+}
+
+# --- tests ---
+
+story_result() { # STATUS NAME
+    tests=$((tests + 1))
+    if [ "$1" -eq 0 ]; then
+        echo "ok $tests - $2"
+    else
+        failed=$((failed + 1))
+        echo "not ok $tests - $2"
+    fi
+}
+
+# check NAME COMMAND...
+check() {
+    check_name=$1
+    shift
+    printf '\n== %s\n' "$check_name" >>"$log"
+    "$@" >>"$log" 2>&1
+    story_result $? "$check_name"
+}
+
+# refuse NAME RULE COMMAND...: the command must fail by that rule and change nothing: the one record more
+# in the audit chain, where every change has one, is that of the refusal.
+refuse() {
+    refuse_name=$1 refuse_rule=$2
+    shift 2
+    tried=$((tried + 1))
+    printf '\n== refuse: %s\n' "$refuse_name" >>"$log"
+    refuse_seq=$(ctl audit export | wc -l)
+    refuse_status=0
+    if "$@" >"$work/said" 2>&1; then
+        echo 'it was not refused' >>"$log"
+        refuse_status=1
+    fi
+    cat "$work/said" >>"$log"
+    ctl audit export | tail -n "+$((refuse_seq + 1))" >"$work/records"
+    jq -se --arg rule "$refuse_rule" '[.[] | select(.kind != "ORDER_LOST")] | length == 1
+        and .[0].kind == "REFUSED" and .[0].data.rule == $rule' "$work/records" >/dev/null || refuse_status=1
+    [ $refuse_status -eq 0 ] || cat "$work/records" >>"$log"
+    [ $refuse_status -ne 0 ] || held=$((held + 1))
+    story_result $refuse_status "refused: $refuse_name [$refuse_rule]"
+}
+
+# refused NAME RULE COMMAND...: for what is refused later than it is asked (while signing), or by a tool
+# without the service: the command is true when it was.
+refused() {
+    refused_name=$1 refused_rule=$2
+    shift 2
+    tried=$((tried + 1))
+    printf '\n== refused: %s\n' "$refused_name" >>"$log"
+    if "$@" >>"$log" 2>&1; then
+        held=$((held + 1))
+        story_result 0 "refused: $refused_name [$refused_rule]"
+    else
+        story_result 1 "refused: $refused_name [$refused_rule]"
+    fi
+}
+
+# tell ID...: states passed, commands by key, of each incident.
+story_tell() {
+    ctl audit export >"$work/audit.jsonl" 2>>"$log"
+    for tell_id; do
+        echo "# $tell_id: $(ctl --json incident show "$tell_id" | jq -r '[.events[].to] | reduce .[] as $s
+            ([]; if .[-1] == $s then . else . + [$s] end) | join(" ")')"
+        jq -rs --arg id "$tell_id" '[.[] | select(.kind == "BATCH_SIGNED" and .incident == $id) | .data]
+            | if . == [] then "# \($id): nothing was signed"
+              else group_by(.key)[] | "# \($id): \(map(.count) | add) commands signed by key \(.[0].key)" end' \
+            "$work/audit.jsonl"
+    done
+}
+
+# story_end: the chain holds, nothing secret is in the log; results for the summary.
+story_end() {
+    ctl audit export >"$work/audit.jsonl" 2>>"$log"
+    check 'the audit chain verifies from its first record to its last, no counter twice' \
+        ctl audit verify "$work/audit.jsonl"
+    # shellcheck disable=SC2016 # for the inner shell
+    check 'no PIN and no private key in the log of the service' sh -c \
+        '! grep -qF -e "$(cat "$1/pin")" -e "PRIVATE KEY" "$1/service.log" "$1/audit.jsonl"' sh "$work"
+    echo "# Recovery key, counted at the token: $(story_uses) uses"
+    echo "# refusals: $tried tried, $held held"
+    jq -r --arg but 'SERVICE_STARTED SERVICE_STOPPED ORDER_LOST COMMANDS_EXPORTED' '.kind
+        | select(inside($but) | not)' "$work/audit.jsonl" | uniq >"$results/$story.kinds"
+    echo "$tried $held" >"$results/$story"
+    echo "1..$tests"
+}

@@ -1,0 +1,46 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The ACB's key-agreement key is compromised: the DCC recovers ESME, GSME and PPMID in one event.
+# shellcheck source=test/scenarios/lib.sh
+. "$2/test/scenarios/lib.sh"
+
+check 'token, certificates' story_setup
+story_issue acb-ka-new 04 $acb ka
+check 'meters of three kinds' story_meters meters 24 supplier --mix ESME:1,GSME:1,PPMID:1
+check 'the service answers' story_up
+story_ready recovery
+cat "$pki/acb-ka.pem" "$pki/acb-ka-new.pem" >"$work/bundle.pem"
+# One PPMID was not commissioned when it began.
+awk -F, -v OFS=, '$2 == "PPMID" && !seen { $3 = "installed-not-commissioned"; seen = 1 } { print }' "$work/meters/roster.csv" >"$work/roster.csv"
+ppmids=$(grep -c ,PPMID, "$work/roster.csv")
+
+check 'a supplier would like its PPMIDs recovered' story_open --initiator subscriber --subscriber "$rehearsal_supplier" --notice 'Officer One' 'Supplier Ltd: keys exposed'
+check 'to the PMA' story_to_pma "$pki/bundle.pem" "$work/roster.csv"
+refuse 'a PPMID for a compromised supplier key' device.ppmid-key story_spoilt '.device_types = ["ESME", "GSME", "PPMID"]'
+refuse 'a list with PPMIDs that the decision does not name' device.ppmid-key story_spoilt .
+check 'the supplier withdraws' event withdraw --as subscriber --evidence 'by the DCC, then'
+check 'confirmed' event confirm-withdrawal --evidence 'called back' --facts withdrawer_authenticated
+check 'reconnection' event reconnect --evidence 'same keys certified anew'
+check 'reconnected' event reconnected --evidence 'inventory read back'
+check 'closed' event close
+first=$incident
+
+check 'the DCC opens its own' story_open --initiator dcc --subscriber $acb --notice 'DCC security operations' 'ACB key agreement key exposed'
+sed 's/,PPMID,/,IHD,/' "$work/roster.csv" >"$work/ihd.csv"
+refuse 'in-home displays of the same homes' roster.type2 ctl roster add "$incident" "$work/ihd.csv"
+check 'to the PMA' story_to_pma "$work/bundle.pem" "$work/roster.csv" dcc
+acb_only='.method = "dcc" | .compromised = [bad("acb-ka"; "acb-ka")] | .replacements = [new("acb-ka"; "acb-ka-new")] | .device_types = ["ESME", "GSME", "PPMID"]'
+refuse 'PPMIDs alone' device.ppmid-wider story_spoilt "$acb_only | .device_types = [\"PPMID\"]"
+refuse 'a PPMID in the name of a supplier' request.initiator story_spoilt "$acb_only | .initiator = \"subscriber\""
+refuse 'Type 2 devices' device.type2 story_spoilt "$acb_only | .device_types += [\"CAD\"]"
+refuse 'a supplier cell along with it' compromised.method story_spoilt "$acb_only | .compromised += [bad(\"supplier-ds\"; \"acb-ka\")] | .replacements += [new(\"supplier-ds\"; \"acb-ka-new\")]"
+check 'decided, signed, answered' story_run yes supplier "$acb_only" meters
+check 'every device but one has the new key, PPMIDs among them' json_is "$work/verdict.json" '.commands == 23 and .accepted == 23'
+check 'the PPMIDs answered with success' sh -c "'$tools/daemon/smki-recoveryctl' --socket '$socket' --json figures '$incident' |
+    jq -e '.by_type.PPMID.success == $((ppmids - 1))'"
+refused 'the PPMID that was not commissioned' row.status audited 'map(select(.kind == "ROWS_FAILED") | .data) | map(select(.rule == "row.status" and .count == 1)) | length == 1'
+refuse 'executed while one row waits unexcused' incident.rows-pending event executed --evidence 'all but one'
+check 'executed, the one is listed as an exception' event executed --evidence 'exception list 1' --facts exceptions_listed
+check 'closed' event close
+story_tell "$first" "$incident"
+story_end
