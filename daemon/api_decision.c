@@ -191,6 +191,9 @@ static void activation_facts(void *arg, struct incident_facts *f)
     const struct authority *a = &((const struct paper *)arg)->a;
 
     f->custodians_present = (unsigned)a->n_counted;
+    /* the root that was placed carried the new key wrapped, or its decision was refused */
+    f->new_contingency_wrapped =
+        f->new_contingency_wrapped || f->state == STATE_CONTINGENCY_CONSUMED;
 }
 
 /* The last document that decided something for the incident. */
@@ -302,6 +305,17 @@ static bool apply_decision(struct service *sv, struct docket *d, struct docket_i
            docket_take_step(d, i, &step, &move, e);
 }
 
+/* What the custodians' word means where the incident stands: a token is back, new
+ * contingency keys are made, or the key is switched on. */
+static enum event ceremony_event(const struct docket_incident *i)
+{
+    if (i->state == STATE_TOKEN_LOST)
+        return EVENT_RESTORE_TOKEN;
+    if (i->state == STATE_CONTINGENCY_CONSUMED || i->route == ROUTE_CONTINGENCY_KEY)
+        return EVENT_ESTABLISH_CONTINGENCY;
+    return EVENT_ACTIVATE_KEY;
+}
+
 /* Custodians put the live decision's key into use. */
 static bool apply_activation(struct docket *d, struct docket_incident *i, struct paper *p,
                              const char *who, struct err *e)
@@ -318,8 +332,7 @@ static bool apply_activation(struct docket *d, struct docket_incident *i, struct
     if (!found || !digest_equal(&live.digest, &p->a.decision))
         return err_set(e, ERR_DENIED, "decision.other-decision",
                        "member decision: the activation is not for the decision in force");
-    if (i->state == STATE_TOKEN_LOST)
-        step.event = EVENT_RESTORE_TOKEN;
+    step.event = ceremony_event(i);
     if (strcmp(live.key, p->a.key) != 0)
         return err_set(e, ERR_DENIED, "decision.key",
                        "member key: decision %s uses key %s, the activation names %s",
@@ -332,6 +345,8 @@ static bool apply_activation(struct docket *d, struct docket_incident *i, struct
             "{\"ceremony\":\"%s\",\"token-proof\":\"signed by the probe key, key equals "
             "its certificate\"}",
             p->a.id);
+    else if (step.event == EVENT_ESTABLISH_CONTINGENCY)
+        (void)snprintf(text, sizeof text, "{\"ceremony\":\"%s\"}", p->a.id);
     else
         (void)snprintf(text, sizeof text, "{\"custodian-activation\":\"%s\"}", p->a.id);
     step.evidence = text;

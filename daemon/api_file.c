@@ -72,9 +72,8 @@ static bool file_end(void *arg, struct reply *out, struct err *e)
     if (!ok)
         return false;
     hex_encode_lower(sha256.b, 32, hex);
-    return reply_json(out, 200,
-                      json_pack("{s:s,s:I}", "sha256", hex, "octets", (json_int_t)octets),
-                      e);
+    return reply_json(
+        out, 200, json_pack("{s:s,s:I}", "sha256", hex, "octets", (json_int_t)octets), e);
 }
 
 bool api_file_begin(void *arg, const struct request *r, struct sink *out, struct err *e)
@@ -254,8 +253,7 @@ static bool accept_file(struct taking *t, struct span text, struct span cms,
         return err_set(e, ERR_STORE, "store.memory", "out of memory");
     reader.arg = t;
     if (!files_header_read(text, "file", h, e) || !same_party(t->i, h, e) ||
-        !notification_before(t, e) ||
-        !find_anchor(sv, t->i, h, &trust.store, actor, e) ||
+        !notification_before(t, e) || !find_anchor(sv, t->i, h, &trust.store, actor, e) ||
         !docket_last_file(sv->store, t->i->id, true, &last, &found, e) ||
         !docket_bundle(sv->store, t->i->id, &pem, e))
         return false;
@@ -327,13 +325,13 @@ static bool step_file(struct service *sv, const struct request *r, struct span c
                   &(struct log_fields){.incident = i.id, .peer = &r->peer},
                   "incident %s: file %s, now %s", i.id, h->id,
                   incident_state(i.state)->name);
-        ok = reply_json(
-            out, 200,
-            json_pack("{s:s,s:s,s:s,s:I,s:I,s:s}", "file", h->id, "kind",
-                      files_kind_name(h->kind), "sha256", r->args[1], "rows",
-                      (json_int_t)h->n_rows, "success", (json_int_t)h->total[FILES_SUCCESS],
-                      "state", incident_state(i.state)->name),
-            e);
+        ok = reply_json(out, 200,
+                        json_pack("{s:s,s:s,s:s,s:I,s:I,s:s}", "file", h->id, "kind",
+                                  files_kind_name(h->kind), "sha256", r->args[1], "rows",
+                                  (json_int_t)h->n_rows, "success",
+                                  (json_int_t)h->total[FILES_SUCCESS], "state",
+                                  incident_state(i.state)->name),
+                        e);
     }
     docket_incident_done(&i);
     return ok;
@@ -367,8 +365,8 @@ static enum files_state state_of(const char *outcome)
         const char *outcome;
         enum files_state state;
     } words[] = {
-        {"success", FILES_SUCCESS},       {"partly", FILES_FAILED},
-        {"failed", FILES_FAILED},         {"unreachable", FILES_UNREACHABLE},
+        {"success", FILES_SUCCESS},  {"partly", FILES_FAILED},
+        {"failed", FILES_FAILED},    {"unreachable", FILES_UNREACHABLE},
         {"excused", FILES_EXCLUDED},
     };
 
@@ -463,8 +461,7 @@ static bool write_all(struct writing *w, struct err *e)
     }
     for (unsigned t = 0; t < DEVICE_COUNT; t++)
         w->h.anticipated[t] = w->roster.by_type[t];
-    w->h.percent =
-        (unsigned)((uint64_t)w->h.total[FILES_SUCCESS] * 100 / w->roster.n_rows);
+    w->h.percent = (unsigned)((uint64_t)w->h.total[FILES_SUCCESS] * 100 / w->roster.n_rows);
     if (!files_write_header(w->to, &w->h, e))
         return false;
     for (uint32_t i = 0; i < w->roster.n_rows; i++)

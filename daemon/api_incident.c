@@ -200,8 +200,8 @@ static json_t *holders(const char *verdict)
     const json_t *one;
     size_t i;
 
-    json_array_foreach(signers, i, one) if (json_is_true(json_object_get(one, "counted")))
-        (void)json_array_append(list, json_object_get(one, "holder"));
+    json_array_foreach(signers, i, one) if (json_is_true(json_object_get(one, "counted")))(
+        void) json_array_append(list, json_object_get(one, "holder"));
     json_decref(signers);
     return list;
 }
@@ -213,12 +213,12 @@ static bool add_decision(void *arg, const struct store_row *row)
     if (row_blob(row, 0).len == 32)
         hex_encode_lower(row_blob(row, 0).at, 32, hex);
     (void)json_array_append_new(
-        arg, json_pack("{s:s,s:s,s:s,s:s,s:s,s:o,s:s,s:s,s:s,s:o}", "id", row_text(row, 1),
-                       "sha256", hex, "outcome", row_text(row, 2), "state",
-                       row_text(row, 3), "supersedes", row_text(row, 4), "at",
-                       service_time(row_i64(row, 5)), "by", row_text(row, 6), "method",
-                       row_text(row, 7), "reasons", row_text(row, 8), "holders",
-                       holders(row_text(row, 9))));
+        arg,
+        json_pack("{s:s,s:s,s:s,s:s,s:s,s:o,s:s,s:s,s:s,s:o}", "id", row_text(row, 1),
+                  "sha256", hex, "outcome", row_text(row, 2), "state", row_text(row, 3),
+                  "supersedes", row_text(row, 4), "at", service_time(row_i64(row, 5)), "by",
+                  row_text(row, 6), "method", row_text(row, 7), "reasons", row_text(row, 8),
+                  "holders", holders(row_text(row, 9))));
     return true;
 }
 

@@ -196,7 +196,8 @@ static void put_figures(const json_t *incident)
     say(incident, "  devices on the list: ", "devices", "");
     say(json_object_get(incident, "roster"), " (", "by_type", ")");
     say(incident, "\n  commands signed: ", "signed", "");
-    say(incident, "\n  devices that answered with every cell replaced: ", "recovered", "\n");
+    say(incident, "\n  devices that answered with every cell replaced: ", "recovered",
+        "\n");
 }
 
 void ctl_story(const json_t *incident)

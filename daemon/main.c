@@ -90,8 +90,7 @@ static bool open_state(struct service *sv, struct err *e)
     (void)snprintf(path, sizeof path, "%s/recovery.db", dir);
     return make_dir(dir, e) && lock_state(dir, e) && make_dir(sv->roster_dir, e) &&
            make_dir(sv->incoming_dir, e) && make_dir(sv->outbox_dir, e) &&
-           make_dir(sv->files_dir, e) &&
-           store_open(path, &sv->store, e);
+           make_dir(sv->files_dir, e) && store_open(path, &sv->store, e);
 }
 
 static bool begin_record(struct service *sv, const char *kind, struct err *e)

@@ -299,7 +299,7 @@ bool service_change(struct service *sv, const struct request *r, struct span bod
     (void)snprintf(front, sizeof front, "%s %s\n", verb_name(r->verb), r->path);
     sum = digest_of(span_of(front, strlen(front)), what);
     if (!answer_known(sv, r, &sum, out, &known, e)) {
-        if (e->code != ERR_STORE)
+        if (!store_failed(sv->store))
             service_refused(sv, r, e);
         return false;
     }

@@ -43,7 +43,8 @@ void service_batch_ended(void *arg, int64_t batch);
 void service_tick(struct service *sv);
 /* Alarms of incidents that stand still, once each. */
 MUST_CHECK bool service_deadlines(struct service *sv, struct err *e);
-/* Notices of steps that are on disk, into the outbox; what cannot be written stays queued. */
+/* Notices of steps that are on disk, into the outbox; what cannot be written stays queued.
+ */
 void service_notices(struct service *sv);
 /* A refusal leaves an audit record of its own, in a transaction of its own. */
 void service_refused(void *arg, const struct request *r, const struct err *why);

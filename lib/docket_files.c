@@ -38,10 +38,9 @@ bool docket_file_notified(struct store *s, const char *incident, const struct eu
     int64_t n = 0;
     bool found;
 
-    return store_number(
-               s, &n, &found, &ignored,
-               "SELECT count(*) FROM file_row WHERE incident = ?1 AND device = ?2", "tb",
-               incident, span_of(device->b, sizeof device->b)) &&
+    return store_number(s, &n, &found, &ignored,
+                        "SELECT count(*) FROM file_row WHERE incident = ?1 AND device = ?2",
+                        "tb", incident, span_of(device->b, sizeof device->b)) &&
            n > 0;
 }
 

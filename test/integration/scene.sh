@@ -85,7 +85,10 @@ same() { # same GOT WANTED
     }
 }
 quickly() { # quickly COMMAND...: within a minute it succeeds, while the service lives
-    rehearsal_wait "$service" 60 "$@"
+    rehearsal_wait "$service" 60 "$@" >"$scene/waiting" || {
+        tail -n 3 "$scene/waiting"
+        false
+    }
 }
 
 # --- talking to the service ---
@@ -147,7 +150,7 @@ service_kill() {
     service=
 }
 service_gone() {
-    ! kill -0 "$service" 2>/dev/null
+    ! rehearsal_lives "$service"
 }
 
 # --- a scene ---
@@ -193,10 +196,10 @@ scene_activate() {
     quickly signers_ready &&
         rehearsal_activate "$scene/pki" "$scene/decision.json" "$scene/decision.cms" "$scene"
 }
-# scene_batch [ROWS]: ask for one; sets $batch. Twice is once.
+# scene_batch ROWS: ask for one (all, unfinished); sets $batch. Twice is once.
 scene_batch() {
-    batch=$(ctl --json --yes --key "batch-$decision-${1:-all}" batch start "$incident" "$decision" \
-        --rows "${1:-all}" | jq -r .id) && [ "$batch" -gt 0 ]
+    batch=$(ctl --json --yes --key "batch-$decision-$1" batch start "$incident" "$decision" \
+        --rows "$1" | jq -r .id) && [ "$batch" -gt 0 ]
 }
 
 # --- what must hold at every moment ---

@@ -406,7 +406,7 @@ refuse() {
     fi
     cat "$work/said" >>"$log"
     ctl audit export | tail -n "+$((refuse_seq + 1))" >"$work/records"
-    jq -se --arg rule "$refuse_rule" '[.[] | select(.kind != "ORDER_LOST")] | length == 1
+    jq -se --arg rule "$refuse_rule" '[.[] | select(.kind != "ORDER_LOST" and .kind != "DEADLINE_PASSED")] | length == 1
         and .[0].kind == "REFUSED" and .[0].data.rule == $rule' "$work/records" >/dev/null || refuse_status=1
     [ $refuse_status -eq 0 ] || cat "$work/records" >>"$log"
     [ $refuse_status -ne 0 ] || held=$((held + 1))
@@ -451,7 +451,7 @@ story_end() {
         '! grep -qF -e "$(cat "$1/pin")" -e "PRIVATE KEY" "$1/service.log" "$1/audit.jsonl"' sh "$work"
     echo "# Recovery key, counted at the token: $(story_uses) uses"
     echo "# refusals: $tried tried, $held held"
-    jq -r --arg but 'SERVICE_STARTED SERVICE_STOPPED ORDER_LOST COMMANDS_EXPORTED' '.kind
+    jq -r --arg but 'SERVICE_STARTED SERVICE_STOPPED ORDER_LOST COMMANDS_EXPORTED DEADLINE_PASSED' '.kind
         | select(inside($but) | not)' "$work/audit.jsonl" | uniq >"$results/$story.kinds"
     echo "$tried $held" >"$results/$story"
     echo "1..$tests"

@@ -100,5 +100,13 @@ refuse 'a batch after that' incident.may-not-sign ctl --yes batch start "$incide
 check 'executed' event executed --evidence 'every device answered; Recovery Progress File 1'
 check 'closed' event close
 check 'the incident is CLOSED' in_state CLOSED
+told() { # WHO KIND
+    jq -es --arg to "$1" --arg kind "$2" 'map(select(.to == $to and .kind == $kind)) | length == 1' "$work/service/outbox"/*.json
+}
+check 'the PMA was told, by a notice in the outbox' told pma PMA_INFORMED
+check 'the parties were told that it is over' told parties CLOSED
+check 'the supplier was told that it is recovered' told subscriber RECOVERED
+check 'incident show tells the story in words' sh -c "'$tools/daemon/smki-recoveryctl' --socket '$socket' incident show '$incident' |
+    tee -a '$log' | grep -q 'The custodians switched the key on'"
 story_tell "$incident"
 story_end

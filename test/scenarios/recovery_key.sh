@@ -36,7 +36,7 @@ check 'to the PMA' event refer-to-pma --evidence 'Other Compromise Notification 
 self='.method = "recovery-key" | .subscriber = "90B3D51F30010001" | .initiator = "dcc" | .compromised = [bad("recovery-ds"; "recovery-ds")] | .replacements = [new("recovery-ds"; "recovery-ds-new")]'
 refuse 'the same decision to replace supplier keys as well' compromised.method \
     story_spoilt "$self | .compromised += [bad(\"supplier-ds\"; \"recovery-ds\")] | .replacements += [new(\"supplier-ds\"; \"recovery-ds-new\")]"
-refuse 'Method 3 in an incident about the Recovery key' compromised.method story_spoilt "$self | .method = \"M3\""
+refuse 'Method 3 in an incident about the Recovery key' request.initiator story_spoilt "$self | .method = \"M3\""
 refuse 'the compromised certificate as its own successor' replacement.key \
     story_spoilt "$self | .replacements[0].certificate = \$d[\"recovery-ds\"]"
 check 'decided, signed by itself, answered' story_run self supplier "$self" others

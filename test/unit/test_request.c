@@ -144,7 +144,9 @@ START_TEST(a_problem_says_rule_source_and_advice)
     reply_done(&r);
     (void)err_set(&e, ERR_INPUT, "request.target", "\xff\xfe");
     reply_problem(&r, &e);
-    ck_assert_ptr_nonnull(strstr(r.body, "not UTF-8"));
+    j = json_loadb(r.body, r.len, 0, NULL); /* whatever the octets were */
+    ck_assert_ptr_nonnull(j);
+    json_decref(j);
     reply_done(&r);
 }
 END_TEST

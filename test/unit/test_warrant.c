@@ -364,6 +364,20 @@ START_TEST(modes_keep_to_their_method)
 }
 END_TEST
 
+START_TEST(a_symmetric_key_without_contingency_is_refused)
+{
+    struct warrant_parts parts = {
+        .cms = s.cms,
+        .certs_pem = s.pem,
+        .roster = &s.roster,
+        .symmetric_key = span_of(s.symmetric, sizeof s.symmetric),
+    };
+
+    ck_assert(!warrant_open(&s.trust, &parts, SCENE_NOW, &w, &e));
+    ck_assert_str_eq(e.id, "contingency.symmetric-key");
+}
+END_TEST
+
 START_TEST(a_roster_needs_a_device_that_was_commissioned)
 {
     scene_roster(&s, "device,type,status\n00DB1234567890A0,ESME,suspended\n");
@@ -454,6 +468,7 @@ static void add(TCase *t)
     tcase_add_test(t, a_compromised_certificate_is_given_and_the_subscribers);
     tcase_add_test(t, a_cell_that_is_not_notified_is_not_replaced);
     tcase_add_test(t, modes_keep_to_their_method);
+    tcase_add_test(t, a_symmetric_key_without_contingency_is_refused);
     tcase_add_test(t, a_roster_needs_a_device_that_was_commissioned);
     tcase_add_test(t, trust_is_loaded_and_default_is_no);
 }

@@ -456,6 +456,8 @@ static void row_refused(uint32_t i, const char *id)
 
 START_TEST(a_bad_row_fails_alone)
 {
+    static const struct sig_p256 none;
+    struct span command;
     struct roster_row row;
     struct digest d;
     char text[1024], ds[HEX_LEN(8)], other[HEX_LEN(8)];
@@ -491,6 +493,8 @@ START_TEST(a_bad_row_fails_alone)
     row_refused(6, "row.old");
     row_refused(7, "row.none");
     ck_assert(!warrant_digest(w, 0, (uint64_t)INT64_MAX + 1, &d, &e));
+    ck_assert_str_eq(e.id, "row.counter");
+    ck_assert(!warrant_command(w, 0, (uint64_t)INT64_MAX + 1, &none, &command, &e));
     ck_assert_str_eq(e.id, "row.counter");
     ck_assert(warrant_digest(w, 0, INT64_MAX, &d, &e));
 }

@@ -1,0 +1,80 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The Root OCA key is compromised: the Contingency key places a new root by mode 9. The Symmetric Key goes out in
+# clear with the first command, so there is a point of no return, and two people pass it.
+# shellcheck source=test/scenarios/lib.sh
+. "$2/test/scenarios/lib.sh"
+
+devices=20
+if [ "$(id -u)" -ne 0 ]; then
+    echo '1..0 # SKIP a second operator needs root'
+    exit 0
+fi
+check 'token, certificates' story_setup
+openssl rand -out "$work/symmetric" 16
+openssl rand -out "$work/symmetric-next" 16
+hex() {
+    od -An -v -tx1 "$1" | tr -d ' \n'
+}
+openssl ecparam -name prime256v1 -genkey -noout -out "$work/next.key" 2>/dev/null
+openssl pkey -in "$work/next.key" -pubout -out "$work/next.pub"
+check 'the root carries the wrapped contingency key' rehearsal_pki root --dir "$pki" --contingency-pub "$pki/contingency.pub" \
+    --symmetric-key "$(hex "$work/symmetric")"
+check 'a new root carries a new one' rehearsal_pki root --dir "$pki" --out "$pki/next-root.pem" --key "$pki/next-root.key" \
+    --contingency-pub "$work/next.pub" --symmetric-key "$(hex "$work/symmetric-next")"
+check 'a new root that carries none' rehearsal_pki root --dir "$pki" --out "$pki/bare-root.pem" --key "$pki/bare-root.key"
+sed -i '/^\[Role "operator"\]/,/^Users=/s/^Users=.*/& 65534/' "$work/recovery.conf"
+chmod 755 "$work" "$work/run"
+install -m 755 "$tools/daemon/smki-recoveryctl" "$work/run/ctl"
+second() {
+    setpriv --reuid 65534 --regid 0 --clear-groups "$work/run/ctl" --socket "$socket" "$@"
+}
+check 'meters' story_meters meters $devices supplier --mix ESME:1,GSME:1,PPMID:1
+check 'the service answers' story_up
+story_ready contingency
+uses_before=$(story_uses)
+
+check 'the DCC reports the Root OCA key' story_open --route contingency --initiator dcc --notice 'DCC, in person' 'Root OCA key exposed'
+check 'confirmed' event confirm --evidence 'two people, in person' --facts notifier_authenticated
+check 'devices' ctl --quiet roster add "$incident" "$work/meters/roster.csv"
+cat "$pki/root.pem" "$pki/bare-root.pem" >"$work/bare.pem"
+cat "$pki/root.pem" "$pki/next-root.pem" >"$work/bundle.pem"
+check 'certificates' ctl --quiet certificates add "$incident" "$work/bare.pem"
+check 'to the PMA' event refer-to-pma --evidence 'Other Compromise Notification File 1'
+mode9='.method = "contingency" | .mode = "anyByContingency" | .key = "contingency" | .key_certificate = $d["contingency"] | .initiator = "dcc"
+    | .subscriber = "90B3D51F30010009" | .device_types = ["ESME", "GSME", "PPMID"] | .compromised = [bad("root"; "root")]
+    | .replacements = [new("root"; "next-root")] | .symmetric_key_sha256 = "'$(sha256sum <"$work/symmetric" | cut -d ' ' -f 1)'"'
+refuse 'a new root without a new wrapped key' replacement.root-wrapped story_spoilt "$mode9 | .replacements[0].certificate = \$d[\"bare-root\"]"
+check 'the right certificates' ctl --quiet certificates add "$incident" "$work/bundle.pem"
+refuse 'a decision that does not release the Symmetric Key' contingency.symmetric-key story_spoilt "$mode9 | del(.symmetric_key_sha256)"
+refuse 'the Recovery key in mode 9' key.role story_spoilt "$mode9 | .key = \"recovery\" | .key_certificate = \$d[\"recovery-ds\"]"
+check 'the PMA authorises the contingency' story_decide yes supplier "$mode9"
+refuse 'the Symmetric Key before the custodians came' contingency.release ctl symmetric-key add "$incident" "$work/symmetric"
+check 'the custodians switch the Contingency key on' story_activate yes
+refuse 'another Symmetric Key' contingency.symmetric-key ctl symmetric-key add "$incident" "$work/symmetric-next"
+check 'the Symmetric Key is released' ctl --quiet symmetric-key add "$incident" "$work/symmetric"
+batch=$(ctl --json --yes batch start "$incident" "$decision" 2>>"$log" | jq -r .id)
+check 'nothing is signed yet: a second person is awaited' in_state KEY_ACTIVE
+refuse 'one person alone past the point of no return' batch.second-person ctl --yes batch confirm "$batch"
+check 'the second person confirms' second --yes --quiet batch confirm "$batch"
+check 'signed' ctl --quiet batch watch "$batch"
+check 'the point of no return is on record' audited 'map(select(.data.event == "execute")) | .[0].data.evidence["point-of-no-return"] | length > 0'
+check 'devices take the new root and answer' story_exchange meters
+check "$devices accepted" json_is "$work/verdict.json" ".commands == $devices and .accepted == $devices"
+check 'the incident is withdrawn, too late' event withdraw --evidence 'perhaps it was nothing'
+refuse 'a false alarm after the Symmetric Key went out' incident.contingency-used event confirm-withdrawal --evidence 'perhaps' --facts withdrawer_authenticated
+check 'key off' event deactivate-key --evidence 'the custodians left'
+check 'executed: the contingency is consumed' event executed --evidence 'all answered'
+check 'it is CONTINGENCY_CONSUMED' in_state CONTINGENCY_CONSUMED
+refuse 'closing without a new contingency' incident.no-transition event close
+refuse 'a new contingency in words of the operator' incident.by-document event establish-contingency --as custodians --evidence 'made'
+story_activation fresh yes
+check 'the custodians have made new keys in a ceremony' story_sign fresh custodian-1 custodian-2
+check 'and say so' ctl --quiet decision submit "$incident" "$work/fresh.cms"
+check 'it is NEW_CONTINGENCY_ESTABLISHED' in_state NEW_CONTINGENCY_ESTABLISHED
+check 'recovered' event recovered --evidence 'Other Recovery Progress File 1'
+check 'the old root is revoked' event revoked --evidence 'list 48'
+check 'closed' event close
+check 'the Recovery key was not used' uses_are "$uses_before"
+story_tell "$incident"
+story_end

@@ -1,0 +1,122 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Refusals that belong to every story: who asks, who decides, when, twice, and what happens when the house itself
+# is in trouble (no disk, no token).
+# shellcheck source=test/scenarios/lib.sh
+. "$2/test/scenarios/lib.sh"
+
+devices=20
+check 'token, certificates' story_setup
+sed -i 's/^TwoPersonSec=.*/&\nDecisionAlarmSec=1/' "$work/recovery.conf"
+check 'meters' story_meters meters $devices supplier
+chmod 755 "$work" "$work/run"
+check 'the service answers' story_up
+story_ready recovery
+roster=$work/meters/roster.csv
+check 'the supplier reports its keys' story_open --initiator subscriber --subscriber "$rehearsal_supplier" --notice 'Officer One' 'Supplier Ltd: keys exposed'
+
+# Another user of this machine, with no role at all.
+install -m 755 "$tools/daemon/smki-recoveryctl" "$work/run/ctl"
+stranger() { # GROUP COMMAND...
+    stranger_group=$1
+    shift
+    setpriv --reuid 65534 --regid "$stranger_group" --clear-groups "$work/run/ctl" --socket "$socket" "$@"
+}
+no_way_in() {
+    stranger 65534 incident list
+    [ $? -eq 6 ]
+}
+if [ "$(id -u)" -eq 0 ]; then
+    refused 'a user outside the group of the socket' client.connect no_way_in
+    refuse 'a user without a role who tells of an event' request.role stranger 0 incident event "$incident" reject --evidence x
+    refuse 'a user without a role who reads the audit trail' request.role stranger 0 audit export
+fi
+refuse 'the PMA in words of the operator' incident.by-document event refuse --as pma --evidence 'they said no'
+refuse 'the custodians in words of the operator' incident.by-document event activate-key --as custodians --evidence 'they came'
+refuse 'a live incident at a rehearsal' incident.exercise ctl incident open --initiator subscriber --notice x 'Live'
+refuse 'the same incident opened twice' incident.id-taken ctl incident open --exercise --id "$incident" --initiator dcc --notice x 'Again'
+refuse 'a fact that nobody may declare' incident.fact event confirm --evidence x --facts decision_live
+refuse 'evidence of an unknown kind' incident.evidence event confirm --evidence '{"rumour":"x"}' --facts notifier_authenticated
+check 'to the PMA' story_to_pma "$pki/bundle.pem" "$roster"
+
+signed_by() {
+    story_decision spoilt supplier "${filter:-.}" && story_sign spoilt "$@" && ctl decision submit "$incident" "$work/spoilt.cms"
+}
+rehearsal_pki person --dir "$pki" --anchor pma-anchor --out "$pki/pma-again.pem" --key "$pki/pma-again.key" \
+    --cn "$(story_name pma-1 subject)" --seat chair >>"$log" 2>&1
+refuse 'one approver with two keys' decision.quorum signed_by pma-1 pma-again pma-2
+operator=$(id -un)
+rehearsal_pki person --dir "$pki" --anchor pma-anchor --out "$pki/pma-operator.pem" --key "$pki/pma-operator.key" \
+    --cn "$operator" --seat specialist >>"$log" 2>&1
+refuse 'an approver who is also the operator' decision.operator-approver signed_by pma-1 pma-2 pma-operator
+refuse 'an approver who asked for it' decision.quorum story_spoilt ".requester = \"$(story_name pma-2 subject)\""
+refuse 'an approver with a conflict of interest' decision.quorum \
+    story_spoilt ".conflicts = [{holder: \"$(story_name pma-3 subject)\", reason: \"employed by the supplier\"}]"
+refuse 'a window longer than is allowed' decision.window-length story_spoilt '.valid_to = "2031-01-01T00:00:00Z"'
+refuse 'no factor weighed' decision.schema story_spoilt '.guidance.shall = []'
+refuse 'a member that the schema does not know' decision.schema story_spoilt '.hurry = true'
+refuse 'a method of the operator alone' method.decider story_spoilt '.method = "M1" | .mode = "supplierBySupplier"'
+altered() {
+    story_decision spoilt supplier . && story_sign spoilt pma-1 pma-2 pma-3 &&
+        sed 's/Rehearsal 1/Rehearsal 2/' "$work/spoilt.cms" >"$work/altered.cms" && ctl decision submit "$incident" "$work/altered.cms"
+}
+refuse 'a decision altered after it was signed' decision.quorum altered
+trailing() {
+    { cat "$work/spoilt.cms"; echo; } >"$work/more.cms"
+    ctl decision submit "$incident" "$work/more.cms"
+}
+refuse 'octets behind a decision' decision.trailing trailing
+
+check 'the PMA takes longer than it should: an alarm, once' rehearsal_wait "$(cat "$work/pid")" 30 audited \
+    'map(select(.kind == "DEADLINE_PASSED" and .data.alarm == "decision")) | length == 1'
+check 'authorised' story_decide yes supplier .
+check 'the key is on' story_activate yes
+key=$(openssl rand -hex 8)
+first=$(ctl --json --yes --key "$key" batch start "$incident" "$decision" | jq -r .id)
+check 'signed' ctl --quiet batch watch "$first"
+check 'the same request again gets the same answer' sh -c "[ \"\$('$tools/daemon/smki-recoveryctl' --socket '$socket' --json --yes --key '$key' batch start '$incident' '$decision' | jq -r .id)\" = $first ]"
+check 'and nothing is signed twice' audited "map(select(.kind == \"BATCH_SIGNED\") | .data.count) | add == $devices"
+refuse 'the key of that request for another one' request.key-reused ctl --key "$key" --yes batch start --rows unfinished "$incident" "$decision"
+batch=$first
+check 'answers' story_exchange meters
+check 'key off' event deactivate-key --evidence 'the custodians left'
+check 'executed' event executed --evidence 'all answered'
+check 'closed' event close
+
+echo '# The house in trouble'
+records=$(ctl audit export | wc -l)
+story_kill TERM
+# No file of the service may grow beyond what it has now: a full disk.
+size=$(find "$work/service" -type f -printf '%k\n' | sort -n | tail -n 1)
+full_disk() (
+    trap '' XFSZ
+    ulimit -f $((size * 2 + 40))
+    exec "$tools/daemon/smki-recoveryd" --config "$work/recovery.conf" </dev/null >>"$work/service.log" 2>&1
+)
+full_disk &
+echo $! >"$work/pid"
+rehearsal_wait "$!" 60 ctl status >>"$log" 2>&1
+fill() {
+    i=0
+    while [ $i -lt 400 ]; do
+        ctl --quiet incident open --exercise --initiator dcc --notice "$(printf '%1900d' 0)" "Filler $i" || return 0
+        i=$((i + 1))
+    done
+    return 1
+}
+refused 'a step while the disk is full' store.failed fill
+stopped() {
+    rehearsal_tries=100
+    while kill -0 "$(cat "$work/pid")" 2>/dev/null && [ $rehearsal_tries -gt 0 ]; do
+        case $(cut -d ' ' -f 3 "/proc/$(cat "$work/pid")/stat" 2>/dev/null) in Z | '') return 0 ;; esac
+        rehearsal_tries=$((rehearsal_tries - 1))
+        sleep 0.1
+    done
+    [ $rehearsal_tries -gt 0 ]
+}
+check 'the service stops rather than go on without a record' stopped
+rm -f "$work/pid"
+check 'with room again it starts' story_up
+check 'and has every record' sh -c "[ \$('$tools/daemon/smki-recoveryctl' --socket '$socket' audit export | wc -l) -ge $records ]"
+story_tell "$incident"
+story_end

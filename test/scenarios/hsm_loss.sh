@@ -1,0 +1,91 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Loss of the HSM: what each loss leaves open; then a token that goes in the middle of a batch and comes back.
+# shellcheck source=test/scenarios/lib.sh
+. "$2/test/scenarios/lib.sh"
+
+devices=100
+left() { # ROUTES LOST...
+    routes=$1
+    shift
+    ctl --json hsm-loss "$@" | jq -e --arg routes "$routes" '.routes == ($routes | split(" ")) or ($routes == "" and .routes == [])'
+}
+plain() {
+    ! ctl hsm-loss recovery-key contingency-key >"$work/plain" && grep -q 'no remote remedy' "$work/plain"
+}
+check "a user's HSM: Method 2 or 3" left 'method-2 method-3' user
+check "a provider's HSM: the same for each of its users" left 'method-2 method-3' srp
+check 'the ACB keys: the Recovery key replaces them' left 'method-3' acb
+check 'the Recovery HSM, backup whole: restore it' sh -c "'$tools/daemon/smki-recoveryctl' --json hsm-loss recovery-token | jq -e '.rebuild and .routes == []'"
+check 'the Recovery key, no backup: contingency only' left 'contingency' recovery-key
+check 'Recovery and contingency: no remote remedy, said plainly' plain
+
+check 'token, certificates' story_setup
+sed -i -e 's/^\[Signer\]/&\nTokenLostSec=3\nProbeIntervalSec=1\nCallTimeoutSec=5/' -e 's/^Workers=.*/Workers=1/' "$work/recovery.conf"
+check 'meters' story_meters meters $devices supplier
+P11_SHIM_PLAN='C_Sign:30+=0x32'
+export P11_SHIM_PLAN
+check 'the service answers' story_up
+story_ready recovery
+check 'the supplier reports its keys' story_open --initiator subscriber --subscriber "$rehearsal_supplier" --notice 'Officer One' 'Supplier Ltd: keys exposed'
+check 'to the PMA' story_to_pma "$pki/bundle.pem" "$work/meters/roster.csv"
+check 'authorised' story_decide yes supplier .
+check 'the key is on' story_activate yes
+batch=$(ctl --json --yes batch start "$incident" "$decision" 2>>"$log" | jq -r .id)
+signing() {
+    ctl --json batch show "$batch" | jq -e '.signed > 0' >/dev/null
+}
+rehearsal_wait "$(cat "$work/pid")" 30 signing
+mv "$work/tokens" "$work/tokens-away"
+batch_state() {
+    ctl --json batch show "$batch" | jq -e --arg state "$1" '.state == $state' >/dev/null
+}
+check 'in the middle of the batch the token is gone: the batch is held' rehearsal_wait "$(cat "$work/pid")" 120 batch_state held
+check 'the incident is TOKEN_LOST' rehearsal_wait "$(cat "$work/pid")" 60 in_state TOKEN_LOST
+check 'part of the rows is signed, part is not' sh -c "'$tools/daemon/smki-recoveryctl' --socket '$socket' --json batch show '$batch' | jq -e '.signed > 0 and .signed < .rows'"
+reserved() {
+    ctl --json status | jq -r '.counters[] | select(.originator == "90B3D51F30010001") | .reserved_up_to'
+}
+mark=$(reserved)
+refuse 'signing without the token' incident.may-not-sign ctl batch resume "$batch"
+story_activation back yes
+check 'custodians sign that it is back' story_sign back custodian-1 custodian-2
+refuse 'a ceremony that is not proved by the token' incident.token-key ctl decision submit "$incident" "$work/back.cms"
+
+echo '# A token with another key'
+story_kill TERM
+unset P11_SHIM_PLAN
+mkdir "$work/tokens"
+softhsm2-util --init-token --free --label rehearsal --pin "$(cat "$work/pin")" --so-pin "$(cat "$work/so-pin")" >>"$log" 2>&1
+"$tools/pkcs11/smki-recovery-ceremony" generate --config "$work/recovery.conf" --all >>"$log" 2>&1
+check 'the service answers' story_up
+sleep 3
+refuse 'a token of another serial, however labelled' incident.token-key ctl decision submit "$incident" "$work/back.cms"
+refused 'no key was made in it, and none is usable' token.none sh -c \
+    "'$tools/daemon/smki-recoveryctl' --socket '$socket' --json status | jq -e '[.keys[].usable] | any | not'"
+story_kill TERM
+rm -rf "$work/tokens"
+mv "$work/tokens-away" "$work/tokens"
+
+echo '# Restored'
+check 'the service answers' story_up
+check 'the token proves itself' story_ready recovery
+story_activation alone yes
+check 'one custodian signs' story_sign alone custodian-1
+refuse 'a restoration by one custodian' decision.quorum ctl decision submit "$incident" "$work/alone.cms"
+check 'two custodians bring it back' ctl --quiet decision submit "$incident" "$work/back.cms"
+check 'they are at hand: CUSTODIANS_CALLED' in_state CUSTODIANS_CALLED
+story_activation again yes
+check 'and sign again' story_sign again custodian-1 custodian-3
+check 'the key is on' ctl --quiet decision submit "$incident" "$work/again.cms"
+check 'the batch goes on' ctl --quiet batch resume "$batch"
+check 'to its end' ctl --quiet batch watch "$batch"
+check 'it is EXECUTING' in_state EXECUTING
+check 'the counters go on above what was reserved' [ "$(reserved)" -ge "$mark" ]
+check 'devices take every command' story_exchange meters
+check "$devices accepted, none twice" json_is "$work/verdict.json" ".commands == $devices and .accepted == $devices"
+check 'key off' event deactivate-key --evidence 'the custodians left'
+check 'executed' event executed --evidence 'all answered'
+check 'closed' event close
+story_tell "$incident"
+story_end

@@ -1,0 +1,65 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Scenario 4, Method 2: the Recovery key puts the ACB's certificates into the supplier's cells and is switched off;
+# later the ACB's own key hands the devices back to the supplier's new certificates: commands of mode 2 with the
+# ACB's signature and the ACB's MAC.
+# shellcheck source=test/scenarios/lib.sh
+. "$2/test/scenarios/lib.sh"
+
+devices=30
+check 'token, certificates' story_setup
+check 'meters' story_meters meters $devices supplier
+check 'the service answers' story_up
+story_ready recovery
+roster=$work/meters/roster.csv
+cat "$pki"/supplier-??-old.pem "$pki/acb-ds.pem" "$pki/acb-ka.pem" >"$work/acb.pem"
+
+check 'the supplier reports its keys' story_open --initiator subscriber --subscriber "$rehearsal_supplier" --notice 'Officer One' 'Supplier Ltd: keys exposed, no new ones yet'
+check 'to the PMA' story_to_pma "$work/acb.pem" "$roster"
+m2='.method = "M2" | .replacements = [new("supplier-ds"; "acb-ds"), new("supplier-ka"; "acb-ka"), new("supplier-pp"; "acb-ka")]'
+cat "$pki"/supplier-??-old.pem "$pki/acb-ds.pem" "$pki/acb-ka.pem" "$pki/supplier-ds-new.pem" >"$work/mixed.pem"
+check 'a bundle with one certificate too many' ctl --quiet certificates add "$incident" "$work/mixed.pem"
+refuse "a supplier's certificate under Method 2" replacement.role story_spoilt "$m2 | .replacements[0].certificate = \$d[\"supplier-ds-new\"]"
+check 'the right bundle' ctl --quiet certificates add "$incident" "$work/acb.pem"
+refuse 'an agreement key in the place of a signing key' replacement.usage story_spoilt "$m2 | .replacements[0].certificate = \$d[\"acb-ka\"]"
+check 'decided, signed, answered, Recovery key off' story_run m2 supplier "$m2" meters
+m2_id=$decision
+check "$devices accepted" json_is "$work/verdict.json" ".commands == $devices and .accepted == $devices"
+uses_after=$(story_uses)
+check 'every answer is in' event executed --evidence 'all answered'
+check 'it is ACB_IN_PLACE' in_state ACB_IN_PLACE
+refuse 'closing with ACB certificates in the supplier cells' incident.no-transition event close
+
+# An instruction of the DCC's officers: the ACB key may sign, in mode 2, for these devices.
+handback() { # NAME FILTER OFFICER...
+    story_decision "$1" supplier '.kind = "instruction" | .by = "dcc" | .method = "handback" | .mode = "supplierBySupplier"
+        | .key = "acb-ds" | .key_certificate = $d["acb-ds"]
+        | del(.conflicts, .meeting, .guidance, .residual_risk, .conditions, .initiator) | '"$2" || return 1
+    name=$1
+    shift 2
+    story_sign "$name" "$@" && ctl --quiet decision submit "$incident" "$work/$name.cms"
+}
+check 'the new certificates of the supplier' ctl --quiet certificates add "$incident" "$pki/bundle.pem"
+refuse 'hand-back on the word of the supplier alone' decision.quorum handback odd . org-1
+refuse 'hand-back by the Recovery key' key.authority handback odd '.key = "recovery" | .key_certificate = $d["recovery-ds"]' dcc-1
+refuse 'hand-back as a recovery command' method.mode handback odd '.mode = "anyExceptAbnormalRootByRecovery"' dcc-1
+refuse 'a batch of hand-back under the PMA decision' incident.may-not-sign ctl --yes batch start "$incident" "$m2_id"
+check "the DCC's officer instructs" handback back . dcc-1
+decision=$(jq -r .id "$work/back.json")
+check 'signed by the ACB key' story_batch
+check 'it is HANDBACK' in_state HANDBACK
+refuse 'handed back before any device answered' incident.rows-pending event handed-back --evidence 'we think so'
+check 'devices take them and answer' story_exchange meters
+check "$devices commands of mode 2 accepted, signature and MAC" json_is "$work/verdict.json" ".commands == $devices and .accepted == $devices"
+one_of_mode_2() {
+    command=$(find "$work/commands" -name '*.bin' | sort | head -n 1)
+    "$source/packaging/verify-command.sh" "$command" "$pki/acb-ds.pem" | grep 'code 0102'
+}
+check 'a sample: code 0102, good by the ACB certificate, by stock openssl' one_of_mode_2
+check 'the Recovery key slept meanwhile' uses_are "$uses_after"
+check 'handed back' event handed-back --evidence 'Recovery Progress File 2'
+check 'closed' event close
+check 'a progress file of the service' ctl file progress "$incident" --id F-1 --organisation DCC --role officer --officer 'DCC Officer 1' --out "$work/progress.csv"
+check 'which counts every device' grep -qx "total,success,$devices" "$work/progress.csv"
+story_tell "$incident"
+story_end
