@@ -7,8 +7,6 @@
 
 #include <jansson.h>
 
-#include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,11 +17,6 @@
     "opened_us,"                                                                      \
     " since_us, closed_us, facts"
 
-static void copy(char *out, size_t cap, const char *text)
-{
-    (void)snprintf(out, cap, "%s", text);
-}
-
 void docket_incident_done(struct docket_incident *i)
 {
     free(i->declared);
@@ -33,11 +26,11 @@ void docket_incident_done(struct docket_incident *i)
 static bool read_incident(const struct store_row *r, struct docket_incident *i)
 {
     memset(i, 0, sizeof *i);
-    copy(i->id, sizeof i->id, row_text(r, 0));
-    copy(i->title, sizeof i->title, row_text(r, 1));
-    copy(i->subscriber, sizeof i->subscriber, row_text(r, 5));
-    copy(i->replacement, sizeof i->replacement, row_text(r, 6));
-    copy(i->parent, sizeof i->parent, row_text(r, 7));
+    row_copy(r, 0, i->id, sizeof i->id);
+    row_copy(r, 1, i->title, sizeof i->title);
+    row_copy(r, 5, i->subscriber, sizeof i->subscriber);
+    row_copy(r, 6, i->replacement, sizeof i->replacement);
+    row_copy(r, 7, i->parent, sizeof i->parent);
     i->exercise = row_i64(r, 8) != 0;
     i->opened_us = row_i64(r, 9);
     i->since_us = row_i64(r, 10);
@@ -81,14 +74,19 @@ bool docket_get(struct store *s, const char *id, struct docket_incident *out, st
 struct walk {
     bool (*fn)(void *arg, const struct docket_incident *i);
     void *arg;
+    char bad[AUTHORITY_ID_MAX]; /* an incident that cannot be read */
 };
 
 static bool walk_one(void *arg, const struct store_row *r)
 {
     struct walk *w = arg;
     struct docket_incident i;
-    bool go_on = read_incident(r, &i) && w->fn(w->arg, &i);
+    bool go_on = read_incident(r, &i);
 
+    if (!go_on)
+        (void)snprintf(w->bad, sizeof w->bad, "%s", i.id);
+    else
+        go_on = w->fn(w->arg, &i);
     docket_incident_done(&i);
     return go_on;
 }
@@ -96,10 +94,14 @@ static bool walk_one(void *arg, const struct store_row *r)
 bool docket_each(struct store *s, bool (*fn)(void *arg, const struct docket_incident *i),
                  void *arg, struct err *e)
 {
-    struct walk w = {fn, arg};
+    struct walk w = {fn, arg, ""};
 
-    return store_each(s, walk_one, &w, e,
-                      "SELECT " COLUMNS " FROM incident ORDER BY opened_us, id", "");
+    if (!store_each(s, walk_one, &w, e,
+                    "SELECT " COLUMNS " FROM incident ORDER BY opened_us, id", ""))
+        return false;
+    if (w.bad[0] != '\0')
+        return err_set(e, ERR_STORE, "store.failed", "incident %s cannot be read", w.bad);
+    return true;
 }
 
 /* --- evidence and declared facts --- */
@@ -151,302 +153,15 @@ static bool lasting(void *arg, const struct store_row *r)
     return true;
 }
 
-/* Facts nobody can see in the store: someone answers for them. */
-static const struct {
-    const char *name;
-    size_t offset;
-} declarable[] = {
-#define FACT(f)                                \
-    {                                          \
-#f, offsetof(struct incident_facts, f) \
-    }
-    FACT(notifier_authenticated),
-    FACT(notifier_third_party),
-    FACT(srp_authority),
-    FACT(exceptions_listed),
-    FACT(notified_anew),
-    FACT(holder_hostile),
-    FACT(solr_appointed),
-    FACT(replacements_from_suspect_hsm),
-    FACT(new_contingency_wrapped),
-    FACT(withdrawal_by_suspect_key),
-    FACT(withdrawer_authenticated),
-#undef FACT
-};
-
-static void apply_declared(const char *json, struct incident_facts *f)
+static bool id_taken(struct store *s, const char *id, bool *taken, struct err *e)
 {
-    json_t *o = json_loads(json, 0, NULL);
-
-    for (size_t i = 0; i < sizeof declarable / sizeof declarable[0]; i++)
-        if (json_is_true(json_object_get(o, declarable[i].name)))
-            *(bool *)(void *)((char *)f + declarable[i].offset) = true;
-    json_decref(o);
-}
-
-/* Merge what is declared now into what was; a malloc'd JSON text. */
-static bool declare(const char *before, const char *now, char **out, struct err *e)
-{
-    json_t *all = json_loads(before, 0, NULL);
-    json_t *more = json_loads(now != NULL ? now : "{}", JSON_REJECT_DUPLICATES, NULL);
-    const char *name;
-    json_t *v;
-    bool ok = json_is_object(all) && json_is_object(more);
-
-    if (!ok)
-        (void)err_set(e, ERR_INPUT, "incident.fact", "facts are a JSON object");
-    json_object_foreach(more, name, v)
-    {
-        size_t i = 0;
-
-        while (i < sizeof declarable / sizeof declarable[0] &&
-               strcmp(declarable[i].name, name) != 0)
-            i++;
-        if (i == sizeof declarable / sizeof declarable[0] || !json_is_boolean(v)) {
-            ok =
-                err_set(e, ERR_INPUT, "incident.fact",
-                        "\"%.40s\" is no fact that can be declared as true or false", name);
-            break;
-        }
-        (void)json_object_set(all, name, v);
-    }
-    *out = ok ? json_dumps(all, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
-    json_decref(all);
-    json_decref(more);
-    if (ok && *out == NULL)
-        return err_set(e, ERR_STORE, "store.memory", "out of memory");
-    return ok;
-}
-
-/* --- facts --- */
-
-static bool count(struct store *s, const char *sql, const char *incident, int64_t *n,
-                  struct err *e)
-{
+    int64_t n = 0;
     bool found;
 
-    *n = 0;
-    return store_number(s, n, &found, e, sql, "t", incident);
-}
-
-#define HAPPENED(events) \
-    "SELECT count(*) FROM incident_event WHERE incident = ?1 AND event IN (" events ")"
-
-static bool last_is(struct store *s, const char *sql, const char *incident, bool *is,
-                    struct err *e)
-{
-    int64_t n;
-
-    if (!count(s, sql, incident, &n, e))
+    if (!store_number(s, &n, &found, e, "SELECT count(*) FROM incident WHERE id = ?1", "t",
+                      id))
         return false;
-    *is = n > 0;
-    return true;
-}
-
-static bool facts_of_family(const struct docket *d, const struct docket_incident *i,
-                            struct incident_facts *f, struct err *e)
-{
-    int64_t n;
-
-    f->has_parent = i->parent[0] != '\0';
-    if (f->has_parent) {
-        if (!count(d->store,
-                   "SELECT count(*) FROM incident WHERE id = ?1 AND state != 'CLOSED'"
-                   " AND route = 'shared-event'",
-                   i->parent, &n, e))
-            return false;
-        f->parent_open = n > 0;
-    }
-    if (!count(d->store,
-               "SELECT count(*) FROM incident WHERE parent = ?1 AND state != 'CLOSED'",
-               i->id, &n, e))
-        return false;
-    f->children_open = (unsigned)n;
-    if (!count(d->store,
-               "SELECT count(*) FROM incident WHERE route = 'recovery-key'"
-               " AND state NOT IN ('NOTIFIED', 'REJECTED_UNAUTHENTICATED', 'FALSE_ALARM',"
-               " 'CLOSED') AND id != ?1",
-               i->id, &n, e))
-        return false;
-    f->recovery_key_suspect = n > 0;
-    return true;
-}
-
-static bool facts_of_history(const struct docket *d, const struct docket_incident *i,
-                             struct incident_facts *f, struct err *e)
-{
-    struct store *s = d->store;
-    bool suspended;
-    bool reconnected;
-
-    if (!last_is(s, HAPPENED("'inform-pma', 'refer-to-pma'"), i->id, &f->pma_informed, e) ||
-        !last_is(s, HAPPENED("'revoked'"), i->id, &f->revoked, e) ||
-        !last_is(s, HAPPENED("'devices-suspended'"), i->id, &suspended, e) ||
-        !last_is(s, HAPPENED("'reconnected', 'recovered', 'executed', 'handed-back'"),
-                 i->id, &reconnected, e) ||
-        !last_is(s,
-                 "SELECT event IN ('activate-key') FROM incident_event WHERE incident = ?1"
-                 " AND event IN ('activate-key', 'deactivate-key', 'lose-token')"
-                 " ORDER BY n DESC LIMIT 1",
-                 i->id, &f->key_active, e) ||
-        !last_is(
-            s,
-            "SELECT event IN ('defer-revocation', 'defer-id-transfer') FROM incident_event"
-            " WHERE incident = ?1 AND event IN ('defer-revocation', 'defer-id-transfer',"
-            " 'end-deferral') ORDER BY n DESC LIMIT 1",
-            i->id, &f->deferral_live, e) ||
-        !last_is(s,
-                 "SELECT count(*) FROM slice JOIN batch ON slice.id >> 32 = batch.id"
-                 " WHERE batch.incident = ?1 AND batch.key = 'contingency'",
-                 i->id, &f->contingency_used, e))
-        return false;
-    f->devices_suspended = suspended && !reconnected ? 1 : 0;
-    return true;
-}
-
-static bool facts_of_decisions(const struct docket *d, const struct docket_incident *i,
-                               struct incident_facts *f, struct err *e)
-{
-    struct docket_decision live;
-    bool found;
-    int64_t n;
-
-    if (!docket_authorised(d->store, i->id, &live, &found, e))
-        return false;
-    f->decision_live = found;
-    f->decision_route = i->route;
-    f->decision_exercise = f->key_exercise = d->config->service.exercise;
-    if (found)
-        for (size_t k = 0; k < d->config->n_keys; k++)
-            if (strcmp(d->config->keys[k].name, live.key) == 0)
-                f->token_key_proved = (d->token_keys >> k & 1) != 0;
-    if (!count(d->store,
-               "SELECT count(*) FROM batch WHERE incident = ?1"
-               " AND state NOT IN ('stopped', 'done')",
-               i->id, &n, e))
-        return false;
-    f->batch_running = n > 0;
-    if (!count(d->store,
-               "SELECT count(*) FROM batch WHERE incident = ?1 AND state = 'held'"
-               " AND reason LIKE 'ledger.rolled-back%'",
-               i->id, &n, e))
-        return false;
-    f->counter_above_reserved = n == 0;
-    return true;
-}
-
-static bool facts_of_lists(const struct docket *d, const struct docket_incident *i,
-                           struct incident_facts *f, struct err *e)
-{
-    struct digest sha256;
-    struct roster r;
-    char hex[HEX_LEN(32)];
-    char path[PATH_MAX];
-    char where[128];
-    uint32_t rows;
-    bool found;
-    bool ok;
-
-    if (!docket_roster(d->store, i->id, &sha256, &rows, &found, e))
-        return false;
-    if (!found)
-        return true;
-    hex_encode_lower(sha256.b, 32, hex);
-    (void)snprintf(path, sizeof path, "%s/%s.csv", d->roster_dir, hex);
-    AUTO(fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || !roster_open_fd(fd, path, &r, e))
-        return err_set(e, ERR_STORE, "store.failed", "roster %s cannot be read", path);
-    ok = docket_elsewhere(d, i->id, &r, &f->devices_elsewhere, where, e) &&
-         docket_file_replaced(d->store, i->id, &r, &f->rows_replaced_named, e);
-    roster_done(&r);
-    return ok;
-}
-
-/* Batches under an instruction to hand back. */
-#define HANDBACK_BATCHES                                                            \
-    "(SELECT batch.id FROM batch JOIN decision ON decision.sha256 = batch.decision" \
-    " WHERE batch.incident = ?1 AND json_extract(decision.json, '$.method') = 'handback')"
-
-/* Method 2 answers twice: a device that took the ACB's certificate is not done before it
- * took the subscriber's new one. */
-static bool facts_of_handback(const struct docket *d, const struct docket_incident *i,
-                              uint32_t rows, struct incident_facts *f, struct err *e)
-{
-    int64_t settled, done, acb;
-
-    if (i->route != ROUTE_METHOD_2)
-        return true;
-    if (!count(d->store,
-               "SELECT count(*) FROM outcome WHERE incident = ?1 AND (state = 'excused' OR"
-               " (state = 'success' AND batch IN " HANDBACK_BATCHES "))",
-               i->id, &settled, e) ||
-        !count(d->store,
-               "SELECT count(*) FROM outcome WHERE incident = ?1"
-               " AND state IN ('success', 'partly') AND batch IN " HANDBACK_BATCHES,
-               i->id, &done, e) ||
-        !count(d->store,
-               "SELECT count(*) FROM outcome WHERE incident = ?1"
-               " AND (CASE WHEN batch IN " HANDBACK_BATCHES
-               " THEN state NOT IN ('success', 'excused')"
-               " ELSE state IN ('success', 'partly') END)",
-               i->id, &acb, e))
-        return false;
-    f->rows_acb = (uint32_t)acb;
-    if (i->state == STATE_HANDBACK || i->state == STATE_HANDBACK_TOKEN_LOST) {
-        f->rows_pending = settled > rows ? 0 : rows - (uint32_t)settled;
-        f->rows_done = (uint32_t)done;
-    }
-    return true;
-}
-
-bool docket_facts(const struct docket *d, const struct docket_incident *i, bool with_lists,
-                  struct incident_facts *f, struct err *e)
-{
-    const struct config_authority *custodians =
-        config_authority_find(d->config, "custodians");
-    struct digest sha256;
-    uint32_t rows;
-    bool found;
-    int64_t n;
-
-    memset(f, 0, sizeof *f);
-    f->route = i->route;
-    f->state = i->state;
-    f->initiator = i->initiator;
-    f->exercise = i->exercise;
-    f->now_us = d->now_us;
-    f->custodians_needed = custodians != NULL ? custodians->threshold : 0;
-    f->replacement_is_solr =
-        i->replacement[0] != '\0' && strcmp(i->replacement, i->subscriber) != 0;
-    if (!facts_of_family(d, i, f, e) || !facts_of_history(d, i, f, e) ||
-        !facts_of_decisions(d, i, f, e) || (with_lists && !facts_of_lists(d, i, f, e)) ||
-        !docket_roster(d->store, i->id, &sha256, &rows, &found, e))
-        return false;
-    f->devices_suspended = f->devices_suspended ? rows : 0;
-    f->rows_pending = rows;
-    /* what has answered for good, or is excused, is not pending (reconcile keeps the table)
-     */
-    if (!count(d->store,
-               "SELECT count(*) FROM outcome WHERE incident = ?1 AND state IN"
-               " ('success', 'excused')",
-               i->id, &n, e))
-        return false;
-    f->rows_pending -= n > rows ? rows : (uint32_t)n;
-    if (!count(d->store,
-               "SELECT count(*) FROM outcome WHERE incident = ?1 AND state IN"
-               " ('success', 'partly')",
-               i->id, &n, e))
-        return false;
-    f->rows_done = (uint32_t)n;
-    if (!count(d->store,
-               "SELECT count(*) FROM outcome WHERE incident = ?1 AND state = 'unknown'",
-               i->id, &n, e))
-        return false;
-    f->rows_unknown = (uint32_t)n;
-    if (!facts_of_handback(d, i, rows, f, e) || !docket_file_facts(d, i, f, e) ||
-        (found && !docket_list_refused(d, i->id, &sha256, &f->list_refused_before, e)))
-        return false;
-    apply_declared(i->declared, f);
+    *taken = n > 0;
     return true;
 }
 
@@ -497,57 +212,63 @@ static bool keep_event(const struct docket *d, const struct docket_incident *i,
     return ok;
 }
 
-#define FROZEN_MAX 64
-
 struct frozen {
-    char ids[FROZEN_MAX][AUTHORITY_ID_MAX];
-    size_t n;
+    char (*ids)[AUTHORITY_ID_MAX];
+    size_t n, cap;
     const char *but;
+    bool no_memory;
 };
 
 static bool note_frozen(void *arg, const struct docket_incident *i)
 {
     struct frozen *z = arg;
 
-    if (z->n < FROZEN_MAX && strcmp(i->id, z->but) != 0 &&
-        incident_next(i->route, i->state, EVENT_FREEZE) != NULL)
-        (void)snprintf(z->ids[z->n++], sizeof z->ids[0], "%s", i->id);
-    return true;
-}
+    if (strcmp(i->id, z->but) == 0 ||
+        incident_next(i->route, i->state, EVENT_FREEZE) == NULL)
+        return true;
+    if (z->n == z->cap) {
+        size_t cap = z->cap ? 2 * z->cap : 16;
+        char(*more)[AUTHORITY_ID_MAX] = reallocarray(z->ids, cap, sizeof *more);
 
-static bool freeze_noted(const struct docket *d, const struct frozen *z, const char *who,
-                         struct err *e)
-{
-    bool ok = true;
-
-    for (size_t k = 0; ok && k < z->n; k++) {
-        struct docket_step step = {
-            .event = EVENT_FREEZE, .actor = ACTOR_SYSTEM, .who = who};
-        struct docket_incident other;
-        struct incident_move move;
-
-        ok = docket_get(d->store, z->ids[k], &other, e) &&
-             docket_take_step(d, &other, &step, &move, e);
-        docket_incident_done(&other);
+        z->no_memory = more == NULL;
+        if (z->no_memory)
+            return false;
+        z->ids = more;
+        z->cap = cap;
     }
-    return ok;
+    (void)snprintf(z->ids[z->n++], sizeof z->ids[0], "%s", i->id);
+    return true;
 }
 
 /* The Recovery key is in doubt: every incident that uses it stops, in this same step. */
 static bool freeze_others(const struct docket *d, const struct docket_incident *i,
                           const char *who, struct err *e)
 {
-    AUTO(mem) struct frozen *z = calloc(1, sizeof *z);
-    bool ok = true;
+    struct frozen z = {.but = i->id};
+    bool ok = docket_each(d->store, note_frozen, &z, e);
 
-    if (z == NULL)
-        return err_set(e, ERR_STORE, "store.memory", "out of memory");
-    z->but = i->id;
-    do { /* one frozen has no further place for the event: this ends */
-        z->n = 0;
-        ok = docket_each(d->store, note_frozen, z, e) && freeze_noted(d, z, who, e);
-    } while (ok && z->n == FROZEN_MAX);
+    if (ok && z.no_memory)
+        ok = err_set(e, ERR_STORE, "store.memory", "out of memory");
+    for (size_t k = 0; ok && k < z.n; k++) {
+        struct docket_step step = {
+            .event = EVENT_FREEZE, .actor = ACTOR_SYSTEM, .who = who};
+        struct docket_incident other = {0};
+        struct incident_move move;
+
+        ok = docket_get(d->store, z.ids[k], &other, e) &&
+             docket_take_step(d, &other, &step, &move, e);
+        docket_incident_done(&other);
+    }
+    free(z.ids);
     return ok;
+}
+
+static void swap(char **a, char **b)
+{
+    char *t = *a;
+
+    *a = *b;
+    *b = t;
 }
 
 bool docket_take_step(const struct docket *d, struct docket_incident *i,
@@ -564,7 +285,7 @@ bool docket_take_step(const struct docket *d, struct docket_incident *i,
     bool lists = row != NULL && (row->guards & GUARD_BIT(GUARD_DEVICES_FREE)) != 0;
 
     if (!evidence_of(step->evidence, &have.have, e) ||
-        !declare(i->declared, step->declare, &declared, e) ||
+        !docket_declare(i->declared, step->declare, &declared, e) ||
         !store_each(d->store, lasting, &have.have, e,
                     "SELECT evidence FROM incident_event WHERE incident = ?1", "t",
                     i->id) ||
@@ -572,10 +293,11 @@ bool docket_take_step(const struct docket *d, struct docket_incident *i,
         return false;
     if (filed)
         have.have |= EVIDENCE_BIT(EVIDENCE_NOTIFICATION_FILE);
-    free(i->declared);
-    i->declared = TAKE(declared);
-    if (!docket_facts(d, i, lists, &f, e))
+    swap(&i->declared, &declared);
+    if (!docket_facts(d, i, lists, &f, e)) {
+        swap(&i->declared, &declared);
         return false;
+    }
     /* this very step switches it off: the caller ends the signers that hold it */
     if (step->event == EVENT_DEACTIVATE_KEY)
         f.key_active = false;
@@ -584,8 +306,10 @@ bool docket_take_step(const struct docket *d, struct docket_incident *i,
         f.devices_suspended = 0;
     if (step->more != NULL)
         step->more(step->arg, &f);
-    if (!incident_step(&f, step->event, step->actor, &have, move, e))
+    if (!incident_step(&f, step->event, step->actor, &have, move, e)) {
+        swap(&i->declared, &declared); /* a step refused declares nothing */
         return false;
+    }
     i->route = move->route;
     if (i->state != move->state)
         i->since_us = d->now_us;
@@ -602,22 +326,23 @@ bool docket_take_step(const struct docket *d, struct docket_incident *i,
            (move->row->effect != EFFECT_FREEZE || freeze_others(d, i, step->who, e));
 }
 
+/* The first number of the year, from the count of incidents on, that nobody took by hand.
+ */
 static bool new_id(const struct docket *d, char *out, size_t cap, struct err *e)
 {
     time_t sec = (time_t)(d->now_us / 1000000);
     struct tm tm;
     int64_t n = 0;
+    bool taken = true;
     bool found;
 
     if (!store_number(d->store, &n, &found, e, "SELECT count(*) FROM incident", ""))
         return false;
     (void)gmtime_r(&sec, &tm);
-    for (int64_t taken = 1;
-         taken > 0;) { /* a name of that form may have been given by hand */
+    while (taken) {
         (void)snprintf(out, cap, "I-%04d-%04lld", (tm.tm_year + 1900) % 10000,
                        (long long)++n);
-        if (!store_number(d->store, &taken, &found, e,
-                          "SELECT count(*) FROM incident WHERE id = ?1", "t", out))
+        if (!id_taken(d->store, out, &taken, e))
             return false;
     }
     return true;
@@ -631,13 +356,13 @@ bool docket_open(const struct docket *d, struct docket_incident *i,
                                .evidence = evidence_json,
                                .who = who};
     struct incident_move move;
-    int64_t n;
+    bool taken;
 
     if (i->id[0] == '\0' && !new_id(d, i->id, sizeof i->id, e))
         return false;
-    if (!count(d->store, "SELECT count(*) FROM incident WHERE id = ?1", i->id, &n, e))
+    if (!id_taken(d->store, i->id, &taken, e))
         return false;
-    if (n > 0)
+    if (taken)
         return err_set(e, ERR_INPUT, "incident.id-taken", "incident %s is on file already",
                        i->id);
     if (!incident_route(i->route)->opens)

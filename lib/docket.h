@@ -76,6 +76,11 @@ MUST_CHECK bool docket_take_step(const struct docket *d, struct docket_incident 
 MUST_CHECK bool docket_facts(const struct docket *d, const struct docket_incident *i,
                              bool with_lists, struct incident_facts *f, struct err *e);
 
+/* What is declared now, on top of what was: *out is a malloc'd JSON object. ERR_INPUT
+ * "incident.fact". */
+MUST_CHECK bool docket_declare(const char *before, const char *now, char **out,
+                               struct err *e);
+
 /* Each incident, oldest first. */
 MUST_CHECK bool docket_each(struct store *s,
                             bool (*fn)(void *arg, const struct docket_incident *i),

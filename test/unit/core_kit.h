@@ -19,6 +19,7 @@
 
 /* Each test uses some of this. */
 #pragma GCC diagnostic ignored "-Wunused-function"
+#pragma GCC diagnostic ignored "-Wunused-variable"
 
 static struct err e;
 static char kit_dir[64];

@@ -191,6 +191,33 @@ START_TEST(lines_in_another_order_are_seen)
 }
 END_TEST
 
+/* Someone wrote another record in the place of one, number and hash as they should be. */
+START_TEST(a_record_put_in_the_place_of_another_is_seen)
+{
+    struct audit_verdict v;
+    char *first;
+    char *forged = malloc(8192);
+    size_t head;
+    size_t end;
+
+    make();
+    fetch(1);
+    first = strdup(text);
+    OK(store_run(store, &e, "DELETE FROM audit WHERE seq > 2", ""));
+    OK(audit_put(store, 0, "SOMETHING_ELSE", "", AUDIT_ACTOR_SYSTEM, &e, "{}"));
+    fetch(3);
+    head = (size_t)(strstr(first, "{\"seq\":3") - first);
+    end = (size_t)(strstr(first, "{\"seq\":4") - first);
+    memcpy(forged, first, head);
+    memcpy(forged + head, text, len);
+    (void)strcpy(forged + head + len, first + end);
+    REFUSED_SAYING(verify_text(forged, strlen(forged), &v), "audit.chain",
+                   "line 4 (record 4) does not follow");
+    free(first);
+    free(forged);
+}
+END_TEST
+
 START_TEST(a_file_cut_within_a_line_is_seen)
 {
     struct audit_verdict v;
@@ -307,8 +334,8 @@ END_TEST
 
 KIT_MAIN("audit", setup, teardown, a_whole_chain_verifies, a_line_can_be_checked_by_hand,
          every_changed_octet_is_seen, a_removed_line_is_seen,
-         lines_in_another_order_are_seen, a_file_cut_within_a_line_is_seen,
-         a_counter_in_two_records_is_counted, a_record_about_counters_adds_up,
-         no_record_is_no_chain, lines_come_in_pieces_from_any_number,
-         a_record_is_gone_with_its_transaction, what_cannot_be_written_is_an_error,
-         a_damaged_record_is_not_exported)
+         lines_in_another_order_are_seen, a_record_put_in_the_place_of_another_is_seen,
+         a_file_cut_within_a_line_is_seen, a_counter_in_two_records_is_counted,
+         a_record_about_counters_adds_up, no_record_is_no_chain,
+         lines_come_in_pieces_from_any_number, a_record_is_gone_with_its_transaction,
+         what_cannot_be_written_is_an_error, a_damaged_record_is_not_exported)

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The facts an incident's guards look at: what the store shows, and what was declared.
+ */
+#include "docket.h"
+
+#include "mem.h"
+
+#include <jansson.h>
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Facts nobody can see in the store: someone answers for them. */
+static const struct {
+    const char *name;
+    size_t offset;
+} declarable[] = {
+#define FACT(f)                                \
+    {                                          \
+#f, offsetof(struct incident_facts, f) \
+    }
+    FACT(notifier_authenticated),
+    FACT(notifier_third_party),
+    FACT(srp_authority),
+    FACT(exceptions_listed),
+    FACT(notified_anew),
+    FACT(holder_hostile),
+    FACT(solr_appointed),
+    FACT(replacements_from_suspect_hsm),
+    FACT(new_contingency_wrapped),
+    FACT(withdrawal_by_suspect_key),
+    FACT(withdrawer_authenticated),
+#undef FACT
+};
+
+static void apply_declared(const char *json, struct incident_facts *f)
+{
+    json_t *o = json_loads(json, 0, NULL);
+
+    for (size_t i = 0; i < sizeof declarable / sizeof declarable[0]; i++)
+        if (json_is_true(json_object_get(o, declarable[i].name)))
+            *(bool *)(void *)((char *)f + declarable[i].offset) = true;
+    json_decref(o);
+}
+
+bool docket_declare(const char *before, const char *now, char **out, struct err *e)
+{
+    json_t *all = json_loads(before, 0, NULL);
+    json_t *more = json_loads(now != NULL ? now : "{}", JSON_REJECT_DUPLICATES, NULL);
+    const char *name;
+    json_t *v;
+    bool ok = json_is_object(all) && json_is_object(more);
+
+    if (!ok)
+        (void)err_set(e, ERR_INPUT, "incident.fact", "facts are a JSON object");
+    json_object_foreach(more, name, v)
+    {
+        size_t i = 0;
+
+        while (i < sizeof declarable / sizeof declarable[0] &&
+               strcmp(declarable[i].name, name) != 0)
+            i++;
+        if (i == sizeof declarable / sizeof declarable[0] || !json_is_boolean(v)) {
+            ok =
+                err_set(e, ERR_INPUT, "incident.fact",
+                        "\"%.40s\" is no fact that can be declared as true or false", name);
+            break;
+        }
+        (void)json_object_set(all, name, v);
+    }
+    *out = ok ? json_dumps(all, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+    json_decref(all);
+    json_decref(more);
+    if (ok && *out == NULL)
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
+    return ok;
+}
+
+/* --- facts --- */
+
+static bool count(struct store *s, const char *sql, const char *incident, int64_t *n,
+                  struct err *e)
+{
+    bool found;
+
+    *n = 0;
+    return store_number(s, n, &found, e, sql, "t", incident);
+}
+
+#define HAPPENED(events) \
+    "SELECT count(*) FROM incident_event WHERE incident = ?1 AND event IN (" events ")"
+
+static bool last_is(struct store *s, const char *sql, const char *incident, bool *is,
+                    struct err *e)
+{
+    int64_t n;
+
+    if (!count(s, sql, incident, &n, e))
+        return false;
+    *is = n > 0;
+    return true;
+}
+
+static bool facts_of_family(const struct docket *d, const struct docket_incident *i,
+                            struct incident_facts *f, struct err *e)
+{
+    int64_t n;
+
+    f->has_parent = i->parent[0] != '\0';
+    if (f->has_parent) {
+        if (!count(d->store,
+                   "SELECT count(*) FROM incident WHERE id = ?1 AND state != 'CLOSED'"
+                   " AND route = 'shared-event'",
+                   i->parent, &n, e))
+            return false;
+        f->parent_open = n > 0;
+    }
+    if (!count(d->store,
+               "SELECT count(*) FROM incident WHERE parent = ?1 AND state != 'CLOSED'",
+               i->id, &n, e))
+        return false;
+    f->children_open = (unsigned)n;
+    if (!count(d->store,
+               "SELECT count(*) FROM incident WHERE route = 'recovery-key'"
+               " AND state NOT IN ('NOTIFIED', 'REJECTED_UNAUTHENTICATED', 'FALSE_ALARM',"
+               " 'CLOSED') AND id != ?1",
+               i->id, &n, e))
+        return false;
+    f->recovery_key_suspect = n > 0;
+    return true;
+}
+
+static bool facts_of_history(const struct docket *d, const struct docket_incident *i,
+                             struct incident_facts *f, struct err *e)
+{
+    struct store *s = d->store;
+    bool suspended;
+    bool reconnected;
+
+    if (!last_is(s, HAPPENED("'inform-pma', 'refer-to-pma'"), i->id, &f->pma_informed, e) ||
+        !last_is(s, HAPPENED("'revoked'"), i->id, &f->revoked, e) ||
+        !last_is(s, HAPPENED("'devices-suspended'"), i->id, &suspended, e) ||
+        !last_is(s, HAPPENED("'reconnected', 'recovered', 'executed', 'handed-back'"),
+                 i->id, &reconnected, e) ||
+        !last_is(s,
+                 "SELECT event IN ('activate-key') FROM incident_event WHERE incident = ?1"
+                 " AND event IN ('activate-key', 'deactivate-key', 'lose-token')"
+                 " ORDER BY n DESC LIMIT 1",
+                 i->id, &f->key_active, e) ||
+        !last_is(
+            s,
+            "SELECT event IN ('defer-revocation', 'defer-id-transfer') FROM incident_event"
+            " WHERE incident = ?1 AND event IN ('defer-revocation', 'defer-id-transfer',"
+            " 'end-deferral') ORDER BY n DESC LIMIT 1",
+            i->id, &f->deferral_live, e) ||
+        !last_is(s,
+                 "SELECT count(*) FROM batch WHERE incident = ?1 AND key = 'contingency'"
+                 " AND EXISTS (SELECT 1 FROM slice WHERE slice.id >= batch.id << 32"
+                 " AND slice.id < batch.id + 1 << 32)",
+                 i->id, &f->contingency_used, e))
+        return false;
+    f->devices_suspended = suspended && !reconnected ? 1 : 0;
+    return true;
+}
+
+static bool facts_of_decisions(const struct docket *d, const struct docket_incident *i,
+                               struct incident_facts *f, struct err *e)
+{
+    struct docket_decision live;
+    bool found;
+    int64_t n;
+
+    if (!docket_authorised(d->store, i->id, &live, &found, e))
+        return false;
+    f->decision_live = found;
+    f->decision_route = i->route;
+    f->decision_exercise = f->key_exercise = d->config->service.exercise;
+    if (found)
+        for (size_t k = 0; k < d->config->n_keys; k++)
+            if (strcmp(d->config->keys[k].name, live.key) == 0)
+                f->token_key_proved = (d->token_keys >> k & 1) != 0;
+    if (!count(d->store,
+               "SELECT count(*) FROM batch WHERE incident = ?1"
+               " AND state NOT IN ('stopped', 'done')",
+               i->id, &n, e))
+        return false;
+    f->batch_running = n > 0;
+    if (!count(d->store,
+               "SELECT count(*) FROM batch WHERE incident = ?1 AND state = 'held'"
+               " AND reason LIKE 'ledger.rolled-back%'",
+               i->id, &n, e))
+        return false;
+    f->counter_above_reserved = n == 0;
+    return true;
+}
+
+static bool facts_of_lists(const struct docket *d, const struct docket_incident *i,
+                           struct incident_facts *f, struct err *e)
+{
+    struct digest sha256;
+    struct roster r;
+    char hex[HEX_LEN(32)];
+    char path[PATH_MAX];
+    char where[128];
+    uint32_t rows;
+    bool found;
+    bool ok;
+
+    if (!docket_roster(d->store, i->id, &sha256, &rows, &found, e))
+        return false;
+    if (!found)
+        return true;
+    hex_encode_lower(sha256.b, 32, hex);
+    (void)snprintf(path, sizeof path, "%s/%s.csv", d->roster_dir, hex);
+    AUTO(fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || !roster_open_fd(fd, path, &r, e))
+        return err_set(e, ERR_STORE, "store.failed", "roster %s cannot be read", path);
+    ok = docket_elsewhere(d, i->id, &r, &f->devices_elsewhere, where, e) &&
+         docket_file_replaced(d->store, i->id, &r, &f->rows_replaced_named, e);
+    roster_done(&r);
+    return ok;
+}
+
+/* Batches under an instruction to hand back. */
+#define HANDBACK_BATCHES                                                            \
+    "(SELECT batch.id FROM batch JOIN decision ON decision.sha256 = batch.decision" \
+    " WHERE batch.incident = ?1 AND json_extract(decision.json, '$.method') = 'handback')"
+
+/* Method 2 answers twice: a device that took the ACB's certificate is not done before it
+ * took the subscriber's new one. */
+static bool facts_of_handback(const struct docket *d, const struct docket_incident *i,
+                              uint32_t rows, struct incident_facts *f, struct err *e)
+{
+    int64_t settled, done, acb;
+
+    if (i->route != ROUTE_METHOD_2)
+        return true;
+    if (!count(d->store,
+               "SELECT count(*) FROM outcome WHERE incident = ?1 AND (state = 'excused' OR"
+               " (state = 'success' AND batch IN " HANDBACK_BATCHES "))",
+               i->id, &settled, e) ||
+        !count(d->store,
+               "SELECT count(*) FROM outcome WHERE incident = ?1"
+               " AND state IN ('success', 'partly') AND batch IN " HANDBACK_BATCHES,
+               i->id, &done, e) ||
+        !count(d->store,
+               "SELECT count(*) FROM outcome WHERE incident = ?1"
+               " AND (CASE WHEN batch IN " HANDBACK_BATCHES
+               " THEN state NOT IN ('success', 'excused')"
+               " ELSE state IN ('success', 'partly') END)",
+               i->id, &acb, e))
+        return false;
+    f->rows_acb = (uint32_t)acb;
+    if (i->state == STATE_HANDBACK || i->state == STATE_HANDBACK_TOKEN_LOST) {
+        f->rows_pending = settled > rows ? 0 : rows - (uint32_t)settled;
+        f->rows_done = (uint32_t)done;
+    }
+    return true;
+}
+
+bool docket_facts(const struct docket *d, const struct docket_incident *i, bool with_lists,
+                  struct incident_facts *f, struct err *e)
+{
+    const struct config_authority *custodians =
+        config_authority_find(d->config, "custodians");
+    struct digest sha256;
+    uint32_t rows;
+    bool found;
+    int64_t n;
+
+    memset(f, 0, sizeof *f);
+    f->route = i->route;
+    f->state = i->state;
+    f->initiator = i->initiator;
+    f->exercise = i->exercise;
+    f->now_us = d->now_us;
+    f->custodians_needed = custodians != NULL ? custodians->threshold : 0;
+    f->replacement_is_solr =
+        i->replacement[0] != '\0' && strcmp(i->replacement, i->subscriber) != 0;
+    if (!facts_of_family(d, i, f, e) || !facts_of_history(d, i, f, e) ||
+        !facts_of_decisions(d, i, f, e) || (with_lists && !facts_of_lists(d, i, f, e)) ||
+        !docket_roster(d->store, i->id, &sha256, &rows, &found, e))
+        return false;
+    f->devices_suspended = f->devices_suspended ? rows : 0;
+    f->rows_pending = rows;
+    /* what has answered for good, or is excused, is not pending (reconcile keeps the table)
+     */
+    if (!count(d->store,
+               "SELECT count(*) FROM outcome WHERE incident = ?1 AND state IN"
+               " ('success', 'excused')",
+               i->id, &n, e))
+        return false;
+    f->rows_pending -= n > rows ? rows : (uint32_t)n;
+    if (!count(d->store,
+               "SELECT count(*) FROM outcome WHERE incident = ?1 AND state IN"
+               " ('success', 'partly')",
+               i->id, &n, e))
+        return false;
+    f->rows_done = (uint32_t)n;
+    if (!count(d->store,
+               "SELECT count(*) FROM outcome WHERE incident = ?1 AND state = 'unknown'",
+               i->id, &n, e))
+        return false;
+    f->rows_unknown = (uint32_t)n;
+    if (!facts_of_handback(d, i, rows, f, e) || !docket_file_facts(d, i, f, e) ||
+        (found && !docket_list_refused(d, i->id, &sha256, &f->list_refused_before, e)))
+        return false;
+    apply_declared(i->declared, f);
+    return true;
+}

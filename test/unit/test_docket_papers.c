@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Rosters, certificates and decisions of an incident.
+ */
+#include "docket_kit.h"
+
+#define DECISION "{\"kind\":\"decision\"}"
+
+START_TEST(the_latest_roster_counts)
+{
+    struct digest first;
+    struct digest d;
+    uint32_t rows;
+    bool found;
+
+    OK(docket_roster(store, "I-1", &d, &rows, &found, &e));
+    ck_assert(!found);
+    open_incident("I-1", ROUTE_UNDECIDED);
+    put_roster("I-1", 0, 5);
+    OK(docket_roster(store, "I-1", &first, &rows, &found, &e));
+    ck_assert(found && rows == 5);
+    put_roster("I-1", 0, 6);
+    OK(docket_roster(store, "I-1", &d, &rows, &found, &e));
+    ck_assert(found && rows == 6);
+    ck_assert(!digest_equal(&first, &d));
+    ck_assert_int_eq(number("SELECT max(version) FROM roster"), 2);
+    ck_assert_int_eq(
+        number("SELECT count(*) FROM roster WHERE by_type = '{\"GSME\":3,\"ESME\":3}'"), 1);
+    ck_assert_int_eq(number("SELECT count(*) FROM audit WHERE line LIKE"
+                            " '%ROSTER_RECEIVED%'"),
+                     2);
+}
+END_TEST
+
+START_TEST(certificates_are_kept_and_replaced)
+{
+    struct span pem;
+
+    OK(docket_bundle(store, "I-1", &pem, &e));
+    ck_assert_ptr_null(pem.at);
+    OK(docket_put_bundle(&docket, "I-1", span_of("one", 3), "uid 1", &e));
+    OK(docket_put_bundle(&docket, "I-1", span_of("three", 5), "uid 1", &e));
+    OK(docket_put_bundle(&docket, "I-2", span_of("two", 3), "uid 1", &e));
+    OK(docket_bundle(store, "I-1", &pem, &e));
+    ck_assert(span_equal(pem, span_of("three", 5)));
+    free((void *)(uintptr_t)pem.at);
+}
+END_TEST
+
+/* Devices of incident "new" that stand elsewhere. */
+static uint32_t elsewhere(char where[128])
+{
+    struct digest d;
+    struct roster r;
+    char hex[HEX_LEN(32)];
+    char name[80];
+    uint32_t rows;
+    uint32_t n;
+    bool found;
+    FILE *f;
+
+    OK(docket_roster(store, "new", &d, &rows, &found, &e));
+    hex_encode_lower(d.b, 32, hex);
+    (void)snprintf(name, sizeof name, "%s.csv", hex);
+    f = fopen(kit_path(name), "r");
+    ck_assert_ptr_nonnull(f);
+    OK(roster_open_fd(fileno(f), name, &r, &e));
+    (void)fclose(f);
+    OK(docket_elsewhere(&docket, "new", &r, &n, where, &e));
+    roster_done(&r);
+    return n;
+}
+
+START_TEST(devices_in_another_open_incident_are_found)
+{
+    char where[128];
+
+    open_incident("closed", ROUTE_UNDECIDED);
+    put_roster("closed", 0, 50);
+    set_state("closed", "undecided", "CLOSED");
+    open_incident("other", ROUTE_UNDECIDED);
+    put_roster("other", 0, 50); /* an earlier list does not count */
+    put_roster("other", 15, 10);
+    open_incident("new", ROUTE_UNDECIDED);
+    put_roster("new", 0, 10);
+    ck_assert_uint_eq(elsewhere(where), 0);
+    ck_assert_str_eq(where, "");
+    ck_assert_uint_eq(facts().devices_elsewhere, 0);
+    put_roster("new", 5, 15);
+    ck_assert_uint_eq(elsewhere(where), 5);
+    ck_assert_str_eq(where, "device 00DB00000000000F is in open incident other");
+    ck_assert_uint_eq(facts().devices_elsewhere, 5);
+    open_incident("third", ROUTE_UNDECIDED);
+    put_roster("third", 5, 2);
+    ck_assert_uint_eq(elsewhere(where), 7);
+    reload("new");
+    confirm();
+    OK(steps(EVENT_RECEIVE_FILE, ACTOR_DCC, "{\"notification-file\":\"x\"}", NULL));
+    REFUSED(dcc(EVENT_ASK_SUSPENSION, "{\"suspension-request\":\"x\"}"),
+            "incident.device-elsewhere");
+    set_state("other", "undecided", "CLOSED");
+    set_state("third", "undecided", "CLOSED");
+    OK(dcc(EVENT_ASK_SUSPENSION, "{\"suspension-request\":\"x\"}"));
+}
+END_TEST
+
+START_TEST(a_list_that_is_gone_is_an_error)
+{
+    struct incident_facts f;
+    char command[256];
+
+    open_incident("other", ROUTE_UNDECIDED);
+    put_roster("other", 0, 5);
+    open_incident("I-1", ROUTE_UNDECIDED);
+    put_roster("I-1", 5, 5);
+    OK(docket_facts(&docket, &inc, true, &f, &e));
+    (void)snprintf(command, sizeof command, "rm %s/*.csv", kit_dir);
+    ck_assert_int_eq(system(command), 0);
+    REFUSED(docket_facts(&docket, &inc, true, &f, &e), "store.failed");
+    OK(docket_facts(&docket, &inc, false, &f, &e)); /* without lists */
+    ck_assert_uint_eq(f.devices_elsewhere, 0);
+}
+END_TEST
+
+/* --- decisions --- */
+
+static struct docket_decision d;
+
+static void state_is(const char *id, enum decision_state state)
+{
+    OK(docket_decision(store, "I-1", id, &d, &e));
+    ck_assert_int_eq(d.state, state);
+}
+
+START_TEST(a_decision_is_on_file_once)
+{
+    struct authority a = {.outcome = OUTCOME_AUTHORISE};
+    struct digest digest;
+    bool found;
+
+    REFUSED(docket_decision(store, "I-1", "D-1", &d, &e), "decision.none");
+    ck_assert_int_eq(e.code, ERR_MISSING);
+    decide("D-1", "I-1", OUTCOME_AUTHORISE, DECISION);
+    OK(docket_decision(store, "I-1", "D-1", &d, &e));
+    ck_assert_str_eq(d.outcome, "authorise");
+    ck_assert_str_eq(d.key, "recovery");
+    ck_assert_int_eq(d.at_us, NOW);
+    digest = d.digest;
+    OK(docket_decision_by_digest(store, &digest, &d, &found, &e));
+    ck_assert(found);
+    ck_assert_str_eq(d.id, "D-1");
+    digest.b[0] ^= 1;
+    OK(docket_decision_by_digest(store, &digest, &d, &found, &e));
+    ck_assert(!found);
+    (void)strcpy(a.id, "D-1"); /* the same name, other words */
+    (void)strcpy(a.incident, "I-1");
+    REFUSED(docket_put_decision(&docket, &a, span_of("x", 1), span_of("{}", 2), "[]",
+                                "uid 1", &e),
+            "decision.again");
+    (void)strcpy(a.id, "D-2"); /* the same words, another name */
+    digest.b[0] ^= 1;
+    a.digest = digest;
+    REFUSED(docket_put_decision(&docket, &a, span_of("x", 1), span_of("{}", 2), "[]",
+                                "uid 1", &e),
+            "decision.again");
+    (void)strcpy(a.incident, "I-2");
+    a.digest.b[0] ^= 1;
+    OK(docket_put_decision(&docket, &a, span_of("x", 1), span_of("{}", 2), "[]", "uid 1",
+                           &e));
+    ck_assert_int_eq(number("SELECT count(*) FROM audit WHERE line LIKE"
+                            " '%DOCUMENT_ACCEPTED%'"),
+                     2);
+}
+END_TEST
+
+START_TEST(a_later_decision_takes_the_place_of_an_earlier_one)
+{
+    bool found;
+
+    decide("D-1", "I-1", OUTCOME_AUTHORISE, DECISION);
+    decide("D-9", "I-2", OUTCOME_AUTHORISE, DECISION); /* another incident's */
+    decide("D-0", "I-1", OUTCOME_REFUSE, DECISION);
+    OK(docket_authorised(store, "I-1", &d, &found, &e));
+    ck_assert(found);
+    ck_assert_str_eq(d.id, "D-1");
+    decide("D-2", "I-1", OUTCOME_AUTHORISE, DECISION);
+    OK(docket_decision(store, "I-1", "D-2", &d, &e));
+    OK(docket_void_decisions(store, "I-1", &d.digest, DECISION_SUPERSEDED, &e));
+    state_is("D-1", DECISION_SUPERSEDED);
+    state_is("D-2", DECISION_LIVE);
+    state_is("D-0", DECISION_LIVE); /* a refusal authorises nothing and stays as it is */
+    OK(docket_authorised(store, "I-1", &d, &found, &e));
+    ck_assert(found);
+    ck_assert_str_eq(d.id, "D-2");
+    OK(docket_void_decisions(store, "I-1", &(struct digest){{0}}, DECISION_VOID, &e));
+    state_is("D-1", DECISION_SUPERSEDED); /* once and for all */
+    state_is("D-2", DECISION_VOID);
+    OK(docket_authorised(store, "I-1", &d, &found, &e));
+    ck_assert(!found);
+    OK(docket_authorised(store, "I-2", &d, &found, &e));
+    ck_assert(found);
+}
+END_TEST
+
+START_TEST(an_instruction_is_no_decision_of_the_pma)
+{
+    bool found;
+
+    decide("N-1", "I-1", OUTCOME_AUTHORISE, "{\"kind\":\"instruction\"}");
+    OK(docket_authorised(store, "I-1", &d, &found, &e));
+    ck_assert(!found);
+}
+END_TEST
+
+START_TEST(a_live_decision_makes_facts)
+{
+    open_incident("I-1", ROUTE_UNDECIDED);
+    (void)strcpy(config.keys[0].name, "acb");
+    (void)strcpy(config.keys[1].name, "recovery");
+    config.n_keys = 2;
+    docket.token_keys = 2;
+    ck_assert(!facts().decision_live && !facts().token_key_proved);
+    decide("D-1", "I-1", OUTCOME_AUTHORISE, DECISION);
+    ck_assert(facts().decision_live && facts().token_key_proved);
+    docket.token_keys = 1; /* another key than the decision names */
+    ck_assert(!facts().token_key_proved);
+    OK(docket_void_decisions(store, "I-1", &(struct digest){{0}}, DECISION_VOID, &e));
+    ck_assert(!facts().decision_live);
+}
+END_TEST
+
+START_TEST(an_activation_authorises_nothing)
+{
+    struct authority a = {.kind = KIND_ACTIVATION, .outcome = OUTCOME_AUTHORISE};
+    bool found;
+
+    (void)strcpy(a.id, "A-1");
+    (void)strcpy(a.incident, "I-1");
+    OK(docket_put_decision(&docket, &a, span_of("x", 1), span_of("{}", 2), "[]", "uid 1",
+                           &e));
+    OK(docket_authorised(store, "I-1", &d, &found, &e));
+    ck_assert(!found);
+    OK(docket_void_decisions(store, "I-1", &(struct digest){{1}}, DECISION_VOID, &e));
+    state_is("A-1", DECISION_VOID);
+    ck_assert_str_eq(decision_state_name(DECISION_VOID), "void");
+    ck_assert_str_eq(decision_state_name((enum decision_state)3), "unknown");
+}
+END_TEST
+
+KIT_MAIN("docket_papers", docket_kit_begin, docket_kit_end, the_latest_roster_counts,
+         certificates_are_kept_and_replaced, devices_in_another_open_incident_are_found,
+         a_list_that_is_gone_is_an_error, a_decision_is_on_file_once,
+         a_later_decision_takes_the_place_of_an_earlier_one, a_live_decision_makes_facts,
+         an_instruction_is_no_decision_of_the_pma, an_activation_authorises_nothing)
