@@ -40,6 +40,7 @@ const struct router_row api_rows[] = {
     {VERB_PUT, "/v1/incidents/{id}/files", OP, BODY_STREAM, NULL, api_file_begin},
     POST("/v1/incidents/{id}/files/{sha256}", OP, BODY_SMALL, api_file_sign),
     POST("/v1/incidents/{id}/progress", OP, BODY_JSON, api_progress),
+    GET("/v1/incidents/{id}/queries", OP, api_queries),
     GET("/v1/incidents/{id}/figures", ANY, api_figures),
     GET("/v1/incidents/{id}/devices", ANY, api_devices),
     GET("/v1/batches", ANY, api_batches),

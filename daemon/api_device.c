@@ -19,8 +19,8 @@
 #define LINE_MAX_HEX (2 * 65536)
 #define PER_COMMIT   1000
 
-static bool open_roster(struct service *sv, const char *incident, struct roster *out,
-                        struct err *e)
+bool service_roster(struct service *sv, const char *incident, struct roster *out,
+                    struct err *e)
 {
     struct digest sha256;
     char hex[HEX_LEN(32)];
@@ -190,7 +190,7 @@ bool api_responses_begin(void *arg, const struct request *r, struct sink *out,
     }
     g->sv = sv;
     g->r = *r;
-    if (!open_roster(sv, r->args[0], &g->roster, e) ||
+    if (!service_roster(sv, r->args[0], &g->roster, e) ||
         !reconcile_open(sv->store, r->args[0], &g->roster, &g->rec, e)) {
         ingest_free(g);
         return false;
@@ -229,7 +229,7 @@ static bool step_marks(struct service *sv, const struct request *r, struct span 
 
     if (text == NULL)
         return err_set(e, ERR_STORE, "store.memory", "out of memory");
-    if (!open_roster(sv, r->args[0], &roster, e))
+    if (!service_roster(sv, r->args[0], &roster, e))
         return false;
     ok = reconcile_open(sv->store, r->args[0], &roster, &rec, e);
     for (char *line; ok && (line = strsep(&rest, "\n")) != NULL;) {
@@ -342,7 +342,7 @@ HANDLER(api_figures)
     bool found;
 
     (void)body;
-    if (!open_roster(sv, r->args[0], &roster, e)) {
+    if (!service_roster(sv, r->args[0], &roster, e)) {
         figures_done(&f);
         return false;
     }
@@ -443,7 +443,7 @@ HANDLER(api_devices)
 
     (void)body;
     if (!request_number(r, "limit", 1, 10000, 1000, &limit, e) ||
-        !open_roster(sv, r->args[0], &roster, e))
+        !service_roster(sv, r->args[0], &roster, e))
         return false;
     if (from != NULL && from[0] != '\0') {
         if (!eui64_parse(from, strlen(from), &eui) || !roster_find(&roster, &eui, &i)) {

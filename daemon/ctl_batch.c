@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Verbs of batches: start, look, watch, pause, resume, confirm; and taking the commands
- * out.
+ * Verbs of batches: start, look, watch, pause, resume, confirm; and taking commands and
+ * queries out.
  */
 #include "ctl.h"
 
@@ -237,5 +237,15 @@ const struct ctl_verb ctl_batch_verbs[] = {
      {{"out", "DIR", "one file <EUI-64>-<counter>.bin each, here"},
       {"tar", "FILE", "one archive; \"-\": stdout"},
       {"from", "POS", "begin with this position of the batch"}}},
+    {"queries export",
+     "INCIDENT",
+     1,
+     1,
+     "Pre-commands that ask unknown and unreachable devices what they hold",
+     ctl_queries,
+     {{"out", "DIR", "one file <EUI-64>-0.bin each, here"},
+      {"tar", "FILE", "one archive; \"-\": stdout"},
+      {"originator", "EUI64", "the party that will number, sign and send them"},
+      {"cell", "CELL", "its signing cell on the devices (default tcos-ds)"}}},
     {0},
 };
