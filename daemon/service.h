@@ -107,6 +107,8 @@ HANDLER(api_file_sign);
 HANDLER(api_progress);
 bool api_file_begin(void *arg, const struct request *r, struct sink *out, struct err *e);
 bool api_roster_begin(void *arg, const struct request *r, struct sink *out, struct err *e);
+bool api_precommands_begin(void *arg, const struct request *r, struct sink *out,
+                           struct err *e);
 bool api_responses_begin(void *arg, const struct request *r, struct sink *out,
                          struct err *e);
 
