@@ -76,15 +76,16 @@ static bool fill(struct tar_writer *t)
     t->at = t->len = 0;
     if (!t->file(t->arg, &f, &found))
         return false;
-    memset(t->block, 0, sizeof t->block);
     t->ended = !found;
     if (!found) {
+        memset(t->block, 0, TAR_END);
         t->len = TAR_END;
         return true;
     }
     assert(f.data.len <= TAR_WRITE_MAX);
     tar_header(t->block, f.name, f.data.len, f.mtime_s);
     memcpy(t->block + TAR_BLOCK, f.data.at, f.data.len);
+    memset(t->block + TAR_BLOCK + f.data.len, 0, TAR_PAD(f.data.len));
     t->len = TAR_BLOCK + f.data.len + TAR_PAD(f.data.len);
     return true;
 }

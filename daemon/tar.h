@@ -31,7 +31,7 @@
 void tar_header(uint8_t out[static TAR_BLOCK], const char *name, uint64_t size,
                 int64_t mtime_s);
 
-#define TAR_WRITE_MAX 32768
+#define TAR_WRITE_MAX 65536
 
 struct tar_file { /* one to be written */
     char name[TAR_NAME_MAX + 1];
