@@ -470,41 +470,30 @@ HANDLER(api_batches)
 struct download {
     struct service *sv;
     struct export *x;
-    uint8_t block[2 * TAR_BLOCK + CS02B_COMMAND_MAX + TAR_END];
-    size_t len, at;
-    bool ended;
+    struct tar_writer tar;
     int64_t rows;
     uint32_t last;
     struct request r;
 };
 
-/* The next entry, or the end of the archive, into block. */
-static bool fill(struct download *d)
+static bool next_command(void *arg, struct tar_file *out, bool *found)
 {
+    struct download *d = arg;
     struct export_row row;
     struct err e;
-    bool found;
     char device[HEX_LEN(8)];
-    char name[TAR_NAME_MAX + 1];
 
-    d->at = d->len = 0;
-    if (!export_next(d->x, &row, &found, &e)) {
+    if (!export_next(d->x, &row, found, &e)) {
         log_event(LOG_ERR, NULL, &(struct log_fields){.err = &e}, "export stops: %s",
                   e.text);
         return false;
     }
-    if (!found) {
-        memset(d->block, 0, TAR_END);
-        d->len = TAR_END;
-        d->ended = true;
+    if (!*found)
         return true;
-    }
     hex_encode(row.device.b, 8, device);
-    (void)snprintf(name, sizeof name, "%s-%" PRIu64 ".bin", device, row.counter);
-    tar_header(d->block, name, row.command.len, export_batch(d->x)->started_us / 1000000);
-    memcpy(d->block + TAR_BLOCK, row.command.at, row.command.len);
-    memset(d->block + TAR_BLOCK + row.command.len, 0, TAR_PAD(row.command.len));
-    d->len = TAR_BLOCK + row.command.len + TAR_PAD(row.command.len);
+    (void)snprintf(out->name, sizeof out->name, "%s-%" PRIu64 ".bin", device, row.counter);
+    out->data = row.command;
+    out->mtime_s = export_batch(d->x)->started_us / 1000000;
     d->rows++;
     d->last = row.pos;
     return true;
@@ -512,26 +501,7 @@ static bool fill(struct download *d)
 
 static ssize_t commands_read(void *arg, char *buf, size_t max)
 {
-    struct download *d = arg;
-    size_t n = 0;
-
-    while (n < max) {
-        size_t k = d->len - d->at;
-
-        if (k == 0) {
-            if (d->ended)
-                break;
-            if (!fill(d))
-                return -1;
-            continue;
-        }
-        if (k > max - n)
-            k = max - n;
-        memcpy(buf + n, d->block + d->at, k);
-        d->at += k;
-        n += k;
-    }
-    return (ssize_t)n;
+    return tar_write(&((struct download *)arg)->tar, buf, max);
 }
 
 /* What left the house is on record; a broken transfer too, with how far it came. */
@@ -547,8 +517,8 @@ static void commands_close(void *arg)
     if (!store_begin(sv->store, &e) ||
         !audit_put(sv->store, clock_now(&sv->clock), "COMMANDS_EXPORTED", b->incident, who,
                    &e, "{s:I,s:I,s:b,s:I}", "batch", (json_int_t)b->id, "count",
-                   (json_int_t)d->rows, "whole", (int)(d->ended && d->at == d->len),
-                   "last_row", (json_int_t)d->last) ||
+                   (json_int_t)d->rows, "whole", (int)tar_written(&d->tar), "last_row",
+                   (json_int_t)d->last) ||
         !store_commit(sv->store, &e)) {
         store_rollback(sv->store);
         log_event(LOG_EMERG, MSG_STORE_FAILED, &(struct log_fields){.err = &e},
@@ -576,6 +546,8 @@ HANDLER(api_commands)
         return err_set(e, ERR_STORE, "store.memory", "out of memory");
     d->sv = sv;
     d->r = *r;
+    d->tar.file = next_command;
+    d->tar.arg = d;
     if (!export_open(sv->store, &sv->trust, sv->roster_dir, id, (uint32_t)from, &d->x, e)) {
         free(d);
         return false;

@@ -19,8 +19,8 @@
 #define LINE_MAX_HEX (2 * 65536)
 #define PER_COMMIT   1000
 
-static bool open_roster(struct service *sv, const char *incident, struct roster *out,
-                        struct err *e)
+bool service_roster(struct service *sv, const char *incident, struct roster *out,
+                    struct err *e)
 {
     struct digest sha256;
     char hex[HEX_LEN(32)];
@@ -190,7 +190,7 @@ bool api_responses_begin(void *arg, const struct request *r, struct sink *out,
     }
     g->sv = sv;
     g->r = *r;
-    if (!open_roster(sv, r->args[0], &g->roster, e) ||
+    if (!service_roster(sv, r->args[0], &g->roster, e) ||
         !reconcile_open(sv->store, r->args[0], &g->roster, &g->rec, e)) {
         ingest_free(g);
         return false;
@@ -229,7 +229,7 @@ static bool step_marks(struct service *sv, const struct request *r, struct span 
 
     if (text == NULL)
         return err_set(e, ERR_STORE, "store.memory", "out of memory");
-    if (!open_roster(sv, r->args[0], &roster, e))
+    if (!service_roster(sv, r->args[0], &roster, e))
         return false;
     ok = reconcile_open(sv->store, r->args[0], &roster, &rec, e);
     for (char *line; ok && (line = strsep(&rest, "\n")) != NULL;) {
@@ -260,8 +260,18 @@ HANDLER(api_marks)
 struct figures {
     json_t *by_type; /* type -> state -> count */
     json_t *by_state;
+    json_t *failed_cells; /* cell -> status code -> count */
+    json_t *set_aside;    /* rule -> count */
     int64_t answered;
 };
+
+static void figures_done(struct figures *f)
+{
+    json_decref(f->by_type);
+    json_decref(f->by_state);
+    json_decref(f->failed_cells);
+    json_decref(f->set_aside);
+}
 
 static void add(json_t *o, const char *name, int64_t n)
 {
@@ -282,29 +292,58 @@ static bool add_outcome(void *arg, const struct store_row *row)
     return true;
 }
 
+static bool add_cell(void *arg, const struct store_row *row)
+{
+    struct figures *f = arg;
+    json_t *cell = json_object_get(f->failed_cells, row_text(row, 0));
+
+    if (cell == NULL) {
+        cell = json_object();
+        (void)json_object_set_new(f->failed_cells, row_text(row, 0), cell);
+    }
+    add(cell, row_text(row, 1), row_i64(row, 2));
+    return true;
+}
+
 static bool add_aside(void *arg, const struct store_row *row)
 {
     (void)json_object_set_new(arg, row_text(row, 0), json_integer(row_i64(row, 1)));
     return true;
 }
 
+static bool add_all(struct service *sv, const char *incident, struct figures *f,
+                    struct err *e)
+{
+    return store_each(sv->store, add_outcome, f, e,
+                      "SELECT type, state, count(*) FROM outcome WHERE incident = ?1"
+                      " GROUP BY type, state",
+                      "t", incident) &&
+           store_each(
+               sv->store, add_cell, f, e,
+               "SELECT cell.key, CAST(json_extract(cell.value, '$.status') AS TEXT),"
+               " count(*) FROM outcome, json_each(outcome.cells) AS cell"
+               " WHERE incident = ?1 AND state IN ('partly', 'failed')"
+               " AND cell.type = 'object' AND json_extract(cell.value, '$.status') > 0"
+               " GROUP BY 1, 2",
+               "t", incident) &&
+           store_each(sv->store, add_aside, f->set_aside, e,
+                      "SELECT rule, count(*) FROM aside WHERE incident = ?1 GROUP BY rule",
+                      "t", incident);
+}
+
 HANDLER(api_figures)
 {
     struct service *sv = arg;
-    struct figures f = {json_object(), json_object(), 0};
-    json_t *aside = json_object();
+    struct figures f = {json_object(), json_object(), json_object(), json_object(), 0};
     struct roster roster;
     int64_t signed_rows = 0;
     int64_t failed_rows = 0;
+    uint32_t devices;
     bool found;
-    bool ok;
-    json_t *j;
 
     (void)body;
-    if (!open_roster(sv, r->args[0], &roster, e)) {
-        json_decref(f.by_type);
-        json_decref(f.by_state);
-        json_decref(aside);
+    if (!service_roster(sv, r->args[0], &roster, e)) {
+        figures_done(&f);
         return false;
     }
     for (size_t t = 0; t < DEVICE_COUNT; t++)
@@ -312,33 +351,27 @@ HANDLER(api_figures)
             (void)json_object_set_new(
                 f.by_type, gbcs_device((enum device_type)t)->name,
                 json_pack("{s:I}", "devices", (json_int_t)roster.by_type[t]));
-    ok = store_each(sv->store, add_outcome, &f, e,
-                    "SELECT type, state, count(*) FROM outcome WHERE incident = ?1"
-                    " GROUP BY type, state",
-                    "t", r->args[0]) &&
-         store_each(sv->store, add_aside, aside, e,
-                    "SELECT rule, count(*) FROM aside WHERE incident = ?1 GROUP BY rule",
-                    "t", r->args[0]) &&
-         store_number(sv->store, &signed_rows, &found, e,
+    devices = roster.n_rows;
+    roster_done(&roster);
+    if (!add_all(sv, r->args[0], &f, e) ||
+        !store_number(sv->store, &signed_rows, &found, e,
                       "SELECT sum(signed) FROM batch WHERE incident = ?1", "t",
-                      r->args[0]) &&
-         store_number(sv->store, &failed_rows, &found, e,
-                      "SELECT sum(failed) FROM batch WHERE incident = ?1", "t", r->args[0]);
-    if (!ok) {
-        json_decref(f.by_type);
-        json_decref(f.by_state);
-        json_decref(aside);
-        roster_done(&roster);
+                      r->args[0]) ||
+        !store_number(sv->store, &failed_rows, &found, e,
+                      "SELECT sum(failed) FROM batch WHERE incident = ?1", "t",
+                      r->args[0])) {
+        figures_done(&f);
         return false;
     }
-    j = json_pack("{s:s,s:I,s:I,s:I,s:I,s:I,s:o,s:o,s:o}", "incident", r->args[0],
-                  "devices", (json_int_t)roster.n_rows, "commands_signed",
-                  (json_int_t)signed_rows, "rows_failed", (json_int_t)failed_rows,
-                  "answered", (json_int_t)f.answered, "unanswered",
-                  (json_int_t)((int64_t)roster.n_rows - f.answered), "by_state", f.by_state,
-                  "by_type", f.by_type, "set_aside", aside);
-    roster_done(&roster);
-    return reply_json(out, 200, j, e);
+    return reply_json(out, 200,
+                      json_pack("{s:s,s:I,s:I,s:I,s:I,s:I,s:o,s:o,s:o,s:o}", "incident",
+                                r->args[0], "devices", (json_int_t)devices,
+                                "commands_signed", (json_int_t)signed_rows, "rows_failed",
+                                (json_int_t)failed_rows, "answered", (json_int_t)f.answered,
+                                "unanswered", (json_int_t)devices - (json_int_t)f.answered,
+                                "by_state", f.by_state, "by_type", f.by_type,
+                                "failed_cells", f.failed_cells, "set_aside", f.set_aside),
+                      e);
 }
 
 /* --- devices --- */
@@ -410,7 +443,7 @@ HANDLER(api_devices)
 
     (void)body;
     if (!request_number(r, "limit", 1, 10000, 1000, &limit, e) ||
-        !open_roster(sv, r->args[0], &roster, e))
+        !service_roster(sv, r->args[0], &roster, e))
         return false;
     if (from != NULL && from[0] != '\0') {
         if (!eui64_parse(from, strlen(from), &eui) || !roster_find(&roster, &eui, &i)) {

@@ -112,11 +112,17 @@ static int words_of(const struct ctl_verb *v, int argc, char **argv)
 
 static const struct ctl_verb *find_verb(int argc, char **argv, int *words)
 {
+    const struct ctl_verb *found = NULL;
+    int n;
+
+    *words = 0; /* "devices mark" before "devices" */
     for (size_t t = 0; t < N_TABLES; t++)
         for (const struct ctl_verb *v = tables[t]; v->name != NULL; v++)
-            if ((*words = words_of(v, argc, argv)) > 0)
-                return v;
-    return NULL;
+            if ((n = words_of(v, argc, argv)) > *words) {
+                *words = n;
+                found = v;
+            }
+    return found;
 }
 
 /* Global options and, behind a verb, its own. */

@@ -71,6 +71,7 @@ extern const struct ctl_verb ctl_offline_verbs[];
 void ctl_story(const json_t *incident);
 int ctl_review(struct ctl *c, const struct ctl_args *a);
 int ctl_export(struct ctl *c, const struct ctl_args *a);
+int ctl_queries(struct ctl *c, const struct ctl_args *a);
 int ctl_message_decode(struct ctl *c, const struct ctl_args *a);
 int ctl_message_encode(struct ctl *c, const struct ctl_args *a);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Verbs of batches: start, look, watch, pause, resume, confirm; and taking the commands
- * out.
+ * Verbs of batches: start, look, watch, pause, resume, confirm; and taking commands and
+ * queries out.
  */
 #include "ctl.h"
 
@@ -207,6 +207,25 @@ static int run_confirm(struct ctl *c, const struct ctl_args *a)
     return change(c, "/v1/batches/{}/confirm", a->v[0]);
 }
 
+/* Exit status 1 when one says something else. */
+static int run_compare(struct ctl *c, const struct ctl_args *a)
+{
+    char path[512];
+    json_t *j;
+    char *text;
+    bool same;
+    int rc;
+
+    if (!ctl_path(path, "/v1/incidents/{}/decisions/{}/pre-commands", a->v[0], a->v[1]))
+        return CTL_INPUT;
+    rc = ctl_upload(c, "POST", path, "text/plain", a->v[2], &j, &text);
+    if (rc != CTL_OK)
+        return rc;
+    same = number_of(j, "different") == 0;
+    rc = ctl_show(c, j, text);
+    return same ? rc : CTL_DENIED;
+}
+
 const struct ctl_verb ctl_batch_verbs[] = {
     {"batch start",
      "INCIDENT DECISION",
@@ -228,6 +247,13 @@ const struct ctl_verb ctl_batch_verbs[] = {
     {"batch pause", "BATCH", 1, 1, "Stop signing for now", run_pause, {{0}}},
     {"batch resume", "BATCH", 1, 1, "Go on", run_resume, {{0}}},
     {"batch confirm", "BATCH", 1, 1, "The second person's yes", run_confirm, {{0}}},
+    {"pre-commands compare",
+     "INCIDENT DECISION FILE",
+     3,
+     3,
+     "Do pre-commands made elsewhere say what would be signed? One in hexadecimal per line",
+     run_compare,
+     {{0}}},
     {"commands export",
      "BATCH",
      1,
@@ -237,5 +263,15 @@ const struct ctl_verb ctl_batch_verbs[] = {
      {{"out", "DIR", "one file <EUI-64>-<counter>.bin each, here"},
       {"tar", "FILE", "one archive; \"-\": stdout"},
       {"from", "POS", "begin with this position of the batch"}}},
+    {"queries export",
+     "INCIDENT",
+     1,
+     1,
+     "Pre-commands that ask unknown and unreachable devices what they hold",
+     ctl_queries,
+     {{"out", "DIR", "one file <EUI-64>-0.bin each, here"},
+      {"tar", "FILE", "one archive; \"-\": stdout"},
+      {"originator", "EUI64", "the party that will number, sign and send them"},
+      {"cell", "CELL", "its signing cell on the devices (default tcos-ds)"}}},
     {0},
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * commands export: the tar stream of a batch into a directory, one file per command.
+ * commands export, queries export: the tar stream of a batch, or of an incident's queries,
+ * into a directory, one file per message.
  *
  * A file gets its name when it is whole and on disk, so what is there is right. A name
  * other than <EUI-64>-<counter>.bin ends the export: nothing the service says may choose
@@ -96,8 +97,9 @@ static int64_t signed_rows(struct ctl *c, const char *id, int *rc)
     return n;
 }
 
-static int to_directory(struct ctl *c, const char *path, const char *dir, int64_t total,
-                        long long from)
+/* from: position of the first one; below 0: it begins anew each time */
+static int to_directory(struct ctl *c, const char *path, const char *what, const char *dir,
+                        int64_t total, long long from)
 {
     struct unpack x = {.total = total};
     struct client_call get = {.method = "GET", .path = path, .fd = -1};
@@ -116,7 +118,7 @@ static int to_directory(struct ctl *c, const char *path, const char *dir, int64_
     }
     x.tar.file = on_file;
     x.tar.arg = &x;
-    progress_start(&x.bar, stderr, "commands", false, c->quiet || c->json);
+    progress_start(&x.bar, stderr, what, false, c->quiet || c->json);
     get.socket = c->socket;
     get.receive = on_data;
     get.arg = &x;
@@ -134,14 +136,42 @@ static int to_directory(struct ctl *c, const char *path, const char *dir, int64_
     tar_reader_done(&x.tar);
     client_answer_done(&a);
     if (rc == CTL_OK && c->json)
-        (void)printf("{\"commands\":%lld}\n", (long long)x.n);
+        (void)printf("{\"%s\":%lld}\n", what, (long long)x.n);
     else if (rc == CTL_OK && !c->quiet)
-        (void)printf("%lld commands in %s\n", (long long)x.n, dir);
+        (void)printf("%lld %s in %s\n", (long long)x.n, what, dir);
     /* A position of the batch is never less than the number of commands before it. */
-    if (rc != CTL_OK && x.n > 0)
+    if (rc != CTL_OK && x.n > 0 && from >= 0)
         ctl_say("%lld commands are in %s; go on with --from %lld", (long long)x.n, dir,
                 from + (long long)x.n);
     return rc;
+}
+
+static bool one_place(const char *dir, const char *tar)
+{
+    if ((dir == NULL) != (tar == NULL))
+        return true;
+    ctl_say("say either --out DIR or --tar FILE");
+    return false;
+}
+
+int ctl_queries(struct ctl *c, const struct ctl_args *a)
+{
+    const char *dir = a->opt[0], *tar = a->opt[1];
+    char pattern[512], path[512];
+
+    if (!one_place(dir, tar))
+        return CTL_USAGE;
+    if (a->opt[2] == NULL) {
+        ctl_say("say who will ask: --originator EUI64");
+        return CTL_USAGE;
+    }
+    if (!ctl_path(pattern, "/v1/incidents/{}/queries?originator={}", a->v[0], a->opt[2]))
+        return CTL_INPUT;
+    (void)strncat(pattern, "&cell={}", sizeof pattern - strlen(pattern) - 1);
+    if (!ctl_path(path, pattern, a->opt[3] != NULL ? a->opt[3] : "tcos-ds", NULL))
+        return CTL_INPUT;
+    return tar != NULL ? ctl_download(c, path, tar)
+                       : to_directory(c, path, "queries", dir, 0, -1);
 }
 
 int ctl_export(struct ctl *c, const struct ctl_args *a)
@@ -153,10 +183,8 @@ int ctl_export(struct ctl *c, const struct ctl_args *a)
     int64_t total;
     int rc;
 
-    if ((dir == NULL) == (tar == NULL)) {
-        ctl_say("say either --out DIR or --tar FILE");
+    if (!one_place(dir, tar))
         return CTL_USAGE;
-    }
     if (*end != '\0' || end == from || pos < 0) {
         ctl_say("--from %s: not a position", from);
         return CTL_USAGE;
@@ -168,5 +196,5 @@ int ctl_export(struct ctl *c, const struct ctl_args *a)
     total = signed_rows(c, a->v[0], &rc);
     if (rc != CTL_OK)
         return rc;
-    return to_directory(c, path, dir, total > pos ? total - pos : 0, pos);
+    return to_directory(c, path, "commands", dir, total > pos ? total - pos : 0, pos);
 }

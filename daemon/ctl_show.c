@@ -189,6 +189,7 @@ static const struct {
     {"devices", "device type status state counter attempts answered cells rule reason"},
     {"events", "n at event to=state as by evidence"},
     {"decisions", "id=decision outcome state at by supersedes sha256"},
+    {"differences", "line rule reason"},
     {"rosters", "version at count=devices sha256"},
     /* of a decision; and the processes that sign */
     {"signers",

@@ -60,6 +60,10 @@ typedef bool (*service_step)(struct service *sv, const struct request *r, struct
 bool service_change(struct service *sv, const struct request *r, struct span body,
                     struct span what, service_step step, struct reply *out, struct err *e);
 
+/* The incident's roster, opened (roster_done). Errors: ERR_MISSING "incident.no-roster". */
+MUST_CHECK bool service_roster(struct service *sv, const char *incident, struct roster *out,
+                               struct err *e);
+
 /* JSON of things, for several handlers; new references. */
 json_t *service_batch_json(const struct batch *b, double rate);
 json_t *service_time(int64_t us); /* RFC 3339, or null for 0 */
@@ -96,12 +100,15 @@ HANDLER(api_batch_confirm);
 HANDLER(api_commands);
 HANDLER(api_marks);
 HANDLER(api_figures);
+HANDLER(api_queries);
 HANDLER(api_devices);
 HANDLER(api_counter_raise);
 HANDLER(api_file_sign);
 HANDLER(api_progress);
 bool api_file_begin(void *arg, const struct request *r, struct sink *out, struct err *e);
 bool api_roster_begin(void *arg, const struct request *r, struct sink *out, struct err *e);
+bool api_precommands_begin(void *arg, const struct request *r, struct sink *out,
+                           struct err *e);
 bool api_responses_begin(void *arg, const struct request *r, struct sink *out,
                          struct err *e);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tar.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,6 +65,57 @@ void tar_header(uint8_t out[static TAR_BLOCK], const char *name, uint64_t size,
     memcpy(out + AT_MAGIC, "ustar\00000", 8);
     put_octal(out + AT_SUM, 7, checksum(out));
     out[AT_SUM + 7] = ' ';
+}
+
+/* The next file, or the end of the archive, into block. */
+static bool fill(struct tar_writer *t)
+{
+    struct tar_file f;
+    bool found;
+
+    t->at = t->len = 0;
+    if (!t->file(t->arg, &f, &found))
+        return false;
+    t->ended = !found;
+    if (!found) {
+        memset(t->block, 0, TAR_END);
+        t->len = TAR_END;
+        return true;
+    }
+    assert(f.data.len <= TAR_WRITE_MAX);
+    tar_header(t->block, f.name, f.data.len, f.mtime_s);
+    memcpy(t->block + TAR_BLOCK, f.data.at, f.data.len);
+    memset(t->block + TAR_BLOCK + f.data.len, 0, TAR_PAD(f.data.len));
+    t->len = TAR_BLOCK + f.data.len + TAR_PAD(f.data.len);
+    return true;
+}
+
+ssize_t tar_write(struct tar_writer *t, char *buf, size_t max)
+{
+    size_t n = 0;
+
+    while (n < max) {
+        size_t k = t->len - t->at;
+
+        if (k == 0) {
+            if (t->ended)
+                break;
+            if (!fill(t))
+                return -1;
+            continue;
+        }
+        if (k > max - n)
+            k = max - n;
+        memcpy(buf + n, t->block + t->at, k);
+        t->at += k;
+        n += k;
+    }
+    return (ssize_t)n;
+}
+
+bool tar_written(const struct tar_writer *t)
+{
+    return t->ended && t->at == t->len;
 }
 
 static bool bad(struct err *e, const char *what)

@@ -6,12 +6,14 @@
  * Reading is strict: a regular file, a name that fits the ustar name field and holds no
  * slash, a right checksum, a size below a cap; any other entry stops the reading.
  * Source:  IEEE Std 1003.1-2017, pax, "ustar Interchange Format".
- * Effects: none; the reader calls what it is given.
+ * Effects: none; reader and writer call what they are given.
  */
 #ifndef TAR_H
 #define TAR_H
 
 #include "bytes.h"
+
+#include <sys/types.h>
 
 #define TAR_BLOCK    512
 #define TAR_NAME_MAX 99
@@ -28,6 +30,29 @@
  */
 void tar_header(uint8_t out[static TAR_BLOCK], const char *name, uint64_t size,
                 int64_t mtime_s);
+
+#define TAR_WRITE_MAX 65536
+
+struct tar_file { /* one to be written */
+    char name[TAR_NAME_MAX + 1];
+    struct span data; /* until the next is asked for; TAR_WRITE_MAX octets at most */
+    int64_t mtime_s;
+};
+
+struct tar_writer {
+    /* The next file; *found false after the last. False: there is no going on. */
+    bool (*file)(void *arg, struct tar_file *out, bool *found);
+    void *arg;
+    uint8_t block[2 * TAR_BLOCK + TAR_WRITE_MAX];
+    size_t len, at;
+    bool ended;
+};
+
+/* As much of the archive as is at hand, max octets at most; 0 at its end, -1 when file has
+ * failed. */
+ssize_t tar_write(struct tar_writer *t, char *buf, size_t max);
+/* Was the archive given out to its end? */
+bool tar_written(const struct tar_writer *t);
 
 struct tar_reader {
     /* A file is complete. data lasts until the call returns. */

@@ -284,20 +284,26 @@ static char *cells_json(const struct response *resp)
     return text;
 }
 
+/* The cells that the batch's command for this device replaces (warrant_row). */
+static uint32_t cells_of(const struct known_batch *k, const struct roster_row *row)
+{
+    uint32_t cells = k->cells & gbcs_device(row->type)->cells;
+
+    return row->cells != 0 ? cells & row->cells : cells;
+}
+
 /* A cell is replaced only if the device says so and names the key that was sent; all are
- * only if it says so of each cell that the command had (warrant_row). */
+ * only if it says so of each cell that the command had. */
 static enum reconcile_verdict judge(const struct known_batch *k,
                                     const struct roster_row *row,
                                     const struct response *resp)
 {
-    uint32_t want = k->cells & gbcs_device(row->type)->cells;
+    uint32_t want = cells_of(k, row);
     uint32_t replaced = 0;
     bool all = true;
 
     if (resp->kind == RESPONSE_ACCEPTED)
         return RECONCILE_ACCEPTED;
-    if (row->cells != 0)
-        want &= row->cells;
     for (size_t i = 0; i < resp->n_outcomes; i++) {
         const struct response_outcome *c = &resp->outcomes[i];
 
@@ -444,11 +450,9 @@ static bool keep(struct reconcile *r, const struct known_batch *k, uint32_t row_
 static bool holds_new_keys(const struct known_batch *k, const struct roster_row *row,
                            const struct body_report *report)
 {
-    uint32_t want = k->cells & gbcs_device(row->type)->cells;
+    uint32_t want = cells_of(k, row);
     uint32_t seen = 0;
 
-    if (row->cells != 0)
-        want &= row->cells;
     for (size_t i = 0; i < report->n_roles; i++)
         for (size_t c = 0; c < report->roles[i].n_cells; c++) {
             struct body_cell id = {.role = report->roles[i].role,
@@ -508,8 +512,9 @@ static bool take_report(struct reconcile *r, const struct message *m, int64_t no
             " AND row = ?2",
             "ti", r->incident, (int64_t)row_no))
         return false;
-    if (!b.found || strcmp(b.state, "unknown") != 0) {
-        *why = (struct fault){"response.unmatched", "nothing is unknown of this device"};
+    if (!b.found ||
+        (strcmp(b.state, "unknown") != 0 && strcmp(b.state, "unreachable") != 0)) {
+        *why = (struct fault){"response.unmatched", "nothing is unclear about this device"};
         return true;
     }
     for (size_t i = r->n; i-- > 0;) {
@@ -520,12 +525,44 @@ static bool take_report(struct reconcile *r, const struct message *m, int64_t no
             return false;
         if (found && holds_new_keys(&r->batches[i], &row, &m->body.report)) {
             *verdict = RECONCILE_SUCCESS;
-            return set_state(r, row_no, &row, "success", "told by CS02a", now_us, e);
+            return set_state(r, row_no, &row, "success", "told by CS02a", now_us, e) &&
+                   store_run(r->store, e,
+                             "UPDATE outcome SET batch = ?3, counter = ?4"
+                             " WHERE incident = ?1 AND row = ?2",
+                             "tiii", r->incident, (int64_t)row_no, r->batches[i].id,
+                             (int64_t)counter);
         }
     }
     *verdict = RECONCILE_RESOLVED;
     return set_state(r, row_no, &row, "unreachable", "CS02a: the new keys are not there",
                      now_us, e);
+}
+
+bool reconcile_unclear(struct reconcile *r, uint32_t from, uint32_t *row,
+                       struct eui64 *device, uint32_t *cells, bool *found, struct err *e)
+{
+    struct roster_row at;
+    uint64_t counter;
+    int64_t n;
+    bool has;
+
+    *cells = 0;
+    if (!store_number(r->store, &n, found, e,
+                      "SELECT row FROM outcome WHERE incident = ?1 AND row >= ?2"
+                      " AND state IN ('unknown', 'unreachable') ORDER BY row LIMIT 1",
+                      "ti", r->incident, (int64_t)from))
+        return false;
+    if (!*found)
+        return true;
+    *row = (uint32_t)n;
+    roster_get(r->roster, *row, &at);
+    *device = at.device;
+    for (size_t i = 0; i < r->n; i++) {
+        if (!signed_in(r, &r->batches[i], *row, &counter, &has, e))
+            return false;
+        *cells |= has ? cells_of(&r->batches[i], &at) : 0;
+    }
+    return true;
 }
 
 bool reconcile_mark(struct reconcile *r, const struct eui64 *device, const char *state,

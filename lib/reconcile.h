@@ -14,8 +14,8 @@
  * A part that failed is tried again only where the same command may succeed later
  * (resources busy, memory short, other); a certificate that a device refuses needs a new
  * decision. What a device holds may also be told by its answer to CS02a (Provide Security
- * Credential Details): that resolves "unknown" into success, or back into something to be
- * signed again.
+ * Credential Details, see query.h): that resolves "unknown" and "unreachable" into success,
+ * or into something to be signed again.
  *
  * An answer counts only if the device's own key signed it, over the received octets, and it
  * names a command of the ledger by device and counter. All others are kept aside with the
@@ -60,6 +60,15 @@ MUST_CHECK bool reconcile_mark(struct reconcile *r, const struct eui64 *device,
                                const char *state, const char *reason, int64_t now_us,
                                struct err *e);
 void reconcile_close(struct reconcile *r);
+
+/*
+ * The next device from row `from` on that is "unknown" or "unreachable"; *found false at
+ * the end. cells  out: CELL_BIT of what the commands signed for it replace; 0 when none was
+ * signed
+ */
+MUST_CHECK bool reconcile_unclear(struct reconcile *r, uint32_t from, uint32_t *row,
+                                  struct eui64 *device, uint32_t *cells, bool *found,
+                                  struct err *e);
 
 /* The command last signed for a roster row: batch, slice position, counter; false in *found
  * when none is. */

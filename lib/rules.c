@@ -428,6 +428,20 @@ const struct rule rules[] = {
     {"message.memory", "project", "choice", "Reading or making a message needs memory.",
      "Look at the memory of the machine and at the limits of the service."},
 
+    /* precommand: what was made elsewhere */
+    {"precommand.kind", "GBCS 13.3.3", "VERIFIED",
+     "What is compared is an Update Security Credentials command without signature, in "
+     "hexadecimal.",
+     "Leave other lines out; message decode shows what they are."},
+    {"precommand.device", "SEC L10.30(a)", "INFERRED",
+     "A pre-command is for a device of the roster.",
+     "Ask who made it why it is there; no command is signed for that device."},
+    {"precommand.differs", "project", "choice",
+     "A pre-command made elsewhere says octet for octet what the signer would sign under "
+     "its "
+     "counter.",
+     "Compare both with message decode; begin no batch before it is clear who is right."},
+
     /* response: what devices answered */
     {"response.mark", "SEC Appendix L 4.2.3", "choice",
      "A device is marked unreachable, unknown or excused, with a reason, and not against "

@@ -14,6 +14,7 @@
 #include "meter_self.h"
 
 #include <getopt.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct verb {
@@ -249,6 +250,10 @@ static int verb_selfcheck(int argc, char **argv)
     for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1; dir = optarg)
         if (o != 0)
             return 2;
+    if (!dir)
+        dir = getenv("SMKI_VECTORS");
+    if (!dir)
+        dir = getenv("SMKI_VECTORS_DEFAULT"); /* from meson */
     want("vectors", dir);
     return selfcheck(dir);
 }
@@ -289,7 +294,7 @@ static const struct verb verbs[] = {
      verb_mutate},
     {"selfcheck",
      "compare this program with published messages\n"
-     "    --vectors DIR",
+     "    --vectors DIR   default: $SMKI_VECTORS",
      verb_selfcheck},
 };
 

@@ -373,6 +373,8 @@ check "in the order of the file" sh -c "
 all_right() {
     "$meter" mutate --now $now "$@" >out2 || { cat out2; return 1; }
     grep -v ' ok$' out2
+    # kind and reason of each that counts: controls stand in brackets
+    sed -n '2,${/^(/d;s/ ok$//p;}' out2 | sed 's/^\(.\{50\}\) \(.\{26\}\).*/\1|\2/;s/ *|/|/;s/ *$//' >>kinds
     tail -n 1 out2 | {
         read -r made _ right _
         [ "$made" -ge 36 ] && [ "$made" -eq "$right" ]
@@ -396,6 +398,14 @@ check "spoiled contingency commands are refused for the right reasons" all_right
     --issuer-key pki/issuing2.key.pem nine.bin
 check "another signer's key is turned away" status 2 "$meter" mutate --state mut \
     --now $now --signer pki/new-recovery-ds.key.pem good/esme.bin
+# A kind is counted once, on however many commands it was tried.
+sort -u kinds >each_kind
+different() {
+    cut -d '|' -f "$1" each_kind | sort -u | wc -l
+}
+check "at least 30 kinds of spoiled command are refused" test "$(different 1)" -ge 30
+echo "# $(different 1) kinds, $(different 2) reasons," \
+    "$(wc -l <kinds) commands refused for the right one"
 
 # --- wrong use
 
@@ -409,5 +419,7 @@ check "a state that is none is named with its line" status 2 \
     exec '$meter' judge --state broken x.bin"
 check "file and line" has 'broken/meters.state:4:' err
 check "vectors that are not there are skipped" status 77 "$meter" selfcheck --vectors nowhere
+check "a variable says where they are" status 77 env SMKI_VECTORS=nowhere-else "$meter" selfcheck
+check "and is named" has 'nowhere-else' err
 
 echo "1..$n"

@@ -5,7 +5,7 @@
  */
 #include "engine_kit.h"
 #include "message.h"
-#include "reconcile.h"
+#include "query.h"
 
 #define DEVICES 4 /* the last one has no key in the roster, the third one cell */
 
@@ -544,6 +544,117 @@ START_TEST(a_selection_is_matched_by_its_rows)
 }
 END_TEST
 
+/* --- asking (CS02a) --- */
+
+static void marked(uint32_t row, const char *state)
+{
+    struct roster_row r;
+
+    roster_get(&s.roster, row, &r);
+    OK(reconcile_mark(rec, &r.device, state, "the line broke", 42, &e));
+}
+
+/* A report of row i: which key is in which of the supplier's cells. */
+static void report_of(uint32_t row, const struct key_id *ds, const struct key_id *ka)
+{
+    struct body_details *d = &m.body.report.roles[0];
+
+    answer_of(row);
+    memset(&m.body, 0, sizeof m.body);
+    m.code = MESSAGE_CS02A;
+    m.body_kind = BODY_REPORT;
+    m.body.report.n_roles = 1;
+    d->role = ROLE_SUPPLIER;
+    d->has_cells = true;
+    for (const struct key_id *key = ds; key != NULL; key = key == ds ? ka : NULL) {
+        d->cells[d->n_cells].usage =
+            body_cell(key == ds ? CELL_SUPPLIER_DS : CELL_SUPPLIER_KA).usage;
+        d->cells[d->n_cells].uid = span_of(s.supplier.b, 8);
+        d->cells[d->n_cells++].key = span_of(key->b, 8);
+    }
+}
+
+START_TEST(what_a_device_holds_settles_what_is_unclear)
+{
+    static const char *const states[] = {"unknown", "unreachable", "unknown"};
+    static const struct key_id old = {{9}};
+
+    for (uint32_t i = 0; i < 3; i++) {
+        marked(i, states[i]);
+        if (i == 2)
+            report_of(i, &new_ds, NULL); /* one cell was asked for, one is enough */
+        else
+            report_of(i, &new_ds, &new_ka);
+        ck_assert_int_eq(taken(i), RECONCILE_SUCCESS);
+        outcome_is(i, "success", 0);
+        aside(i, "response.unmatched"); /* there is nothing to settle any more */
+    }
+    ck_assert_int_eq(number("SELECT min(batch) FROM outcome"), batch_id);
+    OK(store_run(store, &e, "DELETE FROM outcome", ""));
+    for (uint32_t i = 0; i < 2; i++) {
+        marked(i, states[i]);
+        report_of(i, &new_ds, &old); /* one of two is not there */
+        ck_assert_int_eq(taken(i), RECONCILE_RESOLVED);
+        outcome_is(i, "unreachable", 0);
+        report_of(i, &new_ds, NULL);
+        ck_assert_int_eq(taken(i), RECONCILE_RESOLVED);
+    }
+    report_of(0, &new_ds, &new_ka);
+    aside(1, "response.forged");
+    outcome_is(0, "unreachable", 0);
+}
+END_TEST
+
+START_TEST(who_is_unclear_is_asked_what_was_to_be_replaced)
+{
+    struct query_asker asker = {.party = {{7}}, .cell = CELL_TCOS_DS};
+    struct query q;
+    struct message asked;
+    bool found;
+
+    OK(query_next(rec, &asker, 0, &q, &found, &e));
+    ck_assert(!found);
+    good_answer(0);
+    ck_assert_int_eq(taken(0), RECONCILE_SUCCESS);
+    marked(1, "unknown");
+    marked(2, "excused");
+    marked(3, "unreachable");
+    OK(query_next(rec, &asker, 0, &q, &found, &e));
+    ck_assert(found && q.row == 1);
+    OK(message_decode(span_of(q.octets, q.len), &asked, &e));
+    ck_assert(asked.form == FORM_BARE && asked.counter == 0 &&
+              asked.body_kind == BODY_QUERY);
+    ck_assert_mem_eq(&asked.originator, &asker.party, 8);
+    ck_assert_mem_eq(&asked.recipient, &q.device, 8);
+    ck_assert_uint_eq(asked.body.query.n_roles, 1); /* two cells of one role */
+    ck_assert_uint_eq(asked.body.query.roles[0], ROLE_SUPPLIER);
+    message_done(&asked);
+    OK(query_next(rec, &asker, 2, &q, &found, &e));
+    ck_assert(found && q.row == 3);
+    OK(query_next(rec, &asker, 4, &q, &found, &e));
+    ck_assert(!found);
+    /* who has had no command is not asked what became of it */
+    OK(store_run(store, &e, "DELETE FROM slice", ""));
+    reopen();
+    OK(query_next(rec, &asker, 0, &q, &found, &e));
+    ck_assert(!found);
+}
+END_TEST
+
+START_TEST(only_a_party_with_a_signing_cell_asks)
+{
+    for (unsigned c = 0; c < CELL_COUNT; c++) {
+        struct query_asker asker = {.cell = (enum cell)c};
+
+        if (c == CELL_SUPPLIER_DS || c == CELL_NETWORK_DS || c == CELL_ACB_DS ||
+            c == CELL_TCOS_DS || c == CELL_WAN_DS)
+            OK(query_asker_check(&asker, &e));
+        else
+            REFUSED(query_asker_check(&asker, &e), "command.query");
+    }
+}
+END_TEST
+
 START_TEST(every_verdict_has_a_name)
 {
     for (int v = 0; v < RECONCILE_VERDICTS; v++)
@@ -563,4 +674,6 @@ KIT_MAIN("reconcile", setup, teardown, a_device_that_replaced_every_cell_is_a_su
          counters_of_two_organisations_do_not_mix,
          one_counter_of_two_organisations_is_told_apart,
          the_latest_of_many_batches_is_known, a_selection_is_matched_by_its_rows,
-         every_verdict_has_a_name)
+         what_a_device_holds_settles_what_is_unclear,
+         who_is_unclear_is_asked_what_was_to_be_replaced,
+         only_a_party_with_a_signing_cell_asks, every_verdict_has_a_name)

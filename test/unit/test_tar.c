@@ -87,6 +87,55 @@ START_TEST(what_is_written_is_read_whatever_the_pieces)
 }
 END_TEST
 
+static bool next_file(void *arg, struct tar_file *out, bool *found)
+{
+    static const size_t sizes[] = {0, 1, 512, TAR_WRITE_MAX};
+    static uint8_t data[TAR_WRITE_MAX];
+    unsigned *n = arg;
+
+    for (size_t i = 0; i < sizeof data; i++)
+        data[i] = (uint8_t)(i * 7);
+    *found = *n < 4;
+    if (*found) {
+        (void)snprintf(out->name, sizeof out->name, "%u.bin", *n);
+        out->data = span_of(data, sizes[(*n)++]);
+        out->mtime_s = 1700000000;
+    }
+    return *n != 100;
+}
+
+START_TEST(the_writer_makes_what_the_reader_reads)
+{
+    static char buf[2 * TAR_WRITE_MAX];
+    struct err e;
+
+    for (size_t piece = 1; piece < 40000; piece = piece * 3 + 1) {
+        struct tar_reader in = {.file = on_file};
+        unsigned n = 0;
+        struct tar_writer out = {.file = next_file, .arg = &n};
+        ssize_t k;
+
+        n_files = 0;
+        total = 0;
+        ck_assert(!tar_written(&out));
+        while ((k = tar_write(&out, buf, piece)) > 0)
+            ck_assert_msg(tar_read(&in, buf, (size_t)k, &e), "%s", e.text);
+        ck_assert_int_eq(k, 0);
+        ck_assert(tar_written(&out));
+        ck_assert_msg(tar_read_end(&in, &e), "%s", e.text);
+        ck_assert(n_files == 4 && total == 513 + TAR_WRITE_MAX);
+        tar_reader_done(&in);
+    }
+    {
+        unsigned n = 100; /* no going on */
+        struct tar_writer out = {.file = next_file, .arg = &n};
+
+        ck_assert_int_eq(tar_write(&out, buf, sizeof buf), -1);
+        ck_assert(!tar_written(&out));
+    }
+}
+END_TEST
+
 START_TEST(stock_tar_reads_it)
 {
     char name[] = "/tmp/test_tar.XXXXXX", line[200];
@@ -182,6 +231,7 @@ int main(void)
     int failed;
 
     tcase_add_test(t, what_is_written_is_read_whatever_the_pieces);
+    tcase_add_test(t, the_writer_makes_what_the_reader_reads);
     tcase_add_test(t, stock_tar_reads_it);
     tcase_add_test(t, anything_but_small_plain_files_is_refused);
     tcase_add_test(t, an_error_of_the_receiver_ends_the_reading);

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Questions for the devices whose fate is unclear, as a tar stream of pre-commands that
+ * another party signs and sends (query.h). The answers come in as responses.
+ */
+#include "service.h"
+
+#include "audit.h"
+#include "log.h"
+#include "query.h"
+#include "tar.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct download {
+    struct service *sv;
+    struct roster roster;
+    struct reconcile *rec;
+    struct query_asker asker;
+    struct query query;
+    struct tar_writer tar;
+    uint32_t next; /* row */
+    int64_t n;
+    struct request r;
+};
+
+static bool next_query(void *arg, struct tar_file *out, bool *found)
+{
+    struct download *d = arg;
+    struct err e;
+    char device[HEX_LEN(8)];
+
+    if (!query_next(d->rec, &d->asker, d->next, &d->query, found, &e)) {
+        log_event(LOG_ERR, NULL, &(struct log_fields){.err = &e}, "export stops: %s",
+                  e.text);
+        return false;
+    }
+    if (!*found)
+        return true;
+    hex_encode(d->query.device.b, 8, device);
+    (void)snprintf(out->name, sizeof out->name, "%s-0.bin", device);
+    out->data = span_of(d->query.octets, d->query.len);
+    out->mtime_s = clock_now(&d->sv->clock) / 1000000;
+    d->next = d->query.row + 1;
+    d->n++;
+    return true;
+}
+
+static ssize_t queries_read(void *arg, char *buf, size_t max)
+{
+    return tar_write(&((struct download *)arg)->tar, buf, max);
+}
+
+static void download_free(struct download *d)
+{
+    reconcile_close(d->rec);
+    roster_done(&d->roster);
+    free(d);
+}
+
+static void queries_close(void *arg)
+{
+    struct download *d = arg;
+    struct service *sv = d->sv;
+    char party[HEX_LEN(8)];
+    char who[32];
+    struct err e;
+
+    service_who(&d->r, who);
+    hex_encode(d->asker.party.b, 8, party);
+    if (!store_begin(sv->store, &e) ||
+        !audit_put(sv->store, clock_now(&sv->clock), "QUERIES_EXPORTED", d->r.args[0], who,
+                   &e, "{s:s,s:s,s:I,s:b}", "originator", party, "cell",
+                   gbcs_cell(d->asker.cell)->name, "count", (json_int_t)d->n, "whole",
+                   (int)tar_written(&d->tar)) ||
+        !store_commit(sv->store, &e)) {
+        store_rollback(sv->store);
+        log_event(LOG_EMERG, MSG_STORE_FAILED, &(struct log_fields){.err = &e},
+                  "the service stops: %s", e.text);
+        (void)sd_event_exit(sv->loop, 1);
+    }
+    log_event(LOG_NOTICE, NULL,
+              &(struct log_fields){.incident = d->r.args[0], .peer = &d->r.peer},
+              "incident %s: %" PRId64 " queries exported", d->r.args[0], d->n);
+    download_free(d);
+}
+
+static bool read_asker(const struct request *r, struct query_asker *out, struct err *e)
+{
+    const char *party = request_query(r, "originator");
+    const char *cell = request_query(r, "cell");
+
+    if (party == NULL || !eui64_parse(party, strlen(party), &out->party))
+        return err_set(e, ERR_INPUT, "request.query",
+                       "originator: the EUI-64 of the party that will ask");
+    out->cell = CELL_TCOS_DS;
+    if (cell != NULL && !gbcs_cell_find(cell, strlen(cell), &out->cell))
+        return err_set(e, ERR_INPUT, "request.query", "cell: there is no cell %s", cell);
+    return query_asker_check(out, e);
+}
+
+HANDLER(api_queries)
+{
+    struct service *sv = arg;
+    struct query_asker asker;
+    struct download *d;
+
+    (void)body;
+    if (!read_asker(r, &asker, e))
+        return false;
+    d = calloc(1, sizeof *d);
+    if (d == NULL)
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
+    d->sv = sv;
+    d->r = *r;
+    d->asker = asker;
+    d->tar.file = next_query;
+    d->tar.arg = d;
+    if (!service_roster(sv, r->args[0], &d->roster, e)) {
+        free(d);
+        return false;
+    }
+    if (!reconcile_open(sv->store, r->args[0], &d->roster, &d->rec, e)) {
+        download_free(d);
+        return false;
+    }
+    return reply_stream(out, "application/x-tar",
+                        (struct stream){queries_read, queries_close, d, -1});
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * query - asking the devices whose fate is unclear what they hold: CS02a pre-commands, for
+ * a party that devices answer to.
+ *
+ * A device that is "unknown" or "unreachable", and for which a command was signed, may have
+ * carried it out. Its answer to CS02a says so (reconcile.h); this module makes the
+ * question.
+ *
+ * Decided here:
+ *   - The question goes out unsigned, as a pre-command. Who may ask holds a signing cell of
+ *     the device; the Recovery key could (UNKNOWN whether devices answer it), but it signs
+ *     nothing except what a decision names, and no decision names questions.
+ *   - The asker is no party of key agreement: the answer would then carry a MAC (VERIFIED)
+ *     that only the asker can check, and this service believes nothing but the device's own
+ *     signature. The transitional CoS is seen to ask and to get a signed answer (VERIFIED);
+ *     other signing cells are INFERRED. A party whose cell is being replaced should not
+ * ask: which of its keys the device trusts is the question.
+ *   - The counter is 0. A command's counter belongs to the sequence of the party that signs
+ *     it (GBCS 4.3.1.5), and this service keeps the sequences of its own keys only. Whoever
+ *     signs puts the next of his own counters in, as his signature covers it; as it goes
+ * out no device would accept it, since counters have to be above the last one.
+ *
+ * Source:  GBCS 13.2 (CS02a). Effects: reads the store.
+ */
+#ifndef QUERY_H
+#define QUERY_H
+
+#include "cs02a.h"
+#include "reconcile.h"
+
+struct query_asker {
+    struct eui64 party;
+    enum cell cell; /* a signing cell of the devices asked, not the Recovery key's */
+};
+
+struct query {
+    struct eui64 device;
+    uint32_t row;
+    uint8_t octets[CS02A_PRE_COMMAND_MAX];
+    size_t len;
+};
+
+/* Errors: ERR_INPUT "command.query". */
+MUST_CHECK bool query_asker_check(const struct query_asker *a, struct err *e);
+
+/* The next device, in roster order, from row `from` on; *found false at the end.
+ *   r  open on the incident, on the roster that goes with it */
+MUST_CHECK bool query_next(struct reconcile *r, const struct query_asker *a, uint32_t from,
+                           struct query *out, bool *found, struct err *e);
+
+#endif
