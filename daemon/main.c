@@ -106,11 +106,23 @@ static bool begin_record(struct service *sv, const char *kind, struct err *e)
     return false;
 }
 
-/* The token that signs: all keys that orders use live on it. Others come with their own
- * pump. */
-static const struct config_token *signing_token(const struct config *c)
+/* One service signs with one token, whose counter mark bounds every run of counters: keys
+ * on another token belong to a service of their own. */
+static bool signing_token(const struct config *c, const struct config_token **out,
+                          struct err *e)
 {
-    return c->n_tokens > 0 ? &c->tokens[0] : NULL;
+    const struct config_key *first = &c->keys[0];
+
+    *out = c->n_keys > 0 ? config_token_find(c, first->token) : &c->tokens[0];
+    if (c->n_tokens == 0 || *out == NULL)
+        return err_set(e, ERR_INPUT, "config.token", "no [Token] is configured");
+    for (size_t i = 0; i < c->n_keys; i++)
+        if (strcmp(c->keys[i].token, first->token) != 0)
+            return err_set(e, ERR_INPUT, "config.token",
+                           "[Key \"%s\"]: Token=%s, but [Key \"%s\"] is on %s: one service "
+                           "signs with one token, start another for the other",
+                           c->keys[i].name, c->keys[i].token, first->name, first->token);
+    return true;
 }
 
 static bool wire(struct running *run, const char *config_path, struct err *e)
@@ -126,12 +138,11 @@ static bool wire(struct running *run, const char *config_path, struct err *e)
     struct pump_setup ps = {.loop = sv->loop,
                             .config = &sv->config,
                             .config_path = config_path,
-                            .token = signing_token(&sv->config),
                             .ended = service_batch_ended,
                             .arg = sv};
 
-    if (ps.token == NULL)
-        return err_set(e, ERR_INPUT, "config.token", "no [Token] is configured");
+    if (!signing_token(&sv->config, &ps.token, e))
+        return false;
     if (sv->config.service.signer_program[0] == '\0' &&
         sv->config.service.signer_socket[0] == '\0')
         return err_set(e, ERR_INPUT, "config.service",

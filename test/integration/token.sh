@@ -175,4 +175,20 @@ t 'no counter was used under both databases' counters_once "$scene/out.d" "$scen
 t 'the ceremony is on record' grep -q '"kind":"COUNTER_RAISED"' "$scene/audit.jsonl"
 t 'the service ends in order' service_stop
 
+# --- keys on two tokens ---
+
+must scene_set 'Token "second"' Module=/usr/lib/softhsm/libsofthsm2.so
+must scene_set 'Token "second"' Label=second
+must scene_set 'Token "second"' Serial=0123456789abcdef
+must scene_set 'Token "second"' "PinFile=$scene/pin"
+must scene_set 'Key "other"' Token=second
+must scene_set 'Key "other"' Id=77
+must scene_set 'Key "other"' "Certificate=$scene/pki/supplier-ds-old.pem"
+two_tokens() {
+    service_launch
+    quickly service_gone && service_wait
+    same $scene_status 78 && tail -n 1 "$scene/service.log" | grep 'one service signs with one token'
+}
+t 'keys on two tokens: it does not start, and says why' two_tokens
+
 plan
