@@ -128,6 +128,7 @@ static bool wire(struct running *run, const char *config_path, struct err *e)
                             .config_path = config_path,
                             .token = signing_token(&sv->config),
                             .ended = service_batch_ended,
+                            .revoked = service_revoked,
                             .arg = sv};
 
     if (ps.token == NULL)
