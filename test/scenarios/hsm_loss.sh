@@ -39,6 +39,7 @@ signing() {
 }
 rehearsal_wait "$(cat "$work/pid")" 30 signing
 mv "$work/tokens" "$work/tokens-away"
+no_token=yes
 batch_state() {
     ctl --json batch show "$batch" | jq -e --arg state "$1" '.state == $state' >/dev/null
 }
@@ -73,11 +74,12 @@ no_key() {
 }
 check 'its signers say what is wrong' rehearsal_wait "$(cat "$work/pid")" 30 no_key
 refuse 'a token of another serial, however labelled' incident.token-key ctl decision submit "$incident" "$work/back.cms"
-refused 'no key was made in it, and none is usable' token.none sh -c \
+refused 'no key was made in it, and none is usable' token.not-found sh -c \
     "'$tools/daemon/smki-recoveryctl' --socket '$socket' --json status | jq -e '[.keys[].usable] | any | not'"
 story_kill KILL
 rm -rf "$work/tokens"
 mv "$work/tokens-away" "$work/tokens"
+no_token=no
 
 echo '# Restored'
 check 'the service answers' story_up
