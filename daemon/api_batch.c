@@ -241,6 +241,7 @@ static bool step_start(struct service *sv, const struct request *r, struct span 
     ok = request_members(j, members, sizeof members / sizeof members[0], e);
     json_decref(j);
     service_who(r, who);
+    (void)snprintf(sv->about, sizeof sv->about, "%s", incident);
     if (!ok || !authority_of(sv, incident, decision, a, e) ||
         !docket_get(sv->store, incident, &i, e))
         return false;
@@ -288,6 +289,15 @@ static bool authority_by_digest(struct service *sv, const struct digest *digest,
     return authority_of(sv, d.incident, d.id, a, e);
 }
 
+static bool named_batch(struct service *sv, const struct request *r, int64_t *id,
+                        struct batch *b, struct err *e)
+{
+    if (!batch_number(r, id, e) || !queue_get(sv->store, *id, b, e))
+        return false;
+    (void)snprintf(sv->about, sizeof sv->about, "%.63s", b->incident);
+    return true;
+}
+
 static bool step_confirm(struct service *sv, const struct request *r, struct span body,
                          struct reply *out, struct err *e)
 {
@@ -303,7 +313,7 @@ static bool step_confirm(struct service *sv, const struct request *r, struct spa
     service_who(r, who);
     if (a == NULL)
         return err_set(e, ERR_STORE, "store.memory", "out of memory");
-    if (!batch_number(r, &id, e) || !queue_get(sv->store, id, &b, e))
+    if (!named_batch(sv, r, &id, &b, e))
         return false;
     if (b.state != BATCH_WAITING)
         return err_set(e, ERR_DENIED, "batch.state", "batch %" PRId64 " is %s, not waiting",
@@ -347,7 +357,7 @@ static bool step_pause(struct service *sv, const struct request *r, struct span 
 
     (void)body;
     service_who(r, who);
-    if (!batch_number(r, &id, e) || !queue_get(sv->store, id, &b, e))
+    if (!named_batch(sv, r, &id, &b, e))
         return false;
     if (batch_state_final(b.state) || b.state == BATCH_PAUSED)
         return err_set(e, ERR_DENIED, "batch.state", "batch %" PRId64 " is %s", id,
@@ -384,7 +394,7 @@ static bool step_resume(struct service *sv, const struct request *r, struct span
     service_who(r, who);
     if (a == NULL)
         return err_set(e, ERR_STORE, "store.memory", "out of memory");
-    if (!batch_number(r, &id, e) || !queue_get(sv->store, id, &b, e))
+    if (!named_batch(sv, r, &id, &b, e))
         return false;
     if (b.state != BATCH_PAUSED && b.state != BATCH_HELD)
         return err_set(e, ERR_DENIED, "batch.state", "batch %" PRId64 " is %s", id,

@@ -7,6 +7,7 @@
 #include "audit.h"
 #include "log.h"
 #include "mem.h"
+#include "rules.h"
 #include "upload.h"
 
 #include <errno.h>
@@ -171,11 +172,11 @@ static bool add_event(void *arg, const struct store_row *row)
     json_t *evidence = json_loads(row_text(row, 6), 0, NULL);
 
     (void)json_array_append_new(
-        arg,
-        json_pack("{s:I,s:s,s:s,s:s,s:o,s:s,s:s,s:o*}", "n", (json_int_t)row_i64(row, 0),
-                  "event", row_text(row, 1), "from", row_text(row, 2), "to",
-                  row_text(row, 3), "at", service_time(row_i64(row, 4)), "by",
-                  row_text(row, 5), "as", row_text(row, 7), "evidence", evidence));
+        arg, json_pack("{s:I,s:s,s:s,s:s,s:o,s:s,s:s,s:s,s:o*}", "n",
+                       (json_int_t)row_i64(row, 0), "event", row_text(row, 1), "from",
+                       row_text(row, 2), "to", row_text(row, 3), "at",
+                       service_time(row_i64(row, 4)), "by", row_text(row, 5), "as",
+                       row_text(row, 7), "source", row_text(row, 8), "evidence", evidence));
     return true;
 }
 
@@ -253,6 +254,42 @@ static bool add_child(void *arg, const struct store_row *row)
     return true;
 }
 
+/* What was refused, from the audit chain, with the source of the rule. */
+static bool add_refusal(void *arg, const struct store_row *row)
+{
+    json_t *line = json_loads(row_text(row, 0), 0, NULL);
+    json_t *data = json_object_get(line, "data");
+    const char *id = json_string_value(json_object_get(data, "rule"));
+    const struct rule *rule = id != NULL ? rule_find(id) : NULL;
+
+    (void)json_array_append_new(arg, json_pack("{s:O*,s:O*,s:O*,s:s,s:O*,s:O*}", "at",
+                                               json_object_get(line, "at"), "by",
+                                               json_object_get(line, "actor"), "rule",
+                                               json_object_get(data, "rule"), "source",
+                                               rule != NULL ? rule->source : "", "why",
+                                               json_object_get(data, "text"), "request",
+                                               json_object_get(data, "request")));
+    json_decref(line);
+    return true;
+}
+
+/* Each batch names the document that it is signed under. */
+static void name_decisions(json_t *batches, const json_t *decisions)
+{
+    json_t *b, *d;
+    size_t i, k;
+
+    json_array_foreach(batches, i, b)
+    {
+        json_array_foreach(decisions, k, d)
+        {
+            if (json_equal(json_object_get(b, "decision_sha256"),
+                           json_object_get(d, "sha256")))
+                (void)json_object_set(b, "decision", json_object_get(d, "id"));
+        }
+    }
+}
+
 /* What may happen next, so that a person need not read the tables. */
 static json_t *next_events(const struct docket_incident *i)
 {
@@ -276,14 +313,15 @@ HANDLER(api_incident_show)
     json_t *batches = json_array();
     json_t *children = json_array();
     json_t *files = json_array();
+    json_t *refusals = json_array();
     json_t *j;
     bool ok;
 
     (void)body;
     ok = docket_get(sv->store, id, &i, e) &&
          store_each(sv->store, add_event, events, e,
-                    "SELECT n, event, from_state, to_state, at_us, actor, evidence, role"
-                    " FROM incident_event WHERE incident = ?1 ORDER BY n",
+                    "SELECT n, event, from_state, to_state, at_us, actor, evidence, role,"
+                    " source FROM incident_event WHERE incident = ?1 ORDER BY n",
                     "t", id) &&
          store_each(sv->store, add_roster, rosters, e,
                     "SELECT version, sha256, rows, by_type, at_us FROM roster"
@@ -302,6 +340,10 @@ HANDLER(api_incident_show)
                     "SELECT id, kind, sha256, totals, at_us, actor FROM file"
                     " WHERE incident = ?1 ORDER BY rowid",
                     "t", id) &&
+         store_each(sv->store, add_refusal, refusals, e,
+                    "SELECT line FROM refused JOIN audit USING (seq) WHERE incident = ?1"
+                    " ORDER BY seq",
+                    "t", id) &&
          queue_each(sv->store, id, add_batch, batches, e);
     if (!ok) {
         json_decref(events);
@@ -310,8 +352,10 @@ HANDLER(api_incident_show)
         json_decref(batches);
         json_decref(children);
         json_decref(files);
+        json_decref(refusals);
         return false;
     }
+    name_decisions(batches, decisions);
     j = incident_json(&i);
     (void)json_object_set_new(j, "declared", json_loads(i.declared, 0, NULL));
     (void)json_object_set_new(j, "next", next_events(&i));
@@ -326,6 +370,7 @@ HANDLER(api_incident_show)
     (void)json_object_set_new(j, "batches", batches);
     (void)json_object_set_new(j, "children", children);
     (void)json_object_set_new(j, "files", files);
+    (void)json_object_set_new(j, "refusals", refusals);
     docket_incident_done(&i);
     if (!counts(sv, j, e)) {
         json_decref(j);

@@ -110,6 +110,7 @@ static void put_event(const json_t *e)
         (void)printf(" -> %s", ctl_text(e, "to"));
     say(e, "; told by ", "as", "");
     (void)printf(" (%s)", ctl_text(e, "by"));
+    say(e, " [", "source", "]");
     put_evidence(json_object_get(e, "evidence"));
     (void)putchar('\n');
 }
@@ -129,6 +130,7 @@ static void put_decision(const json_t *d)
 static void put_batch(const json_t *b)
 {
     say(b, "  batch ", "id", "");
+    say(b, " under ", "decision", "");
     say(b, " by key ", "key", "");
     say(b, ": ", "signed", "");
     say(b, " of ", "rows", " signed");
@@ -155,6 +157,15 @@ static void put_file(const json_t *f)
     put_time(ctl_text(f, "at"));
     say(f, "\n    ", "totals", "");
     (void)putchar('\n');
+}
+
+static void put_refusal(const json_t *r)
+{
+    (void)printf("  ");
+    put_time(ctl_text(r, "at"));
+    (void)printf("  %s", ctl_text(r, "rule"));
+    say(r, " [", "source", "]");
+    (void)printf(" (%s)\n%23s%s\n", ctl_text(r, "by"), "", ctl_text(r, "why"));
 }
 
 static void put_child(const json_t *i)
@@ -196,6 +207,10 @@ static void put_figures(const json_t *incident)
     (void)puts("\nFigures");
     say(incident, "  devices on the list: ", "devices", "");
     say(json_object_get(incident, "roster"), " (", "by_type", ")");
+    if (json_integer_value(json_object_get(incident, "signed")) == 0) {
+        (void)puts("\n  commands signed: none");
+        return;
+    }
     say(incident, "\n  commands signed: ", "signed", "");
     say(incident, "\n  devices that answered with every cell replaced: ", "recovered",
         "\n");
@@ -208,6 +223,7 @@ void ctl_story(const json_t *incident)
     put_all(incident, "decisions", "Documents", put_decision);
     put_all(incident, "files", "Files", put_file);
     put_all(incident, "batches", "Signing", put_batch);
+    put_all(incident, "refusals", "Refused, with nothing changed", put_refusal);
     put_all(incident, "children", "Its incidents", put_child);
     put_figures(incident);
     if (json_array_size(json_object_get(incident, "next")) > 0)

@@ -139,6 +139,7 @@ static bool wire(struct running *run, const char *config_path, struct err *e)
                             .config = &sv->config,
                             .config_path = config_path,
                             .ended = service_batch_ended,
+                            .revoked = service_revoked,
                             .arg = sv};
 
     if (!signing_token(&sv->config, &ps.token, e))

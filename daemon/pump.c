@@ -23,6 +23,8 @@ struct hand {        /* one worker, as the pump sees it */
     } flight[IN_FLIGHT]; /* in the order they were sent */
     size_t n_flight;
     bool probing;
+    bool telling; /* what is void; told of them so far */
+    size_t told;
 };
 
 struct pump {
@@ -156,7 +158,7 @@ static bool busy_hand(struct pump *p, unsigned i, struct err *e)
 {
     struct hand *h = &p->hands[i];
 
-    if (signers_info(p->signers, i)->state != SIGNER_READY)
+    if (signers_info(p->signers, i)->state != SIGNER_READY || h->telling)
         return true;
     if (h->opened != p->generation) {
         /* wait until the answers of the batch before are in: an OPEN closes its warrant */
@@ -226,12 +228,26 @@ static int on_idle(sd_event_source *src, void *arg)
 
 /* --- from the signers --- */
 
+/* One at a time. What became void while no signer was there, or while this service was
+ * down, is told like this too. */
+static void tell_void(struct pump *p, unsigned i)
+{
+    struct hand *h = &p->hands[i];
+    struct proto revoke = {.type = PROTO_REVOKE};
+
+    h->telling = p->s.revoked != NULL &&
+                 p->s.revoked(p->s.arg, h->told++, &revoke.u.revoke.authority);
+    if (h->telling)
+        (void)signers_send(p->signers, i, &revoke, NULL, 0);
+}
+
 static void on_ready(void *arg, unsigned i)
 {
     struct pump *p = arg;
 
     memset(&p->hands[i], 0, sizeof p->hands[i]);
     p->hands[i].next = 1;
+    tell_void(p, i);
     pump_wake(p);
 }
 
@@ -367,6 +383,8 @@ static void on_answer(void *arg, unsigned i, const struct proto *asked,
         p->reserving = h->reserving = false;
     if (asked->type == PROTO_PROBE)
         h->probing = false;
+    if (reply->type == PROTO_REVOKED && h->telling)
+        tell_void(p, i);
     if (reply->type == PROTO_FAIL) {
         on_fail(p, i, asked->type, &reply->u.fail);
     } else if (reply->type == PROTO_OPENED && asked->type == PROTO_OPEN) {

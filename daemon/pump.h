@@ -22,6 +22,9 @@ struct pump_setup { /* borrowed */
     struct engine *engine;
     /* A batch left the engine (done, stopped, held): the incident may want to know. */
     void (*ended)(void *arg, int64_t batch);
+    /* The n-th authority that is void: a signer that begins is told each, before anything
+     * else. false: that was all. */
+    bool (*revoked)(void *arg, size_t n, struct digest *out);
     void *arg;
 };
 

@@ -121,6 +121,32 @@ void service_batch_ended(void *arg, int64_t batch)
         store_trouble(sv, &e);
 }
 
+static bool take_digest(void *arg, const struct store_row *row)
+{
+    struct span b = row_blob(row, 0);
+
+    if (b.len == 32)
+        memcpy(*(struct digest **)arg, b.at, 32);
+    *(struct digest **)arg = NULL; /* found */
+    return false;
+}
+
+bool service_revoked(void *arg, size_t n, struct digest *out)
+{
+    struct service *sv = arg;
+    struct err e;
+
+    if (!store_each(sv->store, take_digest, &out, &e,
+                    "SELECT sha256 FROM decision JOIN incident"
+                    " ON incident.id = decision.incident WHERE decision.state != 'live'"
+                    " AND incident.state != 'CLOSED'"
+                    " AND outcome IN ('authorise', 'activation')"
+                    " ORDER BY at_us, sha256 LIMIT 1 OFFSET ?1",
+                    "i", (int64_t)n))
+        store_trouble(sv, &e);
+    return out == NULL;
+}
+
 struct expired {
     struct service *sv;
     char ids[64][AUTHORITY_ID_MAX];
@@ -190,22 +216,29 @@ void service_tick(struct service *sv)
 void service_refused(void *arg, const struct request *r, const struct err *why)
 {
     struct service *sv = arg;
+    const char *incident = sv->about;
+    int64_t seq;
     char who[32];
     struct err e;
 
+    if (strncmp(r->path, "/v1/incidents/", 14) == 0 && r->n_args > 0)
+        incident = r->args[0];
     /* reading what one may not read changes nothing, but who tried is worth a record */
     service_who(r, who);
     if (!store_begin(sv->store, &e) ||
-        !audit_put(sv->store, clock_now(&sv->clock), "REFUSED",
-                   r->n_args > 0 ? r->args[0] : "", who, &e, "{s:s,s:s,s:s,s:s}", "rule",
-                   why->id, "text", why->text, "request", r->path, "method",
-                   verb_name(r->verb)) ||
+        !audit_put(sv->store, clock_now(&sv->clock), "REFUSED", incident, who, &e,
+                   "{s:s,s:s,s:s,s:s}", "rule", why->id, "text", why->text, "request",
+                   r->path, "method", verb_name(r->verb)) ||
+        !audit_last(sv->store, &seq, &e) ||
+        !store_run(sv->store, &e, "INSERT INTO refused (incident, seq) VALUES (?1, ?2)",
+                   "ti", incident, seq) ||
         !store_commit(sv->store, &e)) {
         store_rollback(sv->store);
         log_event(LOG_EMERG, MSG_STORE_FAILED, &(struct log_fields){.err = &e},
                   "the service stops: %s", e.text);
         (void)sd_event_exit(sv->loop, 1);
     }
+    sv->about[0] = '\0';
 }
 
 /* --- one changing request --- */
@@ -306,12 +339,14 @@ bool service_change(struct service *sv, const struct request *r, struct span bod
     if (known)
         return true;
     memset(&sv->after, 0, sizeof sv->after);
+    sv->about[0] = '\0';
     /* what is verified goes to disk under the authority it was signed by, before that
      * changes */
     if (!pump_settle(sv->pump, e) || !store_begin(sv->store, e))
         return false;
     if (step(sv, r, body, out, e) && keep_answer(sv, r, &sum, out, e) &&
         store_commit(sv->store, e)) {
+        sv->about[0] = '\0';
         do_after(sv);
         return true;
     }

@@ -24,6 +24,8 @@ struct service {
     char outbox_dir[CONFIG_PATH_MAX + 16];
     char files_dir[CONFIG_PATH_MAX + 16];
     int64_t started_us;
+    char
+        about[AUTHORITY_ID_MAX]; /* the incident of this request, where its path has none */
     /* what to do once the request's transaction is on disk */
     struct {
         int64_t drop_batch; /* 0: none */
@@ -39,6 +41,8 @@ struct docket service_docket(struct service *sv);
 /* May this batch still be signed: state of the incident, decision not superseded? */
 bool service_allowed(void *arg, const struct batch *b, struct err *e);
 void service_batch_ended(void *arg, int64_t batch);
+/* The n-th authority of an open incident that stands no more. */
+bool service_revoked(void *arg, size_t n, struct digest *out);
 /* Every few seconds: windows that closed while nothing was signed. */
 void service_tick(struct service *sv);
 /* Alarms of incidents that stand still, once each. */

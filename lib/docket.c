@@ -180,10 +180,10 @@ static bool keep_event(const struct docket *d, const struct docket_incident *i,
     ok = store_run(
         d->store, e,
         "INSERT INTO incident_event (incident, event, from_state, to_state, at_us,"
-        " actor, evidence, role) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-        "ttttittt", i->id, v->name, incident_state(from)->name, incident_state(to)->name,
+        " actor, evidence, role, source) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        "ttttitttt", i->id, v->name, incident_state(from)->name, incident_state(to)->name,
         d->now_us, step->who, step->evidence != NULL ? step->evidence : "{}",
-        incident_actor_name(step->actor));
+        incident_actor_name(step->actor), row->source);
     n = store_last_id(d->store);
     ok =
         ok &&
@@ -263,6 +263,14 @@ static bool freeze_others(const struct docket *d, const struct docket_incident *
     return ok;
 }
 
+/* What ends the use of a key ends the custodians' word for it: to switch it on again they
+ * sign anew. */
+static bool ends_activation(enum event event)
+{
+    return event == EVENT_DEACTIVATE_KEY || event == EVENT_LOSE_TOKEN ||
+           event == EVENT_FREEZE || event == EVENT_EXPIRE;
+}
+
 static void swap(char **a, char **b)
 {
     char *t = *a;
@@ -323,6 +331,8 @@ bool docket_take_step(const struct docket *d, struct docket_incident *i,
                      incident_state(i->state)->name, i->since_us, i->closed_us,
                      i->declared) &&
            keep_event(d, i, step, from, i->state, move->row, e) &&
+           (!ends_activation(step->event) ||
+            docket_void_activations(d, i->id, step->who, e)) &&
            (move->row->effect != EFFECT_FREEZE || freeze_others(d, i, step->who, e));
 }
 

@@ -331,3 +331,29 @@ bool docket_void_decisions(struct store *s, const char *incident, const struct d
                      " AND state = 'live' AND outcome IN ('authorise', 'activation')",
                      "tbt", incident, span_of(but->b, 32), decision_state_name(to));
 }
+
+bool docket_void_activations(const struct docket *d, const char *incident, const char *who,
+                             struct err *e)
+{
+    struct docket_decision a;
+    struct get g = {&a, true};
+    char hex[HEX_LEN(32)];
+
+    while (g.found) {
+        g.found = false;
+        if (!store_each(d->store, take_decision, &g, e,
+                        DECISION " WHERE incident = ?1 AND state = 'live'"
+                                 " AND outcome = 'activation' LIMIT 1",
+                        "t", incident))
+            return false;
+        if (!g.found)
+            break;
+        hex_encode_lower(a.digest.b, 32, hex);
+        if (!store_run(d->store, e, "UPDATE decision SET state = 'void' WHERE sha256 = ?1",
+                       "b", span_of(a.digest.b, 32)) ||
+            !audit_put(d->store, d->now_us, "ACTIVATION_VOIDED", incident, who, e,
+                       "{s:s,s:s}", "id", a.id, "sha256", hex))
+            return false;
+    }
+    return true;
+}

@@ -89,6 +89,10 @@ static const char *const migrations[] = {
     "CREATE TABLE alarm (incident TEXT NOT NULL, since_us INTEGER NOT NULL,"
     " state TEXT NOT NULL, at_us INTEGER NOT NULL,"
     " PRIMARY KEY (incident, since_us, state)) STRICT, WITHOUT ROWID;",
+    /* for the story of an incident: the rule behind a step, what was refused */
+    "ALTER TABLE incident_event ADD COLUMN source TEXT NOT NULL DEFAULT '';"
+    "CREATE TABLE refused (incident TEXT NOT NULL, seq INTEGER NOT NULL,"
+    " PRIMARY KEY (incident, seq)) STRICT, WITHOUT ROWID;",
 };
 #define VERSION ((int)(sizeof migrations / sizeof migrations[0]))
 

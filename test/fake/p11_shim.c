@@ -9,12 +9,14 @@
  *                         C_DestroyObject
  *   P11_SHIM_COUNT_LABEL  every use of a key with this CKA_LABEL (each C_SignInit and
  *   P11_SHIM_COUNT_FILE   C_DeriveKey) adds one octet to this file: its size is the count
+ *   P11_SHIM_COUNT_DIR    so does every use of any key to the file of its label in here
  *   P11_SHIM_LOGIN_FILE   so does every C_Login to this one
  */
 #include "p11_plan.h"
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -40,14 +42,21 @@ static void count_use(CK_SESSION_HANDLE h, CK_OBJECT_HANDLE key)
 {
     const char *label = getenv("P11_SHIM_COUNT_LABEL");
     const char *file = getenv("P11_SHIM_COUNT_FILE");
+    const char *dir = getenv("P11_SHIM_COUNT_DIR");
     char text[128];
-    CK_ATTRIBUTE a = {CKA_LABEL, text, sizeof text};
+    char path[4096];
+    CK_ATTRIBUTE a = {CKA_LABEL, text, sizeof text - 1};
 
-    if (label == NULL || file == NULL ||
-        real->C_GetAttributeValue(h, key, &a, 1) != CKR_OK ||
-        a.ulValueLen != strlen(label) || memcmp(text, label, a.ulValueLen) != 0)
+    if ((file == NULL && dir == NULL) ||
+        real->C_GetAttributeValue(h, key, &a, 1) != CKR_OK || a.ulValueLen == 0)
         return;
-    count(file);
+    text[a.ulValueLen] = '\0';
+    if (file != NULL && label != NULL && strcmp(text, label) == 0)
+        count(file);
+    if (dir != NULL && strchr(text, '/') == NULL) {
+        (void)snprintf(path, sizeof path, "%s/%s", dir, text);
+        count(path);
+    }
 }
 
 static CK_RV shim_sign_init(CK_SESSION_HANDLE h, CK_MECHANISM_PTR m, CK_OBJECT_HANDLE key)

@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# The PMA says no while its batch is being signed: halt.sh BUILD SOURCE. TAP.
+# The PMA says no while its batch is being signed: halt.sh BUILD SOURCE. TAP. $SMKI_HALT_DEVICES: how large a batch.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=test/integration/scene.sh
 . "$here/scene.sh"
-devices=20000
+devices=${SMKI_HALT_DEVICES:-20000}
 
 must scene_make $devices
 # every use of the key is counted, in the module itself
@@ -52,6 +52,7 @@ none_kept() {
     same "$(signed)" "$signed_at_no"
 }
 t 'none of these was kept' none_kept
+echo "# the refusal was taken at $signed_at_no of $devices rows; $((now - at_no)) signatures after it, none of them kept"
 order() { # rows signed before and after the refusal
     chain_whole && jq -s --argjson batch "$batch" --argjson kept "$signed_at_no" '
         (map(.kind == "DOCUMENT_ACCEPTED" and .data.id == "D-no") | index(true)) as $no
@@ -59,6 +60,9 @@ order() { # rows signed before and after the refusal
         [(.[:$no] | rows), (.[$no:] | rows)] == [$kept, 0]' "$scene/audit.jsonl" | grep -x true
 }
 t 'the audit trail has no signature after the refusal' order
+jq -r --argjson batch "$batch" 'select((.kind == "BATCH_SIGNED" or .kind == "BATCH_STOPPED") and .data.batch == $batch
+    or .kind == "DOCUMENT_ACCEPTED" and .data.id == "D-no") | "# record \(.seq) \(.at) \(.kind) \(.data.count // .data.id // "")"' \
+    "$scene/audit.jsonl" | tail -n 3
 not_again() {
     ! ctl --yes batch start "$incident" "$decision" 2>"$scene/err" && grep 'rule    decision.revoked' "$scene/err" &&
         ! ctl batch resume "$batch" 2>"$scene/err" && grep 'rule    batch.state' "$scene/err"

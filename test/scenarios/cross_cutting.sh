@@ -12,7 +12,9 @@ check 'meters' story_meters meters $devices supplier
 chmod 755 "$work" "$work/run"
 check 'the service answers' story_up
 story_ready recovery
-roster=$work/meters/roster.csv
+# One device was not commissioned when it began.
+awk -F, -v OFS=, 'NR == 2 { $3 = "pending" } { print }' "$work/meters/roster.csv" >"$work/roster.csv"
+roster=$work/roster.csv
 check 'the supplier reports its keys' story_open --initiator subscriber --subscriber "$rehearsal_supplier" --notice 'Officer One' 'Supplier Ltd: keys exposed'
 
 # Another user of this machine, with no role at all.
@@ -44,6 +46,9 @@ signed_by() {
 }
 rehearsal_pki person --dir "$pki" --anchor pma-anchor --out "$pki/pma-again.pem" --key "$pki/pma-again.key" \
     --cn "$(story_name pma-1 subject)" --seat chair >>"$log" 2>&1
+refuse 'a decision that nobody of the PMA signed' decision.quorum signed_by custodian-1 custodian-2 custodian-3
+refuse 'a decision below the threshold' decision.quorum signed_by pma-1 pma-2
+refuse 'a decision outside its window' decision.window story_spoilt '.valid_from = "2026-01-01T00:00:00Z" | .valid_to = "2026-01-02T00:00:00Z"'
 refuse 'one approver with two keys' decision.quorum signed_by pma-1 pma-again pma-2
 operator=$(id -un)
 rehearsal_pki person --dir "$pki" --anchor pma-anchor --out "$pki/pma-operator.pem" --key "$pki/pma-operator.key" \
@@ -69,19 +74,55 @@ refuse 'octets behind a decision' decision.trailing trailing
 
 check 'the PMA takes longer than it should: an alarm, once' rehearsal_wait "$(cat "$work/pid")" 30 audited \
     'map(select(.kind == "DEADLINE_PASSED" and .data.alarm == "decision")) | length == 1'
-check 'authorised' story_decide yes supplier .
+check 'authorised, one command for each device' story_decide yes supplier '.attempts = 1'
 check 'the key is on' story_activate yes
+
+echo '# The token is logged out'
+story_kill KILL
+no_token=yes
+P11_SHIM_PLAN='C_SignInit:1+=0x101'
+export P11_SHIM_PLAN
+check 'the service answers' story_up
 key=$(openssl rand -hex 8)
 first=$(ctl --json --yes --key "$key" batch start "$incident" "$decision" | jq -r .id)
-check 'signed' ctl --quiet batch watch "$first"
+logged_out() {
+    ctl --json status | jq -e '[.signers[].trouble] | any(test("CKR_USER_NOT_LOGGED_IN"))' >/dev/null &&
+        ctl --json batch show "$first" | jq -e '.signed == 0' >/dev/null
+}
+refused 'signing while the token is logged out' token.refused rehearsal_wait "$(cat "$work/pid")" 30 logged_out
+check 'the key was not used' uses_are 0
+story_kill KILL
+unset P11_SHIM_PLAN
+no_token=no
+check 'the service answers' story_up
+check 'logged in again, the batch is signed' ctl --quiet batch watch "$first"
+refused 'the device that was not commissioned' row.status audited 'map(select(.kind == "ROWS_FAILED") | .data) | map(select(.rule == "row.status" and .count == 1)) | length == 1'
 check 'the same request again gets the same answer' sh -c "[ \"\$('$tools/daemon/smki-recoveryctl' --socket '$socket' --json --yes --key '$key' batch start '$incident' '$decision' | jq -r .id)\" = $first ]"
-check 'and nothing is signed twice' audited "map(select(.kind == \"BATCH_SIGNED\") | .data.count) | add == $devices"
+check 'and nothing is signed twice' audited "map(select(.kind == \"BATCH_SIGNED\") | .data.count) | add == $((devices - 1))"
 refuse 'the key of that request for another one' request.key-reused ctl --key "$key" --yes batch start --rows unfinished "$incident" "$decision"
+refuse 'rows that are signed, signed again' decision.attempts ctl --yes batch start "$incident" "$decision"
 batch=$first
 check 'answers' story_exchange meters
 check 'key off' event deactivate-key --evidence 'the custodians left'
-check 'executed' event executed --evidence 'all answered'
+check 'executed, the one is listed' event executed --evidence 'exception list 1' --facts exceptions_listed
 check 'closed' event close
+
+echo '# Live'
+story_kill TERM
+cp "$work/recovery.conf" "$work/exercise.conf"
+sed -i -e 's/^Exercise=.*/Exercise=no/' -e "s|^StateDirectory=$work/|&live-|" "$work/recovery.conf"
+mkdir "$work/live-service" "$work/live-signer"
+check 'a live service answers' story_up
+rehearsed=$incident
+refuse 'an exercise in the live service' incident.exercise ctl incident open --exercise --initiator dcc --notice x 'Exercise'
+incident=$(ctl --json incident open --initiator subscriber --subscriber "$rehearsal_supplier" --notice 'Officer One' 'Supplier Ltd: keys exposed' | jq -r .id)
+check 'a live incident to the PMA' story_to_pma "$pki/bundle.pem" "$roster"
+refuse 'the decision of an exercise for the live key' decision.exercise story_spoilt '.exercise = true'
+check 'nothing is signed there' audited 'map(select(.kind == "BATCH_SIGNED")) == []'
+story_kill TERM
+mv "$work/exercise.conf" "$work/recovery.conf"
+incident=$rehearsed
+check 'the exercise again' story_up
 
 echo '# The house in trouble'
 records=$(ctl audit export | wc -l)
@@ -93,9 +134,12 @@ full_disk() (
     ulimit -f $((size * 2 + 40))
     exec "$tools/daemon/smki-recoveryd" --config "$work/recovery.conf" </dev/null >>"$work/service.log" 2>&1
 )
-full_disk &
-echo $! >"$work/pid"
-rehearsal_wait "$!" 60 ctl status >>"$log" 2>&1
+on_full_disk() {
+    full_disk &
+    echo $! >"$work/pid"
+    rehearsal_wait "$!" 60 ctl status >>"$log" 2>&1
+}
+on_full_disk
 fill() {
     i=0
     while [ $i -lt 400 ]; do
@@ -115,6 +159,20 @@ stopped() {
     [ $rehearsal_tries -gt 0 ]
 }
 check 'the service stops rather than go on without a record' stopped
+rm -f "$work/pid"
+on_full_disk
+# Each refusal is a record; the one that cannot be written ends the service.
+unrecorded() {
+    i=0
+    while [ $i -lt 600 ]; do
+        ctl --quiet incident event "$incident" close --evidence "$(printf '%900d' $i)" 2>"$work/said"
+        [ $? -ne 1 ] && return 0
+        i=$((i + 1))
+    done
+    return 1
+}
+refused 'a request while the audit trail cannot be written' store.failed unrecorded
+check 'it stops here too' stopped
 rm -f "$work/pid"
 check 'with room again it starts' story_up
 check 'and has every record' sh -c "[ \$('$tools/daemon/smki-recoveryctl' --socket '$socket' audit export | wc -l) -ge $records ]"

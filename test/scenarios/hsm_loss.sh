@@ -39,6 +39,7 @@ signing() {
 }
 rehearsal_wait "$(cat "$work/pid")" 30 signing
 mv "$work/tokens" "$work/tokens-away"
+no_token=yes
 batch_state() {
     ctl --json batch show "$batch" | jq -e --arg state "$1" '.state == $state' >/dev/null
 }
@@ -54,20 +55,31 @@ story_activation back yes
 check 'custodians sign that it is back' story_sign back custodian-1 custodian-2
 refuse 'a ceremony that is not proved by the token' incident.token-key ctl decision submit "$incident" "$work/back.cms"
 
-echo '# A token with another key'
-story_kill TERM
+echo '# A key in a file, a token with another key'
+story_kill KILL
 unset P11_SHIM_PLAN
+cp "$pki/supplier-ds-old.key" "$work/soft.key"
+sed "/^\[Key \"recovery\"\]/a KeyFile=$work/soft.key" "$work/recovery.conf" >"$work/soft.conf"
+soft_key() {
+    ! "$tools/daemon/smki-recoveryd" --config "$work/soft.conf" </dev/null >"$work/said" 2>&1 &&
+        grep 'KeyFile.*config.key' "$work/said"
+}
+refused 'a key in a file in the place of the token' config.key soft_key
 mkdir "$work/tokens"
 softhsm2-util --init-token --free --label rehearsal --pin "$(cat "$work/pin")" --so-pin "$(cat "$work/so-pin")" >>"$log" 2>&1
 "$tools/pkcs11/smki-recovery-ceremony" generate --config "$work/recovery.conf" --all >>"$log" 2>&1
 check 'the service answers' story_up
-sleep 3
+no_key() {
+    ctl --json status | jq -e '[.signers[] | select(.trouble != "")] | length > 0' >/dev/null
+}
+check 'its signers say what is wrong' rehearsal_wait "$(cat "$work/pid")" 30 no_key
 refuse 'a token of another serial, however labelled' incident.token-key ctl decision submit "$incident" "$work/back.cms"
-refused 'no key was made in it, and none is usable' token.none sh -c \
+refused 'no key was made in it, and none is usable' token.not-found sh -c \
     "'$tools/daemon/smki-recoveryctl' --socket '$socket' --json status | jq -e '[.keys[].usable] | any | not'"
-story_kill TERM
+story_kill KILL
 rm -rf "$work/tokens"
 mv "$work/tokens-away" "$work/tokens"
+no_token=no
 
 echo '# Restored'
 check 'the service answers' story_up
@@ -80,12 +92,35 @@ check 'they are at hand: CUSTODIANS_CALLED' in_state CUSTODIANS_CALLED
 story_activation again yes
 check 'and sign again' story_sign again custodian-1 custodian-3
 check 'the key is on' ctl --quiet decision submit "$incident" "$work/again.cms"
+# As it is now: a backup, which somebody will put back when more counters are gone.
+story_kill KILL
+cp -a "$work/service" "$work/backup"
+check 'the service answers' story_up
+story_ready recovery
 check 'the batch goes on' ctl --quiet batch resume "$batch"
 check 'to its end' ctl --quiet batch watch "$batch"
 check 'it is EXECUTING' in_state EXECUTING
 check 'the counters go on above what was reserved' [ "$(reserved)" -ge "$mark" ]
 check 'devices take every command' story_exchange meters
 check "$devices accepted, none twice" json_is "$work/verdict.json" ".commands == $devices and .accepted == $devices"
+
+echo '# The backup put back'
+story_kill KILL
+mv "$work/service" "$work/newest"
+mv "$work/backup" "$work/service"
+check 'the service answers' story_up
+story_ready recovery
+uses_now=$(story_uses)
+held_back() {
+    ctl --json batch show "$batch" | jq -e '.state == "held" and (.reason | startswith("ledger.rolled-back"))' &&
+        uses_are "$uses_now"
+}
+check 'the batch of before, resumed' ctl --quiet batch resume "$batch"
+refused 'counters that the token has seen' ledger.rolled-back rehearsal_wait "$(cat "$work/pid")" 30 held_back
+story_kill KILL
+rm -rf "$work/service"
+mv "$work/newest" "$work/service"
+check 'the service answers' story_up
 check 'key off' event deactivate-key --evidence 'the custodians left'
 check 'executed' event executed --evidence 'all answered'
 check 'closed' event close

@@ -3,7 +3,7 @@
 # What the stories share, on top of packaging/rehearsal.sh. Read by '.'; a story's arguments are the
 # build directory and the source directory. A story is TAP; its tables are comments.
 #
-#   SMKI_RESTART=yes  the service is killed and started anew after every step of the story
+#   SMKI_RESTART=yes  the service is killed (SIGKILL) and started anew after every step of the story
 #
 # Functions named story_* set the stage or tell; check, refuse and refused each make one test.
 
@@ -19,7 +19,7 @@ mkdir -p "$results"
 work=$(mktemp -d)
 log=$work/log pki=$work/pki socket=$work/run/operator.sock
 mkdir "$work/run"
-rm -f "$results/$story" "$results/$story.kinds"
+rm -f "$results/$story" "$results/$story".*
 tests=0 failed=0 tried=0 held=0
 incident=''
 
@@ -69,17 +69,24 @@ story_usable() {
     ctl --json status | jq -e --arg key "$1" '[.keys[] | select(.key == $key) | .usable] == [true]' >/dev/null
 }
 
-story_crash() {
-    story_kill KILL
-    story_up && story_ready recovery
-}
-
+no_token=no # yes: the story waits for no signer
 ctl() {
+    if [ "${SMKI_RESTART:-no}" = no ]; then
+        "$tools/daemon/smki-recoveryctl" --socket "$socket" "$@"
+        return
+    fi
+    case " $* " in
+    # what asks the token for a proof waits until the signers are there again
+    *' decision submit '* | *' batch start '* | *' batch resume '*)
+        [ $no_token = yes ] || "$tools/daemon/smki-recoveryctl" --socket "$socket" status | grep -q '^state: *ready' ||
+            story_ready recovery || true
+        ;;
+    esac
     "$tools/daemon/smki-recoveryctl" --socket "$socket" "$@" || return $?
-    [ "${SMKI_RESTART:-no}" = yes ] || return 0
     case " $* " in
     *' incident event '* | *' incident open '* | *' decision submit '* | *' batch start '* | *' responses add '* | *' file add '*)
-        story_crash
+        story_kill KILL
+        story_up
         ;;
     esac
 }
@@ -97,7 +104,7 @@ story_authority() { # NAME ANCHOR THRESHOLD MEMBERS ORGANISATION
 
 acb=90B3D51F30040001
 # story_setup: token with every key, everybody's certificates, the configuration. The module is
-# the shim in front of SoftHSM: it counts the uses of the Recovery key at the token.
+# the shim in front of SoftHSM: it counts the uses of each key at the token.
 story_setup() {
     rehearsal_token "$work" >>"$log" 2>&1 || return 1
     {
@@ -110,8 +117,8 @@ story_setup() {
         story_authority dcc "$pki/dcc-anchor.pem" 1 2 "$acb"
     } >"$work/recovery.conf"
     P11_SHIM_MODULE=/usr/lib/softhsm/libsofthsm2.so
-    P11_SHIM_COUNT_LABEL=recovery P11_SHIM_COUNT_FILE=$work/uses
-    export P11_SHIM_MODULE P11_SHIM_COUNT_LABEL P11_SHIM_COUNT_FILE
+    P11_SHIM_COUNT_DIR=$work/uses
+    export P11_SHIM_MODULE P11_SHIM_COUNT_DIR
     "$tools/pkcs11/smki-recovery-ceremony" generate --config "$work/recovery.conf" --all \
         --out "$work/public.pem" >>"$log" 2>&1 || return 1
     rehearsal_certificates "$pki" "$work/public.pem" >>"$log" 2>&1 || return 1
@@ -124,7 +131,8 @@ story_setup() {
         cp "$work/dcc/org-anchor.$end" "$pki/dcc-anchor.$end"
         cp "$work/dcc/org-1.$end" "$pki/dcc-1.$end"
     done
-    : >"$work/uses"
+    rm -rf "$work/uses"
+    mkdir "$work/uses"
 }
 
 # story_of_token KEY ROLE EUI USAGE: a certificate over a key that lies in the token.
@@ -362,7 +370,7 @@ audited() {
 }
 # Uses of the Recovery key, counted by the module itself.
 story_uses() {
-    wc -c <"$work/uses" | tr -d ' '
+    find "$work/uses" -name recovery -printf '%s\n' | grep . || echo 0
 }
 uses_are() {
     [ "$(story_uses)" -eq "$1" ]
@@ -392,6 +400,11 @@ check() {
     story_result $? "$check_name"
 }
 
+story_held() { # RULE NAME
+    held=$((held + 1))
+    printf '%s\t%s\n' "$1" "$2" >>"$results/$story.held"
+}
+
 # refuse NAME RULE COMMAND...: the command must fail by that rule and change nothing: the one record more
 # in the audit chain, where every change has one, is that of the refusal.
 refuse() {
@@ -410,7 +423,7 @@ refuse() {
     jq -se --arg rule "$refuse_rule" '[.[] | select(.kind != "ORDER_LOST" and .kind != "DEADLINE_PASSED")] | length == 1
         and .[0].kind == "REFUSED" and .[0].data.rule == $rule' "$work/records" >/dev/null || refuse_status=1
     [ $refuse_status -eq 0 ] || cat "$work/records" >>"$log"
-    [ $refuse_status -ne 0 ] || held=$((held + 1))
+    [ $refuse_status -ne 0 ] || story_held "$refuse_rule" "$refuse_name"
     story_result $refuse_status "refused: $refuse_name [$refuse_rule]"
 }
 
@@ -422,14 +435,14 @@ refused() {
     tried=$((tried + 1))
     printf '\n== refused: %s\n' "$refused_name" >>"$log"
     if "$@" >>"$log" 2>&1; then
-        held=$((held + 1))
+        story_held "$refused_rule" "$refused_name"
         story_result 0 "refused: $refused_name [$refused_rule]"
     else
         story_result 1 "refused: $refused_name [$refused_rule]"
     fi
 }
 
-# tell ID...: states passed, commands by key, of each incident.
+# tell ID...: states passed, commands by key, of each incident. The story as a person reads it stays with the results.
 story_tell() {
     ctl audit export >"$work/audit.jsonl" 2>>"$log"
     for tell_id; do
@@ -439,6 +452,38 @@ story_tell() {
             | if . == [] then "# \($id): nothing was signed"
               else group_by(.key)[] | "# \($id): \(map(.count) | add) commands signed by key \(.[0].key)" end' \
             "$work/audit.jsonl"
+        ctl incident show "$tell_id" >"$results/$story.$tell_id.txt" 2>>"$log"
+    done
+}
+
+# Where the service was killed: at a start with no stop before it. Prints, for each incident, the states it was in
+# then; fails where it passed another one.
+every_state_killed() {
+    jq -rs 'reduce .[] as $r ({stopped: true};
+        if $r.kind == "SERVICE_STOPPED" then .stopped = true
+        elif $r.kind == "SERVICE_STARTED" then
+            if .stopped then . else reduce (.now // {} | to_entries[]) as $i (.; .killed[$i.key][$i.value] = true) end
+            | .stopped = false
+        elif $r.data.to? then .now[$r.incident] = $r.data.to | .passed[$r.incident][$r.data.to] = true
+        else . end)
+        | .killed as $killed | .passed | to_entries[]
+        | "# \(.key): killed at \($killed[.key] // {} | keys_unsorted | join(" "))",
+          ((.value | keys_unsorted) - ($killed[.key] // {} | keys) | select(length > 0)
+          | "# \(.key): NOT killed at \(join(" "))")' "$work/audit.jsonl" >"$work/killed"
+    cat "$work/killed" >&3
+    ! grep -q 'NOT killed' "$work/killed"
+}
+
+# The audit story, and how it ended: what a run with kills must have in common with one without. Runs of one kind
+# of record count as one: orders may be cut differently.
+story_outcome() {
+    jq -r --arg but 'SERVICE_STARTED SERVICE_STOPPED ORDER_LOST COMMANDS_EXPORTED DEADLINE_PASSED' '.kind as $k
+        | select($but | split(" ") | index($k) == null)
+        | [.kind, .incident, .data.rule // .data.event // .data.id // "", .data.to // ""] | join(" ")' "$work/audit.jsonl" | uniq
+    echo
+    for outcome_id in $(ctl --json incident list | jq -r '.incidents[].id'); do
+        ctl --json incident show "$outcome_id" | jq -r '"\(.id) \(.route) \(.state): \(.devices) devices, \(.signed) signed, \(.recovered) recovered",
+            (.decisions[] | "  \(.id) \(.outcome) \(.state)"), (.files[] | "  \(.file)"), (.batches[] | "  \(.signed) of \(.rows) \(.state)")'
     done
 }
 
@@ -450,10 +495,14 @@ story_end() {
     # shellcheck disable=SC2016 # for the inner shell
     check 'no PIN and no private key in the log of the service' sh -c \
         '! grep -qF -e "$(cat "$1/pin")" -e "PRIVATE KEY" "$1/service.log" "$1/audit.jsonl"' sh "$work"
-    echo "# Recovery key, counted at the token: $(story_uses) uses"
+    if [ "${SMKI_RESTART:-no}" = yes ]; then
+        exec 3>&1
+        check 'the service was killed in every state that an incident was in' every_state_killed
+    fi
+    find "$work/uses" -type f ! -name '* probe' -printf ', %f %s' | sed -e 's/^, //' -e 's/.*/# uses counted at the token: &\n/'
+    echo "# uses of the Recovery key, counted at the token: $(story_uses)"
     echo "# refusals: $tried tried, $held held"
-    jq -r --arg but 'SERVICE_STARTED SERVICE_STOPPED ORDER_LOST COMMANDS_EXPORTED DEADLINE_PASSED' '.kind
-        | select(inside($but) | not)' "$work/audit.jsonl" | uniq >"$results/$story.kinds"
+    story_outcome >"$results/$story.outcome" 2>>"$log"
     echo "$tried $held" >"$results/$story"
     echo "1..$tests"
 }

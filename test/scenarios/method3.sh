@@ -39,6 +39,8 @@ refuse 'a live decision in an exercise' decision.exercise with '.exercise = fals
 refuse 'a key that the decision may not use' key.authority with '.key = "acb-ds" | .key_certificate = $d["acb-ds"]'
 refuse 'another certificate of the Recovery key' key.certificate with '.key_certificate = $d["acb-ds"]'
 refuse 'a PPMID in an incident of a supplier' device.ppmid-key with '.device_types = ["ESME", "GSME", "PPMID"]'
+refuse 'a consumer access device' device.type2 with '.device_types = ["ESME", "GSME", "CAD"]'
+refuse 'Method 2 with the certificates of Method 3' replacement.role with '.method = "M2"'
 refuse 'an in-home display' device.type2 with '.device_types = ["ESME", "GSME", "IHD"]'
 refuse 'a cell whose certificate is not notified' cell.compromised with '.compromised |= .[:2]'
 refuse 'an old certificate as replacement' replacement.key with '.replacements[0].certificate = $d["supplier-ds-old"]'
@@ -97,6 +99,12 @@ if [ "${SMKI_RESTART:-no}" = no ]; then
 fi
 check 'every cell of every device is replaced' shows ".recovered == $devices"
 check 'the key is switched off' event deactivate-key --evidence 'the custodians left at noon'
+check 'what the custodians signed is void with it' shows '.decisions | map(select(.outcome == "activation") | .state) == ["void"]'
+check 'on record' audited 'map(select(.kind == "ACTIVATION_VOIDED") | .data.id) | length == 1'
+told_void() {
+    grep -q "$(sha256sum <"$work/key.json" | cut -d ' ' -f 1)" "$work/signer"/*
+}
+check 'and the signers are told, to remember it' rehearsal_wait "$(cat "$work/pid")" 30 told_void
 refuse 'a batch after that' incident.may-not-sign ctl --yes batch start "$incident" "$decision"
 check 'executed' event executed --evidence 'every device answered; Recovery Progress File 1'
 check 'closed' event close

@@ -9,7 +9,9 @@ story_issue acb-ka-new 04 $acb ka
 check 'meters of three kinds' story_meters meters 24 supplier --mix ESME:1,GSME:1,PPMID:1
 check 'the service answers' story_up
 story_ready recovery
+story_issue tcos-ds-new 05 90B3D51F30050001 ds
 cat "$pki/acb-ka.pem" "$pki/acb-ka-new.pem" >"$work/bundle.pem"
+cat "$pki/tcos-ds.pem" "$pki/tcos-ds-new.pem" >"$work/tcos.pem"
 # One PPMID was not commissioned when it began.
 awk -F, -v OFS=, '$2 == "PPMID" && !seen { $3 = "installed-not-commissioned"; seen = 1 } { print }' "$work/meters/roster.csv" >"$work/roster.csv"
 ppmids=$(grep -c ,PPMID, "$work/roster.csv")
@@ -18,6 +20,12 @@ check 'a supplier would like its PPMIDs recovered' story_open --initiator subscr
 check 'to the PMA' story_to_pma "$pki/bundle.pem" "$work/roster.csv"
 refuse 'a PPMID for a compromised supplier key' device.ppmid-key story_spoilt '.device_types = ["ESME", "GSME", "PPMID"]'
 refuse 'a list with PPMIDs that the decision does not name' device.ppmid-key story_spoilt .
+story_issue network-ds-new 03 90B3D51F30030001 ds
+cat "$pki/network-ds.pem" "$pki/network-ds-new.pem" >"$work/network.pem"
+check 'certificates of a network operator' ctl --quiet certificates add "$incident" "$work/network.pem"
+refuse 'a PPMID for a compromised network key' device.ppmid-key story_spoilt '.subscriber = "90B3D51F30030001"
+    | .compromised = [bad("network-ds"; "network-ds")] | .replacements = [new("network-ds"; "network-ds-new")]
+    | .device_types = ["ESME", "GSME", "PPMID"]'
 check 'the supplier withdraws' event withdraw --as subscriber --evidence 'by the DCC, then'
 check 'confirmed' event confirm-withdrawal --evidence 'called back' --facts withdrawer_authenticated
 check 'reconnection' event reconnect --evidence 'same keys certified anew'
@@ -33,6 +41,12 @@ acb_only='.method = "dcc" | .compromised = [bad("acb-ka"; "acb-ka")] | .replacem
 refuse 'PPMIDs alone' device.ppmid-wider story_spoilt "$acb_only | .device_types = [\"PPMID\"]"
 refuse 'a PPMID in the name of a supplier' request.initiator story_spoilt "$acb_only | .initiator = \"subscriber\""
 refuse 'Type 2 devices' device.type2 story_spoilt "$acb_only | .device_types += [\"CAD\"]"
+refuse 'a PPMID in the name of a network operator' request.initiator story_spoilt "$acb_only | .initiator = \"subscriber\" | .subscriber = \"90B3D51F30030001\""
+refuse 'a network cell along with it' compromised.method story_spoilt "$acb_only | .compromised += [bad(\"network-ds\"; \"acb-ka\")] | .replacements += [new(\"network-ds\"; \"acb-ka-new\")]"
+check 'certificates of the change of supplier' ctl --quiet certificates add "$incident" "$work/tcos.pem"
+refuse 'a cell of the change of supplier on a PPMID' device.ppmid-key story_spoilt '.method = "dcc" | .device_types = ["ESME", "GSME", "PPMID"]
+    | .compromised = [bad("tcos-ds"; "tcos-ds")] | .replacements = [new("tcos-ds"; "tcos-ds-new")]'
+check 'the right certificates again' ctl --quiet certificates add "$incident" "$work/bundle.pem"
 refuse 'a supplier cell along with it' compromised.method story_spoilt "$acb_only | .compromised += [bad(\"supplier-ds\"; \"acb-ka\")] | .replacements += [new(\"supplier-ds\"; \"acb-ka-new\")]"
 check 'decided, signed, answered' story_run yes supplier "$acb_only" meters
 check 'every device but one has the new key, PPMIDs among them' json_is "$work/verdict.json" '.commands == 23 and .accepted == 23'

@@ -377,7 +377,8 @@ START_TEST(figures_make_facts)
     int64_t recovery;
 
     open_incident("I-1", ROUTE_UNDECIDED);
-    inc.route = ROUTE_METHOD_2;
+    OK(store_run(store, &e, "UPDATE incident SET route = 'method-2'", ""));
+    reload("I-1");
     put_roster("I-1", 0, 10);
     ck_assert_uint_eq(facts().rows_pending, 10);
     decide("D-1", "I-1", OUTCOME_AUTHORISE, "{\"kind\":\"decision\",\"method\":\"M2\"}");

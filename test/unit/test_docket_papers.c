@@ -247,8 +247,31 @@ START_TEST(an_activation_authorises_nothing)
 }
 END_TEST
 
+START_TEST(a_key_switched_off_leaves_no_activation)
+{
+    struct authority a = {.kind = KIND_ACTIVATION, .outcome = OUTCOME_AUTHORISE};
+
+    decide("D-1", "I-1", OUTCOME_AUTHORISE, "{\"kind\":\"decision\"}");
+    (void)strcpy(a.incident, "I-1");
+    for (unsigned i = 0; i < 2; i++) {
+        a.digest.b[0] = (uint8_t)i;
+        (void)snprintf(a.id, sizeof a.id, "A-%u", i);
+        OK(docket_put_decision(&docket, &a, span_of("x", 1), span_of("{}", 2), "[]",
+                               "uid 1", &e));
+    }
+    OK(docket_void_activations(&docket, "I-1", "uid 1", &e));
+    state_is("A-0", DECISION_VOID);
+    state_is("A-1", DECISION_VOID);
+    state_is("D-1", DECISION_LIVE);
+    ck_assert_int_eq(number("SELECT count(*) FROM audit"
+                            " WHERE line LIKE '%\"kind\":\"ACTIVATION_VOIDED\"%'"),
+                     2);
+}
+END_TEST
+
 KIT_MAIN("docket_papers", docket_kit_begin, docket_kit_end, the_latest_roster_counts,
          certificates_are_kept_and_replaced, devices_in_another_open_incident_are_found,
          a_list_that_is_gone_is_an_error, a_decision_is_on_file_once,
          a_later_decision_takes_the_place_of_an_earlier_one, a_live_decision_makes_facts,
-         an_instruction_is_no_decision_of_the_pma, an_activation_authorises_nothing)
+         an_instruction_is_no_decision_of_the_pma, an_activation_authorises_nothing,
+         a_key_switched_off_leaves_no_activation)
