@@ -93,10 +93,23 @@ static bool select_all(const struct rows *r, const struct authority *a, struct e
                    a->attempts, a->id);
 }
 
+/* Devices that refused this decision's command for a reason that it will meet again (the
+ * device's status code says so: reconcile) are not asked a second time, unless `hopeless`.
+ */
+static bool mark_hopeless(struct service *sv, const struct rows *r,
+                          const struct authority *a, struct err *e)
+{
+    return store_each(sv->store, mark_done, (void *)(uintptr_t)r, e,
+                      "SELECT row FROM outcome WHERE incident = ?1 AND retry = 0"
+                      " AND state IN ('failed', 'partly') AND batch IN"
+                      " (SELECT id FROM batch WHERE incident = ?1 AND decision = ?2)",
+                      "tb", a->incident, span_of(a->digest.b, 32));
+}
+
 /* Rows without success that may have another command, as a selection. */
 static bool select_unfinished(struct service *sv, const struct rows *r,
-                              const struct authority *a, struct span *selection,
-                              uint32_t *n, struct err *e)
+                              const struct authority *a, bool hopeless,
+                              struct span *selection, uint32_t *n, struct err *e)
 {
     uint32_t used = 0;
     uint8_t *list;
@@ -108,7 +121,8 @@ static bool select_unfinished(struct service *sv, const struct rows *r,
                     " 0 OR batch IN (SELECT batch.id FROM batch JOIN decision ON"
                     " decision.sha256 = batch.decision WHERE batch.incident = ?1 AND"
                     " json_extract(decision.json, '$.method') = 'handback'))))",
-                    "ti", a->incident, (int64_t)(a->method == METHOD_HANDBACK)))
+                    "ti", a->incident, (int64_t)(a->method == METHOD_HANDBACK)) ||
+        (!hopeless && !mark_hopeless(sv, r, a, e)))
         return false;
     list = malloc((size_t)r->n * 4 + 1);
     if (list == NULL)
@@ -154,12 +168,15 @@ bool batch_rows(struct service *sv, const struct authority *a, const char *which
     bool ok =
         roster_rows(sv, a, n, e) && rows_new(*n, &r, e) && count_commands(sv, a, &r, e);
 
-    if (ok && strcmp(which, "unfinished") == 0)
-        ok = select_unfinished(sv, &r, a, selection, n, e);
+    bool hopeless = strcmp(which, "unsuccessful") == 0;
+
+    if (ok && (hopeless || strcmp(which, "unfinished") == 0))
+        ok = select_unfinished(sv, &r, a, hopeless, selection, n, e);
     else if (ok && strcmp(which, "all") == 0)
         ok = select_all(&r, a, e);
     else if (ok)
-        ok = err_set(e, ERR_INPUT, "request.member", "member rows: all or unfinished");
+        ok = err_set(e, ERR_INPUT, "request.member",
+                     "member rows: all, unfinished or unsuccessful");
     rows_done(&r);
     if (ok && *n == 0)
         ok = err_set(e, ERR_DENIED, "batch.empty", "no row of the roster is unfinished");

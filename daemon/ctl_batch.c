@@ -115,14 +115,15 @@ static int run_start(struct ctl *c, const struct ctl_args *a)
     char *text;
     int rc;
 
-    if (strcmp(rows, "all") != 0 && strcmp(rows, "unfinished") != 0) {
-        ctl_say("--rows is all or unfinished");
+    if (strcmp(rows, "all") != 0 && strcmp(rows, "unfinished") != 0 &&
+        strcmp(rows, "unsuccessful") != 0) {
+        ctl_say("--rows is all, unfinished or unsuccessful");
         return CTL_USAGE;
     }
     if (!ctl_sure(c,
                   "Sign commands for %s of incident %s under decision %s. Signatures "
                   "cannot be taken back.",
-                  strcmp(rows, "all") == 0 ? "every device" : "the unfinished devices",
+                  strcmp(rows, "all") == 0 ? "every device" : "the devices without success",
                   a->v[0], a->v[1]))
         return CTL_USAGE;
     rc = ctl_send(
@@ -233,7 +234,7 @@ const struct ctl_verb ctl_batch_verbs[] = {
      2,
      "Sign the commands of a decision",
      run_start,
-     {{"rows", "WHICH", "all (default), or unfinished"},
+     {{"rows", "WHICH", "all (default), unfinished or unsuccessful"},
       {"watch", NULL, "stay and show how it goes"}}},
     {"batch list", "", 0, 0, "Every batch and how far it is", run_list, {{0}}},
     {"batch show", "BATCH", 1, 1, "One batch", run_show, {{0}}},

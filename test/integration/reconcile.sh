@@ -131,16 +131,30 @@ t 'the same answers once more change nothing and are all set aside' again
 
 # --- the rest ---
 
+devices_of() { # devices_of DIR: those that have a command there
+    find "$1" -name '*.bin' -printf '%f\n' | cut -d - -f 1 | sort
+}
+meters_answer() { # meters_answer DIR LOG
+    "$meter" run --state "$scene/meters" --commands "$1" --responses "$scene/responses.hex" --log "$2" &&
+        ctl --quiet responses add "$incident" "$scene/responses.hex"
+}
 must scene_batch unfinished
 must quickly batch_is 'done'
-rest() {
-    commands_out "$scene/second.d" && jq -r 'select(.verdict != "accepted") | .device' "$log" | sort >"$scene/due" &&
-        find "$scene/second.d" -name '*.bin' -printf '%f\n' | cut -d - -f 1 | sort | diff "$scene/due" -
+rest() { # what the codes 17, 30 and 127 say may go better another time
+    jq -r 'select(.verdict != "accepted" and ([.cells[]] - [0, 17, 30, 127]) == []) | .device' "$log" | sort >"$scene/due" &&
+        commands_out "$scene/second.d" && devices_of "$scene/second.d" | diff "$scene/due" -
 }
-t 'a second command goes to those and only those that did not succeed' rest
+t 'a second command goes to those and only those where it may help' rest
+must meters_answer "$scene/second.d" "$scene/second.jsonl"
+must scene_batch unsuccessful
+must quickly batch_is 'done'
+others() {
+    jq -r 'select(.verdict != "accepted" and ([.cells[]] - [0, 17, 30, 127]) != []) | .device' "$log" | sort >"$scene/due" &&
+        [ -s "$scene/due" ] && commands_out "$scene/third.d" && devices_of "$scene/third.d" | diff "$scene/due" -
+}
+t 'asked for by name, one goes to those that refused for good' others
 recovered() {
-    "$meter" run --state "$scene/meters" --commands "$scene/second.d" --responses "$scene/responses.hex" --log "$log" &&
-        ctl --quiet responses add "$incident" "$scene/responses.hex" && service_figures | jq -e --argjson n "$devices" \
+    meters_answer "$scene/third.d" "$scene/third.jsonl" && service_figures | jq -e --argjson n "$devices" \
         '.by_state == {success: $n} and .unanswered == 0 and .failed_cells == {}'
 }
 t 'and then every device is recovered' recovered
