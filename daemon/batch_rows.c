@@ -165,10 +165,9 @@ bool batch_rows(struct service *sv, const struct authority *a, const char *which
                 uint32_t *n, struct span *selection, struct err *e)
 {
     struct rows r = {0};
+    bool hopeless = strcmp(which, "unsuccessful") == 0;
     bool ok =
         roster_rows(sv, a, n, e) && rows_new(*n, &r, e) && count_commands(sv, a, &r, e);
-
-    bool hopeless = strcmp(which, "unsuccessful") == 0;
 
     if (ok && (hopeless || strcmp(which, "unfinished") == 0))
         ok = select_unfinished(sv, &r, a, hopeless, selection, n, e);

@@ -14,8 +14,8 @@
 #include "authority.h"
 
 /*
- *   which      "all"; "unsuccessful": without success and with an attempt left; "unfinished":
- *              of those, not the ones whose status code says that the command of this
+ *   which      "all"; "unsuccessful": without success and with an attempt left;
+ * "unfinished": of those, not the ones whose status code says that the command of this
  *              decision would fail again
  *   n          out: how many rows
  *   selection  out: their numbers, as queue_put() wants them; at NULL: all. Caller frees

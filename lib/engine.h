@@ -3,8 +3,7 @@
  * engine - the spine of signing: which batch, which rows next, under which counters, and
  * what becomes of the signatures. Read it first.
  *
- *   queue_due -> engine_pick      the batch's authority, roster and certificates become a
- * warrant
+ *   queue_due -> engine_pick      its authority, roster, certificates make a warrant
  *             -> engine_lease     counters reserved and flushed            (reserve, flush)
  *             -> engine_order     next rows, judged again                  -> signer (sign)
  *             -> engine_signed    each signature verified, then kept       (verify)

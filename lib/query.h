@@ -15,11 +15,11 @@
  *     that only the asker can check, and this service believes nothing but the device's own
  *     signature. The transitional CoS is seen to ask and to get a signed answer (VERIFIED);
  *     other signing cells are INFERRED. A party whose cell is being replaced should not
- * ask: which of its keys the device trusts is the question.
+ *     ask: which of its keys the device trusts is the question.
  *   - The counter is 0. A command's counter belongs to the sequence of the party that signs
  *     it (GBCS 4.3.1.5), and this service keeps the sequences of its own keys only. Whoever
  *     signs puts the next of his own counters in, as his signature covers it; as it goes
- * out no device would accept it, since counters have to be above the last one.
+ *     out no device would accept it, since counters have to be above the last one.
  *
  * Source:  GBCS 13.2 (CS02a). Effects: reads the store.
  */

@@ -939,7 +939,8 @@ const struct rule rules[] = {
      "An incident has one batch at a time that has not ended.",
      "Wait for its end: batch watch."},
     {"batch.empty", "project", "choice", "A batch has at least one row to sign.",
-     "figures shows what is left."},
+     "figures shows what is left; --rows unsuccessful takes in devices that refused for "
+     "good."},
     {"batch.second-person", "project", "choice",
      "Who asks for a batch does not confirm it.", "Let another operator confirm it."},
     {"batch.confirm-time", "project", "choice", "A batch is confirmed while it is fresh.",

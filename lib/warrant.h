@@ -42,7 +42,7 @@ struct warrant_parts { /* borrowed for the life of the warrant */
     const struct roster *roster;
     struct span symmetric_key; /* contingency only; else empty */
     struct span activation;    /* the custodians' document; empty: none */
-    bool signing; /* about to sign: without the activation it needs nothing opens */
+    bool signing;    /* about to sign: without the activation it needs nothing opens */
     bool unreleased; /* never with signing: the Symmetric Key is yet to be released, all
                         else is judged */
 };
