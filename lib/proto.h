@@ -7,7 +7,9 @@
  * sealed memfds (SCM_RIGHTS), one for each bit of its `parts`, in the order of the bits.
  * The service asks, the signer answers each request with exactly one record of the same
  * seq, in order: the wanted one or FAIL. REVOKE alone may overtake: the signer looks for it
- * before each row of a SIGN. What is no record at all ends the signer: it is not answered.
+ * before each row of the SIGN it works on (a SIGN that was sent before the REVOKE and has
+ * not begun is worked on first). What is no record at all ends the signer: it is not
+ * answered.
  *
  *   octets  head of every record
  *   0..3    "SMR1"
