@@ -201,7 +201,14 @@ START_TEST(the_symmetric_key_opens_the_contingency_key)
     static const uint8_t other[32] = {1, 2, 4};
     EVP_PKEY *key = pki_key_new();
     struct span want = pki_point(key);
+    struct point nothing;
+    struct cert plain;
 
+    ck_assert(read_x509(root.cert, &plain)); /* carries none */
+    ck_assert(!contingency_present(&plain));
+    ck_assert(!contingency_unwrap(&plain, span_of(kek, 16), &nothing, &e));
+    ck_assert_str_eq(e.id, "contingency.wrapped");
+    cert_done(&plain);
     for (size_t len = 16; len <= 32; len += 16) {
         struct span wrapped = pki_wrap_contingency(key, span_of(kek, len));
         struct pki_pair p = pki_issue(&(struct pki_spec){.cn = "ZA",

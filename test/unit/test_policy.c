@@ -175,6 +175,7 @@ static const char *const bad_facts[] = {
     "{\"subscriber\":\"90B3D51F3001000\"}",
     "{\"device_types\":[\"ESME\",\"ESME\"]}",
     "{\"device_types\":[]}trailing",
+    "{\"ppmid_cells\":[\"root\",\"root\"]}",
     "{\"replacements\":[{\"cell\":\"supplier-xx\"}]}",
     "{\"replacements\":[{\"role\":2}]}",
     "{\"replacements\":[{\"cell\":\"root\",\"role\":256}]}",
