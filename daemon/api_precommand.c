@@ -145,19 +145,6 @@ static void compare_abort(void *arg)
     comparison_free(arg);
 }
 
-static bool take_cms(void *arg, const struct store_row *row)
-{
-    struct span *out = arg;
-    struct span b = row_blob(row, 0);
-    uint8_t *copy = malloc(b.len ? b.len : 1);
-
-    if (copy != NULL) {
-        memcpy(copy, b.at, b.len);
-        *out = span_of(copy, b.len);
-    }
-    return false;
-}
-
 /* The decision as the signer would open it now, but for the custodians' word. */
 static bool open_warrant(struct comparison *c, struct err *e)
 {
@@ -166,7 +153,7 @@ static bool open_warrant(struct comparison *c, struct err *e)
 
     if (!service_roster(sv, c->r.args[0], &c->roster, e) ||
         !docket_bundle(sv->store, c->r.args[0], &c->pem, e) ||
-        !store_each(sv->store, take_cms, &c->cms, e,
+        !store_each(sv->store, store_take_blob, &c->cms, e,
                     "SELECT cms FROM decision WHERE incident = ?1 AND id = ?2 AND"
                     " outcome = 'authorise' AND state = 'live'",
                     "tt", c->r.args[0], c->r.args[1]))

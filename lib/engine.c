@@ -118,19 +118,6 @@ static int64_t now_us(const struct engine *g)
 
 /* --- opening a batch --- */
 
-static bool take_cms(void *arg, const struct store_row *row)
-{
-    struct span *out = arg;
-    struct span b = row_blob(row, 0);
-    uint8_t *copy = malloc(b.len ? b.len : 1);
-
-    if (copy != NULL) {
-        memcpy(copy, b.at, b.len);
-        *out = span_of(copy, b.len);
-    }
-    return false;
-}
-
 static bool load_selection(struct engine *g, struct err *e)
 {
     uint32_t n = g->b.n_rows;
@@ -172,7 +159,7 @@ static bool load_activation(struct engine *g, struct err *e)
     char hex[HEX_LEN(32)];
 
     hex_encode_lower(g->b.decision.b, 32, hex);
-    return store_each(g->s.store, take_cms, &g->activation, e,
+    return store_each(g->s.store, store_take_blob, &g->activation, e,
                       "SELECT cms FROM decision WHERE incident = ?1 AND state = 'live'"
                       " AND outcome = 'activation'"
                       " AND lower(json_extract(json, '$.decision')) = ?2"
@@ -211,7 +198,7 @@ static bool open_parts(struct engine *g, struct err *e)
     hex_encode_lower(g->b.roster.b, 32, hex);
     (void)snprintf(path, sizeof path, "%s/%s.csv", g->s.roster_dir, hex);
     if (!queue_parts(g->s.store, g->b.id, &g->selection, &g->certs, e) ||
-        !store_each(g->s.store, take_cms, &g->cms, e,
+        !store_each(g->s.store, store_take_blob, &g->cms, e,
                     "SELECT cms FROM decision WHERE sha256 = ?1", "b",
                     span_of(g->b.decision.b, 32)))
         return false;

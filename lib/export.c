@@ -23,19 +23,6 @@ struct export
     uint32_t from;
 };
 
-static bool take_cms(void *arg, const struct store_row *row)
-{
-    struct span *out = arg;
-    struct span b = row_blob(row, 0);
-    uint8_t *copy = malloc(b.len ? b.len : 1);
-
-    if (copy != NULL) {
-        memcpy(copy, b.at, b.len);
-        *out = span_of(copy, b.len);
-    }
-    return false;
-}
-
 static bool open_all(struct export *x, const struct trust *t, const char *roster_dir,
                      struct err *e)
 {
@@ -53,10 +40,10 @@ static bool open_all(struct export *x, const struct trust *t, const char *roster
     if (fd < 0)
         return err_set(e, ERR_STORE, "store.failed", "%s: %s", path, strerror(errno));
     if (!queue_parts(x->store, x->b.id, &x->selection, &x->certs, e) ||
-        !store_each(x->store, take_cms, &x->cms, e,
+        !store_each(x->store, store_take_blob, &x->cms, e,
                     "SELECT cms FROM decision WHERE sha256 = ?1", "b",
                     span_of(x->b.decision.b, 32)) ||
-        !store_each(x->store, take_cms, &x->symmetric, e,
+        !store_each(x->store, store_take_blob, &x->symmetric, e,
                     "SELECT key FROM symmetric WHERE incident = ?1", "t", x->b.incident) ||
         !roster_open_fd(fd, path, &x->roster, e))
         return false;

@@ -357,6 +357,19 @@ struct span row_blob(const struct store_row *r, int column)
     return span_of(at, (size_t)sqlite3_column_bytes(stmt_of(r), column));
 }
 
+bool store_take_blob(void *span_out, const struct store_row *row)
+{
+    struct span *out = span_out;
+    struct span b = row_blob(row, 0);
+    uint8_t *copy = malloc(b.len ? b.len : 1);
+
+    if (copy != NULL) {
+        memcpy(copy, b.at, b.len);
+        *out = span_of(copy, b.len);
+    }
+    return false;
+}
+
 bool row_null(const struct store_row *r, int column)
 {
     return sqlite3_column_type(stmt_of(r), column) == SQLITE_NULL;

@@ -49,5 +49,9 @@ const char *row_text(const struct store_row *r, int column); /* "" for NULL */
 void row_copy(const struct store_row *r, int column, char *out, size_t cap);
 struct span row_blob(const struct store_row *r, int column);
 bool row_null(const struct store_row *r, int column);
+/* For store_each(): the first column of the one row, a blob, into a struct span whose
+ * octets the caller frees. at stays NULL when there is no row (or no memory: nothing was
+ * read). */
+bool store_take_blob(void *span_out, const struct store_row *row);
 
 #endif

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The lists of an incident: its devices and its certificates.
+ */
+#include "service.h"
+
+#include "audit.h"
+#include "log.h"
+#include "mem.h"
+#include "upload.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+/* --- rosters --- */
+
+static struct roster *current_roster; /* of the step that runs; one thread, no nesting */
+
+/* A list that was refused is not slipped in again under another name. */
+static bool list_fresh(const struct docket *d, const struct docket_incident *i,
+                       const struct roster *roster, struct err *e)
+{
+    struct incident_facts f;
+    bool refused;
+
+    if (!docket_facts(d, i, false, &f, e) ||
+        !docket_list_refused(d, i->id, &roster->digest, &refused, e))
+        return false;
+    return !refused || f.notified_anew ||
+           err_set(e, ERR_DENIED, "incident.list-refused",
+                   "the PMA refused to recover this very list of %u devices",
+                   roster->n_rows);
+}
+
+static bool step_roster(struct service *sv, const struct request *r, struct span body,
+                        struct reply *out, struct err *e)
+{
+    struct roster *roster = current_roster;
+    struct docket d = service_docket(sv);
+    struct docket_incident i;
+    char who[32];
+    char hex[HEX_LEN(32)];
+    char where[128];
+    json_t *types = json_object();
+    uint32_t elsewhere;
+
+    (void)body;
+    service_who(r, who);
+    if (!docket_get(sv->store, r->args[0], &i, e)) {
+        json_decref(types);
+        return false;
+    }
+    if (!list_fresh(&d, &i, roster, e)) {
+        docket_incident_done(&i);
+        json_decref(types);
+        return false;
+    }
+    docket_incident_done(&i);
+    if (!docket_elsewhere(&d, r->args[0], roster, &elsewhere, where, e)) {
+        json_decref(types);
+        return false;
+    }
+    if (elsewhere > 0) {
+        json_decref(types);
+        return err_set(e, ERR_DENIED, "incident.device-elsewhere",
+                       "%u devices stand in another open incident: %s", elsewhere, where);
+    }
+    for (size_t t = 0; t < DEVICE_COUNT; t++)
+        if (roster->by_type[t] > 0)
+            (void)json_object_set_new(types, gbcs_device((enum device_type)t)->name,
+                                      json_integer(roster->by_type[t]));
+    hex_encode_lower(roster->digest.b, 32, hex);
+    if (!docket_put_roster(&d, r->args[0], roster, who, e)) {
+        json_decref(types);
+        return false;
+    }
+    log_event(LOG_NOTICE, MSG_ROSTER_STORED,
+              &(struct log_fields){.incident = r->args[0], .peer = &r->peer},
+              "incident %s: roster of %u devices", r->args[0], roster->n_rows);
+    return reply_json(out, 200,
+                      json_pack("{s:s,s:I,s:o}", "sha256", hex, "count",
+                                (json_int_t)roster->n_rows, "by_type", types),
+                      e);
+}
+
+/* Rows in any order are welcome; kept is the sorted form. */
+static bool canonical(struct upload *u, struct err *e)
+{
+    char sorted[PATH_MAX];
+    struct stat st;
+    struct roster given;
+    void *map;
+    bool ok;
+
+    if (roster_open_fd(u->fd, "roster", &given, e)) {
+        roster_done(&given);
+        return true;
+    }
+    if (strcmp(e->id, "roster.order") != 0 && strcmp(e->id, "roster.duplicate") != 0)
+        return false;
+    if (fstat(u->fd, &st) != 0)
+        return err_set(e, ERR_STORE, "store.upload", "%s: %s", u->path, strerror(errno));
+    (void)snprintf(sorted, sizeof sorted, "%s/upload-XXXXXX", u->sv->incoming_dir);
+    AUTO(fd) int fd = mkostemp(sorted, O_CLOEXEC);
+    map = fd < 0 ? MAP_FAILED
+                 : mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, u->fd, 0);
+    if (map == MAP_FAILED)
+        return err_set(e, ERR_STORE, "store.upload", "%s: %s", sorted, strerror(errno));
+    ok = roster_sort(span_of(map, (size_t)st.st_size), "roster", fd, e);
+    (void)munmap(map, (size_t)st.st_size);
+    if (!ok) {
+        (void)unlink(sorted);
+        return false;
+    }
+    (void)unlink(u->path);
+    (void)snprintf(u->path, sizeof u->path, "%s", sorted);
+    fd_auto(&u->fd);
+    u->fd = fd;
+    fd = -1;
+    return true;
+}
+
+static bool roster_end(void *arg, struct reply *out, struct err *e)
+{
+    struct upload *u = arg;
+    struct service *sv = u->sv;
+    struct roster roster = {0};
+    bool ok = canonical(u, e) && roster_open_fd(u->fd, "roster", &roster, e);
+
+    if (!ok) {
+        service_refused(sv, &u->r, e);
+        upload_free(u);
+        return false;
+    }
+    ok = upload_keep(u, sv->roster_dir, &roster.digest, e);
+    if (ok) {
+        current_roster = &roster;
+        ok = service_change(sv, &u->r, (struct span){NULL, 0}, span_of(roster.digest.b, 32),
+                            step_roster, out, e);
+        current_roster = NULL;
+        upload_settle(u, ok, e);
+    }
+    roster_done(&roster);
+    upload_free(u);
+    return ok;
+}
+
+bool api_roster_begin(void *arg, const struct request *r, struct sink *out, struct err *e)
+{
+    return upload_begin(arg, r, roster_end, out, e);
+}
+
+HANDLER(api_roster_get)
+{
+    struct service *sv = arg;
+    struct digest sha256;
+    char hex[HEX_LEN(32)];
+    char path[PATH_MAX];
+    uint32_t rows;
+    bool found;
+    int fd;
+
+    (void)body;
+    if (!docket_roster(sv->store, r->args[0], &sha256, &rows, &found, e))
+        return false;
+    if (!found)
+        return err_set(e, ERR_MISSING, "incident.no-roster", "incident %s has no roster",
+                       r->args[0]);
+    hex_encode_lower(sha256.b, 32, hex);
+    (void)snprintf(path, sizeof path, "%s/%s.csv", sv->roster_dir, hex);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return err_set(e, ERR_STORE, "store.failed", "%s: %s", path, strerror(errno));
+    return reply_fd(out, "text/csv", fd, e);
+}
+
+/* --- certificates --- */
+
+static bool step_certificates(struct service *sv, const struct request *r, struct span body,
+                              struct reply *out, struct err *e)
+{
+    struct docket d = service_docket(sv);
+    struct docket_incident i;
+    AUTO(mem) struct certs *certs = calloc(1, sizeof *certs);
+    json_t *list;
+    char who[32];
+    bool ok;
+
+    if (certs == NULL)
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
+    if (!docket_get(sv->store, r->args[0], &i, e))
+        return false;
+    docket_incident_done(&i);
+    if (!certs_read(body, "certificates", certs, e))
+        return false;
+    list = json_array();
+    for (size_t k = 0; k < certs->n; k++) {
+        const struct cert *c = &certs->at[k];
+        char hex[HEX_LEN(32)];
+        char eui[HEX_LEN(8)] = "";
+
+        hex_encode_lower(c->sha256.b, 32, hex);
+        if (c->has_eui)
+            hex_encode(c->eui.b, 8, eui);
+        (void)json_array_append_new(
+            list, json_pack("{s:s,s:s,s:s,s:s,s:s,s:o}", "sha256", hex, "subject",
+                            c->subject, "party", eui, "role", gbcs_role_name(c->role),
+                            "usage", gbcs_usage_name(c->usage), "not_after",
+                            service_time(c->not_after_us)));
+    }
+    certs_done(certs);
+    service_who(r, who);
+    ok = docket_put_bundle(&d, r->args[0], body, who, e);
+    if (!ok) {
+        json_decref(list);
+        return false;
+    }
+    log_event(LOG_NOTICE, MSG_CERTIFICATES_STORED,
+              &(struct log_fields){.incident = r->args[0], .peer = &r->peer},
+              "incident %s: certificates stored", r->args[0]);
+    return reply_json(out, 200, json_pack("{s:o}", "certificates", list), e);
+}
+
+HANDLER(api_certificates_put)
+{
+    return service_change(arg, r, body, body, step_certificates, out, e);
+}
+
+HANDLER(api_certificates_get)
+{
+    struct service *sv = arg;
+    struct span pem;
+
+    (void)body;
+    if (!docket_bundle(sv->store, r->args[0], &pem, e))
+        return false;
+    if (pem.at == NULL)
+        return err_set(e, ERR_MISSING, "incident.no-certificates",
+                       "incident %s has no certificates", r->args[0]);
+    return reply_text(out, 200, "application/x-pem-file", (char *)(uintptr_t)pem.at,
+                      pem.len, e);
+}
