@@ -9,7 +9,7 @@ dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 
 # "Section Key" lines: of the program's table, of the manual page, of the example.
-sed -n 's/^ *[A-Z0-9]*("\([A-Za-z]*\)", "\([A-Za-z]*\)",.*/\1 \2/p' lib/config.c | sort -u >"$dir/program"
+sed -n 's/^ *[A-Z0-9]*("\([A-Za-z]*\)", "\([A-Za-z]*\)",.*/\1 \2/p' lib/base/config.c | sort -u >"$dir/program"
 awk '/^# \[/ { section = substr($2, 2); sub(/\]$/, "", section); section = substr(section, 1, 1) tolower(substr(section, 2)) }
     section && /^\*[A-Z]/ { gsub(/[*=,]/, ""); for (i = 1; i <= NF; i++) print section, $i }' \
     packaging/man/recovery.conf.5.scd | sort -u >"$dir/manual"

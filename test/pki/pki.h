@@ -4,7 +4,7 @@
  * Issuing OCA, Organisation) and plain certificates for approvers, officers, custodians.
  *
  * Never for live use: keys are made in software and lie in files.
- * Source:  profile as lib/cert.h. Effects: random numbers; pki_save_* write files.
+ * Source:  profile as lib/formats/cert.h. Effects: random numbers; pki_save_* write files.
  *          A test aid: it aborts instead of returning errors.
  */
 #ifndef PKI_H
