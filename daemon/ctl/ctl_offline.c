@@ -5,7 +5,7 @@
  */
 #include "ctl.h"
 
-#include "audit.h"
+#include "audit_check.h"
 #include "clock.h"
 #include "hsmloss.h"
 #include "incident.h"

@@ -7,6 +7,7 @@
 #define ENGINE_KIT_H
 
 #include "audit.h"
+#include "audit_check.h"
 #include "desk_kit.h"
 #include "engine.h"
 #include "verify.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "audit.h"
+#include "audit_check.h"
 #include "core_kit.h"
 
 #include <jansson.h>
