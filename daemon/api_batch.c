@@ -91,7 +91,7 @@ static bool execute(struct docket *d, struct docket_incident *i, const struct ba
         (i->state == STATE_ACB_IN_PLACE || i->state == STATE_HANDBACK))
         return err_set(e, ERR_DENIED, "incident.may-not-sign",
                        "incident %s is %s: nothing is signed there by method %s", i->id,
-                       incident_state(i->state)->name, method_name(a->method));
+                       incident_state(i->state)->name, authority_method_name(a->method));
     if (i->state == STATE_KEY_ACTIVE)
         step.event = EVENT_EXECUTE;
     else if (i->state == STATE_ACB_IN_PLACE)
@@ -122,11 +122,11 @@ struct decision_row {
 static bool take_decision(void *arg, const struct store_row *row)
 {
     struct decision_row *d = arg;
-    const char *text = row_text(row, 0);
+    const char *text = store_text(row, 0);
 
     d->json = span_of(strdup(text), strlen(text));
-    (void)snprintf(d->outcome, sizeof d->outcome, "%s", row_text(row, 1));
-    (void)snprintf(d->state, sizeof d->state, "%s", row_text(row, 2));
+    (void)snprintf(d->outcome, sizeof d->outcome, "%s", store_text(row, 1));
+    (void)snprintf(d->state, sizeof d->state, "%s", store_text(row, 2));
     d->found = d->json.at != NULL;
     return false;
 }
@@ -260,7 +260,7 @@ static bool step_start(struct service *sv, const struct request *r, struct span 
         log_event(LOG_NOTICE, MSG_BATCH_ACCEPTED,
                   &(struct log_fields){.incident = incident, .peer = &r->peer},
                   "batch %" PRId64 " of %u rows is %s", b.id, b.n_rows,
-                  batch_state_name(b.state));
+                  queue_state_name(b.state));
         reply_header(out, "Location", "/v1/batches/%" PRId64, b.id);
         ok = reply_json(out, 202, service_batch_json(&b, 0), e);
     }
@@ -317,7 +317,7 @@ static bool step_confirm(struct service *sv, const struct request *r, struct spa
         return false;
     if (b.state != BATCH_WAITING)
         return err_set(e, ERR_DENIED, "batch.state", "batch %" PRId64 " is %s, not waiting",
-                       id, batch_state_name(b.state));
+                       id, queue_state_name(b.state));
     if (strcmp(b.asked_by, who) == 0)
         return err_set(e, ERR_DENIED, "batch.second-person",
                        "%s asked for batch %" PRId64 "; another operator has to confirm it",
@@ -359,9 +359,9 @@ static bool step_pause(struct service *sv, const struct request *r, struct span 
     service_who(r, who);
     if (!named_batch(sv, r, &id, &b, e))
         return false;
-    if (batch_state_final(b.state) || b.state == BATCH_PAUSED)
+    if (queue_state_final(b.state) || b.state == BATCH_PAUSED)
         return err_set(e, ERR_DENIED, "batch.state", "batch %" PRId64 " is %s", id,
-                       batch_state_name(b.state));
+                       queue_state_name(b.state));
     if (!queue_state(sv->store, id, BATCH_PAUSED, "paused by an operator",
                      clock_now(&sv->clock), e) ||
         !audit_put(sv->store, clock_now(&sv->clock), "BATCH_PAUSED", b.incident, who, e,
@@ -398,7 +398,7 @@ static bool step_resume(struct service *sv, const struct request *r, struct span
         return false;
     if (b.state != BATCH_PAUSED && b.state != BATCH_HELD)
         return err_set(e, ERR_DENIED, "batch.state", "batch %" PRId64 " is %s", id,
-                       batch_state_name(b.state));
+                       queue_state_name(b.state));
     /* one that never was confirmed goes back to waiting for it */
     if (!queue_state(sv->store, id,
                      needs_second(sv, b.key) && b.confirmed_by[0] == '\0' ? BATCH_WAITING

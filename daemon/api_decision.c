@@ -199,9 +199,9 @@ static bool take_earlier(void *arg, const struct store_row *row)
 {
     struct paper *p = arg;
 
-    (void)snprintf(p->earlier.id, sizeof p->earlier.id, "%s", row_text(row, 0));
-    if (row_blob(row, 1).len == 32)
-        memcpy(p->earlier.digest.b, row_blob(row, 1).at, 32);
+    (void)snprintf(p->earlier.id, sizeof p->earlier.id, "%s", store_text(row, 0));
+    if (store_blob(row, 1).len == 32)
+        memcpy(p->earlier.digest.b, store_blob(row, 1).at, 32);
     p->has_earlier = true;
     return false;
 }
@@ -222,7 +222,7 @@ static bool stop_one(void *arg, const struct batch *b)
 {
     int64_t *ids = arg;
 
-    if (!batch_state_final(b->state) && ids[0] < 63)
+    if (!queue_state_final(b->state) && ids[0] < 63)
         ids[++ids[0]] = b->id;
     return true;
 }
@@ -250,8 +250,8 @@ static bool revoke_live(void *arg, const struct store_row *row)
 {
     struct service *sv = arg;
 
-    if (row_blob(row, 0).len == 32 && sv->after.n_revoked < 8)
-        memcpy(sv->after.revoked[sv->after.n_revoked++].b, row_blob(row, 0).at, 32);
+    if (store_blob(row, 0).len == 32 && sv->after.n_revoked < 8)
+        memcpy(sv->after.revoked[sv->after.n_revoked++].b, store_blob(row, 0).at, 32);
     return true;
 }
 
@@ -261,7 +261,8 @@ static bool put_out_of_force(struct service *sv, const struct paper *p, const ch
     const struct authority *a = &p->a;
     char why[QUEUE_TEXT];
 
-    (void)snprintf(why, sizeof why, "decision %s: %s", a->id, outcome_name(a->outcome));
+    (void)snprintf(why, sizeof why, "decision %s: %s", a->id,
+                   authority_outcome_name(a->outcome));
     return store_each(sv->store, revoke_live, sv, e,
                       "SELECT sha256 FROM decision WHERE incident = ?1 AND state = 'live'"
                       " AND outcome IN ('authorise', 'activation')",
@@ -269,33 +270,33 @@ static bool put_out_of_force(struct service *sv, const struct paper *p, const ch
            stop_batches(sv, a->incident, why, who, e) &&
            docket_void_decisions(
                sv->store, a->incident, &a->digest,
-               a->outcome == OUTCOME_AUTHORISE ? DECISION_SUPERSEDED : DECISION_VOID, e);
+               a->outcome == AUTHORITY_AUTHORISE ? DECISION_SUPERSEDED : DECISION_VOID, e);
 }
 
 /* A PMA decision moves the incident. */
 static bool apply_decision(struct service *sv, struct docket *d, struct docket_incident *i,
                            struct paper *p, const char *who, struct err *e)
 {
-    static const enum evidence evidence[OUTCOME_COUNT] = {
-        [OUTCOME_AUTHORISE] = EVIDENCE_DECISION_AUTHORISE,
-        [OUTCOME_REFUSE] = EVIDENCE_DECISION_REFUSE,
-        [OUTCOME_ABORT] = EVIDENCE_DECISION_ABORT,
-        [OUTCOME_DEFER_REVOCATION] = EVIDENCE_DECISION_DEFER_REVOCATION,
-        [OUTCOME_DEFER_ID_TRANSFER] = EVIDENCE_DECISION_DEFER_ID_TRANSFER,
-        [OUTCOME_DIRECT_OTHER] = EVIDENCE_DECISION_DIRECT_OTHER,
+    static const enum evidence evidence[AUTHORITY_OUTCOME_COUNT] = {
+        [AUTHORITY_AUTHORISE] = EVIDENCE_DECISION_AUTHORISE,
+        [AUTHORITY_REFUSE] = EVIDENCE_DECISION_REFUSE,
+        [AUTHORITY_ABORT] = EVIDENCE_DECISION_ABORT,
+        [AUTHORITY_DEFER_REVOCATION] = EVIDENCE_DECISION_DEFER_REVOCATION,
+        [AUTHORITY_DEFER_ID_TRANSFER] = EVIDENCE_DECISION_DEFER_ID_TRANSFER,
+        [AUTHORITY_DIRECT_OTHER] = EVIDENCE_DECISION_DIRECT_OTHER,
     };
     struct docket_step step = {
         .actor = ACTOR_PMA, .who = who, .more = decision_facts, .arg = p};
     struct incident_move move;
     char text[256];
-    bool deferral = p->a.outcome == OUTCOME_DEFER_REVOCATION ||
-                    p->a.outcome == OUTCOME_DEFER_ID_TRANSFER;
+    bool deferral = p->a.outcome == AUTHORITY_DEFER_REVOCATION ||
+                    p->a.outcome == AUTHORITY_DEFER_ID_TRANSFER;
 
     if (!incident_event_of(i->route, p->a.outcome, p->a.method, &step.event))
         return err_set(e, ERR_DENIED, "incident.no-transition",
                        "an incident on route %s takes no decision to %s by method %s",
-                       incident_route(i->route)->name, outcome_name(p->a.outcome),
-                       method_name(p->a.method));
+                       incident_route(i->route)->name, authority_outcome_name(p->a.outcome),
+                       authority_method_name(p->a.method));
     (void)snprintf(text, sizeof text, "{\"%s\":\"%s\"}",
                    incident_evidence_name(evidence[p->a.outcome]), p->a.id);
     step.evidence = text;
@@ -375,7 +376,7 @@ static bool step_decision(struct service *sv, const struct request *r, struct sp
                      "member exercise: this service is %s, the document is %s",
                      sv->config.service.exercise ? "an exercise" : "live",
                      p->a.exercise ? "for an exercise" : "live");
-    if (ok && p->a.kind != KIND_ACTIVATION && p->a.outcome == OUTCOME_AUTHORISE)
+    if (ok && p->a.kind != KIND_ACTIVATION && p->a.outcome == AUTHORITY_AUTHORISE)
         ok = try_warrant(sv, cms, p, e);
     if (ok)
         p->wrapped = wraps_anew(sv, &p->a);
@@ -394,14 +395,14 @@ static bool step_decision(struct service *sv, const struct request *r, struct sp
         log_event(
             LOG_NOTICE, MSG_DECISION_ACCEPTED,
             &(struct log_fields){.incident = i.id, .decision = p->a.id, .peer = &r->peer},
-            "incident %s: %s %s (%s) stands", i.id, kind_name(p->a.kind), p->a.id,
-            outcome_name(p->a.outcome));
+            "incident %s: %s %s (%s) stands", i.id, authority_kind_name(p->a.kind), p->a.id,
+            authority_outcome_name(p->a.outcome));
         reply_header(out, "Location", "/v1/incidents/%.40s/decisions/%.60s", i.id, p->a.id);
         ok = reply_json(out, 201,
                         json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:O}", "id", p->a.id,
-                                  "incident", i.id, "kind", kind_name(p->a.kind), "outcome",
-                                  outcome_name(p->a.outcome), "sha256", hex, "state",
-                                  incident_state(i.state)->name, "route",
+                                  "incident", i.id, "kind", authority_kind_name(p->a.kind),
+                                  "outcome", authority_outcome_name(p->a.outcome), "sha256",
+                                  hex, "state", incident_state(i.state)->name, "route",
                                   incident_route(i.route)->name, "counted",
                                   (json_int_t)p->a.n_counted, "signers", signers),
                         e);
@@ -485,20 +486,20 @@ static bool take_shown(void *arg, const struct store_row *row)
     char hex[HEX_LEN(32)] = "";
 
     if (s->want_cms) {
-        struct span b = row_blob(row, 5);
+        struct span b = store_blob(row, 5);
         char *copy = malloc(b.len + 1);
 
         if (copy != NULL)
             memcpy(copy, b.at, b.len);
         s->cms = span_of(copy, b.len);
     }
-    if (row_blob(row, 0).len == 32)
-        hex_encode_lower(row_blob(row, 0).at, 32, hex);
+    if (store_blob(row, 0).len == 32)
+        hex_encode_lower(store_blob(row, 0).at, 32, hex);
     s->j = json_pack("{s:s,s:s,s:s,s:o,s:s,s:o*,s:o*}", "sha256", hex, "outcome",
-                     row_text(row, 1), "state", row_text(row, 2), "at",
-                     service_time(row_i64(row, 6)), "by", row_text(row, 7), "document",
-                     json_loads(row_text(row, 3), 0, NULL), "signers",
-                     json_loads(row_text(row, 4), 0, NULL));
+                     store_text(row, 1), "state", store_text(row, 2), "at",
+                     service_time(store_i64(row, 6)), "by", store_text(row, 7), "document",
+                     json_loads(store_text(row, 3), 0, NULL), "signers",
+                     json_loads(store_text(row, 4), 0, NULL));
     return false;
 }
 

@@ -283,31 +283,31 @@ static void add(json_t *o, const char *name, int64_t n)
 static bool add_outcome(void *arg, const struct store_row *row)
 {
     struct figures *f = arg;
-    json_t *type = json_object_get(f->by_type, row_text(row, 0));
+    json_t *type = json_object_get(f->by_type, store_text(row, 0));
 
     if (type != NULL)
-        add(type, row_text(row, 1), row_i64(row, 2));
-    add(f->by_state, row_text(row, 1), row_i64(row, 2));
-    f->answered += row_i64(row, 2);
+        add(type, store_text(row, 1), store_i64(row, 2));
+    add(f->by_state, store_text(row, 1), store_i64(row, 2));
+    f->answered += store_i64(row, 2);
     return true;
 }
 
 static bool add_cell(void *arg, const struct store_row *row)
 {
     struct figures *f = arg;
-    json_t *cell = json_object_get(f->failed_cells, row_text(row, 0));
+    json_t *cell = json_object_get(f->failed_cells, store_text(row, 0));
 
     if (cell == NULL) {
         cell = json_object();
-        (void)json_object_set_new(f->failed_cells, row_text(row, 0), cell);
+        (void)json_object_set_new(f->failed_cells, store_text(row, 0), cell);
     }
-    add(cell, row_text(row, 1), row_i64(row, 2));
+    add(cell, store_text(row, 1), store_i64(row, 2));
     return true;
 }
 
 static bool add_aside(void *arg, const struct store_row *row)
 {
-    (void)json_object_set_new(arg, row_text(row, 0), json_integer(row_i64(row, 1)));
+    (void)json_object_set_new(arg, store_text(row, 0), json_integer(store_i64(row, 1)));
     return true;
 }
 
@@ -380,11 +380,11 @@ static bool put_outcome(void *arg, const struct store_row *row)
 {
     json_t *o = arg;
 
-    (void)json_object_set_new(o, "state", json_string(row_text(row, 0)));
-    (void)json_object_set_new(o, "counter", json_integer(row_i64(row, 1)));
-    (void)json_object_set_new(o, "attempts", json_integer(row_i64(row, 2)));
-    (void)json_object_set_new(o, "answered", service_time(row_i64(row, 3)));
-    (void)json_object_set_new(o, "cells", json_loads(row_text(row, 4), 0, NULL));
+    (void)json_object_set_new(o, "state", json_string(store_text(row, 0)));
+    (void)json_object_set_new(o, "counter", json_integer(store_i64(row, 1)));
+    (void)json_object_set_new(o, "attempts", json_integer(store_i64(row, 2)));
+    (void)json_object_set_new(o, "answered", service_time(store_i64(row, 3)));
+    (void)json_object_set_new(o, "cells", json_loads(store_text(row, 4), 0, NULL));
     return false;
 }
 
@@ -393,8 +393,8 @@ static bool put_failed(void *arg, const struct store_row *row)
     json_t *o = arg;
 
     (void)json_object_set_new(o, "state", json_string("failed-alone"));
-    (void)json_object_set_new(o, "rule", json_string(row_text(row, 0)));
-    (void)json_object_set_new(o, "reason", json_string(row_text(row, 1)));
+    (void)json_object_set_new(o, "rule", json_string(store_text(row, 0)));
+    (void)json_object_set_new(o, "reason", json_string(store_text(row, 1)));
     return false;
 }
 
@@ -414,8 +414,8 @@ static bool device_json(struct service *sv, struct reconcile *rec, const char *i
     if (!reconcile_signed(rec, i, &batch, &counter, &found, e))
         return false;
     o = json_pack("{s:s,s:s,s:s,s:s,s:I}", "device", device, "type",
-                  gbcs_device(row.type)->name, "status", status_name(row.status), "state",
-                  found ? "sent" : "pending", "counter", (json_int_t)counter);
+                  gbcs_device(row.type)->name, "status", roster_status_name(row.status),
+                  "state", found ? "sent" : "pending", "counter", (json_int_t)counter);
     (void)json_array_append_new(list, o);
     return store_each(sv->store, put_failed, o, e,
                       "SELECT failed_row.rule, failed_row.reason FROM failed_row JOIN batch"

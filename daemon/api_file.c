@@ -102,7 +102,7 @@ static bool open_kept(struct service *sv, const char *hex, struct digest *sha256
 struct taking { /* one file, while its step runs */
     struct service *sv;
     const struct docket_incident *i;
-    struct files_header before; /* of the notification on file */
+    struct partyfile_header before; /* of the notification on file */
     bool notified;
 };
 
@@ -118,8 +118,8 @@ static bool device_notified(void *arg, const struct eui64 *device)
     return docket_file_notified(t->sv->store, t->i->id, device);
 }
 
-static bool take_row(void *arg, const struct files_header *h, const struct files_row *row,
-                     struct err *e)
+static bool take_row(void *arg, const struct partyfile_header *h,
+                     const struct partyfile_row *row, struct err *e)
 {
     struct taking *t = arg;
 
@@ -127,9 +127,10 @@ static bool take_row(void *arg, const struct files_header *h, const struct files
     return docket_file_row(t->sv->store, t->i->id, row, e);
 }
 
-static bool is_progress(const struct files_header *h)
+static bool is_progress(const struct partyfile_header *h)
 {
-    return h->kind == FILES_ORGANISATION_PROGRESS || h->kind == FILES_OTHER_PROGRESS;
+    return h->kind == PARTYFILE_ORGANISATION_PROGRESS ||
+           h->kind == PARTYFILE_OTHER_PROGRESS;
 }
 
 static bool organisation_is(const struct config_authority *a, const struct eui64 *party)
@@ -157,8 +158,8 @@ static bool dcc_party(const struct service *sv, struct eui64 *party)
  * subscriber, or the DCC for its own keys and where there is no subscriber to ask.
  */
 static bool find_anchor(const struct service *sv, const struct docket_incident *i,
-                        const struct files_header *h, X509_STORE **store, enum actor *actor,
-                        struct err *e)
+                        const struct partyfile_header *h, X509_STORE **store,
+                        enum actor *actor, struct err *e)
 {
     struct eui64 party = h->subscriber;
     bool alone = i->initiator == ACTOR_OFGEM || i->initiator == ACTOR_DCC;
@@ -179,7 +180,7 @@ static bool find_anchor(const struct service *sv, const struct docket_incident *
     return true;
 }
 
-static bool same_party(const struct docket_incident *i, const struct files_header *h,
+static bool same_party(const struct docket_incident *i, const struct partyfile_header *h,
                        struct err *e)
 {
     char hex[HEX_LEN(8)];
@@ -200,13 +201,13 @@ static void issuer_name(X509 *x, char *out, size_t cap)
 }
 
 /* Keys of the certificates that are notified, as far as the certificates are here. */
-static size_t compromised_keys(const struct certs *bundle, const struct files_header *h,
+static size_t compromised_keys(const struct certs *bundle, const struct partyfile_header *h,
                                struct digest out[CERTS_MAX])
 {
     size_t n = 0;
 
     for (size_t k = 0; k < bundle->n; k++) {
-        char issuer[FILES_NAME_MAX];
+        char issuer[PARTYFILE_NAME_MAX];
 
         issuer_name(bundle->at[k].x, issuer, sizeof issuer);
         for (size_t c = 0; c < h->n_certificates; c++)
@@ -232,17 +233,17 @@ static bool notification_before(struct taking *t, struct err *e)
         return true;
     hex_encode_lower(file.sha256.b, 32, hex);
     ok = open_kept(t->sv, hex, &file.sha256, &m, e) &&
-         files_header_read(m.text, file.id, &t->before, e);
+         partyfile_header_read(m.text, file.id, &t->before, e);
     mapped_done(&m);
     return ok;
 }
 
 static bool accept_file(struct taking *t, struct span text, struct span cms,
-                        struct files_header *h, enum actor *actor, struct err *e)
+                        struct partyfile_header *h, enum actor *actor, struct err *e)
 {
     struct service *sv = t->sv;
-    struct files_reader reader = {.incident = t->i->id, .seen = seen, .row = take_row};
-    struct files_trust trust = {.now_us = clock_now(&sv->clock)};
+    struct partyfile_reader reader = {.incident = t->i->id, .seen = seen, .row = take_row};
+    struct partyfile_trust trust = {.now_us = clock_now(&sv->clock)};
     AUTO(mem) struct certs *bundle = calloc(1, sizeof *bundle);
     struct digest keys[CERTS_MAX];
     struct docket_file last;
@@ -254,7 +255,7 @@ static bool accept_file(struct taking *t, struct span text, struct span cms,
     if (bundle == NULL)
         return err_set(e, ERR_STORE, "store.memory", "out of memory");
     reader.arg = t;
-    if (!files_header_read(text, "file", h, e) || !same_party(t->i, h, e) ||
+    if (!partyfile_header_read(text, "file", h, e) || !same_party(t->i, h, e) ||
         !notification_before(t, e) || !find_anchor(sv, t->i, h, &trust.store, actor, e) ||
         !docket_last_file(sv->store, t->i->id, true, &last, &found, e) ||
         !docket_bundle(sv->store, t->i->id, &pem, e))
@@ -271,14 +272,14 @@ static bool accept_file(struct taking *t, struct span text, struct span cms,
     trust.compromised_keys = keys;
     trust.compromised = t->before.certificates;
     trust.n_compromised = t->before.n_certificates;
-    ok = files_accept(text, cms, "file", &reader, &trust, h, e);
+    ok = partyfile_accept(text, cms, "file", &reader, &trust, h, e);
     return ok;
 }
 
 /* The step that the file stands for; a notification about a key of the DCC itself is
  * evidence for a later one. */
 static bool file_step(struct docket *d, struct docket_incident *i,
-                      const struct files_header *h, const char *hex, enum actor actor,
+                      const struct partyfile_header *h, const char *hex, enum actor actor,
                       const char *who, struct err *e)
 {
     bool progress = is_progress(h);
@@ -288,7 +289,7 @@ static bool file_step(struct docket *d, struct docket_incident *i,
     struct incident_move move;
     char evidence[192];
 
-    if (h->kind == FILES_OTHER_NOTIFICATION)
+    if (h->kind == PARTYFILE_OTHER_NOTIFICATION)
         return true;
     (void)snprintf(evidence, sizeof evidence, "{\"%s\":\"%s, sha256 %.64s\"}",
                    incident_evidence_name(progress ? EVIDENCE_PROGRESS_FILE
@@ -302,7 +303,7 @@ static bool step_file(struct service *sv, const struct request *r, struct span c
                       struct reply *out, struct err *e)
 {
     struct docket d = service_docket(sv);
-    AUTO(mem) struct files_header *h = calloc(1, sizeof *h);
+    AUTO(mem) struct partyfile_header *h = calloc(1, sizeof *h);
     AUTO(mem) struct taking *t = calloc(1, sizeof *t);
     struct docket_incident i;
     struct mapped m = {0};
@@ -329,9 +330,9 @@ static bool step_file(struct service *sv, const struct request *r, struct span c
                   incident_state(i.state)->name);
         ok = reply_json(out, 200,
                         json_pack("{s:s,s:s,s:s,s:I,s:I,s:s}", "file", h->id, "kind",
-                                  files_kind_name(h->kind), "sha256", r->args[1], "rows",
-                                  (json_int_t)h->n_rows, "success",
-                                  (json_int_t)h->total[FILES_SUCCESS], "state",
+                                  partyfile_kind_name(h->kind), "sha256", r->args[1],
+                                  "rows", (json_int_t)h->n_rows, "success",
+                                  (json_int_t)h->total[PARTYFILE_SUCCESS], "state",
                                   incident_state(i.state)->name),
                         e);
     }
@@ -349,7 +350,7 @@ HANDLER(api_file_sign)
 struct writing {
     struct service *sv;
     const char *incident;
-    struct files_header h;
+    struct partyfile_header h;
     struct roster roster;
     const struct authority *a;
     const struct certs *bundle;
@@ -357,35 +358,35 @@ struct writing {
 };
 
 struct fate {
-    enum files_state state;
+    enum partyfile_state state;
     unsigned code;
 };
 
-static enum files_state state_of(const char *outcome)
+static enum partyfile_state state_of(const char *outcome)
 {
     static const struct {
         const char *outcome;
-        enum files_state state;
+        enum partyfile_state state;
     } words[] = {
-        {"success", FILES_SUCCESS},  {"partly", FILES_FAILED},
-        {"failed", FILES_FAILED},    {"unreachable", FILES_UNREACHABLE},
-        {"excused", FILES_EXCLUDED},
+        {"success", PARTYFILE_SUCCESS},  {"partly", PARTYFILE_FAILED},
+        {"failed", PARTYFILE_FAILED},    {"unreachable", PARTYFILE_UNREACHABLE},
+        {"excused", PARTYFILE_EXCLUDED},
     };
 
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
         if (strcmp(words[i].outcome, outcome) == 0)
             return words[i].state;
-    return FILES_SENT;
+    return PARTYFILE_SENT;
 }
 
 static bool take_outcome(void *arg, const struct store_row *row)
 {
     struct fate *o = arg;
-    json_t *cells = json_loads(row_text(row, 1), 0, NULL);
+    json_t *cells = json_loads(store_text(row, 1), 0, NULL);
     const char *name;
     json_t *v;
 
-    o->state = state_of(row_text(row, 0));
+    o->state = state_of(store_text(row, 0));
     json_object_foreach(cells, name, v)
     {
         json_int_t status = json_integer_value(json_object_get(v, "status"));
@@ -394,7 +395,7 @@ static bool take_outcome(void *arg, const struct store_row *row)
             o->code = (unsigned)status;
     }
     json_decref(cells);
-    if (o->state != FILES_FAILED)
+    if (o->state != PARTYFILE_FAILED)
         o->code = 0;
     else if (o->code == 0)
         o->code = 127; /* it names no cause: "other" */
@@ -403,7 +404,7 @@ static bool take_outcome(void *arg, const struct store_row *row)
 
 static bool outcome_of(struct writing *w, uint32_t i, struct fate *o, struct err *e)
 {
-    *o = (struct fate){FILES_PENDING, 0};
+    *o = (struct fate){PARTYFILE_PENDING, 0};
     return store_each(w->sv->store, take_outcome, o, e,
                       "SELECT state, cells FROM outcome WHERE incident = ?1 AND row = ?2",
                       "ti", w->incident, (int64_t)i);
@@ -411,14 +412,14 @@ static bool outcome_of(struct writing *w, uint32_t i, struct fate *o, struct err
 
 /* "01ab" of a certificate as the file writes it: whole octets, upper case. */
 static void serial_of(const struct writing *w, const struct digest *sha256,
-                      char out[FILES_SERIAL_MAX])
+                      char out[PARTYFILE_SERIAL_MAX])
 {
     const struct cert *c = certs_find(w->bundle, sha256);
 
     out[0] = '\0';
-    if (c == NULL || strlen(c->serial) >= FILES_SERIAL_MAX)
+    if (c == NULL || strlen(c->serial) >= PARTYFILE_SERIAL_MAX)
         return;
-    (void)snprintf(out, FILES_SERIAL_MAX, "%s%.39s", strlen(c->serial) % 2 ? "0" : "",
+    (void)snprintf(out, PARTYFILE_SERIAL_MAX, "%s%.39s", strlen(c->serial) % 2 ? "0" : "",
                    c->serial);
     for (char *p = out; *p != '\0'; p++)
         if (*p >= 'a' && *p <= 'f')
@@ -427,7 +428,7 @@ static void serial_of(const struct writing *w, const struct digest *sha256,
 
 static bool write_row(struct writing *w, uint32_t i, struct err *e)
 {
-    struct files_row out = {0};
+    struct partyfile_row out = {0};
     struct roster_row row;
     struct fate o;
 
@@ -448,7 +449,7 @@ static bool write_row(struct writing *w, uint32_t i, struct err *e)
     for (size_t k = 0; k < w->a->n_compromised && out.old[0] == '\0'; k++)
         if ((out.cells & CELL_BIT(w->a->compromised[k].cell)) != 0)
             serial_of(w, &w->a->compromised[k].sha256, out.old);
-    return files_write_row(w->to, &w->h, &out, e);
+    return partyfile_write_row(w->to, &w->h, &out, e);
 }
 
 /* Two walks over the roster: totals stand before the rows. */
@@ -463,8 +464,9 @@ static bool write_all(struct writing *w, struct err *e)
     }
     for (unsigned t = 0; t < DEVICE_COUNT; t++)
         w->h.anticipated[t] = w->roster.by_type[t];
-    w->h.percent = (unsigned)((uint64_t)w->h.total[FILES_SUCCESS] * 100 / w->roster.n_rows);
-    if (!files_write_header(w->to, &w->h, e))
+    w->h.percent =
+        (unsigned)((uint64_t)w->h.total[PARTYFILE_SUCCESS] * 100 / w->roster.n_rows);
+    if (!partyfile_write_header(w->to, &w->h, e))
         return false;
     for (uint32_t i = 0; i < w->roster.n_rows; i++)
         if (!write_row(w, i, e))
@@ -475,7 +477,7 @@ static bool write_all(struct writing *w, struct err *e)
 
 static bool take_json(void *arg, const struct store_row *row)
 {
-    *(char **)arg = strdup(row_text(row, 0));
+    *(char **)arg = strdup(store_text(row, 0));
     return false;
 }
 
@@ -541,7 +543,7 @@ static FILE *scratch(struct service *sv, struct err *e)
 }
 
 static bool note_written(struct service *sv, const struct request *r,
-                         const struct files_header *h, struct err *e)
+                         const struct partyfile_header *h, struct err *e)
 {
     char who[32];
 
@@ -549,7 +551,7 @@ static bool note_written(struct service *sv, const struct request *r,
     if (store_begin(sv->store, e) &&
         audit_put(sv->store, clock_now(&sv->clock), "PROGRESS_FILE_WRITTEN", h->incident,
                   who, e, "{s:s,s:I}", "file", h->id, "success",
-                  (json_int_t)h->total[FILES_SUCCESS]) &&
+                  (json_int_t)h->total[PARTYFILE_SUCCESS]) &&
         store_commit(sv->store, e))
         return true;
     store_rollback(sv->store);
@@ -583,7 +585,7 @@ HANDLER(api_progress)
     AUTO(mem) struct authority *a = calloc(1, sizeof *a);
     AUTO(mem) struct certs *bundle = calloc(1, sizeof *bundle);
     struct docket_incident i;
-    struct files_header *h;
+    struct partyfile_header *h;
     json_t *j;
     bool ok;
 
@@ -611,7 +613,8 @@ HANDLER(api_progress)
     (void)snprintf(h->incident, sizeof h->incident, "%s", i.id);
     h->has_subscriber =
         i.subscriber[0] != '\0' && eui64_parse(i.subscriber, 16, &h->subscriber);
-    h->kind = h->has_subscriber ? FILES_ORGANISATION_PROGRESS : FILES_OTHER_PROGRESS;
+    h->kind =
+        h->has_subscriber ? PARTYFILE_ORGANISATION_PROGRESS : PARTYFILE_OTHER_PROGRESS;
     h->as_at_us = clock_now(&w->sv->clock);
     docket_incident_done(&i);
     w->a = a;

@@ -162,14 +162,15 @@ HANDLER(api_incidents)
 
 static bool add_event(void *arg, const struct store_row *row)
 {
-    json_t *evidence = json_loads(row_text(row, 6), 0, NULL);
+    json_t *evidence = json_loads(store_text(row, 6), 0, NULL);
 
     (void)json_array_append_new(
-        arg, json_pack("{s:I,s:s,s:s,s:s,s:o,s:s,s:s,s:s,s:o*}", "n",
-                       (json_int_t)row_i64(row, 0), "event", row_text(row, 1), "from",
-                       row_text(row, 2), "to", row_text(row, 3), "at",
-                       service_time(row_i64(row, 4)), "by", row_text(row, 5), "as",
-                       row_text(row, 7), "source", row_text(row, 8), "evidence", evidence));
+        arg,
+        json_pack("{s:I,s:s,s:s,s:s,s:o,s:s,s:s,s:s,s:o*}", "n",
+                  (json_int_t)store_i64(row, 0), "event", store_text(row, 1), "from",
+                  store_text(row, 2), "to", store_text(row, 3), "at",
+                  service_time(store_i64(row, 4)), "by", store_text(row, 5), "as",
+                  store_text(row, 7), "source", store_text(row, 8), "evidence", evidence));
     return true;
 }
 
@@ -177,13 +178,13 @@ static bool add_roster(void *arg, const struct store_row *row)
 {
     char hex[HEX_LEN(32)] = "";
 
-    if (row_blob(row, 1).len == 32)
-        hex_encode_lower(row_blob(row, 1).at, 32, hex);
+    if (store_blob(row, 1).len == 32)
+        hex_encode_lower(store_blob(row, 1).at, 32, hex);
     (void)json_array_append_new(
-        arg, json_pack("{s:I,s:s,s:I,s:o*,s:o}", "version", (json_int_t)row_i64(row, 0),
-                       "sha256", hex, "count", (json_int_t)row_i64(row, 2), "by_type",
-                       json_loads(row_text(row, 3), 0, NULL), "at",
-                       service_time(row_i64(row, 4))));
+        arg, json_pack("{s:I,s:s,s:I,s:o*,s:o}", "version", (json_int_t)store_i64(row, 0),
+                       "sha256", hex, "count", (json_int_t)store_i64(row, 2), "by_type",
+                       json_loads(store_text(row, 3), 0, NULL), "at",
+                       service_time(store_i64(row, 4))));
     return true;
 }
 
@@ -205,15 +206,15 @@ static bool add_decision(void *arg, const struct store_row *row)
 {
     char hex[HEX_LEN(32)] = "";
 
-    if (row_blob(row, 0).len == 32)
-        hex_encode_lower(row_blob(row, 0).at, 32, hex);
+    if (store_blob(row, 0).len == 32)
+        hex_encode_lower(store_blob(row, 0).at, 32, hex);
     (void)json_array_append_new(
         arg,
-        json_pack("{s:s,s:s,s:s,s:s,s:s,s:o,s:s,s:s,s:s,s:o}", "id", row_text(row, 1),
-                  "sha256", hex, "outcome", row_text(row, 2), "state", row_text(row, 3),
-                  "supersedes", row_text(row, 4), "at", service_time(row_i64(row, 5)), "by",
-                  row_text(row, 6), "method", row_text(row, 7), "reasons", row_text(row, 8),
-                  "holders", holders(row_text(row, 9))));
+        json_pack("{s:s,s:s,s:s,s:s,s:s,s:o,s:s,s:s,s:s,s:o}", "id", store_text(row, 1),
+                  "sha256", hex, "outcome", store_text(row, 2), "state", store_text(row, 3),
+                  "supersedes", store_text(row, 4), "at", service_time(store_i64(row, 5)),
+                  "by", store_text(row, 6), "method", store_text(row, 7), "reasons",
+                  store_text(row, 8), "holders", holders(store_text(row, 9))));
     return true;
 }
 
@@ -221,15 +222,15 @@ static bool add_file(void *arg, const struct store_row *row)
 {
     char hex[HEX_LEN(32)] = "";
 
-    if (row_blob(row, 2).len == 32)
-        hex_encode_lower(row_blob(row, 2).at, 32, hex);
+    if (store_blob(row, 2).len == 32)
+        hex_encode_lower(store_blob(row, 2).at, 32, hex);
     (void)json_array_append_new(
-        arg, json_pack("{s:s,s:s,s:s,s:o*,s:o,s:s}", "file", row_text(row, 0), "kind",
-                       row_text(row, 1), "sha256", hex, "totals",
-                       strcmp(row_text(row, 1), "progress") == 0
-                           ? json_loads(row_text(row, 3), 0, NULL)
+        arg, json_pack("{s:s,s:s,s:s,s:o*,s:o,s:s}", "file", store_text(row, 0), "kind",
+                       store_text(row, 1), "sha256", hex, "totals",
+                       strcmp(store_text(row, 1), "progress") == 0
+                           ? json_loads(store_text(row, 3), 0, NULL)
                            : NULL,
-                       "at", service_time(row_i64(row, 4)), "by", row_text(row, 5)));
+                       "at", service_time(store_i64(row, 4)), "by", store_text(row, 5)));
     return true;
 }
 
@@ -241,19 +242,19 @@ static bool add_batch(void *arg, const struct batch *b)
 
 static bool add_child(void *arg, const struct store_row *row)
 {
-    (void)json_array_append_new(arg,
-                                json_pack("{s:s,s:s,s:s}", "id", row_text(row, 0), "route",
-                                          row_text(row, 1), "state", row_text(row, 2)));
+    (void)json_array_append_new(arg, json_pack("{s:s,s:s,s:s}", "id", store_text(row, 0),
+                                               "route", store_text(row, 1), "state",
+                                               store_text(row, 2)));
     return true;
 }
 
 /* What was refused, from the audit chain, with the source of the rule. */
 static bool add_refusal(void *arg, const struct store_row *row)
 {
-    json_t *line = json_loads(row_text(row, 0), 0, NULL);
+    json_t *line = json_loads(store_text(row, 0), 0, NULL);
     json_t *data = json_object_get(line, "data");
     const char *id = json_string_value(json_object_get(data, "rule"));
-    const struct rule *rule = id != NULL ? rule_find(id) : NULL;
+    const struct rule *rule = id != NULL ? rules_find(id) : NULL;
 
     (void)json_array_append_new(arg, json_pack("{s:O*,s:O*,s:O*,s:s,s:O*,s:O*}", "at",
                                                json_object_get(line, "at"), "by",

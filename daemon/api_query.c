@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
  * Questions for the devices whose fate is unclear, as a tar stream of pre-commands that
- * another party signs and sends (query.h). The answers come in as responses.
+ * another party signs and sends (device_query.h). The answers come in as responses.
  */
 #include "service.h"
 
 #include "audit.h"
+#include "device_query.h"
 #include "log.h"
-#include "query.h"
 #include "tar.h"
 
 #include <inttypes.h>
@@ -19,8 +19,8 @@ struct download {
     struct service *sv;
     struct roster roster;
     struct reconcile *rec;
-    struct query_asker asker;
-    struct query query;
+    struct device_query_asker asker;
+    struct device_query query;
     struct tar_writer tar;
     uint32_t next; /* row */
     int64_t n;
@@ -33,7 +33,7 @@ static bool next_query(void *arg, struct tar_file *out, bool *found)
     struct err e;
     char device[HEX_LEN(8)];
 
-    if (!query_next(d->rec, &d->asker, d->next, &d->query, found, &e)) {
+    if (!device_query_next(d->rec, &d->asker, d->next, &d->query, found, &e)) {
         log_event(LOG_ERR, NULL, &(struct log_fields){.err = &e}, "export stops: %s",
                   e.text);
         return false;
@@ -88,7 +88,8 @@ static void queries_close(void *arg)
     download_free(d);
 }
 
-static bool read_asker(const struct request *r, struct query_asker *out, struct err *e)
+static bool read_asker(const struct request *r, struct device_query_asker *out,
+                       struct err *e)
 {
     const char *party = request_query(r, "originator");
     const char *cell = request_query(r, "cell");
@@ -99,13 +100,13 @@ static bool read_asker(const struct request *r, struct query_asker *out, struct 
     out->cell = CELL_TCOS_DS;
     if (cell != NULL && !gbcs_cell_find(cell, strlen(cell), &out->cell))
         return err_set(e, ERR_INPUT, "request.query", "cell: there is no cell %s", cell);
-    return query_asker_check(out, e);
+    return device_query_asker_check(out, e);
 }
 
 HANDLER(api_queries)
 {
     struct service *sv = arg;
-    struct query_asker asker;
+    struct device_query_asker asker;
     struct download *d;
 
     (void)body;

@@ -64,11 +64,11 @@ static bool add_mark(void *arg, const struct store_row *row)
 {
     char hex[HEX_LEN(8)] = "";
 
-    if (row_blob(row, 0).len == 8)
-        hex_encode(row_blob(row, 0).at, 8, hex);
+    if (store_blob(row, 0).len == 8)
+        hex_encode(store_blob(row, 0).at, 8, hex);
     (void)json_array_append_new(arg,
                                 json_pack("{s:s,s:I}", "originator", hex, "reserved_up_to",
-                                          (json_int_t)row_i64(row, 1)));
+                                          (json_int_t)store_i64(row, 1)));
     return true;
 }
 
@@ -147,7 +147,7 @@ HANDLER(api_status)
 static bool put_count(void *arg, const struct store_row *row)
 {
     (void)fprintf(arg, "smki_recovery_batches{state=\"%s\"} %" PRId64 "\n",
-                  row_text(row, 0), row_i64(row, 1));
+                  store_text(row, 0), store_i64(row, 1));
     return true;
 }
 
@@ -285,7 +285,7 @@ HANDLER(api_policy)
     (void)arg;
     (void)r;
     (void)body;
-    for (size_t i = 0; i < n_rules; i++)
+    for (size_t i = 0; i < rules_n; i++)
         (void)json_array_append_new(
             list, json_pack("{s:s,s:s,s:s,s:s,s:s}", "id", rules[i].id, "source",
                             rules[i].source, "certainty", rules[i].certainty, "sentence",
@@ -312,7 +312,7 @@ HANDLER(api_policy_test)
     }
     policy_judge(f, now, v);
     for (size_t i = 0; i < v->n; i++) {
-        const struct rule *rule = rule_find(v->failed[i].id);
+        const struct rule *rule = rules_find(v->failed[i].id);
 
         (void)json_array_append_new(
             failed, json_pack("{s:s,s:s,s:s*,s:s*,s:s*}", "rule", v->failed[i].id, "why",

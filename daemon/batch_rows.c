@@ -30,7 +30,7 @@ static void rows_done(struct rows *r)
 static bool mark_done(void *arg, const struct store_row *row)
 {
     struct rows *r = arg;
-    int64_t i = row_i64(row, 0);
+    int64_t i = store_i64(row, 0);
 
     if (i >= 0 && i < r->n)
         r->done[i / 8] |= (uint8_t)(1u << (i % 8));

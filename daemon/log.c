@@ -61,7 +61,7 @@ static void field(struct line *l, const char *name, const char *value)
     l->n++;
 }
 
-static void field_number(struct line *l, const char *name, unsigned long value)
+static void strictjson_number(struct line *l, const char *name, unsigned long value)
 {
     char text[24];
 
@@ -91,15 +91,15 @@ void log_event(int priority, const char *id, const struct log_fields *f, const c
     if (stderr_is_journal()) {
         l.n = 0;
         field(&l, "MESSAGE", text);
-        field_number(&l, "PRIORITY", (unsigned long)priority);
+        strictjson_number(&l, "PRIORITY", (unsigned long)priority);
         field(&l, "MESSAGE_ID", id);
         field(&l, "INCIDENT_ID", f->incident);
         field(&l, "DECISION_ID", f->decision);
         field(&l, "BATCH_ID", f->batch);
         field(&l, "SIGNER", f->signer);
         if (f->peer != NULL) {
-            field_number(&l, "PEER_UID", f->peer->uid);
-            field_number(&l, "PEER_PID", (unsigned long)f->peer->pid);
+            strictjson_number(&l, "PEER_UID", f->peer->uid);
+            strictjson_number(&l, "PEER_PID", (unsigned long)f->peer->pid);
         }
         if (f->err != NULL) {
             field(&l, "ERR_CODE", err_code_name(f->err->code));

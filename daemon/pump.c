@@ -80,7 +80,7 @@ static bool end_now(struct pump *p, enum batch_state to, const char *reason, str
     int64_t id = engine_batch(p->s.engine)->id;
 
     log_event(LOG_WARNING, MSG_BATCH_STOPPED, NULL, "batch %" PRId64 " is %s: %s", id,
-              batch_state_name(to), reason);
+              queue_state_name(to), reason);
     if (!engine_end(p->s.engine, to, reason, e))
         return false;
     batch_over(p, id);

@@ -18,7 +18,7 @@ enum verb request_verb(const char *method)
     return VERB_OTHER;
 }
 
-const char *verb_name(enum verb v)
+const char *request_verb_name(enum verb v)
 {
     return v < VERB_OTHER ? verbs[v] : "other";
 }
@@ -350,7 +350,7 @@ void reply_problem(struct reply *out, const struct err *e)
 {
     static const char last[] = "{\"code\":\"store\",\"id\":\"store.memory\","
                                "\"text\":\"out of memory\"}";
-    const struct rule *rule = e->id == NULL ? NULL : rule_find(e->id);
+    const struct rule *rule = e->id == NULL ? NULL : rules_find(e->id);
     json_t *j = json_object();
     json_t *text = json_string(e->text);
     struct err ignored;

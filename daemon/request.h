@@ -76,7 +76,7 @@ struct reply {
  */
 MUST_CHECK bool request_target(struct request *r, const char *target, struct err *e);
 enum verb request_verb(const char *method);
-const char *verb_name(enum verb v);
+const char *request_verb_name(enum verb v);
 
 /* Value of a query parameter, or NULL. */
 const char *request_query(const struct request *r, const char *name);

@@ -45,7 +45,7 @@ static const struct router_row *find(const struct router *r, struct request *q,
     return NULL;
 }
 
-void router_allow(const struct router *r, const char *path, char *out, size_t cap)
+void route_allow(const struct router *r, const char *path, char *out, size_t cap)
 {
     char args[REQUEST_ARGS_MAX][REQUEST_SEGMENT_MAX + 1];
     size_t n_args, at = 0;
@@ -57,7 +57,7 @@ void router_allow(const struct router *r, const char *path, char *out, size_t ca
         if (!path_fits(r->routes[i].pattern, path, args, &n_args))
             continue;
         n = snprintf(out + at, cap - at, "%s%s", at > 0 ? ", " : "",
-                     verb_name(r->routes[i].verb));
+                     request_verb_name(r->routes[i].verb));
         if (n < 0 || (size_t)n >= cap - at)
             return;
         at += (size_t)n;
@@ -111,8 +111,8 @@ static bool check_head(struct exchange *x)
     if ((q->peer.roles & x->route->roles) == 0) {
         (void)err_set(e, ERR_DENIED, "request.role",
                       "uid %lu has %s; %s %s needs one of: %s", (unsigned long)q->peer.uid,
-                      peer_roles_text(q->peer.roles, text), verb_name(q->verb), q->path,
-                      peer_roles_text(x->route->roles, need));
+                      peer_roles_text(q->peer.roles, text), request_verb_name(q->verb),
+                      q->path, peer_roles_text(x->route->roles, need));
         if (x->router->refused != NULL)
             x->router->refused(x->router->arg, q, e);
         return false;
@@ -130,7 +130,7 @@ static bool check_head(struct exchange *x)
     return true;
 }
 
-bool exchange_begin(struct exchange *x, const struct router *r)
+bool route_begin(struct exchange *x, const struct router *r)
 {
     x->router = r;
     if (x->failed)
@@ -151,7 +151,7 @@ static void drop_sink(struct exchange *x)
     x->sink = (struct sink){0};
 }
 
-void exchange_fail(struct exchange *x, const struct err *e)
+void route_fail(struct exchange *x, const struct err *e)
 {
     if (!x->failed)
         x->e = *e;
@@ -179,7 +179,7 @@ static bool collect(struct exchange *x, const char *data, size_t len)
     return true;
 }
 
-bool exchange_data(struct exchange *x, const char *data, size_t len)
+bool route_data(struct exchange *x, const char *data, size_t len)
 {
     /* How much is let go by after a refusal, so that a client that is still writing hears
      * the answer instead of a broken pipe. */
@@ -212,7 +212,7 @@ static void tell_refusal(struct exchange *x)
         x->router->refused(x->router->arg, &x->request, &x->e);
 }
 
-void exchange_end(struct exchange *x, struct reply *out)
+void route_end(struct exchange *x, struct reply *out)
 {
     *out = (struct reply){0};
     tell_refusal(x);
@@ -231,12 +231,12 @@ void exchange_end(struct exchange *x, struct reply *out)
     if (out->status == 405) {
         char allow[64];
 
-        router_allow(x->router, x->request.path, allow, sizeof allow);
+        route_allow(x->router, x->request.path, allow, sizeof allow);
         reply_header(out, "Allow", "%s", allow);
     }
 }
 
-void exchange_done(struct exchange *x)
+void route_done(struct exchange *x)
 {
     drop_sink(x);
     free(x->body);

@@ -2,8 +2,8 @@
  *
  * route - the table of requests and what is checked before a handler runs.
  *
- * One request is one exchange: exchange_begin with the head, exchange_data for each piece
- * of the body, exchange_end for the reply. In this order the head is checked: target, path
+ * One request is one exchange: route_begin with the head, route_data for each piece
+ * of the body, route_end for the reply. In this order the head is checked: target, path
  * known (404), method known for that path (405), role (403), Idempotency-Key, content type
  * (415), length (413). A body is collected up to its cap and given whole, or handed piece
  * by piece to a sink so that memory stays flat. An error of a sink ends the sink; the rest
@@ -68,21 +68,21 @@ struct exchange {
 
 /*
  * Check the head and open the sink. x->request is filled by the caller, all but args; the
- * rest of *x is zero. If the head itself was bad, call exchange_fail instead. False: the
- * answer is known (exchange_end gives it), the body need not be read.
+ * rest of *x is zero. If the head itself was bad, call route_fail instead. False: the
+ * answer is known (route_end gives it), the body need not be read.
  */
-bool exchange_begin(struct exchange *x, const struct router *r);
+bool route_begin(struct exchange *x, const struct router *r);
 /* A refusal from outside: bad head, too many clients. */
-void exchange_fail(struct exchange *x, const struct err *e);
+void route_fail(struct exchange *x, const struct err *e);
 /* A piece of the body. False: the body has passed its cap and the peer keeps sending. */
-bool exchange_data(struct exchange *x, const char *data, size_t len);
+bool route_data(struct exchange *x, const char *data, size_t len);
 /* The reply, always filled. */
-void exchange_end(struct exchange *x, struct reply *out);
+void route_end(struct exchange *x, struct reply *out);
 /* Release; aborts a sink that was not ended. */
-void exchange_done(struct exchange *x);
+void route_done(struct exchange *x);
 
 /* The verbs a path takes, for the Allow header ("GET, PUT"); "" when the path is unknown.
  */
-void router_allow(const struct router *r, const char *path, char *out, size_t cap);
+void route_allow(const struct router *r, const char *path, char *out, size_t cap);
 
 #endif

@@ -212,7 +212,7 @@ static void *on_target(void *arg, const char *target, struct MHD_Connection *c)
     (void)arg;
     (void)c;
     if (job != NULL && !request_target(&job->x.request, target, &e))
-        exchange_fail(&job->x, &e);
+        route_fail(&job->x, &e);
     return job;
 }
 
@@ -267,7 +267,7 @@ static enum MHD_Result answer(struct MHD_Connection *c, struct job *job)
     struct MHD_Response *m;
     enum MHD_Result rc = MHD_NO;
 
-    exchange_end(&job->x, &r);
+    route_end(&job->x, &r);
     m = make_response(&r);
     if (m != NULL) {
         if (r.type != NULL)
@@ -276,7 +276,7 @@ static enum MHD_Result answer(struct MHD_Connection *c, struct job *job)
         for (size_t i = 0; i < r.n_headers; i++)
             (void)MHD_add_response_header(m, r.headers[i].name, r.headers[i].value);
         log_event(LOG_DEBUG, NULL, &(struct log_fields){.peer = &job->x.request.peer},
-                  "%s %s: %u", verb_name(job->x.request.verb), job->x.request.path,
+                  "%s %s: %u", request_verb_name(job->x.request.verb), job->x.request.path,
                   r.status);
         rc = MHD_queue_response(c, r.status, m);
         MHD_destroy_response(m);
@@ -311,8 +311,8 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
         job->x.request.verb = request_verb(method);
         job->x.request.peer = client->peer;
         if (!read_head(c, version, &job->x.request, &e))
-            exchange_fail(&job->x, &e);
-        if (!exchange_begin(&job->x, s->o.router) && at_once(c, &job->x.request))
+            route_fail(&job->x, &e);
+        if (!route_begin(&job->x, s->o.router) && at_once(c, &job->x.request))
             return answer(c, job);
         return MHD_YES;
     }
@@ -320,7 +320,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
         size_t n = *upload_len;
 
         *upload_len = 0;
-        return exchange_data(&job->x, upload, n) ? MHD_YES : MHD_NO;
+        return route_data(&job->x, upload, n) ? MHD_YES : MHD_NO;
     }
     return answer(c, job);
 }
@@ -334,7 +334,7 @@ static void on_completed(void *arg, struct MHD_Connection *c, void **state,
     (void)c;
     (void)why;
     if (job != NULL)
-        exchange_done(&job->x);
+        route_done(&job->x);
     free(job);
     *state = NULL;
 }

@@ -69,7 +69,7 @@ bool service_allowed(void *arg, const struct batch *b, struct err *e)
     if (!found || d.state != DECISION_LIVE)
         return err_set(e, ERR_DENIED, "decision.revoked",
                        "decision %s of incident %s is %s", found ? d.id : "?", b->incident,
-                       found ? decision_state_name(d.state) : "not on file");
+                       found ? docket_decision_state_name(d.state) : "not on file");
     return true;
 }
 
@@ -123,7 +123,7 @@ void service_batch_ended(void *arg, int64_t batch)
 
 static bool take_digest(void *arg, const struct store_row *row)
 {
-    struct span b = row_blob(row, 0);
+    struct span b = store_blob(row, 0);
 
     if (b.len == 32)
         memcpy(*(struct digest **)arg, b.at, 32);
@@ -158,8 +158,8 @@ static bool note_expired(void *arg, const struct store_row *row)
     struct expired *x = arg;
     int64_t to;
 
-    if (clock_parse(row_text(row, 1), &to) && clock_now(&x->sv->clock) >= to && x->n < 64)
-        (void)snprintf(x->ids[x->n++], sizeof x->ids[0], "%s", row_text(row, 0));
+    if (clock_parse(store_text(row, 1), &to) && clock_now(&x->sv->clock) >= to && x->n < 64)
+        (void)snprintf(x->ids[x->n++], sizeof x->ids[0], "%s", store_text(row, 0));
     return true;
 }
 
@@ -228,7 +228,7 @@ void service_refused(void *arg, const struct request *r, const struct err *why)
     if (!store_begin(sv->store, &e) ||
         !audit_put(sv->store, clock_now(&sv->clock), "REFUSED", incident, who, &e,
                    "{s:s,s:s,s:s,s:s}", "rule", why->id, "text", why->text, "request",
-                   r->path, "method", verb_name(r->verb)) ||
+                   r->path, "method", request_verb_name(r->verb)) ||
         !audit_last(sv->store, &seq, &e) ||
         !store_run(sv->store, &e, "INSERT INTO refused (incident, seq) VALUES (?1, ?2)",
                    "ti", incident, seq) ||
@@ -252,16 +252,16 @@ struct stored {
 static bool take_stored(void *arg, const struct store_row *row)
 {
     struct stored *s = arg;
-    struct span what = row_blob(row, 0);
-    struct span body = row_blob(row, 3);
+    struct span what = store_blob(row, 0);
+    struct span body = store_blob(row, 3);
 
     s->found = true;
     s->same = what.len == 32 && memcmp(what.at, s->what->b, 32) == 0;
     if (!s->same)
         return false;
-    s->out->status = (unsigned)row_i64(row, 1);
-    s->out->type = strcmp(row_text(row, 2), "application/json") == 0 ? "application/json"
-                                                                     : "text/plain";
+    s->out->status = (unsigned)store_i64(row, 1);
+    s->out->type = strcmp(store_text(row, 2), "application/json") == 0 ? "application/json"
+                                                                       : "text/plain";
     s->out->body = malloc(body.len + 1);
     s->no_memory = s->out->body == NULL;
     if (!s->no_memory) {
@@ -329,7 +329,7 @@ bool service_change(struct service *sv, const struct request *r, struct span bod
     struct digest sum;
     bool known;
 
-    (void)snprintf(front, sizeof front, "%s %s\n", verb_name(r->verb), r->path);
+    (void)snprintf(front, sizeof front, "%s %s\n", request_verb_name(r->verb), r->path);
     sum = digest_of(span_of(front, strlen(front)), what);
     if (!answer_known(sv, r, &sum, out, &known, e)) {
         if (!store_failed(sv->store))
@@ -387,7 +387,7 @@ json_t *service_batch_json(const struct batch *b, double rate)
         (json_int_t)b->id, "incident", b->incident, "decision_sha256", decision, "key",
         b->key, "originator", originator, "roster_sha256", roster, "rows",
         (json_int_t)b->n_rows, "signed", (json_int_t)b->signed_, "failed",
-        (json_int_t)b->failed, "rate", rate, "state", batch_state_name(b->state), "reason",
+        (json_int_t)b->failed, "rate", rate, "state", queue_state_name(b->state), "reason",
         b->reason, "asked", service_time(b->asked_us), "started",
         service_time(b->started_us), "ended", service_time(b->ended_us), "asked_by",
         b->asked_by, "confirmed_by", b->confirmed_by);

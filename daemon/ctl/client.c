@@ -148,7 +148,7 @@ static bool refused(struct client_answer *a, struct err *e)
     copy_member(j, "rule", a->problem.rule, sizeof a->problem.rule);
     copy_member(j, "source", a->problem.source, sizeof a->problem.source);
     copy_member(j, "advice", a->problem.advice, sizeof a->problem.advice);
-    rule = rule_find(a->problem.id);
+    rule = rules_find(a->problem.id);
     (void)err_set(e, code_of(a->problem.code, a->status),
                   rule != NULL ? rule->id : "client.refused", "%s",
                   text != NULL ? text : "the service refused and did not say why");

@@ -70,7 +70,7 @@ int ctl_failed(const struct client_answer *a, const struct err *e)
 
 int ctl_failed_here(const struct err *e)
 {
-    const struct rule *r = e->id == NULL ? NULL : rule_find(e->id);
+    const struct rule *r = e->id == NULL ? NULL : rules_find(e->id);
     struct client_answer a = {0};
 
     if (r != NULL) {

@@ -28,7 +28,7 @@ static int run_policy_list(struct ctl *c, const struct ctl_args *a)
     json_t *all = json_array();
     const char *area = a->n > 0 ? a->v[0] : "";
 
-    for (size_t i = 0; i < n_rules; i++)
+    for (size_t i = 0; i < rules_n; i++)
         if (strncmp(rules[i].id, area, strlen(area)) == 0)
             (void)json_array_append_new(all, rule_json(&rules[i]));
     if (c->json) {
@@ -43,7 +43,7 @@ static int run_policy_list(struct ctl *c, const struct ctl_args *a)
 
 static int run_policy_explain(struct ctl *c, const struct ctl_args *a)
 {
-    const struct rule *r = rule_find(a->v[0]);
+    const struct rule *r = rules_find(a->v[0]);
     json_t *j;
 
     if (r == NULL) {
@@ -73,7 +73,7 @@ static int run_policy_test(struct ctl *c, const struct ctl_args *a)
     policy_judge(&facts, now_us, &v);
     failed = json_array();
     for (size_t i = 0; i < v.n; i++) {
-        const struct rule *r = rule_find(v.failed[i].id);
+        const struct rule *r = rules_find(v.failed[i].id);
 
         (void)json_array_append_new(
             failed, json_pack("{s:s,s:s,s:s*}", "rule", v.failed[i].id, "why",

@@ -56,7 +56,7 @@ static void print_orders(const struct authority *a)
     line("key", a->key);
     line_digest("  certificate", &a->key_certificate);
     (void)snprintf(text, sizeof text, "%s, credentials replacement mode %s",
-                   method_name(a->method), gbcs_mode(a->mode)->name);
+                   authority_method_name(a->method), gbcs_mode(a->mode)->name);
     line("method", text);
     text[0] = '\0';
     for (unsigned t = 0; t < DEVICE_COUNT; t++)
@@ -75,7 +75,7 @@ static void print_orders(const struct authority *a)
         (void)snprintf(text, sizeof text, "%s %s, %s, certificate %s",
                        gbcs_cell(a->compromised[i].cell)->name,
                        a->compromised[i].actual != 0 ? "compromised" : "suspected",
-                       cause_name(a->compromised[i].cause), hex);
+                       authority_cause_name(a->compromised[i].cause), hex);
         line(i == 0 ? "compromised" : "", text);
     }
     for (size_t i = 0; i < a->n_replacements; i++) {
@@ -96,8 +96,8 @@ static void print_document(const struct authority *a, int64_t now_us)
                            : now_us >= a->valid_to_us ? ", ITS WINDOW HAS PASSED"
                                                       : ", in its window now";
 
-    (void)snprintf(text, sizeof text, "%s %s: %s%s", kind_name(a->kind), a->id,
-                   outcome_name(a->outcome), standing);
+    (void)snprintf(text, sizeof text, "%s %s: %s%s", authority_kind_name(a->kind), a->id,
+                   authority_outcome_name(a->outcome), standing);
     line("document", text);
     line("for", a->exercise ? "AN EXERCISE: no live key, no live device" : "live devices");
     line_digest("digest", &a->digest);
@@ -113,7 +113,7 @@ static void print_document(const struct authority *a, int64_t now_us)
             line_eui("  taken over by", &a->replacement_subscriber);
     }
     line("  named", a->subscriber_name);
-    if (a->kind != KIND_ACTIVATION && a->outcome == OUTCOME_AUTHORISE)
+    if (a->kind != KIND_ACTIVATION && a->outcome == AUTHORITY_AUTHORISE)
         print_orders(a);
     if (a->kind == KIND_ACTIVATION) {
         line("key", a->key);

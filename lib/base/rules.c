@@ -979,11 +979,11 @@ const struct rule rules[] = {
     {"verify.memory", "project", "choice", "Verifying needs memory.",
      "Give the machine more memory."},
 };
-const size_t n_rules = sizeof rules / sizeof rules[0];
+const size_t rules_n = sizeof rules / sizeof rules[0];
 
-const struct rule *rule_find(const char *id)
+const struct rule *rules_find(const char *id)
 {
-    for (size_t i = 0; i < n_rules; i++)
+    for (size_t i = 0; i < rules_n; i++)
         if (strcmp(rules[i].id, id) == 0)
             return &rules[i];
     return NULL;

@@ -18,7 +18,7 @@ struct rule {
 };
 
 extern const struct rule rules[];
-extern const size_t n_rules;
-const struct rule *rule_find(const char *id); /* NULL when there is none */
+extern const size_t rules_n;
+const struct rule *rules_find(const char *id); /* NULL when there is none */
 
 #endif

@@ -262,7 +262,7 @@ static void ask_tables(struct verifier *v, const struct digest d[],
 #endif
 }
 
-bool verifier_new(EVP_PKEY *key, struct verifier **out, struct err *e)
+bool verify_new(EVP_PKEY *key, struct verifier **out, struct err *e)
 {
     char curve[64];
     uint8_t point[sizeof(struct point)];
@@ -283,7 +283,7 @@ bool verifier_new(EVP_PKEY *key, struct verifier **out, struct err *e)
     if (v == NULL)
         return err_set(e, ERR_STORE, "verify.memory", "out of memory");
     if (!tables_init(v, span_of(point, len), e)) {
-        verifier_free(v);
+        verify_free(v);
         return false;
     }
     (void)EVP_PKEY_up_ref(key);
@@ -292,7 +292,7 @@ bool verifier_new(EVP_PKEY *key, struct verifier **out, struct err *e)
     return true;
 }
 
-void verifier_free(struct verifier *v)
+void verify_free(struct verifier *v)
 {
     if (v == NULL)
         return;

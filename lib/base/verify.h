@@ -21,8 +21,8 @@ struct verifier; /* opaque; holds the tables of one public key */
 
 /* key: borrowed, an EC P-256 public key. Building the table takes about 25 ms.
  * Errors: ERR_INPUT "verify.key" not P-256; ERR_STORE "verify.memory". */
-MUST_CHECK bool verifier_new(EVP_PKEY *key, struct verifier **out, struct err *e);
-void verifier_free(struct verifier *v);
+MUST_CHECK bool verify_new(EVP_PKEY *key, struct verifier **out, struct err *e);
+void verify_free(struct verifier *v);
 
 /*
  * Judge n signatures (n <= VERIFY_BATCH_MAX; more is our own mistake: assert).

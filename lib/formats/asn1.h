@@ -2,7 +2,7 @@
  *
  * asn1 - the ASN.1 module of CS02a and CS02b as OpenSSL templates, and what fills them.
  *
- * The templates are the only grammar: OpenSSL decodes and encodes by them, and survey.h
+ * The templates are the only grammar: OpenSSL decodes and encodes by them, and der_walk.h
  * reads the same tables to name the place of a fault. Members carry the names of the
  * specification, because errors print them.
  *

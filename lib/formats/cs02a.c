@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "cs02a.h"
 #include "asn1.h"
-#include "body.h"
 #include "message.h"
+#include "payload.h"
 
 #include <openssl/asn1t.h>
 
@@ -47,19 +47,19 @@ static uint8_t *put(uint8_t *p, const void *octets, size_t n)
 static bool put_payload(uint8_t **p, enum cell auth, const enum role roles[], size_t n,
                         struct err *e)
 {
-    union body b = {.query = {.auth_cell = body_cell(auth), .n_roles = n}};
+    union payload b = {.query = {.auth_cell = payload_cell(auth), .n_roles = n}};
     ASN1_VALUE *der = NULL;
     int len;
 
     for (size_t i = 0; i < n; i++)
         b.query.roles[i] = (unsigned)roles[i];
-    if (!body_write(BODY_QUERY, &b, &der, e))
+    if (!payload_write(PAYLOAD_QUERY, &b, &der, e))
         return false;
-    len = ASN1_item_i2d(der, NULL, body_item(BODY_QUERY));
+    len = ASN1_item_i2d(der, NULL, payload_item(PAYLOAD_QUERY));
     assert(len > 0 && len < 0x80);
     *(*p)++ = (uint8_t)len;
-    len = ASN1_item_i2d(der, p, body_item(BODY_QUERY));
-    ASN1_item_free(der, body_item(BODY_QUERY));
+    len = ASN1_item_i2d(der, p, payload_item(PAYLOAD_QUERY));
+    ASN1_item_free(der, payload_item(PAYLOAD_QUERY));
     return len > 0 || err_set(e, ERR_STORE, "command.memory", "out of memory");
 }
 

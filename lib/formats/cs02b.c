@@ -7,8 +7,8 @@
  */
 #include "cs02b.h"
 #include "asn1.h"
-#include "body.h"
 #include "mem.h"
+#include "payload.h"
 
 #include <openssl/crypto.h>
 
@@ -125,15 +125,15 @@ static bool check(const struct cs02b_recipe *r, struct err *e)
 }
 
 /* The recipe as a payload; the counter follows for each layout. */
-static void write_body(const struct cs02b_recipe *r, struct body_update *b)
+static void write_body(const struct cs02b_recipe *r, struct payload_update *b)
 {
-    *b = (struct body_update){
+    *b = (struct payload_update){
         .mode = (unsigned)r->mode,
         .has_symmetric_key = r->has_symmetric_key,
         .symmetric_key = r->symmetric_key,
         .disapply_time = r->disapply_time,
         .has_auth_cell = !r->omit_auth_cell,
-        .auth_cell = body_cell(gbcs_mode(r->mode)->auth_cell),
+        .auth_cell = payload_cell(gbcs_mode(r->mode)->auth_cell),
         .has_floor = r->has_floor,
         .floor = r->floor,
         .topups = {.present = r->has_topup_floor, .n = 1, .at[0].floor = r->topup_floor},
@@ -142,7 +142,7 @@ static void write_body(const struct cs02b_recipe *r, struct body_update *b)
         .n_path = r->n_path,
     };
     for (size_t i = 0; i < r->n_others; i++)
-        b->changes[i] = (struct body_change){
+        b->changes[i] = (struct payload_change){
             .role = (unsigned)r->others[i].role,
             .floor = r->others[i].floor,
             .topups = {.present = r->others[i].has_topup,
@@ -153,7 +153,7 @@ static void write_body(const struct cs02b_recipe *r, struct body_update *b)
         for (size_t i = 0; i < r->n_replacements; i++)
             if (r->replacements[i].cell == (enum cell)cell) {
                 b->replacements[b->n_replacements].certificate = r->replacements[i].der;
-                b->replacements[b->n_replacements++].cell = body_cell((enum cell)cell);
+                b->replacements[b->n_replacements++].cell = payload_cell((enum cell)cell);
             }
     memcpy(b->path, r->path, r->n_path * sizeof r->path[0]);
     memcpy(b->execution_time, r->execution_time, sizeof b->execution_time);
@@ -230,7 +230,7 @@ bool cs02b_template_new(const struct cs02b_recipe *r, struct cs02b_template **ou
 {
     struct cs02b_template *t;
     ASN1_VALUE *der = NULL;
-    union body b;
+    union payload b;
     bool ok;
 
     if (!check(r, e))
@@ -239,7 +239,7 @@ bool cs02b_template_new(const struct cs02b_recipe *r, struct cs02b_template **ou
     if (t == NULL)
         return no_memory(e);
     write_body(r, &b.update);
-    ok = body_write(BODY_UPDATE, &b, &der, e);
+    ok = payload_write(PAYLOAD_UPDATE, &b, &der, e);
     for (size_t i = 0; ok && i < FORMS; i++)
         ok = lay_out((UPDATE_DER *)der, &r->originator, r->mode, i + 1, &t->forms[i], e);
     wipe((UPDATE_DER *)der);

@@ -13,21 +13,21 @@ AUTO_DEFINE(der_octets, uint8_t *, NULL, OPENSSL_free)
 static const struct row {
     uint16_t first, last;
     enum message_kind kind;
-    enum body_kind body;
+    enum payload_kind body;
 } rows[] = {
-    {MESSAGE_CS02B_FIRST, MESSAGE_CS02B_LAST, MESSAGE_COMMAND, BODY_UPDATE},
-    {MESSAGE_CS02B_FIRST, MESSAGE_CS02B_LAST, MESSAGE_RESPONSE, BODY_ANSWER},
-    {MESSAGE_CS02B_ALERT, MESSAGE_CS02B_ALERT, MESSAGE_ALERT, BODY_ALERT},
-    {MESSAGE_CS02A, MESSAGE_CS02A, MESSAGE_COMMAND, BODY_QUERY},
-    {MESSAGE_CS02A, MESSAGE_CS02A, MESSAGE_RESPONSE, BODY_REPORT},
+    {MESSAGE_CS02B_FIRST, MESSAGE_CS02B_LAST, MESSAGE_COMMAND, PAYLOAD_UPDATE},
+    {MESSAGE_CS02B_FIRST, MESSAGE_CS02B_LAST, MESSAGE_RESPONSE, PAYLOAD_ANSWER},
+    {MESSAGE_CS02B_ALERT, MESSAGE_CS02B_ALERT, MESSAGE_ALERT, PAYLOAD_ALERT},
+    {MESSAGE_CS02A, MESSAGE_CS02A, MESSAGE_COMMAND, PAYLOAD_QUERY},
+    {MESSAGE_CS02A, MESSAGE_CS02A, MESSAGE_RESPONSE, PAYLOAD_REPORT},
 };
 
-enum body_kind message_body(uint16_t code, enum message_kind kind)
+enum payload_kind message_payload_kind(uint16_t code, enum message_kind kind)
 {
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         if (rows[i].kind == kind && rows[i].first <= code && code <= rows[i].last)
             return rows[i].body;
-    return BODY_RAW;
+    return PAYLOAD_RAW;
 }
 
 /* ---- decode ---- */
@@ -135,9 +135,9 @@ static bool decode_other_info(struct cursor *c, struct message *m)
     if (!take(c, code, 2, "message code"))
         return false;
     m->code = get_be16(code);
-    m->body_kind = message_body(m->code, m->kind);
+    m->payload_kind = message_payload_kind(m->code, m->kind);
     m->extra = span_of(c->at, (size_t)len - 2);
-    if (len > 2 && m->kind == MESSAGE_COMMAND && m->body_kind != BODY_RAW)
+    if (len > 2 && m->kind == MESSAGE_COMMAND && m->payload_kind != PAYLOAD_RAW)
         return err_set(c->e, ERR_INPUT, "message.other-info",
                        "octet %zu, other-information length: %u, but a command of %s has "
                        "no supplementary party (2)",
@@ -210,11 +210,11 @@ static bool decode_rest(struct cursor *c, struct message *m, bool mac)
 
 static bool decode_body(const struct cursor *c, struct message *m)
 {
-    const ASN1_ITEM *item = body_item(m->body_kind);
+    const ASN1_ITEM *item = payload_item(m->payload_kind);
     const uint8_t *p = m->payload.at;
-    struct survey s;
+    struct der_walk s;
 
-    if (!survey_der(m->payload, item, (size_t)(m->payload.at - c->start), &s))
+    if (!der_walk(m->payload, item, (size_t)(m->payload.at - c->start), &s))
         return err_set(c->e, ERR_INPUT, "message.payload", "octet %zu, %s %s", s.offset,
                        s.field[0] != '\0' ? s.field : "payload", s.fault);
     m->long_lengths = s.long_lengths;
@@ -224,7 +224,7 @@ static bool decode_body(const struct cursor *c, struct message *m)
     if (m->keep == NULL || p != m->payload.at + m->payload.len)
         return err_set(c->e, ERR_INPUT, "message.payload", "octet %zu, payload: %s",
                        (size_t)(m->payload.at - c->start), err_openssl());
-    return body_read(m->body_kind, m->keep, &m->body, c->e);
+    return payload_read(m->payload_kind, m->keep, &m->body, c->e);
 }
 
 static bool is_der(const struct cursor *c, const struct message *m)
@@ -251,7 +251,7 @@ static bool is_der(const struct cursor *c, const struct message *m)
         return err_set(c->e, ERR_INPUT, "message.not-der",
                        "octet %zu, payload: a key usage with zero bits at its end",
                        m->padded_bits.offset);
-    len = ASN1_item_i2d(m->keep, &der, body_item(m->body_kind));
+    len = ASN1_item_i2d(m->keep, &der, payload_item(m->payload_kind));
     if (len < 0)
         return err_set(c->e, ERR_STORE, "message.memory", "out of memory: %s",
                        err_openssl());
@@ -266,7 +266,7 @@ static bool is_der(const struct cursor *c, const struct message *m)
 /* Code, mode, counters and envelope against each other: GBCS 13.3.3. */
 static bool check_update(const struct cursor *c, const struct message *m)
 {
-    const struct body_update *u = &m->body.update;
+    const struct payload_update *u = &m->body.update;
     bool mac = m->form == FORM_MAC || m->form == FORM_SIGNED_MAC;
     size_t payload = (size_t)(m->payload.at - c->start);
 
@@ -294,22 +294,22 @@ static bool check_update(const struct cursor *c, const struct message *m)
 
 static bool check_whole(const struct cursor *c, struct message *m)
 {
-    const struct body_reply *r = &m->body.reply;
+    const struct payload_reply *r = &m->body.reply;
 
     m->consistent = true;
-    switch (m->body_kind) {
-    case BODY_UPDATE:
+    switch (m->payload_kind) {
+    case PAYLOAD_UPDATE:
         return is_der(c, m) && check_update(c, m);
-    case BODY_QUERY:
+    case PAYLOAD_QUERY:
         return is_der(c, m);
-    case BODY_ANSWER:
+    case PAYLOAD_ANSWER:
         m->consistent =
             !r->has_outcome || (r->counter == m->counter &&
                                 r->mode == (unsigned)m->code - MESSAGE_CS02B_FIRST);
         return true;
-    case BODY_ALERT: /* its header has the device's own counter, its code no mode */
-    case BODY_REPORT:
-    case BODY_RAW:
+    case PAYLOAD_ALERT: /* its header has the device's own counter, its code no mode */
+    case PAYLOAD_REPORT:
+    case PAYLOAD_RAW:
         return true;
     }
     return true;
@@ -329,8 +329,8 @@ static bool decode(struct cursor *c, struct message *m)
     m->payload = span_of(c->at, len);
     m->signed_octets = span_of(header + 1, (size_t)(c->at + len - header) - 1);
     c->at += len;
-    return decode_rest(c, m, mac) && (m->body_kind == BODY_RAW || decode_body(c, m)) &&
-           check_whole(c, m);
+    return decode_rest(c, m, mac) &&
+           (m->payload_kind == PAYLOAD_RAW || decode_body(c, m)) && check_whole(c, m);
 }
 
 bool message_decode(struct span octets, struct message *out, struct err *e)
@@ -338,7 +338,7 @@ bool message_decode(struct span octets, struct message *out, struct err *e)
     struct cursor c = {.start = octets.at, .at = octets.at, .e = e};
 
     memset(out, 0, sizeof *out);
-    out->body_kind = BODY_RAW;
+    out->payload_kind = PAYLOAD_RAW;
     if (octets.len == 0 || octets.len > MESSAGE_MAX)
         return err_set(e, ERR_INPUT, "message.length",
                        "a message has 1 to %d octets, this has %zu", MESSAGE_MAX,
@@ -353,9 +353,9 @@ bool message_decode(struct span octets, struct message *out, struct err *e)
 void message_done(struct message *m)
 {
     if (m->keep != NULL)
-        ASN1_item_free(m->keep, body_item(m->body_kind));
+        ASN1_item_free(m->keep, payload_item(m->payload_kind));
     memset(m, 0, sizeof *m);
-    m->body_kind = BODY_RAW;
+    m->payload_kind = PAYLOAD_RAW;
 }
 
 /* ---- encode ---- */
@@ -366,10 +366,10 @@ bool message_payload(const struct message *m, uint8_t **out, size_t *len, struct
     ASN1_VALUE *value = NULL;
     int n;
 
-    if (!body_write(m->body_kind, &m->body, &value, e))
+    if (!payload_write(m->payload_kind, &m->body, &value, e))
         return false;
-    n = ASN1_item_i2d(value, &der, body_item(m->body_kind));
-    ASN1_item_free(value, body_item(m->body_kind));
+    n = ASN1_item_i2d(value, &der, payload_item(m->payload_kind));
+    ASN1_item_free(value, payload_item(m->payload_kind));
     *out = n > 0 ? malloc((size_t)n) : NULL;
     if (*out == NULL)
         return err_set(e, ERR_STORE, "message.memory", "out of memory: %s", err_openssl());
@@ -442,7 +442,7 @@ bool message_encode(const struct message *m, uint8_t **out, size_t *len, struct 
     size_t n;
     uint8_t *p;
 
-    if (payload.len == 0 && m->body_kind != BODY_RAW) {
+    if (payload.len == 0 && m->payload_kind != PAYLOAD_RAW) {
         if (!message_payload(m, &der, &n, e))
             return false;
         payload = span_of(der, n);

@@ -3,7 +3,7 @@
  * message - any GBCS message of general-signing form: taken apart into a plain struct and
  * put together again octet for octet.
  *
- * The payload of CS02a and CS02b is decoded (body.h); that of other use cases is kept as
+ * The payload of CS02a and CS02b is decoded (payload.h); that of other use cases is kept as
  * octets. Commands of CS02a and CS02b are held to DER: encoding what was read must give
  * what was received. Responses and alerts are read as they come; what they take liberties
  * with is noted, and payload always points at the received octets, so that a signature is
@@ -15,8 +15,8 @@
 #ifndef MESSAGE_H
 #define MESSAGE_H
 
-#include "body.h"
-#include "survey.h"
+#include "der_walk.h"
+#include "payload.h"
 
 #include <stdio.h>
 
@@ -60,8 +60,8 @@ struct message {
     /* Length octets when more than needed, else 0: of the payload, of the MAC header. */
     unsigned content_octets, mac_octets;
 
-    enum body_kind body_kind;
-    union body body;           /* unless BODY_RAW */
+    enum payload_kind payload_kind;
+    union payload body;        /* unless PAYLOAD_RAW */
     struct span payload;       /* as received; empty when the struct was filled by hand */
     struct span signed_octets; /* 09 to the end of the payload; after message_decode */
     struct sig_p256 sig;       /* FORM_SIGNED, FORM_SIGNED_MAC */
@@ -69,7 +69,7 @@ struct message {
 
     /* Findings of message_decode. */
     bool consistent; /* header and payload name the same counter and mode */
-    struct survey_note long_lengths, spelt_defaults, padded_bits;
+    struct der_walk_note long_lengths, spelt_defaults, padded_bits;
 
     void *keep; /* owns what body's spans point to */
 };
@@ -95,12 +95,12 @@ void message_done(struct message *m);
  * *out is the caller's (free). Errors: ERR_INPUT "message.value"; ERR_STORE. */
 MUST_CHECK bool message_encode(const struct message *m, uint8_t **out, size_t *len,
                                struct err *e);
-/* The body's DER alone, the caller's (free). Not for BODY_RAW. */
+/* The body's DER alone, the caller's (free). Not for PAYLOAD_RAW. */
 MUST_CHECK bool message_payload(const struct message *m, uint8_t **out, size_t *len,
                                 struct err *e);
 
-/* What a code and a flag carry; BODY_RAW when it is none of ours. */
-enum body_kind message_body(uint16_t code, enum message_kind kind);
+/* What a code and a flag carry; PAYLOAD_RAW when it is none of ours. */
+enum payload_kind message_payload_kind(uint16_t code, enum message_kind kind);
 
 const char *message_kind_name(enum message_kind k); /* "command" */
 const char *message_form_name(enum message_form f); /* "signed-mac" */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * Octets to JSON. The way back is message_unjson.c; both go field by field in the same
+ * Octets to JSON. The way back is message_from_json.c; both go field by field in the same
  * order.
  */
 #include "message_json.h"
 #include "asn1.h"
-#include "certview.h"
+#include "cert_view.h"
 #include "mem.h"
 
 #include <jansson.h>
@@ -90,12 +90,12 @@ static json_t *usage(unsigned bits)
     return json_integer(bits);
 }
 
-static json_t *cell(struct maker *k, const struct body_cell *c)
+static json_t *cell(struct maker *k, const struct payload_cell *c)
 {
     enum cell known;
     json_t *o;
 
-    if (body_cell_find(c, &known))
+    if (payload_cell_find(c, &known))
         return json_string(gbcs_cell(known)->name);
     o = json_object();
     put(k, o, "role", role(c->role));
@@ -104,7 +104,7 @@ static json_t *cell(struct maker *k, const struct body_cell *c)
     return o;
 }
 
-static json_t *topups(struct maker *k, const struct body_topups *t)
+static json_t *topups(struct maker *k, const struct payload_topups *t)
 {
     json_t *a = json_array();
 
@@ -123,7 +123,7 @@ static json_t *topups(struct maker *k, const struct body_topups *t)
     return a;
 }
 
-static json_t *floors(struct maker *k, const struct body_change *c, size_t n)
+static json_t *floors(struct maker *k, const struct payload_change *c, size_t n)
 {
     json_t *a = json_array();
 
@@ -148,10 +148,10 @@ static void put_text(struct maker *k, json_t *o, const char *name, const char *t
 static json_t *certificate(struct maker *k, struct span der)
 {
     json_t *o = json_object();
-    struct certview v;
+    struct cert_view v;
 
     put(k, o, "der", base64(der));
-    if (certview_read(der, &v)) {
+    if (cert_view_read(der, &v)) {
         json_t *s = json_object();
 
         put_text(k, s, "eui64", v.eui);
@@ -169,7 +169,7 @@ static json_t *certificate(struct maker *k, struct span der)
     return o;
 }
 
-static json_t *update(struct maker *k, const struct body_update *u)
+static json_t *update(struct maker *k, const struct payload_update *u)
 {
     json_t *o = json_object();
     json_t *a;
@@ -212,7 +212,7 @@ static json_t *party(struct maker *k, struct span uid, struct span key)
     return o;
 }
 
-static json_t *reply(struct maker *k, const struct body_reply *r, bool alert)
+static json_t *reply(struct maker *k, const struct payload_reply *r, bool alert)
 {
     json_t *o = json_object();
     json_t *out, *a;
@@ -231,7 +231,7 @@ static json_t *reply(struct maker *k, const struct body_reply *r, bool alert)
     put(k, out, "floors", floors(k, r->changes, r->n_changes));
     put(k, out, "results", a = json_array());
     for (size_t i = 0; i < r->n_results; i++) {
-        const struct body_result *from = &r->results[i];
+        const struct payload_result *from = &r->results[i];
         json_t *one = json_object();
 
         put(k, one, "cell", cell(k, &from->cell));
@@ -243,7 +243,7 @@ static json_t *reply(struct maker *k, const struct body_reply *r, bool alert)
     return o;
 }
 
-static json_t *query(struct maker *k, const struct body_query *q)
+static json_t *query(struct maker *k, const struct payload_query *q)
 {
     json_t *o = json_object();
     json_t *a;
@@ -255,14 +255,14 @@ static json_t *query(struct maker *k, const struct body_query *q)
     return o;
 }
 
-static json_t *report(struct maker *k, const struct body_report *r)
+static json_t *report(struct maker *k, const struct payload_report *r)
 {
     json_t *o = json_object();
     json_t *roles, *cells;
 
     put(k, o, "roles", roles = json_array());
     for (size_t i = 0; i < r->n_roles; i++) {
-        const struct body_details *d = &r->roles[i];
+        const struct payload_details *d = &r->roles[i];
         json_t *one = json_object();
 
         put(k, one, "role", role(d->role));
@@ -273,7 +273,7 @@ static json_t *report(struct maker *k, const struct body_report *r)
         if (d->has_cells)
             put(k, one, "cells", cells);
         for (size_t c = 0; c < d->n_cells; c++) {
-            struct body_cell id = {d->role, d->cells[c].usage, d->cells[c].cell_usage};
+            struct payload_cell id = {d->role, d->cells[c].usage, d->cells[c].cell_usage};
             json_t *p = json_object();
 
             put(k, p, "cell", cell(k, &id));
@@ -288,24 +288,24 @@ static json_t *report(struct maker *k, const struct body_report *r)
 
 static json_t *payload(struct maker *k, const struct message *m)
 {
-    switch (m->body_kind) {
-    case BODY_UPDATE:
+    switch (m->payload_kind) {
+    case PAYLOAD_UPDATE:
         return update(k, &m->body.update);
-    case BODY_ANSWER:
-    case BODY_ALERT:
-        return reply(k, &m->body.reply, m->body_kind == BODY_ALERT);
-    case BODY_QUERY:
+    case PAYLOAD_ANSWER:
+    case PAYLOAD_ALERT:
+        return reply(k, &m->body.reply, m->payload_kind == PAYLOAD_ALERT);
+    case PAYLOAD_QUERY:
         return query(k, &m->body.query);
-    case BODY_REPORT:
+    case PAYLOAD_REPORT:
         return report(k, &m->body.report);
-    case BODY_RAW:
+    case PAYLOAD_RAW:
         break;
     }
     return hex(m->payload);
 }
 
 static void put_note(struct maker *k, json_t *a, const char *what,
-                     const struct survey_note *n)
+                     const struct der_walk_note *n)
 {
     char text[120];
 
@@ -323,7 +323,7 @@ static json_t *about(struct maker *k, const struct message *m)
 
     put_text(k, o, "use_case", message_use_case(m->code));
     put_text(k, o, "timing", message_timing(m));
-    if (m->body_kind == BODY_ALERT)
+    if (m->payload_kind == PAYLOAD_ALERT)
         put_text(k, o, "alert", message_alert_name(m->body.reply.alert_code));
     put(k, o, "consistent", json_boolean(m->consistent));
     put_note(k, notes, "lengths longer than need be", &m->long_lengths);
@@ -342,7 +342,7 @@ static json_t *encoding(struct maker *k, const struct message *m, struct span de
         put(k, o, "content_length_octets", json_integer(m->content_octets));
     if (m->mac_octets > 0)
         put(k, o, "mac_length_octets", json_integer(m->mac_octets));
-    if (m->body_kind != BODY_RAW && !span_equal(der, m->payload))
+    if (m->payload_kind != PAYLOAD_RAW && !span_equal(der, m->payload))
         put(k, o, "payload_hex", hex(m->payload));
     return o;
 }
@@ -365,7 +365,7 @@ static json_t *whole(struct maker *k, const struct message *m, struct span der)
     put(k, o, "message_code", json_string(code));
     if (m->extra.len > 0)
         put(k, o, "other_information", hex(m->extra));
-    put(k, o, m->body_kind == BODY_RAW ? "payload_hex" : "payload", payload(k, m));
+    put(k, o, m->payload_kind == PAYLOAD_RAW ? "payload_hex" : "payload", payload(k, m));
     if (m->form == FORM_SIGNED || m->form == FORM_SIGNED_MAC)
         put(k, o, "signature", hex(span_of(m->sig.b, sizeof m->sig.b)));
     if (m->form == FORM_MAC || m->form == FORM_SIGNED_MAC)
@@ -385,7 +385,7 @@ bool message_to_json(const struct message *m, char **json, struct err *e)
     size_t len = 0;
     json_t *o;
 
-    if (m->body_kind != BODY_RAW && !message_payload(m, &der, &len, e))
+    if (m->payload_kind != PAYLOAD_RAW && !message_payload(m, &der, &len, e))
         return false;
     o = whole(&k, m, span_of(der, len));
     *json = k.failed ? NULL : json_dumps(o, JSON_INDENT(2));

@@ -2,7 +2,7 @@
  *
  * The names a message's numbers go by, and the message as a page a person can read.
  */
-#include "certview.h"
+#include "cert_view.h"
 #include "message.h"
 
 #include <string.h>
@@ -101,20 +101,20 @@ const char *message_alert_name(uint32_t code)
 
 const char *message_timing(const struct message *m)
 {
-    switch (m->body_kind) {
-    case BODY_UPDATE:
+    switch (m->payload_kind) {
+    case PAYLOAD_UPDATE:
         if (m->body.update.execution_time[0] == '\0')
             return "immediate";
         return strcmp(m->body.update.execution_time, MESSAGE_CANCEL_TIME) == 0
                    ? "cancel"
                    : "future-dated";
-    case BODY_ANSWER:
+    case PAYLOAD_ANSWER:
         return m->body.reply.has_outcome ? "executed" : "accepted-future-dated";
-    case BODY_ALERT:
+    case PAYLOAD_ALERT:
         return "executed-future-dated";
-    case BODY_QUERY:
-    case BODY_REPORT:
-    case BODY_RAW:
+    case PAYLOAD_QUERY:
+    case PAYLOAD_REPORT:
+    case PAYLOAD_RAW:
         break;
     }
     return "";
@@ -132,18 +132,18 @@ static void line_hex(FILE *to, const char *label, const void *octets, size_t len
     fputc('\n', to);
 }
 
-static void put_cell(FILE *to, const struct body_cell *c)
+static void put_cell(FILE *to, const struct payload_cell *c)
 {
     enum cell cell;
 
-    if (body_cell_find(c, &cell))
+    if (payload_cell_find(c, &cell))
         fprintf(to, "%s", gbcs_cell(cell)->name);
     else
         fprintf(to, "role %u, key usage %04X, cell usage %u", c->role, c->usage,
                 c->cell_usage);
 }
 
-static void line_cell(FILE *to, const char *label, const struct body_cell *c)
+static void line_cell(FILE *to, const char *label, const struct payload_cell *c)
 {
     fprintf(to, "%-22s", label);
     put_cell(to, c);
@@ -176,7 +176,7 @@ static void put_span(FILE *to, struct span s)
         fprintf(to, "%02X", s.at[i]);
 }
 
-static void put_topups(FILE *to, const struct body_topups *t)
+static void put_topups(FILE *to, const struct payload_topups *t)
 {
     for (size_t i = 0; i < t->n; i++)
         fprintf(to, ", top-up %llu", (unsigned long long)t->at[i].floor);
@@ -184,9 +184,9 @@ static void put_topups(FILE *to, const struct body_topups *t)
 
 static void put_certificate(FILE *to, struct span der)
 {
-    struct certview v;
+    struct cert_view v;
 
-    if (!certview_read(der, &v)) {
+    if (!cert_view_read(der, &v)) {
         fprintf(to, "    %zu octets, no certificate that can be read\n", der.len);
         return;
     }
@@ -197,7 +197,7 @@ static void put_certificate(FILE *to, struct span der)
     fprintf(to, "    %s to %s, %zu octets\n", v.not_before, v.not_after, der.len);
 }
 
-static void put_changes(FILE *to, const struct body_change *c, size_t n)
+static void put_changes(FILE *to, const struct payload_change *c, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         fprintf(to, "%-22s", i == 0 ? "floors" : "");
@@ -213,7 +213,7 @@ static const char *mode_name(unsigned mode)
     return mode < MODE_COUNT ? gbcs_mode((enum mode)mode)->name : "unknown";
 }
 
-static void print_update(FILE *to, const struct body_update *u)
+static void print_update(FILE *to, const struct payload_update *u)
 {
     fprintf(to, "%-22s%u %s\n", "mode", u->mode, mode_name(u->mode));
     if (u->has_symmetric_key)
@@ -239,7 +239,7 @@ static void print_update(FILE *to, const struct body_update *u)
     }
 }
 
-static void print_reply(FILE *to, const struct body_reply *r)
+static void print_reply(FILE *to, const struct payload_reply *r)
 {
     if (!r->has_outcome) {
         fprintf(to, "accepted; to be executed later\n");
@@ -249,7 +249,7 @@ static void print_reply(FILE *to, const struct body_reply *r)
     fprintf(to, "%-22s%u %s\n", "mode", r->mode, mode_name(r->mode));
     put_changes(to, r->changes, r->n_changes);
     for (size_t i = 0; i < r->n_results; i++) {
-        const struct body_result *one = &r->results[i];
+        const struct payload_result *one = &r->results[i];
 
         line_cell(to, "cell", &one->cell);
         fprintf(to, "    ");
@@ -266,10 +266,10 @@ static void print_reply(FILE *to, const struct body_reply *r)
     }
 }
 
-static void print_report(FILE *to, const struct body_report *r)
+static void print_report(FILE *to, const struct payload_report *r)
 {
     for (size_t i = 0; i < r->n_roles; i++) {
-        const struct body_details *d = &r->roles[i];
+        const struct payload_details *d = &r->roles[i];
 
         fprintf(to, "%-22s", "role");
         put_role(to, d->role);
@@ -279,7 +279,7 @@ static void print_report(FILE *to, const struct body_report *r)
             fprintf(to, ", counter %llu", (unsigned long long)d->counter);
         fputc('\n', to);
         for (size_t k = 0; k < d->n_cells; k++) {
-            struct body_cell c = {d->role, d->cells[k].usage, d->cells[k].cell_usage};
+            struct payload_cell c = {d->role, d->cells[k].usage, d->cells[k].cell_usage};
 
             fprintf(to, "    ");
             put_cell(to, &c);
@@ -294,20 +294,20 @@ static void print_report(FILE *to, const struct body_report *r)
 
 static void print_body(FILE *to, const struct message *m)
 {
-    switch (m->body_kind) {
-    case BODY_UPDATE:
+    switch (m->payload_kind) {
+    case PAYLOAD_UPDATE:
         print_update(to, &m->body.update);
         break;
-    case BODY_ALERT:
+    case PAYLOAD_ALERT:
         fprintf(to, "%-22s%04X %s\n", "alert", m->body.reply.alert_code,
                 message_alert_name(m->body.reply.alert_code));
         fprintf(to, "%-22s%s\n", "execution time", m->body.reply.execution_time);
         print_reply(to, &m->body.reply);
         break;
-    case BODY_ANSWER:
+    case PAYLOAD_ANSWER:
         print_reply(to, &m->body.reply);
         break;
-    case BODY_QUERY:
+    case PAYLOAD_QUERY:
         line_cell(to, "authorising cell", &m->body.query.auth_cell);
         for (size_t i = 0; i < m->body.query.n_roles; i++) {
             fprintf(to, "%-22s", "asks for");
@@ -315,16 +315,16 @@ static void print_body(FILE *to, const struct message *m)
             fputc('\n', to);
         }
         break;
-    case BODY_REPORT:
+    case PAYLOAD_REPORT:
         print_report(to, &m->body.report);
         break;
-    case BODY_RAW:
+    case PAYLOAD_RAW:
         line_hex(to, "payload", m->payload.at, m->payload.len);
         break;
     }
 }
 
-static void print_note(FILE *to, const char *what, const struct survey_note *n)
+static void print_note(FILE *to, const char *what, const struct der_walk_note *n)
 {
     if (n->n > 0)
         fprintf(to, "%-22s%s: %zu, the first at octet %zu\n", "note", what, n->n,

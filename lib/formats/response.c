@@ -15,13 +15,13 @@ static bool identifiers(struct span uid, struct span key, struct eui64 *uid_out,
     return true;
 }
 
-static void copy_outcomes(const struct body_reply *r, struct response *out)
+static void copy_outcomes(const struct payload_reply *r, struct response *out)
 {
     for (size_t i = 0; i < r->n_results; i++) {
-        const struct body_result *from = &r->results[i];
+        const struct payload_result *from = &r->results[i];
         struct response_outcome *o = &out->outcomes[i];
 
-        o->known = body_cell_find(&from->cell, &o->cell);
+        o->known = payload_cell_find(&from->cell, &o->cell);
         o->identifier = from->cell;
         o->status = from->status;
         o->has_old = identifiers(from->old_uid, from->old_key, &o->old_uid, &o->old_key);
@@ -32,10 +32,10 @@ static void copy_outcomes(const struct body_reply *r, struct response *out)
 
 static bool read_message(const struct message *m, struct response *out, struct err *e)
 {
-    const struct body_reply *r = &m->body.reply;
-    bool alert = m->body_kind == BODY_ALERT;
+    const struct payload_reply *r = &m->body.reply;
+    bool alert = m->payload_kind == PAYLOAD_ALERT;
 
-    if (m->body_kind != BODY_ANSWER && !alert)
+    if (m->payload_kind != PAYLOAD_ANSWER && !alert)
         return err_set(e, ERR_INPUT, "response.kind",
                        "a %s with code %04X is no response or alert of CS02b",
                        message_kind_name(m->kind), m->code);

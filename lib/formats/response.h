@@ -9,7 +9,7 @@
 #ifndef RESPONSE_H
 #define RESPONSE_H
 
-#include "body.h"
+#include "payload.h"
 
 #include <openssl/evp.h>
 
@@ -22,8 +22,8 @@ enum response_kind {
 struct response_outcome {
     bool known; /* cell is one of ours */
     enum cell cell;
-    struct body_cell identifier; /* as received */
-    unsigned status;             /* 0 is success */
+    struct payload_cell identifier; /* as received */
+    unsigned status;                /* 0 is success */
     /* has_*: the identifiers have the 8 octets they should have, both. */
     bool has_old, has_new;
     struct eui64 old_uid, new_uid;
@@ -39,7 +39,7 @@ struct response {
     enum mode mode;
     uint32_t alert_code;     /* RESPONSE_ALERT */
     char execution_time[16]; /* RESPONSE_ALERT */
-    struct response_outcome outcomes[BODY_REPLACEMENTS_MAX];
+    struct response_outcome outcomes[PAYLOAD_REPLACEMENTS_MAX];
     size_t n_outcomes;
     struct span signed_octets; /* borrowed from what was read */
     struct sig_p256 sig;

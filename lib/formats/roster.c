@@ -22,12 +22,12 @@ static const char *const status_names[STATUS_COUNT] = {
     "commissioned", "decommissioned", "withdrawn",
     "suspended",    "recovery",       "recovered"};
 
-const char *status_name(enum smi_status s)
+const char *roster_status_name(enum smi_status s)
 {
     return (unsigned)s < STATUS_COUNT ? status_names[s] : "unknown";
 }
 
-bool status_find(const char *name, size_t len, enum smi_status *out)
+bool roster_status_find(const char *name, size_t len, enum smi_status *out)
 {
     for (size_t i = 0; i < STATUS_COUNT; i++)
         if (strlen(status_names[i]) == len && memcmp(status_names[i], name, len) == 0) {
@@ -160,7 +160,7 @@ static bool parse_field(const struct place *at, enum field f, struct piece v,
                          e);
         return true;
     case F_STATUS:
-        if (!status_find(v.at, v.len, &row->status))
+        if (!roster_status_find(v.at, v.len, &row->status))
             return wrong(at, "roster.status", f, v, "is no SMI status", e);
         return true;
     case F_CELLS:

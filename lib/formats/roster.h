@@ -95,7 +95,7 @@ MUST_CHECK bool roster_find(const struct roster *r, const struct eui64 *device,
  */
 MUST_CHECK bool roster_sort(struct span text, const char *name, int fd, struct err *e);
 
-const char *status_name(enum smi_status s);
-MUST_CHECK bool status_find(const char *name, size_t len, enum smi_status *out);
+const char *roster_status_name(enum smi_status s);
+MUST_CHECK bool roster_status_find(const char *name, size_t len, enum smi_status *out);
 
 #endif

@@ -44,7 +44,7 @@ const struct hsmloss_row hsmloss_rows[] = {
      "devices have to be exchanged.",
      "GBCS 13.3.3", "INFERRED"},
 };
-const size_t n_hsmloss_rows = sizeof hsmloss_rows / sizeof hsmloss_rows[0];
+const size_t hsmloss_n_rows = sizeof hsmloss_rows / sizeof hsmloss_rows[0];
 
 static const char *const losses[HSMLOSS_COUNT] = {
     [HSMLOSS_USER] = "user",
@@ -63,7 +63,7 @@ bool hsmloss_advise(uint32_t lost, struct hsmloss_advice *out)
     if (lost == 0 || (lost & ~(HSMLOSS_BIT(HSMLOSS_COUNT) - 1)) != 0)
         return false;
     *out = (struct hsmloss_advice){.remedy = true, .method_1 = true};
-    for (size_t i = 0; i < n_hsmloss_rows; i++) {
+    for (size_t i = 0; i < hsmloss_n_rows; i++) {
         const struct hsmloss_row *r = &hsmloss_rows[i];
 
         if ((lost & r->lost) != r->lost)

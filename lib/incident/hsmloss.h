@@ -48,7 +48,7 @@ struct hsmloss_advice {
 };
 
 extern const struct hsmloss_row hsmloss_rows[];
-extern const size_t n_hsmloss_rows;
+extern const size_t hsmloss_n_rows;
 
 /* lost: HSMLOSS_BIT set. False when it is empty or has bits that mean nothing. */
 MUST_CHECK bool hsmloss_advise(uint32_t lost, struct hsmloss_advice *out);

@@ -278,14 +278,14 @@ static const struct {
 
 static const char *sentence(const char *rule)
 {
-    const struct rule *r = rule_find(rule);
+    const struct rule *r = rules_find(rule);
 
     return r != NULL ? r->sentence : "a rule forbids it";
 }
 
 const struct transition *incident_next(enum route route, enum state from, enum event event)
 {
-    for (size_t i = 0; i < n_incident_transitions; i++) {
+    for (size_t i = 0; i < incident_n_transitions; i++) {
         const struct transition *t = &incident_transitions[i];
 
         if (t->event == event && (t->routes & ROUTE_BIT(route)) != 0 &&
@@ -395,7 +395,7 @@ enum route incident_route_of(enum route route, enum method method)
     return ROUTE_COUNT;
 }
 
-bool incident_event_of(enum route route, enum outcome outcome, enum method method,
+bool incident_event_of(enum route route, enum authority_outcome outcome, enum method method,
                        enum event *out)
 {
     static const enum event authorise[ROUTE_COUNT + 1] = {
@@ -410,15 +410,15 @@ bool incident_event_of(enum route route, enum outcome outcome, enum method metho
         [ROUTE_SHARED_EVENT] = EVENT_COUNT,
         [ROUTE_COUNT] = EVENT_COUNT,
     };
-    static const enum event other[OUTCOME_COUNT] = {
-        [OUTCOME_AUTHORISE] = EVENT_COUNT,
-        [OUTCOME_REFUSE] = EVENT_REFUSE,
-        [OUTCOME_ABORT] = EVENT_ABORT,
-        [OUTCOME_DEFER_REVOCATION] = EVENT_DEFER_REVOCATION,
-        [OUTCOME_DEFER_ID_TRANSFER] = EVENT_DEFER_ID_TRANSFER,
-        [OUTCOME_DIRECT_OTHER] = EVENT_DIRECT_OTHER,
+    static const enum event other[AUTHORITY_OUTCOME_COUNT] = {
+        [AUTHORITY_AUTHORISE] = EVENT_COUNT,
+        [AUTHORITY_REFUSE] = EVENT_REFUSE,
+        [AUTHORITY_ABORT] = EVENT_ABORT,
+        [AUTHORITY_DEFER_REVOCATION] = EVENT_DEFER_REVOCATION,
+        [AUTHORITY_DEFER_ID_TRANSFER] = EVENT_DEFER_ID_TRANSFER,
+        [AUTHORITY_DIRECT_OTHER] = EVENT_DIRECT_OTHER,
     };
-    enum event v = outcome == OUTCOME_AUTHORISE
+    enum event v = outcome == AUTHORITY_AUTHORISE
                        ? authorise[incident_route_of(route, method)]
                        : other[outcome];
 

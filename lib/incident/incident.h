@@ -367,7 +367,7 @@ struct incident_move {
 
 /* The tables. */
 extern const struct transition incident_transitions[];
-extern const size_t n_incident_transitions;
+extern const size_t incident_n_transitions;
 const struct state_row *incident_state(enum state s);
 const struct event_row *incident_event(enum event v);
 const struct route_row *incident_route(enum route r);
@@ -398,7 +398,7 @@ enum signing incident_signing(enum route route, enum state state);
  */
 enum route incident_route_of(enum route route, enum method method);
 /* The event that a verified decision brings; false: it fits none. */
-MUST_CHECK bool incident_event_of(enum route route, enum outcome outcome,
+MUST_CHECK bool incident_event_of(enum route route, enum authority_outcome outcome,
                                   enum method method, enum event *out);
 
 /* When the alarm of that state rings; INT64_MAX: never. since_us: when it was entered. */

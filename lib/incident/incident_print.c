@@ -142,7 +142,7 @@ void incident_table_print(FILE *to)
                 row->sentence);
     }
     fputs("\nTransitions\n", to);
-    for (size_t i = 0; i < n_incident_transitions; i++)
+    for (size_t i = 0; i < incident_n_transitions; i++)
         print_transition(to, i);
 }
 
@@ -204,7 +204,7 @@ char *incident_table_json(void)
         bad = json_array_append_new(routes, route_json((enum route)r)) != 0 || bad;
     for (unsigned s = 0; s < STATE_COUNT; s++)
         bad = json_array_append_new(states, state_json((enum state)s)) != 0 || bad;
-    for (size_t i = 0; i < n_incident_transitions; i++)
+    for (size_t i = 0; i < incident_n_transitions; i++)
         bad = json_array_append_new(transitions,
                                     transition_json(&incident_transitions[i])) != 0 ||
               bad;

@@ -339,7 +339,7 @@ const struct transition incident_transitions[] = {
     {ORG, S(RECONNECTED), EVENT_CLOSE, STATE_CLOSED, ROUTE_SAME, A(DCC), 0, G_RESTORED,
      EFFECT_NONE, NULL, "SEC Appendix L 4.2.2.1", "INFERRED"},
 };
-const size_t n_incident_transitions =
+const size_t incident_n_transitions =
     sizeof incident_transitions / sizeof incident_transitions[0];
 
 static_assert(STATE_COUNT < 64 && EVIDENCE_COUNT < 64 && GUARD_COUNT < 64,

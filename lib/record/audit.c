@@ -18,9 +18,9 @@ struct tail {
 static bool read_tail(void *arg, const struct store_row *row)
 {
     struct tail *t = arg;
-    struct span b = row_blob(row, 1);
+    struct span b = store_blob(row, 1);
 
-    t->seq = row_i64(row, 0);
+    t->seq = store_i64(row, 0);
     if (b.len == sizeof t->hash.b)
         memcpy(t->hash.b, b.at, b.len);
     return false;
@@ -86,8 +86,8 @@ struct lines {
 static bool put_line(void *arg, const struct store_row *row)
 {
     struct lines *l = arg;
-    const char *line = row_text(row, 1);
-    struct span hash = row_blob(row, 2);
+    const char *line = store_text(row, 1);
+    struct span hash = store_blob(row, 2);
     size_t n = strlen(line);
     char hex[HEX_LEN(32)];
 
@@ -97,7 +97,7 @@ static bool put_line(void *arg, const struct store_row *row)
     hex_encode_lower(hash.at, hash.len, hex);
     /* the line without its last '}', then the hash member, then '}' */
     (void)fprintf(l->f, "%.*s,\"hash\":\"%s\"}\n", (int)(n - 1), line, hex);
-    l->next = row_i64(row, 0) + 1;
+    l->next = store_i64(row, 0) + 1;
     return true;
 }
 

@@ -26,19 +26,19 @@ void docket_incident_done(struct docket_incident *i)
 static bool read_incident(const struct store_row *r, struct docket_incident *i)
 {
     memset(i, 0, sizeof *i);
-    row_copy(r, 0, i->id, sizeof i->id);
-    row_copy(r, 1, i->title, sizeof i->title);
-    row_copy(r, 5, i->subscriber, sizeof i->subscriber);
-    row_copy(r, 6, i->replacement, sizeof i->replacement);
-    row_copy(r, 7, i->parent, sizeof i->parent);
-    i->exercise = row_i64(r, 8) != 0;
-    i->opened_us = row_i64(r, 9);
-    i->since_us = row_i64(r, 10);
-    i->closed_us = row_i64(r, 11);
-    i->declared = strdup(row_text(r, 12));
-    return i->declared != NULL && incident_route_find(row_text(r, 2), &i->route) &&
-           incident_state_find(row_text(r, 3), &i->state) &&
-           incident_actor_find(row_text(r, 4), &i->initiator);
+    store_copy(r, 0, i->id, sizeof i->id);
+    store_copy(r, 1, i->title, sizeof i->title);
+    store_copy(r, 5, i->subscriber, sizeof i->subscriber);
+    store_copy(r, 6, i->replacement, sizeof i->replacement);
+    store_copy(r, 7, i->parent, sizeof i->parent);
+    i->exercise = store_i64(r, 8) != 0;
+    i->opened_us = store_i64(r, 9);
+    i->since_us = store_i64(r, 10);
+    i->closed_us = store_i64(r, 11);
+    i->declared = strdup(store_text(r, 12));
+    return i->declared != NULL && incident_route_find(store_text(r, 2), &i->route) &&
+           incident_state_find(store_text(r, 3), &i->state) &&
+           incident_actor_find(store_text(r, 4), &i->initiator);
 }
 
 struct get {
@@ -148,7 +148,7 @@ static bool lasting(void *arg, const struct store_row *r)
     struct err ignored;
     uint64_t have = 0;
 
-    if (evidence_of(row_text(r, 0), &have, &ignored))
+    if (evidence_of(store_text(r, 0), &have, &ignored))
         *(uint64_t *)arg |= have & LASTING;
     return true;
 }

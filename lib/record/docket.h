@@ -12,8 +12,8 @@
 #ifndef DOCKET_H
 #define DOCKET_H
 
-#include "files.h"
 #include "incident.h"
+#include "partyfile.h"
 #include "roster.h"
 #include "store.h"
 
@@ -135,25 +135,26 @@ MUST_CHECK bool docket_void_activations(const struct docket *d, const char *inci
 MUST_CHECK bool docket_void_decisions(struct store *s, const char *incident,
                                       const struct digest *but, enum decision_state to,
                                       struct err *e);
-const char *decision_state_name(enum decision_state s);
+const char *docket_decision_state_name(enum decision_state s);
 
 /* --- notification and progress files --- */
 
 struct docket_file {
-    char id[FILES_ID_MAX];
+    char id[PARTYFILE_ID_MAX];
     struct digest sha256;
-    struct files_previous was;
+    struct partyfile_previous was;
 };
-/* For files_reader: was a file of that id accepted, is the device notified? */
+/* For partyfile_reader: was a file of that id accepted, is the device notified? */
 bool docket_file_seen(struct store *s, const char *id);
 bool docket_file_notified(struct store *s, const char *incident,
                           const struct eui64 *device);
 /* What a row says of its device. */
 MUST_CHECK bool docket_file_row(struct store *s, const char *incident,
-                                const struct files_row *row, struct err *e);
+                                const struct partyfile_row *row, struct err *e);
 MUST_CHECK bool docket_put_file(const struct docket *d, const char *incident,
-                                const struct files_header *h, const struct digest *sha256,
-                                struct span cms, const char *who, struct err *e);
+                                const struct partyfile_header *h,
+                                const struct digest *sha256, struct span cms,
+                                const char *who, struct err *e);
 /* The latest notification, or the latest progress file. */
 MUST_CHECK bool docket_last_file(struct store *s, const char *incident, bool progress,
                                  struct docket_file *out, bool *found, struct err *e);

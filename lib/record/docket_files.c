@@ -15,9 +15,9 @@
 
 static const char *const kinds[] = {"notification", "progress"};
 
-static bool is_progress(enum files_kind k)
+static bool is_progress(enum partyfile_kind k)
 {
-    return k == FILES_ORGANISATION_PROGRESS || k == FILES_OTHER_PROGRESS;
+    return k == PARTYFILE_ORGANISATION_PROGRESS || k == PARTYFILE_OTHER_PROGRESS;
 }
 
 bool docket_file_seen(struct store *s, const char *id)
@@ -44,7 +44,7 @@ bool docket_file_notified(struct store *s, const char *incident, const struct eu
            n > 0;
 }
 
-bool docket_file_row(struct store *s, const char *incident, const struct files_row *row,
+bool docket_file_row(struct store *s, const char *incident, const struct partyfile_row *row,
                      struct err *e)
 {
     return store_run(s, e,
@@ -52,11 +52,11 @@ bool docket_file_row(struct store *s, const char *incident, const struct files_r
                      " VALUES (?1, ?2, ?3, ?4) ON CONFLICT (incident, device) DO UPDATE"
                      " SET state = excluded.state, code = excluded.code",
                      "tbti", incident, span_of(row->device.b, sizeof row->device.b),
-                     files_state_name(row->state), (int64_t)row->code);
+                     partyfile_state_name(row->state), (int64_t)row->code);
 }
 
 bool docket_put_file(const struct docket *d, const char *incident,
-                     const struct files_header *h, const struct digest *sha256,
+                     const struct partyfile_header *h, const struct digest *sha256,
                      struct span cms, const char *who, struct err *e)
 {
     const char *kind = kinds[is_progress(h->kind)];
@@ -65,8 +65,8 @@ bool docket_put_file(const struct docket *d, const char *incident,
     char hex[HEX_LEN(32)];
     bool ok;
 
-    for (unsigned i = 0; i < FILES_STATE_COUNT; i++)
-        (void)json_object_set_new(totals, files_state_name((enum files_state)i),
+    for (unsigned i = 0; i < PARTYFILE_STATE_COUNT; i++)
+        (void)json_object_set_new(totals, partyfile_state_name((enum partyfile_state)i),
                                   json_integer(h->total[i]));
     text = json_dumps(totals, JSON_COMPACT);
     hex_encode_lower(sha256->b, 32, hex);
@@ -78,8 +78,9 @@ bool docket_put_file(const struct docket *d, const char *incident,
                    text, cms, d->now_us, who) &&
          audit_put(d->store, d->now_us, "FILE_RECEIVED", incident, who, e,
                    "{s:s,s:s,s:s,s:I,s:s,s:s,s:O}", "file", h->id, "kind",
-                   files_kind_name(h->kind), "sha256", hex, "rows", (json_int_t)h->n_rows,
-                   "organisation", h->organisation, "officer", h->aro, "totals", totals);
+                   partyfile_kind_name(h->kind), "sha256", hex, "rows",
+                   (json_int_t)h->n_rows, "organisation", h->organisation, "officer",
+                   h->aro, "totals", totals);
     json_decref(totals);
     return ok;
 }
@@ -92,17 +93,17 @@ struct last {
 static bool take_last(void *arg, const struct store_row *row)
 {
     struct last *l = arg;
-    struct span sha256 = row_blob(row, 1);
-    json_t *totals = json_loads(row_text(row, 3), 0, NULL);
+    struct span sha256 = store_blob(row, 1);
+    json_t *totals = json_loads(store_text(row, 3), 0, NULL);
 
     l->found = sha256.len == 32;
     if (l->found)
         memcpy(l->out->sha256.b, sha256.at, 32);
-    (void)snprintf(l->out->id, sizeof l->out->id, "%s", row_text(row, 0));
-    l->out->was.as_at_us = row_i64(row, 2);
-    for (unsigned i = 0; i < FILES_STATE_COUNT; i++)
+    (void)snprintf(l->out->id, sizeof l->out->id, "%s", store_text(row, 0));
+    l->out->was.as_at_us = store_i64(row, 2);
+    for (unsigned i = 0; i < PARTYFILE_STATE_COUNT; i++)
         l->out->was.total[i] = (uint32_t)json_integer_value(
-            json_object_get(totals, files_state_name((enum files_state)i)));
+            json_object_get(totals, partyfile_state_name((enum partyfile_state)i)));
     json_decref(totals);
     return false;
 }
@@ -157,7 +158,7 @@ struct named {
 static bool count_named(void *arg, const struct store_row *row)
 {
     struct named *c = arg;
-    struct span b = row_blob(row, 0);
+    struct span b = store_blob(row, 0);
     struct eui64 device;
     uint32_t at;
 

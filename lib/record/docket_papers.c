@@ -23,12 +23,12 @@ struct latest {
 static bool take_latest(void *arg, const struct store_row *r)
 {
     struct latest *l = arg;
-    struct span b = row_blob(r, 0);
+    struct span b = store_blob(r, 0);
 
     l->found = b.len == sizeof l->sha256.b;
     if (l->found)
         memcpy(l->sha256.b, b.at, b.len);
-    l->rows = (uint32_t)row_i64(r, 1);
+    l->rows = (uint32_t)store_i64(r, 1);
     return false;
 }
 
@@ -82,7 +82,7 @@ bool docket_put_roster(const struct docket *d, const char *incident, const struc
 static bool take_blob(void *arg, const struct store_row *r)
 {
     struct span *out = arg;
-    struct span b = row_blob(r, 0);
+    struct span b = store_blob(r, 0);
     uint8_t *p = malloc(b.len ? b.len : 1);
 
     if (p != NULL) {
@@ -163,7 +163,7 @@ static void intersect(struct other *o, const struct roster *b, const char *name)
 static bool other_roster(void *arg, const struct store_row *row)
 {
     struct other *o = arg;
-    struct span b = row_blob(row, 1);
+    struct span b = store_blob(row, 1);
     char hex[HEX_LEN(32)];
     char path[PATH_MAX];
     struct roster r;
@@ -177,7 +177,7 @@ static bool other_roster(void *arg, const struct store_row *row)
         o->ok = err_set(o->e, ERR_STORE, "store.failed", "roster %s cannot be read", path);
         return false;
     }
-    intersect(o, &r, row_text(row, 0));
+    intersect(o, &r, store_text(row, 0));
     roster_done(&r);
     return true;
 }
@@ -203,7 +203,7 @@ bool docket_elsewhere(const struct docket *d, const char *incident, const struct
 
 static const char *const states[] = {"live", "superseded", "void"};
 
-const char *decision_state_name(enum decision_state s)
+const char *docket_decision_state_name(enum decision_state s)
 {
     return (unsigned)s < 3 ? states[s] : "unknown";
 }
@@ -219,16 +219,16 @@ static bool take_decision(void *arg, const struct store_row *r)
     struct docket_decision *o = g->out;
 
     memset(o, 0, sizeof *o);
-    if (row_blob(r, 0).len == 32)
-        memcpy(o->digest.b, row_blob(r, 0).at, 32);
-    (void)snprintf(o->id, sizeof o->id, "%s", row_text(r, 1));
-    (void)snprintf(o->incident, sizeof o->incident, "%s", row_text(r, 2));
-    (void)snprintf(o->outcome, sizeof o->outcome, "%s", row_text(r, 3));
-    (void)snprintf(o->key, sizeof o->key, "%s", row_text(r, 4));
-    o->state = strcmp(row_text(r, 5), "live") == 0         ? DECISION_LIVE
-               : strcmp(row_text(r, 5), "superseded") == 0 ? DECISION_SUPERSEDED
-                                                           : DECISION_VOID;
-    o->at_us = row_i64(r, 6);
+    if (store_blob(r, 0).len == 32)
+        memcpy(o->digest.b, store_blob(r, 0).at, 32);
+    (void)snprintf(o->id, sizeof o->id, "%s", store_text(r, 1));
+    (void)snprintf(o->incident, sizeof o->incident, "%s", store_text(r, 2));
+    (void)snprintf(o->outcome, sizeof o->outcome, "%s", store_text(r, 3));
+    (void)snprintf(o->key, sizeof o->key, "%s", store_text(r, 4));
+    o->state = strcmp(store_text(r, 5), "live") == 0         ? DECISION_LIVE
+               : strcmp(store_text(r, 5), "superseded") == 0 ? DECISION_SUPERSEDED
+                                                             : DECISION_VOID;
+    o->at_us = store_i64(r, 6);
     g->found = true;
     return false;
 }
@@ -313,11 +313,12 @@ bool docket_put_decision(const struct docket *d, const struct authority *a, stru
              "bttttt"
              "bttit",
              span_of(a->digest.b, 32), a->id, a->incident,
-             a->kind == KIND_ACTIVATION ? "activation" : outcome_name(a->outcome),
+             a->kind == KIND_ACTIVATION ? "activation" : authority_outcome_name(a->outcome),
              a->supersedes, a->key, cms, text, verdict_json, d->now_us, who) &&
          audit_put(d->store, d->now_us, "DOCUMENT_ACCEPTED", a->incident, who, e,
-                   "{s:s,s:s,s:s,s:s,s:s,s:O*}", "id", a->id, "kind", kind_name(a->kind),
-                   "outcome", outcome_name(a->outcome), "sha256", hex, "supersedes",
+                   "{s:s,s:s,s:s,s:s,s:s,s:O*}", "id", a->id, "kind",
+                   authority_kind_name(a->kind), "outcome",
+                   authority_outcome_name(a->outcome), "sha256", hex, "supersedes",
                    a->supersedes, "signers", verdict);
     json_decref(verdict);
     return ok;
@@ -329,7 +330,7 @@ bool docket_void_decisions(struct store *s, const char *incident, const struct d
     return store_run(s, e,
                      "UPDATE decision SET state = ?3 WHERE incident = ?1 AND sha256 != ?2"
                      " AND state = 'live' AND outcome IN ('authorise', 'activation')",
-                     "tbt", incident, span_of(but->b, 32), decision_state_name(to));
+                     "tbt", incident, span_of(but->b, 32), docket_decision_state_name(to));
 }
 
 bool docket_void_activations(const struct docket *d, const char *incident, const char *who,

@@ -60,7 +60,7 @@ bool engine_new(const struct engine_setup *s, struct engine **out, struct err *e
 static void put_down(struct engine *g)
 {
     warrant_free(TAKE(g->w));
-    verifier_free(TAKE(g->v));
+    verify_free(TAKE(g->v));
     roster_done(&g->roster);
     for (size_t i = 0; i < PROTO_PARTS; i++)
         fd_auto(&g->fds[i]);
@@ -172,7 +172,7 @@ static bool load_activation(struct engine *g, struct err *e)
 static bool take_secret(void *arg, const struct store_row *row)
 {
     struct span *out = arg;
-    struct span b = row_blob(row, 0);
+    struct span b = store_blob(row, 0);
     uint8_t *copy = b.len > 0 ? OPENSSL_memdup(b.at, b.len) : NULL;
 
     if (copy != NULL)
@@ -236,7 +236,7 @@ static bool open_batch(struct engine *g, struct err *e)
     key = X509_get_pubkey(warrant_key_cert(g->w)->x);
     if (key == NULL)
         return err_set(e, ERR_STORE, "store.memory", "out of memory");
-    return verifier_new(key, &g->v, e) && load_gaps(g, e);
+    return verify_new(key, &g->v, e) && load_gaps(g, e);
 }
 
 static bool leave(struct engine *g, enum batch_state to, const char *rule,

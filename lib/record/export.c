@@ -33,7 +33,7 @@ static bool open_all(struct export *x, const struct trust *t, const char *roster
     if (x->b.started_us == 0)
         return err_set(e, ERR_BUSY, "export.not-begun",
                        "batch %lld is %s: nothing is signed yet", (long long)x->b.id,
-                       batch_state_name(x->b.state));
+                       queue_state_name(x->b.state));
     hex_encode_lower(x->b.roster.b, 32, hex);
     (void)snprintf(path, sizeof path, "%s/%s.csv", roster_dir, hex);
     AUTO(fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -103,7 +103,7 @@ static bool hole_before(struct export *x, bool *hole, struct err *e)
     if (!queue_get(x->store, x->b.id, &b, e) ||
         !ledger_failures(x->store, b.id, x->next, x->slice.pos - 1, &failed, e))
         return false;
-    *hole = !batch_state_final(b.state) && failed < x->slice.pos - x->next;
+    *hole = !queue_state_final(b.state) && failed < x->slice.pos - x->next;
     return true;
 }
 

@@ -113,14 +113,14 @@ static bool read_slice(void *arg, const struct store_row *row)
 {
     struct found_slice *f = arg;
     struct slice *sl = f->out;
-    struct span rows = row_blob(row, 4);
-    struct span sigs = row_blob(row, 5);
-    struct span macs = row_blob(row, 6);
-    int64_t n = row_i64(row, 2);
+    struct span rows = store_blob(row, 4);
+    struct span sigs = store_blob(row, 5);
+    struct span macs = store_blob(row, 6);
+    int64_t n = store_i64(row, 2);
 
-    sl->pos = (uint32_t)(row_i64(row, 0) & 0xFFFFFFFF);
-    sl->span = (uint32_t)row_i64(row, 1);
-    sl->counter = (uint64_t)row_i64(row, 3);
+    sl->pos = (uint32_t)(store_i64(row, 0) & 0xFFFFFFFF);
+    sl->span = (uint32_t)store_i64(row, 1);
+    sl->counter = (uint64_t)store_i64(row, 3);
     f->bad = n < 1 || n > PROTO_ROWS || sigs.len != (size_t)n * sizeof sl->sigs[0] ||
              rows.len < 4 || (rows.len != 4 && rows.len != 4 * (size_t)n);
     if (f->bad)
@@ -213,8 +213,8 @@ static void gap_until(struct gaps *g, uint64_t end)
 static bool account(void *arg, const struct store_row *row)
 {
     struct gaps *g = arg;
-    uint64_t pos = (uint64_t)row_i64(row, 0) & 0xFFFFFFFF;
-    uint64_t end = pos + (uint64_t)row_i64(row, 1);
+    uint64_t pos = (uint64_t)store_i64(row, 0) & 0xFFFFFFFF;
+    uint64_t end = pos + (uint64_t)store_i64(row, 1);
 
     gap_until(g, pos);
     if (end > g->next)

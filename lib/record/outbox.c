@@ -94,16 +94,16 @@ static bool take_queued(void *arg, const struct store_row *row)
 {
     struct queued *q = arg;
 
-    q->n = row_i64(row, 0);
-    q->id = strdup(row_text(row, 1));
-    q->kind = strdup(row_text(row, 3));
-    q->incident = strdup(row_text(row, 4));
-    q->body = strdup(row_text(row, 6));
+    q->n = store_i64(row, 0);
+    q->id = strdup(store_text(row, 1));
+    q->kind = strdup(store_text(row, 3));
+    q->incident = strdup(store_text(row, 4));
+    q->body = strdup(store_text(row, 6));
     q->notice = (struct notice){.id = q->id,
-                                .to = (enum notice_to)row_i64(row, 2),
+                                .to = (enum notice_to)store_i64(row, 2),
                                 .kind = q->kind,
                                 .incident = q->incident,
-                                .at_us = row_i64(row, 5),
+                                .at_us = store_i64(row, 5),
                                 .body = q->body};
     return false;
 }

@@ -31,7 +31,7 @@ bool precommand_check(struct warrant *w, const struct roster *roster, struct spa
 
     if (!message_decode(octets, &m, e))
         return false;
-    fits = m.kind == MESSAGE_COMMAND && m.body_kind == BODY_UPDATE &&
+    fits = m.kind == MESSAGE_COMMAND && m.payload_kind == PAYLOAD_UPDATE &&
            (m.form == FORM_BARE || m.form == FORM_NULL);
     null_signature = m.form == FORM_NULL;
     device = m.recipient;

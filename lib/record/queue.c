@@ -7,12 +7,12 @@
 static const char *const state_names[BATCH_STATES] = {
     "waiting", "queued", "running", "paused", "held", "stopped", "done"};
 
-const char *batch_state_name(enum batch_state s)
+const char *queue_state_name(enum batch_state s)
 {
     return (unsigned)s < BATCH_STATES ? state_names[s] : "unknown";
 }
 
-bool batch_state_final(enum batch_state s)
+bool queue_state_final(enum batch_state s)
 {
     return s == BATCH_STOPPED || s == BATCH_DONE;
 }
@@ -25,29 +25,29 @@ bool batch_state_final(enum batch_state s)
 static void read_batch(const struct store_row *r, struct batch *b)
 {
     memset(b, 0, sizeof *b);
-    b->id = row_i64(r, 0);
-    row_copy(r, 1, b->incident, sizeof b->incident);
-    if (row_blob(r, 2).len == 32)
-        memcpy(b->decision.b, row_blob(r, 2).at, 32);
-    row_copy(r, 3, b->key, sizeof b->key);
-    if (row_blob(r, 4).len == 8)
-        memcpy(b->originator.b, row_blob(r, 4).at, 8);
-    if (row_blob(r, 5).len == 32)
-        memcpy(b->roster.b, row_blob(r, 5).at, 32);
-    b->selected = row_i64(r, 6) != 0;
-    b->n_rows = (uint32_t)row_i64(r, 7);
-    b->signed_ = row_i64(r, 8);
-    b->failed = row_i64(r, 9);
+    b->id = store_i64(r, 0);
+    store_copy(r, 1, b->incident, sizeof b->incident);
+    if (store_blob(r, 2).len == 32)
+        memcpy(b->decision.b, store_blob(r, 2).at, 32);
+    store_copy(r, 3, b->key, sizeof b->key);
+    if (store_blob(r, 4).len == 8)
+        memcpy(b->originator.b, store_blob(r, 4).at, 8);
+    if (store_blob(r, 5).len == 32)
+        memcpy(b->roster.b, store_blob(r, 5).at, 32);
+    b->selected = store_i64(r, 6) != 0;
+    b->n_rows = (uint32_t)store_i64(r, 7);
+    b->signed_ = store_i64(r, 8);
+    b->failed = store_i64(r, 9);
     b->state = BATCH_HELD; /* a state that nobody knows is not worked on */
     for (size_t i = 0; i < BATCH_STATES; i++)
-        if (strcmp(row_text(r, 10), state_names[i]) == 0)
+        if (strcmp(store_text(r, 10), state_names[i]) == 0)
             b->state = (enum batch_state)i;
-    row_copy(r, 11, b->reason, sizeof b->reason);
-    b->asked_us = row_i64(r, 12);
-    b->started_us = row_i64(r, 13);
-    b->ended_us = row_i64(r, 14);
-    row_copy(r, 15, b->asked_by, sizeof b->asked_by);
-    row_copy(r, 16, b->confirmed_by, sizeof b->confirmed_by);
+    store_copy(r, 11, b->reason, sizeof b->reason);
+    b->asked_us = store_i64(r, 12);
+    b->started_us = store_i64(r, 13);
+    b->ended_us = store_i64(r, 14);
+    store_copy(r, 15, b->asked_by, sizeof b->asked_by);
+    store_copy(r, 16, b->confirmed_by, sizeof b->confirmed_by);
 }
 
 bool queue_put(struct store *s, struct batch *b, struct span selection, struct span certs,
@@ -59,7 +59,7 @@ bool queue_put(struct store *s, struct batch *b, struct span selection, struct s
                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, 0, ?9, ?10, ?11, ?12)",
                    "tbtbbbbittit", b->incident, span_of(b->decision.b, 32), b->key,
                    span_of(b->originator.b, 8), span_of(b->roster.b, 32), certs, selection,
-                   (int64_t)b->n_rows, batch_state_name(b->state), b->reason, b->asked_us,
+                   (int64_t)b->n_rows, queue_state_name(b->state), b->reason, b->asked_us,
                    b->asked_by))
         return false;
     b->id = store_last_id(s);
@@ -117,7 +117,7 @@ bool queue_state(struct store *s, int64_t id, enum batch_state to, const char *r
             " ELSE started_us END,"
             " ended_us = CASE WHEN ?2 IN ('stopped', 'done') THEN ?4 END WHERE id = ?1"
             " AND state NOT IN ('stopped', 'done')",
-            "itti", id, batch_state_name(to), reason, now_us))
+            "itti", id, queue_state_name(to), reason, now_us))
         return false;
     if (store_changes(s) == 0)
         return err_set(e, ERR_DENIED, "batch.state", "batch %lld is over, or there is none",
@@ -163,7 +163,8 @@ static bool take_parts(void *arg, const struct store_row *r)
 {
     struct parts *p = arg;
 
-    p->no_memory = !keep(row_blob(r, 0), p->selection) || !keep(row_blob(r, 1), p->certs);
+    p->no_memory =
+        !keep(store_blob(r, 0), p->selection) || !keep(store_blob(r, 1), p->certs);
     return false;
 }
 

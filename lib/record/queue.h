@@ -71,7 +71,7 @@ MUST_CHECK bool queue_each(struct store *s, const char *incident,
 MUST_CHECK bool queue_open(struct store *s, const char *incident, bool *open,
                            struct err *e);
 
-const char *batch_state_name(enum batch_state s);
-bool batch_state_final(enum batch_state s);
+const char *queue_state_name(enum batch_state s);
+bool queue_state_final(enum batch_state s);
 
 #endif

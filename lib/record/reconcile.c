@@ -75,7 +75,7 @@ static bool note_batch(void *arg, const struct batch *b)
 
 static bool take_text(void *arg, const struct store_row *row)
 {
-    *(char **)arg = strdup(row_text(row, 0));
+    *(char **)arg = strdup(store_text(row, 0));
     return false;
 }
 
@@ -233,10 +233,10 @@ static bool take_before(void *arg, const struct store_row *row)
     struct before *b = arg;
 
     b->found = true;
-    (void)snprintf(b->state, sizeof b->state, "%s", row_text(row, 0));
-    b->batch = row_i64(row, 1);
-    b->counter = (uint64_t)row_i64(row, 2);
-    b->attempts = row_i64(row, 3);
+    (void)snprintf(b->state, sizeof b->state, "%s", store_text(row, 0));
+    b->batch = store_i64(row, 1);
+    b->counter = (uint64_t)store_i64(row, 2);
+    b->attempts = store_i64(row, 3);
     return false;
 }
 
@@ -448,19 +448,19 @@ static bool keep(struct reconcile *r, const struct known_batch *k, uint32_t row_
 /* Cells of the roster row that this batch replaces, counted against what the device
  * reports. */
 static bool holds_new_keys(const struct known_batch *k, const struct roster_row *row,
-                           const struct body_report *report)
+                           const struct payload_report *report)
 {
     uint32_t want = cells_of(k, row);
     uint32_t seen = 0;
 
     for (size_t i = 0; i < report->n_roles; i++)
         for (size_t c = 0; c < report->roles[i].n_cells; c++) {
-            struct body_cell id = {.role = report->roles[i].role,
-                                   .usage = report->roles[i].cells[c].usage,
-                                   .cell_usage = report->roles[i].cells[c].cell_usage};
+            struct payload_cell id = {.role = report->roles[i].role,
+                                      .usage = report->roles[i].cells[c].usage,
+                                      .cell_usage = report->roles[i].cells[c].cell_usage};
             enum cell cell;
 
-            if (body_cell_find(&id, &cell) && (want & CELL_BIT(cell)) &&
+            if (payload_cell_find(&id, &cell) && (want & CELL_BIT(cell)) &&
                 report->roles[i].cells[c].key.len == 8 &&
                 memcmp(report->roles[i].cells[c].key.at, k->placed[cell].b, 8) == 0)
                 seen |= CELL_BIT(cell);

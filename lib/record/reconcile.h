@@ -14,7 +14,7 @@
  * A part that failed is tried again only where the same command may succeed later
  * (resources busy, memory short, other); a certificate that a device refuses needs a new
  * decision. What a device holds may also be told by its answer to CS02a (Provide Security
- * Credential Details, see query.h): that resolves "unknown" and "unreachable" into success,
+ * Credential Details, see device_query.h): that resolves "unknown" and "unreachable" into success,
  * or into something to be signed again.
  *
  * An answer counts only if the device's own key signed it, over the received octets, and it

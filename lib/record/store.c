@@ -291,8 +291,8 @@ static bool first_number(void *arg, const struct store_row *row)
 {
     struct one *o = arg;
 
-    if (!row_null(row, 0)) {
-        *o->out = row_i64(row, 0);
+    if (!store_null(row, 0)) {
+        *o->out = store_i64(row, 0);
         o->found = true;
     }
     return false;
@@ -332,25 +332,25 @@ static sqlite3_stmt *stmt_of(const struct store_row *r)
     return u.stmt;
 }
 
-int64_t row_i64(const struct store_row *r, int column)
+int64_t store_i64(const struct store_row *r, int column)
 {
     return sqlite3_column_int64(stmt_of(r), column);
 }
 
-const char *row_text(const struct store_row *r, int column)
+const char *store_text(const struct store_row *r, int column)
 {
     const unsigned char *t = sqlite3_column_text(stmt_of(r), column);
 
     return t ? (const char *)t : "";
 }
 
-void row_copy(const struct store_row *r, int column, char *out, size_t cap)
+void store_copy(const struct store_row *r, int column, char *out, size_t cap)
 {
-    (void)snprintf(out, cap, "%s", row_text(r, column));
+    (void)snprintf(out, cap, "%s", store_text(r, column));
     err_tidy(out);
 }
 
-struct span row_blob(const struct store_row *r, int column)
+struct span store_blob(const struct store_row *r, int column)
 {
     const void *at = sqlite3_column_blob(stmt_of(r), column);
 
@@ -360,7 +360,7 @@ struct span row_blob(const struct store_row *r, int column)
 bool store_take_blob(void *span_out, const struct store_row *row)
 {
     struct span *out = span_out;
-    struct span b = row_blob(row, 0);
+    struct span b = store_blob(row, 0);
     uint8_t *copy = malloc(b.len ? b.len : 1);
 
     if (copy != NULL) {
@@ -370,7 +370,7 @@ bool store_take_blob(void *span_out, const struct store_row *row)
     return false;
 }
 
-bool row_null(const struct store_row *r, int column)
+bool store_null(const struct store_row *r, int column)
 {
     return sqlite3_column_type(stmt_of(r), column) == SQLITE_NULL;
 }

@@ -43,12 +43,12 @@ MUST_CHECK bool store_number(struct store *s, int64_t *out, bool *found, struct 
 int64_t store_last_id(const struct store *s);
 int64_t store_changes(const struct store *s);
 
-int64_t row_i64(const struct store_row *r, int column);
-const char *row_text(const struct store_row *r, int column); /* "" for NULL */
+int64_t store_i64(const struct store_row *r, int column);
+const char *store_text(const struct store_row *r, int column); /* "" for NULL */
 /* The text, cut to what out has room for, and tidy (err.h). */
-void row_copy(const struct store_row *r, int column, char *out, size_t cap);
-struct span row_blob(const struct store_row *r, int column);
-bool row_null(const struct store_row *r, int column);
+void store_copy(const struct store_row *r, int column, char *out, size_t cap);
+struct span store_blob(const struct store_row *r, int column);
+bool store_null(const struct store_row *r, int column);
 /* For store_each(): the first column of the one row, a blob, into a struct span whose
  * octets the caller frees. at stays NULL when there is no row (or no memory: nothing was
  * read). */

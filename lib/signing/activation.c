@@ -25,10 +25,10 @@ bool activation_needed(const struct config *c, const char *by, uint32_t *needed)
 static bool about(const struct authority *a, const struct authority *decision,
                   struct err *e)
 {
-    if (a->kind != KIND_ACTIVATION || a->outcome != OUTCOME_AUTHORISE)
+    if (a->kind != KIND_ACTIVATION || a->outcome != AUTHORITY_AUTHORISE)
         return err_set(e, ERR_DENIED, "activation.kind",
                        "a document of kind %s and outcome %s switches no key on",
-                       kind_name(a->kind), outcome_name(a->outcome));
+                       authority_kind_name(a->kind), authority_outcome_name(a->outcome));
     if (!digest_equal(&a->decision, &decision->digest) ||
         strcmp(a->incident, decision->incident) != 0)
         return err_set(e, ERR_DENIED, "activation.decision",

@@ -396,7 +396,7 @@ static bool addressed(const struct authority *a, const struct config_authority *
         return err_set(e, ERR_DENIED, "decision.kind",
                        "\"%s\" is %s and cannot give a document of kind %s", who->name,
                        who->organisation[0] != '\0' ? "an organisation" : "no organisation",
-                       kind_name(a->kind));
+                       authority_kind_name(a->kind));
     return true;
 }
 
@@ -425,8 +425,8 @@ bool authority_activates(const struct authority *activation,
     if (activation->kind != KIND_ACTIVATION || decision->kind == KIND_ACTIVATION)
         return err_set(e, ERR_DENIED, "activation.kind",
                        "%s is of kind %s and %s of kind %s", activation->id,
-                       kind_name(activation->kind), decision->id,
-                       kind_name(decision->kind));
+                       authority_kind_name(activation->kind), decision->id,
+                       authority_kind_name(decision->kind));
     if (!digest_equal(&activation->decision, &decision->digest) ||
         strcmp(activation->key, decision->key) != 0 ||
         activation->exercise != decision->exercise)

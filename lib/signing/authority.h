@@ -27,21 +27,21 @@
 #define AUTHORITY_SIGNERS_MAX 32
 #define AUTHORITY_REASON_MAX  1024
 
-enum kind {
+enum authority_kind {
     KIND_DECISION,    /* of the PMA: quorum and seats of its members */
     KIND_INSTRUCTION, /* of an organisation, by its own officers, for its own key */
     KIND_ACTIVATION,  /* of custodians: this decision, this key, now */
     KIND_COUNT,
 };
 
-enum outcome {
-    OUTCOME_AUTHORISE,
-    OUTCOME_REFUSE,
-    OUTCOME_ABORT,
-    OUTCOME_DEFER_REVOCATION,
-    OUTCOME_DEFER_ID_TRANSFER,
-    OUTCOME_DIRECT_OTHER,
-    OUTCOME_COUNT,
+enum authority_outcome {
+    AUTHORITY_AUTHORISE,
+    AUTHORITY_REFUSE,
+    AUTHORITY_ABORT,
+    AUTHORITY_DEFER_REVOCATION,
+    AUTHORITY_DEFER_ID_TRANSFER,
+    AUTHORITY_DIRECT_OTHER,
+    AUTHORITY_OUTCOME_COUNT,
 };
 
 enum method {
@@ -108,13 +108,13 @@ struct authority_signer {
 
 struct authority {
     struct digest digest; /* of the content octets: how everything else names it */
-    enum kind kind;
+    enum authority_kind kind;
     char id[AUTHORITY_ID_MAX];
     char incident[AUTHORITY_ID_MAX];
     char parent_incident[AUTHORITY_ID_MAX]; /* "" */
     char supersedes[AUTHORITY_ID_MAX];      /* "" */
     char by[CONFIG_NAME_MAX]; /* which [Authority "..."] this is addressed as */
-    enum outcome outcome;
+    enum authority_outcome outcome;
     bool exercise;
     char key[CONFIG_NAME_MAX]; /* key name of configuration, "" where outcome needs none */
     struct digest key_certificate; /* SHA-256 of the signing key's certificate */
@@ -194,13 +194,15 @@ MUST_CHECK bool authority_activates(const struct authority *activation,
                                     struct err *e);
 
 /* Names as in documents. */
-const char *kind_name(enum kind k);
-const char *outcome_name(enum outcome o);
-const char *method_name(enum method m);
-const char *initiator_name(enum initiator i);
-const char *cause_name(enum cause c);
+const char *authority_kind_name(enum authority_kind k);
+const char *authority_outcome_name(enum authority_outcome o);
+const char *authority_method_name(enum method m);
+const char *authority_initiator_name(enum initiator i);
+const char *authority_cause_name(enum cause c);
 /* The lists behind them, NULL at the end. */
-extern const char *const kind_words[], *const outcome_words[], *const method_words[];
-extern const char *const initiator_words[], *const cause_words[], *const origin_words[];
+extern const char *const authority_kind_words[], *const authority_outcome_words[],
+                                                     *const authority_method_words[];
+extern const char *const authority_initiator_words[], *const authority_cause_words[],
+                                                          *const authority_origin_words[];
 
 #endif

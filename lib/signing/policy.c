@@ -67,12 +67,12 @@ static bool applies(const struct policy_rule *r, const struct policy_facts *f)
     case SIGNING:
         return f->signing;
     case DEFERRAL:
-        return f->outcome == OUTCOME_DEFER_REVOCATION ||
-               f->outcome == OUTCOME_DEFER_ID_TRANSFER;
+        return f->outcome == AUTHORITY_DEFER_REVOCATION ||
+               f->outcome == AUTHORITY_DEFER_ID_TRANSFER;
     case AUTHORISED:
-        return f->outcome == OUTCOME_AUTHORISE;
+        return f->outcome == AUTHORITY_AUTHORISE;
     case REPLACEMENT:
-        return f->outcome == OUTCOME_AUTHORISE && f->n_replacements > 0;
+        return f->outcome == AUTHORITY_AUTHORISE && f->n_replacements > 0;
     }
     return false;
 }

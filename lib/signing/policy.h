@@ -50,8 +50,8 @@ struct policy_replacement {
 
 struct policy_facts {
     /* the document */
-    enum kind kind;
-    enum outcome outcome;
+    enum authority_kind kind;
+    enum authority_outcome outcome;
     enum method method;
     enum mode mode;
     enum initiator initiator;

@@ -29,7 +29,7 @@ static bool window_length(struct look *l)
 
 static bool supersede(struct look *l)
 {
-    return !l->f->refused_before || l->f->outcome != OUTCOME_AUTHORISE ||
+    return !l->f->refused_before || l->f->outcome != AUTHORITY_AUTHORISE ||
            l->f->supersedes ||
            policy_no(l, "the last decision was not to recover, and this one "
                         "does not say that it supersedes it");
@@ -77,8 +77,8 @@ static bool roster_count(struct look *l)
 
 static bool outcome(struct look *l)
 {
-    return l->f->outcome == OUTCOME_AUTHORISE ||
-           policy_no(l, "the outcome is %s", outcome_name(l->f->outcome));
+    return l->f->outcome == AUTHORITY_AUTHORISE ||
+           policy_no(l, "the outcome is %s", authority_outcome_name(l->f->outcome));
 }
 
 static bool window(struct look *l)

@@ -2,8 +2,8 @@
  *
  * Facts from a JSON file: one table per object, the words those of authority documents.
  */
-#include "fields.h"
 #include "policy.h"
+#include "strictjson.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -21,32 +21,32 @@ struct trial {
 
 #define AT(type, member) offsetof(type, member), sizeof(((type *)NULL)->member)
 #define FACT(member)     AT(struct trial, f.member)
-#define FLAG(member)                                       \
-    {                                                      \
-#member, MAY, field_flag, FACT(member), NULL, 0, 0 \
-    }
-#define NUMBER(member, most)                                    \
+#define FLAG(member)                                            \
     {                                                           \
-#member, MAY, field_number, FACT(member), NULL, 0, most \
+#member, MAY, strictjson_flag, FACT(member), NULL, 0, 0 \
     }
-#define WORD(member, list)                                 \
-    {                                                      \
-#member, MAY, field_word, FACT(member), list, 0, 0 \
+#define NUMBER(member, most)                                         \
+    {                                                                \
+#member, MAY, strictjson_number, FACT(member), NULL, 0, most \
     }
-#define EUI(member)                                       \
-    {                                                     \
-#member, MAY, field_eui, FACT(member), NULL, 0, 0 \
+#define WORD(member, list)                                      \
+    {                                                           \
+#member, MAY, strictjson_word, FACT(member), list, 0, 0 \
+    }
+#define EUI(member)                                            \
+    {                                                          \
+#member, MAY, strictjson_eui, FACT(member), NULL, 0, 0 \
     }
 
 #define COMP(member) AT(struct policy_compromised, member)
 
-static bool bad_key(struct fields_at *at, json_t *v, size_t i, void *base)
+static bool bad_key(struct strictjson_at *at, json_t *v, size_t i, void *base)
 {
-    static const struct field table[] = {
-        {"cell", MUST, field_cell, COMP(cell), NULL, 0, 0},
-        {"cause", MAY, field_word, COMP(cause), cause_words, 0, 0},
-        {"party", MAY, field_eui, COMP(party), NULL, 0, 0},
-        {"since", MAY, field_time, COMP(since_us), NULL, 0, 0},
+    static const struct strictjson_member table[] = {
+        {"cell", MUST, strictjson_cell, COMP(cell), NULL, 0, 0},
+        {"cause", MAY, strictjson_word, COMP(cause), authority_cause_words, 0, 0},
+        {"party", MAY, strictjson_eui, COMP(party), NULL, 0, 0},
+        {"since", MAY, strictjson_time, COMP(since_us), NULL, 0, 0},
         {0},
     };
     struct trial *t = base;
@@ -55,50 +55,52 @@ static bool bad_key(struct fields_at *at, json_t *v, size_t i, void *base)
     t->f.n_compromised = i + 1;
     c->has_party = json_object_get(v, "party") != NULL;
     c->has_since = json_object_get(v, "since") != NULL;
-    return fields_read(at, v, table, c);
+    return strictjson_read(at, v, table, c);
 }
 
-static bool compromised(struct fields_at *at, json_t *v, const struct field *f, void *base)
+static bool compromised(struct strictjson_at *at, json_t *v,
+                        const struct strictjson_member *f, void *base)
 {
-    return fields_each(at, v, (size_t)f->min, (size_t)f->max, bad_key, base);
+    return strictjson_each(at, v, (size_t)f->min, (size_t)f->max, bad_key, base);
 }
 
 #define REPL(member) AT(struct policy_replacement, member)
 
-static bool new_key(struct fields_at *at, json_t *v, size_t i, void *base)
+static bool new_key(struct strictjson_at *at, json_t *v, size_t i, void *base)
 {
-    static const struct field table[] = {
-        {"cell", MUST, field_cell, REPL(cell), NULL, 0, 0},
-        {"role", MAY, field_number, REPL(role), NULL, 0, 255},
-        {"usage", MAY, field_word, REPL(usage), usage_words, 0, 0},
-        {"party", MAY, field_eui, REPL(party), NULL, 0, 0},
-        {"not_before", MAY, field_time, REPL(not_before_us), NULL, 0, 0},
-        {"not_after", MAY, field_time, REPL(not_after_us), NULL, 0, 0},
-        {"chains", MAY, field_flag, REPL(chains), NULL, 0, 0},
-        {"key_compromised", MAY, field_flag, REPL(key_compromised), NULL, 0, 0},
-        {"root_normal", MAY, field_flag, REPL(root_normal), NULL, 0, 0},
-        {"root_wrapped", MAY, field_flag, REPL(root_wrapped), NULL, 0, 0},
-        {"key_origin", MAY, field_word, REPL(origin), origin_words, 0, 0},
+    static const struct strictjson_member table[] = {
+        {"cell", MUST, strictjson_cell, REPL(cell), NULL, 0, 0},
+        {"role", MAY, strictjson_number, REPL(role), NULL, 0, 255},
+        {"usage", MAY, strictjson_word, REPL(usage), usage_words, 0, 0},
+        {"party", MAY, strictjson_eui, REPL(party), NULL, 0, 0},
+        {"not_before", MAY, strictjson_time, REPL(not_before_us), NULL, 0, 0},
+        {"not_after", MAY, strictjson_time, REPL(not_after_us), NULL, 0, 0},
+        {"chains", MAY, strictjson_flag, REPL(chains), NULL, 0, 0},
+        {"key_compromised", MAY, strictjson_flag, REPL(key_compromised), NULL, 0, 0},
+        {"root_normal", MAY, strictjson_flag, REPL(root_normal), NULL, 0, 0},
+        {"root_wrapped", MAY, strictjson_flag, REPL(root_wrapped), NULL, 0, 0},
+        {"key_origin", MAY, strictjson_word, REPL(origin), authority_origin_words, 0, 0},
         {0},
     };
     struct trial *t = base;
 
     t->f.n_replacements = i + 1;
-    return fields_read(at, v, table, &t->f.replacements[i]);
+    return strictjson_read(at, v, table, &t->f.replacements[i]);
 }
 
-static bool replacements(struct fields_at *at, json_t *v, const struct field *f, void *base)
+static bool replacements(struct strictjson_at *at, json_t *v,
+                         const struct strictjson_member *f, void *base)
 {
-    return fields_each(at, v, (size_t)f->min, (size_t)f->max, new_key, base);
+    return strictjson_each(at, v, (size_t)f->min, (size_t)f->max, new_key, base);
 }
 
-static const struct field facts[] = {
-    {"now", MAY, field_time, AT(struct trial, now_us), NULL, 0, 0},
-    WORD(kind, kind_words),
-    WORD(outcome, outcome_words),
-    WORD(method, method_words),
-    {"mode", MAY, field_mode, FACT(mode), NULL, 0, 0},
-    WORD(initiator, initiator_words),
+static const struct strictjson_member facts[] = {
+    {"now", MAY, strictjson_time, AT(struct trial, now_us), NULL, 0, 0},
+    WORD(kind, authority_kind_words),
+    WORD(outcome, authority_outcome_words),
+    WORD(method, authority_method_words),
+    {"mode", MAY, strictjson_mode, FACT(mode), NULL, 0, 0},
+    WORD(initiator, authority_initiator_words),
     FLAG(exercise),
     FLAG(consent),
     FLAG(notice),
@@ -109,11 +111,11 @@ static const struct field facts[] = {
     FLAG(risk_weighed),
     FLAG(ppmid_only),
     NUMBER(factors_shall, 100),
-    {"device_types", MAY, field_devices, FACT(device_types), NULL, 0, 0},
+    {"device_types", MAY, strictjson_devices, FACT(device_types), NULL, 0, 0},
     NUMBER(count, ROSTER_ROWS_MAX),
     NUMBER(attempts, 100),
-    {"valid_from", MAY, field_time, FACT(valid_from_us), NULL, 0, 0},
-    {"valid_to", MAY, field_time, FACT(valid_to_us), NULL, 0, 0},
+    {"valid_from", MAY, strictjson_time, FACT(valid_from_us), NULL, 0, 0},
+    {"valid_to", MAY, strictjson_time, FACT(valid_to_us), NULL, 0, 0},
     EUI(subscriber),
     EUI(replacement_subscriber),
     {"compromised", MAY, compromised, 0, 0, NULL, 0, AUTHORITY_CERTS_MAX},
@@ -135,8 +137,8 @@ static const struct field facts[] = {
     EUI(acb_party),
     FLAG(roster_same),
     NUMBER(roster_rows, ROSTER_ROWS_MAX),
-    {"roster_types", MAY, field_devices, FACT(roster_types), NULL, 0, 0},
-    {"ppmid_cells", MAY, field_cells, FACT(ppmid_cells), NULL, 0, 0},
+    {"roster_types", MAY, strictjson_devices, FACT(roster_types), NULL, 0, 0},
+    {"ppmid_cells", MAY, strictjson_cells, FACT(ppmid_cells), NULL, 0, 0},
     FLAG(commissioned),
     FLAG(signing),
     FLAG(other_incident_document),
@@ -156,7 +158,7 @@ static const struct field facts[] = {
 bool policy_facts_from_json(struct span text, struct policy_facts *f, int64_t *now_us,
                             struct err *e)
 {
-    struct fields_at at = {.id = "policy.facts", .e = e};
+    struct strictjson_at at = {.id = "policy.facts", .e = e};
     struct trial t = {.now_us = *now_us};
     json_t *json;
     bool ok;
@@ -164,9 +166,9 @@ bool policy_facts_from_json(struct span text, struct policy_facts *f, int64_t *n
     if (text.len > AUTHORITY_TEXT_MAX)
         return err_set(e, ERR_INPUT, "policy.facts", "%zu octets; %u are allowed", text.len,
                        AUTHORITY_TEXT_MAX);
-    if (!fields_load(text, &json, &at))
+    if (!strictjson_load(text, &json, &at))
         return false;
-    ok = fields_read(&at, json, facts, &t);
+    ok = strictjson_read(&at, json, facts, &t);
     if (ok && json_object_get(json, "replacement_subscriber") == NULL)
         t.f.replacement_subscriber = t.f.subscriber;
     json_decref(json);

@@ -44,14 +44,15 @@ static bool decider(struct look *l)
 {
     return (l->route->kinds & KIND_BIT(l->f->kind)) != 0 ||
            policy_no(l, "method %s is not ordered by a document of kind %s",
-                     method_name(l->f->method), kind_name(l->f->kind));
+                     authority_method_name(l->f->method), authority_kind_name(l->f->kind));
 }
 
 static bool initiator(struct look *l)
 {
     return (l->route->initiators & INITIATOR_BIT(l->f->initiator)) != 0 ||
-           policy_no(l, "%s may not ask for method %s", initiator_name(l->f->initiator),
-                     method_name(l->f->method));
+           policy_no(l, "%s may not ask for method %s",
+                     authority_initiator_name(l->f->initiator),
+                     authority_method_name(l->f->method));
 }
 
 static bool srp_consent(struct look *l)
@@ -85,10 +86,11 @@ static bool compromised_route(struct look *l)
 
     if (cells & ~l->route->may)
         return policy_no(l, "method %s is no answer to a compromised %s",
-                         method_name(l->f->method),
+                         authority_method_name(l->f->method),
                          policy_first_cell(cells & ~l->route->may));
     return (cells & l->route->must) != 0 ||
-           policy_no(l, "method %s answers a compromised %s", method_name(l->f->method),
+           policy_no(l, "method %s answers a compromised %s",
+                     authority_method_name(l->f->method),
                      policy_first_cell(l->route->must));
 }
 
@@ -110,8 +112,8 @@ static bool compromised_party(struct look *l)
 static bool mode_route(struct look *l)
 {
     return (l->route->modes & MODE_BIT(l->f->mode)) != 0 ||
-           policy_no(l, "method %s does not use mode %s", method_name(l->f->method),
-                     gbcs_mode(l->f->mode)->name);
+           policy_no(l, "method %s does not use mode %s",
+                     authority_method_name(l->f->method), gbcs_mode(l->f->mode)->name);
 }
 
 static bool mode_acb(struct look *l)

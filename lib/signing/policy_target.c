@@ -36,7 +36,7 @@ static bool ppmid_initiator(struct look *l)
 {
     return !has_ppmid(l->f) || l->f->initiator == INITIATOR_DCC ||
            policy_no(l, "a PPMID is named in an event of %s",
-                     initiator_name(l->f->initiator));
+                     authority_initiator_name(l->f->initiator));
 }
 
 static bool ppmid_wider(struct look *l)

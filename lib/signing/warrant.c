@@ -353,10 +353,11 @@ static bool open_all(struct warrant *w, const struct warrant_parts *p, int64_t n
 {
     if (!open_authority(w, p->cms, now_us, e))
         return false;
-    if (w->authority.kind == KIND_ACTIVATION || w->authority.outcome != OUTCOME_AUTHORISE)
+    if (w->authority.kind == KIND_ACTIVATION || w->authority.outcome != AUTHORITY_AUTHORISE)
         return err_set(e, ERR_DENIED, "decision.outcome",
                        "a document of kind %s and outcome %s lets nothing be signed",
-                       kind_name(w->authority.kind), outcome_name(w->authority.outcome));
+                       authority_kind_name(w->authority.kind),
+                       authority_outcome_name(w->authority.outcome));
     policy_facts_of(&w->authority, &w->facts);
     if (!warrant_live(w, now_us, e) || !check_roster(w, e))
         return false;

@@ -41,7 +41,7 @@ bool warrant_row(const struct warrant *w, uint32_t i, struct roster_row *row, st
     if (row->status != STATUS_COMMISSIONED)
         return err_set(e, ERR_DENIED, "row.status",
                        "row %u: the device was %s before the incident", i,
-                       status_name(row->status));
+                       roster_status_name(row->status));
     if (row->cells & ~(w->cells & held))
         return err_set(e, ERR_DENIED, "row.cells",
                        "row %u: a cell that the document or the device does not have", i);

@@ -112,7 +112,7 @@ static bool measure_batch(EVP_PKEY *key, double seconds, struct rate *out)
     struct err e;
     bool ok = true;
 
-    if (!verifier_new(key, &v, &e))
+    if (!verify_new(key, &v, &e))
         return false;
     from = bench_now();
     do {
@@ -122,7 +122,7 @@ static bool measure_batch(EVP_PKEY *key, double seconds, struct rate *out)
         n += BATCH;
     } while (ok && bench_since(from).wall < seconds);
     *out = rate_of(bench_since(from), n);
-    verifier_free(v);
+    verify_free(v);
     return ok;
 }
 

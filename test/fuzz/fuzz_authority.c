@@ -39,7 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (authority_parse(span_of(data, size), &a, &e)) {
         policy_facts_of(&a, &f);
         policy_judge(&f, NOW, &v);
-        if (v.allowed && a.outcome == OUTCOME_AUTHORISE)
+        if (v.allowed && a.outcome == AUTHORITY_AUTHORISE)
             abort(); /* a document alone allows nothing */
     }
     if (policy_facts_from_json(span_of(data, size), &f, &now, &e))

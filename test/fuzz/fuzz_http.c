@@ -133,24 +133,24 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         *target++ = '\0';
     x.request.verb = request_verb(first);
     if (!request_target(&x.request, target != NULL ? target : "", &e))
-        exchange_fail(&x, &e);
-    (void)exchange_begin(&x, &router);
+        route_fail(&x, &e);
+    (void)route_begin(&x, &router);
     piece = size > 0 ? (size_t)data[0] + 1 : 1;
     while (size > 0) {
         size_t n = size < piece ? size : piece;
 
-        if (!exchange_data(&x, (const char *)data, n))
+        if (!route_data(&x, (const char *)data, n))
             break;
         data += n;
         size -= n;
     }
     if (size == 0) {
-        exchange_end(&x, &r);
+        route_end(&x, &r);
         if (r.status < 200 || r.status > 599 || r.body == NULL || strlen(r.body) != r.len)
             abort();
         reply_done(&r);
     }
-    exchange_done(&x);
+    route_done(&x);
     if (n_open != 0)
         abort();
     return 0;

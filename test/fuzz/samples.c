@@ -85,7 +85,7 @@ static struct message header(enum message_kind kind, uint16_t code, enum message
     m.recipient = kind == MESSAGE_COMMAND ? device : party;
     m.has_date_time = kind == MESSAGE_RESPONSE && code != MESSAGE_CS02A;
     memcpy(m.date_time, date_time, sizeof date_time);
-    m.body_kind = message_body(code, kind);
+    m.payload_kind = message_payload_kind(code, kind);
     memset(m.sig.b, 0x5A, sizeof m.sig.b);
     memset(m.mac, 0xA5, sizeof m.mac);
     return m;
@@ -108,17 +108,17 @@ static struct sample *add(const char *name, const struct message *m)
 static struct message update(enum mode mode, enum message_form form)
 {
     struct message m = header(MESSAGE_COMMAND, gbcs_mode(mode)->message_code, form);
-    struct body_update *u = &m.body.update;
+    struct payload_update *u = &m.body.update;
 
     u->mode = (unsigned)mode;
     u->counter = m.counter;
     u->has_auth_cell = true;
-    u->auth_cell = body_cell(gbcs_mode(mode)->auth_cell);
+    u->auth_cell = payload_cell(gbcs_mode(mode)->auth_cell);
     u->has_floor = true;
     for (unsigned c = 0; c < CELL_COUNT; c++) {
         if ((gbcs_mode(mode)->cells & CELL_BIT(c)) == 0)
             continue;
-        u->replacements[u->n_replacements].cell = body_cell((enum cell)c);
+        u->replacements[u->n_replacements].cell = payload_cell((enum cell)c);
         u->replacements[u->n_replacements++].certificate = samples_certificate();
     }
     u->path[0] = samples_certificate();
@@ -142,7 +142,7 @@ static void commands_by_mode(void)
 static void command_recovery(void)
 {
     struct message m = update(MODE_ANY_BY_RECOVERY, FORM_SIGNED);
-    struct body_update *u = &m.body.update;
+    struct payload_update *u = &m.body.update;
     static const unsigned roles[] = {ROLE_SUPPLIER, ROLE_NETWORK_OPERATOR, ROLE_ACB, 8};
 
     u->disapply_time = true;
@@ -162,7 +162,7 @@ static void command_recovery(void)
 static void command_contingency(void)
 {
     struct message m = update(MODE_ANY_BY_CONTINGENCY, FORM_SIGNED);
-    struct body_update *u = &m.body.update;
+    struct payload_update *u = &m.body.update;
 
     u->has_symmetric_key = true;
     u->symmetric_key = span_of(key16, sizeof key16);
@@ -193,7 +193,7 @@ static void commands_odd(void)
     m = update(MODE_SUPPLIER_BY_TCOS, FORM_SIGNED);
     m.counter = m.body.update.counter = 0; /* and everything small or empty */
     m.body.update.replacements[0].certificate = span_of(stranger, sizeof stranger);
-    m.body.update.replacements[0].cell = (struct body_cell){255, 0x8400, 7};
+    m.body.update.replacements[0].cell = (struct payload_cell){255, 0x8400, 7};
     m.body.update.n_replacements = 1;
     m.body.update.has_changes = true;
     m.body.update.topups.present = true;
@@ -205,18 +205,18 @@ static void commands_odd(void)
 
 /* ---- CS02b responses and alerts ---- */
 
-static void put_outcome(struct body_reply *r, enum mode mode, uint64_t counter)
+static void put_outcome(struct payload_reply *r, enum mode mode, uint64_t counter)
 {
     r->has_outcome = true;
     r->counter = counter;
     r->mode = (unsigned)mode;
     for (unsigned c = 0; c < CELL_COUNT; c++) {
-        struct body_result *one;
+        struct payload_result *one;
 
         if ((gbcs_mode(mode)->cells & CELL_BIT(c)) == 0)
             continue;
         one = &r->results[r->n_results++];
-        one->cell = body_cell((enum cell)c);
+        one->cell = payload_cell((enum cell)c);
         one->status = r->n_results == 2 ? 10 : 0;
         one->old_uid = one->new_uid = span_of(c == CELL_ROOT ? zeros : id_a, 8);
         one->old_key = one->new_key = span_of(id_b, 8);
@@ -333,14 +333,14 @@ static void alerts(void)
 static void queries(void)
 {
     struct message m = header(MESSAGE_COMMAND, MESSAGE_CS02A, FORM_MAC);
-    struct body_report *r;
+    struct payload_report *r;
 
-    m.body.query.auth_cell = body_cell(CELL_ACB_KA);
+    m.body.query.auth_cell = payload_cell(CELL_ACB_KA);
     for (unsigned i = 0; i <= ROLE_WAN_PROVIDER; i++)
         m.body.query.roles[m.body.query.n_roles++] = i;
     add("query-mac", &m);
     m.form = FORM_SIGNED;
-    m.body.query.auth_cell = body_cell(CELL_TCOS_DS);
+    m.body.query.auth_cell = payload_cell(CELL_TCOS_DS);
     add("query-signed", &m);
 
     m = header(MESSAGE_RESPONSE, MESSAGE_CS02A, FORM_MAC);

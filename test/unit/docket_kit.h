@@ -142,7 +142,7 @@ static void put_roster(const char *incident, uint32_t first, uint32_t n)
 }
 
 /* A decision document as authority_open would give it. */
-static void decide(const char *id, const char *incident, enum outcome outcome,
+static void decide(const char *id, const char *incident, enum authority_outcome outcome,
                    const char *json)
 {
     struct authority a = {.outcome = outcome};

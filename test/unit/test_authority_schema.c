@@ -19,7 +19,7 @@ START_TEST(a_document_is_read_whole)
     ck_assert_msg(parse_doc(), "%s", e.text);
     ck_assert_str_eq(a.id, "D-1");
     ck_assert_str_eq(a.incident, "I-1");
-    ck_assert_int_eq(a.outcome, OUTCOME_AUTHORISE);
+    ck_assert_int_eq(a.outcome, AUTHORITY_AUTHORISE);
     ck_assert_int_eq(a.method, METHOD_3);
     ck_assert_int_eq(a.mode, MODE_ANY_BY_RECOVERY);
     ck_assert_uint_eq(a.n_compromised, 2);
@@ -160,7 +160,7 @@ START_TEST(a_refusal_needs_no_key)
     ck_assert_msg(parse_doc(), "%s", e.text);
     scene_sign(&s, 2);
     opens();
-    ck_assert_int_eq(a.outcome, OUTCOME_REFUSE);
+    ck_assert_int_eq(a.outcome, AUTHORITY_REFUSE);
 }
 END_TEST
 

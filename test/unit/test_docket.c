@@ -381,8 +381,8 @@ START_TEST(figures_make_facts)
     reload("I-1");
     put_roster("I-1", 0, 10);
     ck_assert_uint_eq(facts().rows_pending, 10);
-    decide("D-1", "I-1", OUTCOME_AUTHORISE, "{\"kind\":\"decision\",\"method\":\"M2\"}");
-    decide("D-2", "I-1", OUTCOME_AUTHORISE,
+    decide("D-1", "I-1", AUTHORITY_AUTHORISE, "{\"kind\":\"decision\",\"method\":\"M2\"}");
+    decide("D-2", "I-1", AUTHORITY_AUTHORISE,
            "{\"kind\":\"instruction\",\"method\":\"handback\"}");
     recovery = batch("recovery", "done", "", "D-1");
     outcome(0, "success", recovery);

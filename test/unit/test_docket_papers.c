@@ -134,13 +134,13 @@ static void state_is(const char *id, enum decision_state state)
 
 START_TEST(a_decision_is_on_file_once)
 {
-    struct authority a = {.outcome = OUTCOME_AUTHORISE};
+    struct authority a = {.outcome = AUTHORITY_AUTHORISE};
     struct digest digest;
     bool found;
 
     REFUSED(docket_decision(store, "I-1", "D-1", &d, &e), "decision.none");
     ck_assert_int_eq(e.code, ERR_MISSING);
-    decide("D-1", "I-1", OUTCOME_AUTHORISE, DECISION);
+    decide("D-1", "I-1", AUTHORITY_AUTHORISE, DECISION);
     OK(docket_decision(store, "I-1", "D-1", &d, &e));
     ck_assert_str_eq(d.outcome, "authorise");
     ck_assert_str_eq(d.key, "recovery");
@@ -177,13 +177,13 @@ START_TEST(a_later_decision_takes_the_place_of_an_earlier_one)
 {
     bool found;
 
-    decide("D-1", "I-1", OUTCOME_AUTHORISE, DECISION);
-    decide("D-9", "I-2", OUTCOME_AUTHORISE, DECISION); /* another incident's */
-    decide("D-0", "I-1", OUTCOME_REFUSE, DECISION);
+    decide("D-1", "I-1", AUTHORITY_AUTHORISE, DECISION);
+    decide("D-9", "I-2", AUTHORITY_AUTHORISE, DECISION); /* another incident's */
+    decide("D-0", "I-1", AUTHORITY_REFUSE, DECISION);
     OK(docket_authorised(store, "I-1", &d, &found, &e));
     ck_assert(found);
     ck_assert_str_eq(d.id, "D-1");
-    decide("D-2", "I-1", OUTCOME_AUTHORISE, DECISION);
+    decide("D-2", "I-1", AUTHORITY_AUTHORISE, DECISION);
     OK(docket_decision(store, "I-1", "D-2", &d, &e));
     OK(docket_void_decisions(store, "I-1", &d.digest, DECISION_SUPERSEDED, &e));
     state_is("D-1", DECISION_SUPERSEDED);
@@ -206,7 +206,7 @@ START_TEST(an_instruction_is_no_decision_of_the_pma)
 {
     bool found;
 
-    decide("N-1", "I-1", OUTCOME_AUTHORISE, "{\"kind\":\"instruction\"}");
+    decide("N-1", "I-1", AUTHORITY_AUTHORISE, "{\"kind\":\"instruction\"}");
     OK(docket_authorised(store, "I-1", &d, &found, &e));
     ck_assert(!found);
 }
@@ -220,7 +220,7 @@ START_TEST(a_live_decision_makes_facts)
     config.n_keys = 2;
     docket.token_keys = 2;
     ck_assert(!facts().decision_live && !facts().token_key_proved);
-    decide("D-1", "I-1", OUTCOME_AUTHORISE, DECISION);
+    decide("D-1", "I-1", AUTHORITY_AUTHORISE, DECISION);
     ck_assert(facts().decision_live && facts().token_key_proved);
     docket.token_keys = 1; /* another key than the decision names */
     ck_assert(!facts().token_key_proved);
@@ -231,7 +231,7 @@ END_TEST
 
 START_TEST(an_activation_authorises_nothing)
 {
-    struct authority a = {.kind = KIND_ACTIVATION, .outcome = OUTCOME_AUTHORISE};
+    struct authority a = {.kind = KIND_ACTIVATION, .outcome = AUTHORITY_AUTHORISE};
     bool found;
 
     (void)strcpy(a.id, "A-1");
@@ -242,16 +242,16 @@ START_TEST(an_activation_authorises_nothing)
     ck_assert(!found);
     OK(docket_void_decisions(store, "I-1", &(struct digest){{1}}, DECISION_VOID, &e));
     state_is("A-1", DECISION_VOID);
-    ck_assert_str_eq(decision_state_name(DECISION_VOID), "void");
-    ck_assert_str_eq(decision_state_name((enum decision_state)3), "unknown");
+    ck_assert_str_eq(docket_decision_state_name(DECISION_VOID), "void");
+    ck_assert_str_eq(docket_decision_state_name((enum decision_state)3), "unknown");
 }
 END_TEST
 
 START_TEST(a_key_switched_off_leaves_no_activation)
 {
-    struct authority a = {.kind = KIND_ACTIVATION, .outcome = OUTCOME_AUTHORISE};
+    struct authority a = {.kind = KIND_ACTIVATION, .outcome = AUTHORITY_AUTHORISE};
 
-    decide("D-1", "I-1", OUTCOME_AUTHORISE, "{\"kind\":\"decision\"}");
+    decide("D-1", "I-1", AUTHORITY_AUTHORISE, "{\"kind\":\"decision\"}");
     (void)strcpy(a.incident, "I-1");
     for (unsigned i = 0; i < 2; i++) {
         a.digest.b[0] = (uint8_t)i;

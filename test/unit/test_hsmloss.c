@@ -87,7 +87,7 @@ START_TEST(every_row_speaks_plainly_and_says_its_source)
     ck_assert_uint_gt(strlen(r->source), 0);
     ck_assert_str_eq(r->certainty, "INFERRED");
     ck_assert(r->remedy || strstr(r->sentence, "no remote remedy") != NULL);
-    ck_assert_uint_le(n_hsmloss_rows, HSMLOSS_COUNT + 1);
+    ck_assert_uint_le(hsmloss_n_rows, HSMLOSS_COUNT + 1);
 }
 END_TEST
 
@@ -145,7 +145,7 @@ int main(void)
         c, every_set_of_losses_is_answered_and_losing_more_never_opens_a_recovery_route);
     tcase_add_test(c, nothing_lost_or_nonsense_is_not_answered);
     tcase_add_loop_test(c, every_row_speaks_plainly_and_says_its_source, 0,
-                        (int)n_hsmloss_rows);
+                        (int)hsmloss_n_rows);
     tcase_add_test(c, the_plain_answer_is_printed);
     tcase_add_test(c, losses_have_names);
     suite_add_tcase(s, c);

@@ -174,7 +174,7 @@ static void assert_refused(const struct incident_facts *f, const struct transiti
     ck_assert_str_eq(e.id, id);
     ck_assert_int_eq(e.code, ERR_DENIED);
     ck_assert_ptr_null(to.row);
-    ck_assert_ptr_nonnull(rule_find(id));
+    ck_assert_ptr_nonnull(rules_find(id));
 }
 
 START_TEST(every_row_lets_through_whom_it_names_with_the_evidence_it_asks_for)
@@ -257,11 +257,11 @@ START_TEST(every_guard_stands_in_some_row_and_has_a_rule_of_its_own)
 {
     uint64_t used = 0;
 
-    for (size_t i = 0; i < n_incident_transitions; i++)
+    for (size_t i = 0; i < incident_n_transitions; i++)
         used |= incident_transitions[i].guards;
     ck_assert_uint_eq(used, GUARD_BIT(GUARD_COUNT) - 1);
     for (unsigned g = 0; g < GUARD_COUNT; g++) {
-        ck_assert_ptr_nonnull(rule_find(incident_guard_rule((enum guard)g)));
+        ck_assert_ptr_nonnull(rules_find(incident_guard_rule((enum guard)g)));
         for (unsigned h = 0; h < g; h++)
             ck_assert_str_ne(incident_guard_rule((enum guard)g),
                              incident_guard_rule((enum guard)h));
@@ -333,7 +333,7 @@ START_TEST(no_two_rows_answer_the_same_event)
             for (unsigned v = 0; v < EVENT_COUNT; v++) {
                 unsigned n = 0;
 
-                for (size_t i = 0; i < n_incident_transitions; i++)
+                for (size_t i = 0; i < incident_n_transitions; i++)
                     n += incident_transitions[i].event == v &&
                          (incident_transitions[i].routes & ROUTE_BIT(r)) != 0 &&
                          (incident_transitions[i].from & STATE_BIT(s)) != 0;
@@ -377,7 +377,7 @@ static void search(struct seen *m, uint64_t avoid)
 {
     for (bool more = true; more;) {
         more = false;
-        for (size_t i = 0; i < n_incident_transitions; i++) {
+        for (size_t i = 0; i < incident_n_transitions; i++) {
             struct at cases[ROUTE_COUNT * STATE_COUNT];
             size_t n = walk(&incident_transitions[i], cases);
 
@@ -420,7 +420,7 @@ START_TEST(every_state_and_every_row_can_be_reached)
     for (unsigned s = 0; s < STATE_COUNT; s++)
         ck_assert_msg(anywhere(&m, (enum state)s), "%s is never reached",
                       incident_state((enum state)s)->name);
-    for (size_t i = 0; i < n_incident_transitions; i++) {
+    for (size_t i = 0; i < incident_n_transitions; i++) {
         const struct transition *t = &incident_transitions[i];
         struct at cases[ROUTE_COUNT * STATE_COUNT];
         size_t n = walk(t, cases);
@@ -440,7 +440,7 @@ START_TEST(every_state_and_every_row_can_be_reached)
         for (unsigned s = 0; s < STATE_COUNT; s++)
             places += m.at[r][s];
     printf("# %zu rows, %d states, %d events, %d guards; %u places, %u edges walked\n",
-           n_incident_transitions, STATE_COUNT, EVENT_COUNT, GUARD_COUNT, places, edges);
+           incident_n_transitions, STATE_COUNT, EVENT_COUNT, GUARD_COUNT, places, edges);
     fflush(stdout);
 }
 END_TEST
@@ -557,7 +557,7 @@ int main(void)
     TCase *rows = tcase_create("rows");
     TCase *graph = tcase_create("graph");
     SRunner *r = srunner_create(s);
-    int n = (int)n_incident_transitions;
+    int n = (int)incident_n_transitions;
 
     tcase_add_loop_test(
         rows, every_row_lets_through_whom_it_names_with_the_evidence_it_asks_for, 0, n);

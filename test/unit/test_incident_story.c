@@ -252,21 +252,21 @@ START_TEST(a_decision_brings_the_event_of_its_outcome_and_method)
         bool found;
 
         v = EVENT_COUNT;
-        found = incident_event_of(cases[i].route, OUTCOME_AUTHORISE, cases[i].method, &v);
+        found = incident_event_of(cases[i].route, AUTHORITY_AUTHORISE, cases[i].method, &v);
         ck_assert_msg(v == cases[i].event, "case %zu", i);
         ck_assert_int_eq(found, cases[i].event != EVENT_COUNT);
         if (found) /* and it has a row there or in WITH_PMA that takes that route */
             ck_assert_ptr_nonnull(incident_next(cases[i].route, STATE_WITH_PMA, v));
     }
-    ck_assert(incident_event_of(ROUTE_UNDECIDED, OUTCOME_REFUSE, METHOD_1, &v));
+    ck_assert(incident_event_of(ROUTE_UNDECIDED, AUTHORITY_REFUSE, METHOD_1, &v));
     ck_assert_int_eq(v, EVENT_REFUSE);
-    ck_assert(incident_event_of(ROUTE_METHOD_2, OUTCOME_ABORT, METHOD_1, &v));
+    ck_assert(incident_event_of(ROUTE_METHOD_2, AUTHORITY_ABORT, METHOD_1, &v));
     ck_assert_int_eq(v, EVENT_ABORT);
-    ck_assert(incident_event_of(ROUTE_METHOD_2, OUTCOME_DEFER_REVOCATION, METHOD_1, &v));
+    ck_assert(incident_event_of(ROUTE_METHOD_2, AUTHORITY_DEFER_REVOCATION, METHOD_1, &v));
     ck_assert_int_eq(v, EVENT_DEFER_REVOCATION);
-    ck_assert(incident_event_of(ROUTE_METHOD_2, OUTCOME_DEFER_ID_TRANSFER, METHOD_1, &v));
+    ck_assert(incident_event_of(ROUTE_METHOD_2, AUTHORITY_DEFER_ID_TRANSFER, METHOD_1, &v));
     ck_assert_int_eq(v, EVENT_DEFER_ID_TRANSFER);
-    ck_assert(incident_event_of(ROUTE_METHOD_2, OUTCOME_DIRECT_OTHER, METHOD_1, &v));
+    ck_assert(incident_event_of(ROUTE_METHOD_2, AUTHORITY_DIRECT_OTHER, METHOD_1, &v));
     ck_assert_int_eq(v, EVENT_DIRECT_OTHER);
 }
 END_TEST
@@ -371,7 +371,7 @@ START_TEST(the_tables_print_themselves)
     ck_assert_ptr_null(strstr(shared, "WITH_PMA"));
     ck_assert_ptr_nonnull(all);
     ck_assert_uint_eq(json_array_size(json_object_get(all, "transitions")),
-                      n_incident_transitions);
+                      incident_n_transitions);
     ck_assert_uint_eq(json_array_size(json_object_get(all, "states")), STATE_COUNT);
     ck_assert_uint_eq(json_array_size(json_object_get(all, "routes")), ROUTE_COUNT);
     json_decref(all);

@@ -17,7 +17,7 @@ static size_t inner_of(uint8_t *out, size_t n)
                         .counter = 9,
                         .originator = {{1}},
                         .recipient = {{2}},
-                        .body_kind = BODY_RAW};
+                        .payload_kind = PAYLOAD_RAW};
     struct err e = {0};
     uint8_t *payload = calloc(1, n + 1), *octets;
     size_t len;

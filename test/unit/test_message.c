@@ -99,7 +99,7 @@ static void check_beginnings(size_t row)
             message_done(&m);
         } else {
             ck_assert_int_eq(e.code, ERR_INPUT);
-            ck_assert_ptr_nonnull(rule_find(e.id));
+            ck_assert_ptr_nonnull(rules_find(e.id));
         }
         free(copy);
     }
@@ -400,8 +400,8 @@ END_TEST
 START_TEST(too_many_elements_are_refused)
 {
     struct message m = {.kind = MESSAGE_COMMAND, .code = MESSAGE_CS02A, .counter = 5};
-    uint8_t payload[2 + 9 + 2 + 3 * (BODY_ROLES_MAX + 1)] = {
-        0x30, 0, 0x30, 7, 2, 1, 4, 3, 2, 3, 8, 0x30, 3 * (BODY_ROLES_MAX + 1)};
+    uint8_t payload[2 + 9 + 2 + 3 * (PAYLOAD_ROLES_MAX + 1)] = {
+        0x30, 0, 0x30, 7, 2, 1, 4, 3, 2, 3, 8, 0x30, 3 * (PAYLOAD_ROLES_MAX + 1)};
     struct message again;
     uint8_t *octets;
     size_t len;
@@ -545,7 +545,7 @@ START_TEST(what_is_no_response_is_refused)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         ck_assert(!response_read(octets_of(cases[i].sample), &r, &e));
         ck_assert_str_eq(e.id, cases[i].id);
-        ck_assert_ptr_nonnull(rule_find(e.id));
+        ck_assert_ptr_nonnull(rules_find(e.id));
     }
     decode("answer-8", &m);
     m.form = FORM_NULL;

@@ -183,7 +183,7 @@ START_TEST(a_bad_notice_is_refused)
     ck_assert(!notice_put(outbox, &n, name, &e));
     ck_assert_str_eq(e.id, "notice.content");
     ck_assert_int_eq(e.code, ERR_INPUT);
-    ck_assert_ptr_nonnull(rule_find(e.id));
+    ck_assert_ptr_nonnull(rules_find(e.id));
     ck_assert_uint_eq(files_in_outbox(), 0);
 }
 END_TEST

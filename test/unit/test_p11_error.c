@@ -40,7 +40,7 @@ START_TEST(each_code_has_its_column)
     ck_assert_int_eq(p11_code(cases[_i].rv)->session, cases[_i].session);
     ck_assert(!p11_error("C_Sign", cases[_i].rv, &e));
     ck_assert_str_eq(e.id, cases[_i].id);
-    ck_assert_ptr_nonnull(rule_find(e.id));
+    ck_assert_ptr_nonnull(rules_find(e.id));
     ck_assert_ptr_nonnull(strstr(e.text, "C_Sign: "));
 }
 END_TEST

@@ -37,7 +37,7 @@ static void refused(const char *id, enum p11_class worst)
     note.worst = P11_FINE;
     ck_assert(!token_p11_open(&note, &rig.config, &rig.trust, "main", &token, &e));
     ck_assert_msg(strcmp(e.id, id) == 0, "%s: %s", e.id, e.text);
-    ck_assert_ptr_nonnull(rule_find(e.id));
+    ck_assert_ptr_nonnull(rules_find(e.id));
     ck_assert_int_eq(note.worst, worst);
     token = NULL;
 }

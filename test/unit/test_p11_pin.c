@@ -142,7 +142,7 @@ START_TEST(a_block_stands_until_the_source_changes)
     ck_assert(p11_pin_block(&pin, mark, &e));
     ck_assert(!p11_pin_allowed(&pin, mark, &e));
     ck_assert_str_eq(e.id, "token.pin-blocked");
-    ck_assert_ptr_nonnull(rule_find(e.id));
+    ck_assert_ptr_nonnull(rules_find(e.id));
     p11_pin_wipe(&pin);
     put("12345\n", 6);
     ck_assert(p11_pin_read(token, &pin, &e));

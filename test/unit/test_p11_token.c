@@ -48,7 +48,7 @@ static void refused(const char *id, enum p11_class worst)
 {
     ck_assert(!token_p11_open(&note, &rig.config, &rig.trust, "main", &token, &e));
     ck_assert_str_eq(e.id, id);
-    ck_assert_ptr_nonnull(rule_find(e.id));
+    ck_assert_ptr_nonnull(rules_find(e.id));
     ck_assert_int_eq(note.worst, worst);
     ck_assert_ptr_null(strstr(e.text, RIG_PIN));
 }
@@ -57,7 +57,7 @@ static void key_refused(const char *id)
 {
     ck_assert(!token->ops->has_key(token, 0, &e));
     ck_assert_msg(strcmp(e.id, id) == 0, "%s: %s", e.id, e.text);
-    ck_assert_ptr_nonnull(rule_find(e.id));
+    ck_assert_ptr_nonnull(rules_find(e.id));
 }
 
 static void some_digests(struct digest d[ROWS])

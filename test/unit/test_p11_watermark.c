@@ -66,7 +66,7 @@ START_TEST(a_run_at_or_below_the_mark_is_refused)
     ck_assert(!watermark_raise(&s, &supplier, 256, 512, &e));
     ck_assert_str_eq(e.id, "token.counter-mark");
     ck_assert_int_eq(e.code, ERR_DENIED);
-    ck_assert_ptr_nonnull(rule_find(e.id));
+    ck_assert_ptr_nonnull(rules_find(e.id));
     ck_assert(!watermark_raise(&s, &supplier, 600, 500, &e));
     ck_assert(!watermark_raise(&s, &supplier, 0, 1000, &e));
     ck_assert_uint_eq(mark_of(&supplier), 256);
@@ -123,7 +123,7 @@ START_TEST(a_damaged_mark_is_never_read_as_zero)
     ck_assert_uint_eq(put_object(bad, _i == 0 ? 16 : 3), CKR_OK);
     ck_assert(!watermark_raise(&s, &supplier, 100, 200, &e));
     ck_assert_str_eq(e.id, "token.counter-mark-bad");
-    ck_assert_ptr_nonnull(rule_find(e.id));
+    ck_assert_ptr_nonnull(rules_find(e.id));
 }
 END_TEST
 

@@ -138,7 +138,7 @@ END_TEST
 START_TEST(every_rule_has_a_source_and_a_sentence)
 {
     for (size_t i = 0; policy_rule_id(i) != NULL; i++) {
-        const struct rule *r = rule_find(policy_rule_id(i));
+        const struct rule *r = rules_find(policy_rule_id(i));
 
         ck_assert_msg(r != NULL, "%s has no row in rules.c", policy_rule_id(i));
         ck_assert(r->source[0] != '\0' && r->sentence[0] != '\0' && r->advice[0] != '\0');

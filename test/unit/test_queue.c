@@ -127,7 +127,7 @@ START_TEST(what_is_over_stays_over)
     for (size_t i = 0; i < 2; i++) {
         int64_t id = put("I-1", BATCH_RUNNING);
 
-        ck_assert(batch_state_final(ends[i]));
+        ck_assert(queue_state_final(ends[i]));
         to(id, ends[i]);
         for (int s = 0; s < BATCH_STATES; s++)
             REFUSED(queue_state(store, id, (enum batch_state)s, "", 9, &e), "batch.state");
@@ -188,14 +188,14 @@ START_TEST(open_means_not_over)
         (void)snprintf(incident, sizeof incident, "I-%d", s);
         (void)put(incident, (enum batch_state)s);
         OK(queue_open(store, incident, &open, &e));
-        ck_assert(open == !batch_state_final((enum batch_state)s));
+        ck_assert(open == !queue_state_final((enum batch_state)s));
     }
     OK(queue_open(store, NULL, &open, &e));
     ck_assert(open);
     OK(queue_open(store, "I-99", &open, &e));
     ck_assert(!open);
-    ck_assert_str_eq(batch_state_name(BATCH_HELD), "held");
-    ck_assert_str_eq(batch_state_name(BATCH_STATES), "unknown");
+    ck_assert_str_eq(queue_state_name(BATCH_HELD), "held");
+    ck_assert_str_eq(queue_state_name(BATCH_STATES), "unknown");
 }
 END_TEST
 

@@ -3,9 +3,9 @@
  * Answers of devices with keys of their own, made by our encoder and bent before or after
  * they are signed.
  */
+#include "device_query.h"
 #include "engine_kit.h"
 #include "message.h"
-#include "query.h"
 
 #define DEVICES 4 /* the last one has no key in the roster, the third one cell */
 
@@ -83,9 +83,9 @@ static void reopen(void)
 static void result(enum cell cell, unsigned status, const struct key_id *key)
 {
     static const uint8_t old_key[8] = {9};
-    struct body_result *r = &m.body.reply.results[m.body.reply.n_results++];
+    struct payload_result *r = &m.body.reply.results[m.body.reply.n_results++];
 
-    r->cell = body_cell(cell);
+    r->cell = payload_cell(cell);
     r->status = status;
     r->old_uid = r->new_uid = span_of(s.supplier.b, 8);
     r->old_key = span_of(old_key, 8);
@@ -110,7 +110,7 @@ static void answer_of(uint32_t row)
     m.counter = counter;
     m.originator = r.device;
     m.recipient = originator;
-    m.body_kind = BODY_ANSWER;
+    m.payload_kind = PAYLOAD_ANSWER;
 }
 
 /* ... executed, with results still to come. */
@@ -178,7 +178,7 @@ static enum reconcile_verdict taken(uint32_t row)
 
 static bool copy_text(void *arg, const struct store_row *r)
 {
-    (void)snprintf(arg, 512, "%s", row_text(r, 0));
+    (void)snprintf(arg, 512, "%s", store_text(r, 0));
     return false;
 }
 
@@ -292,7 +292,7 @@ START_TEST(accepted_first_and_executed_later)
     good_answer(0);
     m.kind = MESSAGE_ALERT;
     m.code = MESSAGE_CS02B_ALERT;
-    m.body_kind = BODY_ALERT;
+    m.payload_kind = PAYLOAD_ALERT;
     m.counter = 999999; /* an alert's own */
     m.body.reply.alert_code = 0x8F66;
     memcpy(m.body.reply.execution_time, "20270115090000Z", 16);
@@ -557,18 +557,18 @@ static void marked(uint32_t row, const char *state)
 /* A report of row i: which key is in which of the supplier's cells. */
 static void report_of(uint32_t row, const struct key_id *ds, const struct key_id *ka)
 {
-    struct body_details *d = &m.body.report.roles[0];
+    struct payload_details *d = &m.body.report.roles[0];
 
     answer_of(row);
     memset(&m.body, 0, sizeof m.body);
     m.code = MESSAGE_CS02A;
-    m.body_kind = BODY_REPORT;
+    m.payload_kind = PAYLOAD_REPORT;
     m.body.report.n_roles = 1;
     d->role = ROLE_SUPPLIER;
     d->has_cells = true;
     for (const struct key_id *key = ds; key != NULL; key = key == ds ? ka : NULL) {
         d->cells[d->n_cells].usage =
-            body_cell(key == ds ? CELL_SUPPLIER_DS : CELL_SUPPLIER_KA).usage;
+            payload_cell(key == ds ? CELL_SUPPLIER_DS : CELL_SUPPLIER_KA).usage;
         d->cells[d->n_cells].uid = span_of(s.supplier.b, 8);
         d->cells[d->n_cells++].key = span_of(key->b, 8);
     }
@@ -607,36 +607,36 @@ END_TEST
 
 START_TEST(who_is_unclear_is_asked_what_was_to_be_replaced)
 {
-    struct query_asker asker = {.party = {{7}}, .cell = CELL_TCOS_DS};
-    struct query q;
+    struct device_query_asker asker = {.party = {{7}}, .cell = CELL_TCOS_DS};
+    struct device_query q;
     struct message asked;
     bool found;
 
-    OK(query_next(rec, &asker, 0, &q, &found, &e));
+    OK(device_query_next(rec, &asker, 0, &q, &found, &e));
     ck_assert(!found);
     good_answer(0);
     ck_assert_int_eq(taken(0), RECONCILE_SUCCESS);
     marked(1, "unknown");
     marked(2, "excused");
     marked(3, "unreachable");
-    OK(query_next(rec, &asker, 0, &q, &found, &e));
+    OK(device_query_next(rec, &asker, 0, &q, &found, &e));
     ck_assert(found && q.row == 1);
     OK(message_decode(span_of(q.octets, q.len), &asked, &e));
     ck_assert(asked.form == FORM_BARE && asked.counter == 0 &&
-              asked.body_kind == BODY_QUERY);
+              asked.payload_kind == PAYLOAD_QUERY);
     ck_assert_mem_eq(&asked.originator, &asker.party, 8);
     ck_assert_mem_eq(&asked.recipient, &q.device, 8);
     ck_assert_uint_eq(asked.body.query.n_roles, 1); /* two cells of one role */
     ck_assert_uint_eq(asked.body.query.roles[0], ROLE_SUPPLIER);
     message_done(&asked);
-    OK(query_next(rec, &asker, 2, &q, &found, &e));
+    OK(device_query_next(rec, &asker, 2, &q, &found, &e));
     ck_assert(found && q.row == 3);
-    OK(query_next(rec, &asker, 4, &q, &found, &e));
+    OK(device_query_next(rec, &asker, 4, &q, &found, &e));
     ck_assert(!found);
     /* who has had no command is not asked what became of it */
     OK(store_run(store, &e, "DELETE FROM slice", ""));
     reopen();
-    OK(query_next(rec, &asker, 0, &q, &found, &e));
+    OK(device_query_next(rec, &asker, 0, &q, &found, &e));
     ck_assert(!found);
 }
 END_TEST
@@ -644,13 +644,13 @@ END_TEST
 START_TEST(only_a_party_with_a_signing_cell_asks)
 {
     for (unsigned c = 0; c < CELL_COUNT; c++) {
-        struct query_asker asker = {.cell = (enum cell)c};
+        struct device_query_asker asker = {.cell = (enum cell)c};
 
         if (c == CELL_SUPPLIER_DS || c == CELL_NETWORK_DS || c == CELL_ACB_DS ||
             c == CELL_TCOS_DS || c == CELL_WAN_DS)
-            OK(query_asker_check(&asker, &e));
+            OK(device_query_asker_check(&asker, &e));
         else
-            REFUSED(query_asker_check(&asker, &e), "command.query");
+            REFUSED(device_query_asker_check(&asker, &e), "command.query");
     }
 }
 END_TEST

@@ -138,7 +138,7 @@ START_TEST(a_problem_says_rule_source_and_advice)
     ck_assert_str_eq(json_string_value(json_object_get(j, "id")), "request.role");
     ck_assert_str_eq(json_string_value(json_object_get(j, "text")), "uid 5 may not");
     ck_assert_str_eq(json_string_value(json_object_get(j, "rule")),
-                     rule_find("request.role")->sentence);
+                     rules_find("request.role")->sentence);
     ck_assert_ptr_nonnull(json_object_get(j, "advice"));
     json_decref(j);
     reply_done(&r);
@@ -248,24 +248,24 @@ static unsigned exchange(enum verb v, const char *target, unsigned roles, int64_
     unsigned status;
 
     if (!request_target(&x->request, target, &e))
-        exchange_fail(x, &e);
+        route_fail(x, &e);
     x->request.verb = v;
     x->request.length = length;
     x->request.peer.roles = roles;
-    (void)exchange_begin(x, &router);
+    (void)route_begin(x, &router);
     for (unsigned i = 0; i < n; i++)
-        if (!exchange_data(x, piece, piece_len)) {
-            exchange_done(x);
+        if (!route_data(x, piece, piece_len)) {
+            route_done(x);
             free(x);
             return 0;
         }
-    exchange_end(x, &r);
+    route_end(x, &r);
     (void)snprintf(text, 600, "%.*s", (int)r.len, r.body);
     if (r.status == 405)
         (void)snprintf(text, 600, "%s: %s", r.headers[0].name, r.headers[0].value);
     status = r.status;
     reply_done(&r);
-    exchange_done(x);
+    route_done(x);
     free(x);
     return status;
 }

@@ -288,14 +288,14 @@ END_TEST
 START_TEST(every_status_has_a_name)
 {
     for (int i = 0; i < STATUS_COUNT; i++) {
-        const char *name = status_name((enum smi_status)i);
+        const char *name = roster_status_name((enum smi_status)i);
         enum smi_status back;
 
-        ck_assert(status_find(name, strlen(name), &back));
+        ck_assert(roster_status_find(name, strlen(name), &back));
         ck_assert_int_eq(back, i);
-        ck_assert(!status_find(name, strlen(name) - 1, &back));
+        ck_assert(!roster_status_find(name, strlen(name) - 1, &back));
     }
-    ck_assert_str_eq(status_name(STATUS_COUNT), "unknown");
+    ck_assert_str_eq(roster_status_name(STATUS_COUNT), "unknown");
 }
 END_TEST
 

@@ -151,7 +151,7 @@ static bool area_is_known(const char *id)
 {
     size_t n = (size_t)(strchr(id, '.') - id) + 1;
 
-    for (size_t i = 0; i < n_rules; i++)
+    for (size_t i = 0; i < rules_n; i++)
         if (strncmp(rules[i].id, id, n) == 0)
             return true;
     return false;
@@ -167,7 +167,7 @@ START_TEST(every_id_uttered_has_a_row)
         if (!names[i].uttered &&
             (is_file_name(names[i].text) || !area_is_known(names[i].text)))
             continue;
-        ck_assert_msg(rule_find(names[i].text) != NULL, "%s: \"%s\" has no row",
+        ck_assert_msg(rules_find(names[i].text) != NULL, "%s: \"%s\" has no row",
                       names[i].file, names[i].text);
     }
     ck_assert_uint_gt(uttered, 200);
@@ -177,7 +177,7 @@ END_TEST
 START_TEST(every_row_is_used_somewhere)
 {
     read_all();
-    for (size_t i = 0; i < n_rules; i++) {
+    for (size_t i = 0; i < rules_n; i++) {
         bool used = false;
 
         for (size_t k = 0; !used && k < n_names; k++)
@@ -189,11 +189,11 @@ END_TEST
 
 START_TEST(every_id_stands_once)
 {
-    for (size_t i = 0; i < n_rules; i++)
-        ck_assert_msg(rule_find(rules[i].id) == &rules[i], "\"%s\" has two rows",
+    for (size_t i = 0; i < rules_n; i++)
+        ck_assert_msg(rules_find(rules[i].id) == &rules[i], "\"%s\" has two rows",
                       rules[i].id);
-    ck_assert_ptr_null(rule_find("nothing.of-the-kind"));
-    ck_assert_ptr_null(rule_find(""));
+    ck_assert_ptr_null(rules_find("nothing.of-the-kind"));
+    ck_assert_ptr_null(rules_find(""));
 }
 END_TEST
 
@@ -210,7 +210,7 @@ START_TEST(every_row_is_complete)
     static const char *const certainties[] = {"CONFIRMED", "VERIFIED", "INFERRED",
                                               "UNKNOWN", "choice"};
 
-    for (size_t i = 0; i < n_rules; i++) {
+    for (size_t i = 0; i < rules_n; i++) {
         const struct rule *r = &rules[i];
         bool known = false;
 

@@ -69,14 +69,14 @@ struct got {
 static bool get_row(void *arg, const struct store_row *r)
 {
     struct got *g = arg;
-    struct span b = row_blob(r, 1);
+    struct span b = store_blob(r, 1);
 
-    (void)snprintf(g->incident, sizeof g->incident, "%s", row_text(r, 0));
+    (void)snprintf(g->incident, sizeof g->incident, "%s", store_text(r, 0));
     g->len = b.len;
     if (b.len > 0)
         memcpy(g->message, b.at, b.len);
-    g->at_us = row_i64(r, 2);
-    g->null = row_null(r, 3);
+    g->at_us = store_i64(r, 2);
+    g->null = store_null(r, 3);
     return ++g->n < g->most;
 }
 
@@ -144,7 +144,7 @@ END_TEST
 
 static bool copy_row(void *arg, const struct store_row *r)
 {
-    row_copy(r, 0, arg, 8);
+    store_copy(r, 0, arg, 8);
     return false;
 }
 

@@ -400,7 +400,7 @@ START_TEST(messages_of_other_use_cases)
     struct parts p;
 
     take_apart(f, s, &p);
-    ck_assert_int_eq(p.m.body_kind, BODY_RAW);
+    ck_assert_int_eq(p.m.payload_kind, PAYLOAD_RAW);
     check_signature(signer, &p.m);
     if (text_of(f, s, "Z") != NULL)
         check_mac(f, s, &p);
@@ -441,7 +441,7 @@ START_TEST(every_cell_identifier)
 {
     for (unsigned c = 0; c < CELL_COUNT; c++) {
         const struct cell_row *row = gbcs_cell((enum cell)c);
-        struct body_cell b = body_cell((enum cell)c);
+        struct payload_cell b = payload_cell((enum cell)c);
         AUTO(mem) char *name = NULL;
         const char *text;
         char hex[64];
@@ -510,7 +510,7 @@ static bool signed_by_a_published_key(const struct message *m)
 
 static struct cs02b_recipe recipe_of(const struct message *m)
 {
-    const struct body_update *u = &m->body.update;
+    const struct payload_update *u = &m->body.update;
     struct cs02b_recipe r = {
         .mode = (enum mode)u->mode,
         .originator = m->originator,
@@ -532,7 +532,7 @@ static struct cs02b_recipe recipe_of(const struct message *m)
     for (size_t i = 0; i < u->n_replacements; i++) {
         size_t to = u->n_replacements - 1 - i; /* the order is the encoder's business */
 
-        ck_assert(body_cell_find(&u->replacements[i].cell, &r.replacements[to].cell));
+        ck_assert(payload_cell_find(&u->replacements[i].cell, &r.replacements[to].cell));
         r.replacements[to].der = u->replacements[i].certificate;
     }
     memcpy(r.path, u->path, sizeof u->path[0] * u->n_path);
@@ -560,7 +560,7 @@ START_TEST(update_command_is_rebuilt_from_its_values)
     take_apart(f, s, &p);
     check_header(s, &p.m);
     ck_assert_int_eq(p.m.form, FORM_SIGNED_MAC);
-    ck_assert_int_eq(p.m.body_kind, BODY_UPDATE);
+    ck_assert_int_eq(p.m.payload_kind, PAYLOAD_UPDATE);
     ck_assert(p.m.consistent);
     ck_assert(signed_by_a_published_key(&p.m));
     memcpy(key.b, key_octets.at, sizeof key.b);

@@ -217,7 +217,7 @@ static struct verifier *verifier_of(EVP_PKEY *k)
     struct verifier *v = NULL;
     struct err e;
 
-    ck_assert_msg(verifier_new(k, &v, &e), "verifier_new failed");
+    ck_assert_msg(verify_new(k, &v, &e), "verify_new failed");
     return v;
 }
 
@@ -426,7 +426,7 @@ START_TEST(thousands_of_spoiled_inputs_are_judged_as_evp_judges_them)
         ck_assert_uint_gt(n_good, 0);
         ck_assert_uint_lt(n_good, MAX);
     }
-    verifier_free(v);
+    verify_free(v);
 }
 END_TEST
 
@@ -444,7 +444,7 @@ START_TEST(each_way_of_spoiling_is_judged_as_evp_judges_it)
         /* Only -s is no spoiling at all. */
         ck_assert_msg(good[i] == (how == 6), "spoil %u, item %zu", how, i);
     }
-    verifier_free(v);
+    verify_free(v);
 }
 END_TEST
 
@@ -470,7 +470,7 @@ START_TEST(every_batch_size_works)
             sigs[bad[j]] = old;
         }
     }
-    verifier_free(v);
+    verify_free(v);
 }
 END_TEST
 
@@ -493,7 +493,7 @@ START_TEST(a_batch_without_one_good_signature_has_none)
     /* And the verifier still knows a good one. */
     sigs[1] = sign(key, &digests[1]);
     ck_assert_uint_eq(check_batch(v, 2), 1);
-    verifier_free(v);
+    verify_free(v);
 }
 END_TEST
 
@@ -513,7 +513,7 @@ START_TEST(every_extreme_of_r_and_s_together_is_refused)
         }
     }
     ck_assert_uint_eq(check_batch(v, n), 0);
-    verifier_free(v);
+    verify_free(v);
 }
 END_TEST
 
@@ -542,7 +542,7 @@ static void check_item(EVP_PKEY *k, const struct digest *d, const struct sig_p25
     (void)verify_batch(v, d, s, 1, &verdict);
     ck_assert_msg(verdict == want, "the tables alone say %d", verdict);
 #endif
-    verifier_free(v);
+    verify_free(v);
     EVP_PKEY_free(k);
 }
 
@@ -615,7 +615,7 @@ START_TEST(a_point_at_infinity_does_not_spoil_its_neighbours)
         }
     }
     ck_assert_uint_eq(check_batch(v, 16), 12);
-    verifier_free(v);
+    verify_free(v);
 }
 END_TEST
 
@@ -798,7 +798,7 @@ START_TEST(the_tables_alone_accept_what_is_good_and_nothing_else)
     for (size_t i = 0; i < MAX; i++)
         ck_assert_msg(good[i] == (i % 17 == 1), "item %zu: %d", i, good[i]);
     ck_assert_int_lt((MAX + 15) / 17, SAMPLE);
-    verifier_free(v);
+    verify_free(v);
 #endif
 }
 END_TEST
@@ -818,7 +818,7 @@ START_TEST(tables_caught_in_a_lie_are_not_asked_again)
         ck_assert(!good[i]);
     ck_assert_uint_eq(verify_batch(v, digests, sigs, 1, good), 0);
     ck_assert_uint_eq(check_batch(v, MAX), 0);
-    verifier_free(v);
+    verify_free(v);
 #endif
 }
 END_TEST
@@ -840,7 +840,7 @@ START_TEST(evp_has_the_last_word_on_a_refusal)
     ck_assert_ptr_eq(key_of_point(p, POINT_CONVERSION_UNCOMPRESSED, key), key);
     ck_assert_uint_eq(check_batch(v, 300), 300);
     EC_POINT_free(p);
-    verifier_free(v);
+    verify_free(v);
 }
 END_TEST
 
@@ -852,7 +852,7 @@ START_TEST(the_verifier_outlives_the_callers_hold_on_the_key)
     EVP_PKEY_free(key);
     key = NULL;
     ck_assert_uint_eq(verify_batch(v, digests, sigs, MAX, good), MAX);
-    verifier_free(v);
+    verify_free(v);
 }
 END_TEST
 
@@ -884,7 +884,7 @@ START_TEST(leading_zeros_of_r_and_s_are_kept)
         sigs[found++] = sigs[i];
     }
     ck_assert_uint_eq(check_batch(v, found), found);
-    verifier_free(v);
+    verify_free(v);
 }
 END_TEST
 
@@ -901,7 +901,7 @@ START_TEST(openssl_errors_of_others_are_left_alone)
     (void)verify_batch(v, digests, sigs, 64, good);
     ck_assert_int_eq(ERR_GET_REASON(ERR_get_error()), 99);
     ck_assert_uint_eq(ERR_peek_error(), 0);
-    verifier_free(v);
+    verify_free(v);
 }
 END_TEST
 
@@ -916,14 +916,14 @@ START_TEST(only_p256_keys_are_taken)
         struct err e = {.code = ERR_NONE};
 
         ck_assert_ptr_nonnull(wrong[i]);
-        ck_assert(!verifier_new(wrong[i], &v, &e));
+        ck_assert(!verify_new(wrong[i], &v, &e));
         ck_assert_int_eq(e.code, ERR_INPUT);
         ck_assert_str_eq(e.id, "verify.key");
         ck_assert_ptr_null(v);
         ck_assert_uint_eq(ERR_peek_error(), 0);
         EVP_PKEY_free(wrong[i]);
     }
-    verifier_free(NULL);
+    verify_free(NULL);
 }
 END_TEST
 

@@ -5,7 +5,7 @@
 
 START_TEST(method_3_opens_and_says_what_is_signed)
 {
-    const struct body_update *u;
+    const struct payload_update *u;
     struct message m;
 
     opens();
@@ -36,7 +36,7 @@ END_TEST
 START_TEST(floors_follow_the_configuration)
 {
     X509 *list[6] = {s.old_ds.cert, s.old_ka.cert, s.new_ds.cert, s.new_ka.cert};
-    const struct body_update *u;
+    const struct payload_update *u;
     struct message m;
 
     s.config.command.disapply_time = false;

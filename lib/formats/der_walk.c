@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "survey.h"
+#include "der_walk.h"
 #include "asn1.h"
 
 #include <openssl/err.h>
@@ -38,7 +38,7 @@ struct walk {
         size_t index; /* of an element, from 1; 0 for none */
     } path[DEPTH];
     size_t depth;
-    struct survey *out;
+    struct der_walk *out;
 };
 
 struct tlv {
@@ -75,7 +75,7 @@ static bool fault(struct walk *w, const uint8_t *p, const char *what)
     return false;
 }
 
-static void note(const struct walk *w, struct survey_note *n, const uint8_t *p)
+static void note(const struct walk *w, struct der_walk_note *n, const uint8_t *p)
 {
     if (n->n++ == 0)
         n->offset = where(w, p);
@@ -264,14 +264,14 @@ static bool walk_field(struct walk *w, const ASN1_TEMPLATE *tt, const uint8_t **
     return ok;
 }
 
-bool survey_der(struct span der, const ASN1_ITEM *item, size_t base, struct survey *out)
+bool der_walk(struct span der, const ASN1_ITEM *item, size_t base, struct der_walk *out)
 {
     struct walk w = {.start = der.at, .base = base, .out = out};
     const uint8_t *p = der.at;
     const uint8_t *end = der.at + der.len;
     struct tlv t;
 
-    *out = (struct survey){.offset = base};
+    *out = (struct der_walk){.offset = base};
     if (der.len == 0 || der.len > INT32_MAX)
         return fault(&w, p, "is empty");
     if (item->itype == ASN1_ITYPE_PRIMITIVE && item->templates != NULL) {

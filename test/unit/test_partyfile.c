@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "clock.h"
-#include "files.h"
+#include "partyfile.h"
 #include "rules.h"
 
 #include <check.h>
@@ -91,7 +91,7 @@ static bool notified(void *arg, const struct eui64 *device)
            eui64_cmp(&u, device) != 0;
 }
 
-static bool row(void *arg, const struct files_header *h, const struct files_row *r,
+static bool row(void *arg, const struct partyfile_header *h, const struct partyfile_row *r,
                 struct err *e)
 {
     struct world *w = arg;
@@ -99,12 +99,13 @@ static bool row(void *arg, const struct files_header *h, const struct files_row 
     w->rows++;
     if (w->stop)
         return err_set(e, ERR_STORE, "store.failed", "the disk is full");
-    return w->copy == NULL || files_write_row(w->copy, h, r, e);
+    return w->copy == NULL || partyfile_write_row(w->copy, h, r, e);
 }
 
-static struct files_reader reader(struct world *w)
+static struct partyfile_reader reader(struct world *w)
 {
-    return (struct files_reader){.seen = seen, .notified = notified, .row = row, .arg = w};
+    return (struct partyfile_reader){
+        .seen = seen, .notified = notified, .row = row, .arg = w};
 }
 
 /* text with the first 'from' replaced; caller frees. */
@@ -119,18 +120,18 @@ static char *with(const char *text, const char *from, const char *to)
     return out;
 }
 
-static bool read_text(const char *text, const struct files_reader *r,
-                      struct files_header *h, struct err *e)
+static bool read_text(const char *text, const struct partyfile_reader *r,
+                      struct partyfile_header *h, struct err *e)
 {
-    return files_read(span_of(text, strlen(text)), "in.csv", r, h, e);
+    return partyfile_read(span_of(text, strlen(text)), "in.csv", r, h, e);
 }
 
 START_TEST(every_kind_reads_and_writes_back_octet_for_octet)
 {
     static const char *const texts[] = {notification, progress, other};
     struct world w = {0};
-    struct files_reader r = reader(&w);
-    struct files_header h;
+    struct partyfile_reader r = reader(&w);
+    struct partyfile_header h;
     struct err e;
     char *text = NULL;
     size_t len = 0;
@@ -138,8 +139,9 @@ START_TEST(every_kind_reads_and_writes_back_octet_for_octet)
     w.copy = open_memstream(&text, &len);
     ck_assert_ptr_nonnull(w.copy);
     /* The header is known only after the first pass; the rows follow in a second. */
-    ck_assert_msg(read_text(texts[_i], &(struct files_reader){0}, &h, &e), "%s", e.text);
-    ck_assert(files_write_header(w.copy, &h, &e));
+    ck_assert_msg(read_text(texts[_i], &(struct partyfile_reader){0}, &h, &e), "%s",
+                  e.text);
+    ck_assert(partyfile_write_header(w.copy, &h, &e));
     ck_assert(read_text(texts[_i], &r, &h, &e));
     ck_assert_int_eq(fclose(w.copy), 0);
     ck_assert_str_eq(text, texts[_i]);
@@ -151,8 +153,8 @@ END_TEST
 START_TEST(fields_arrive_where_they_belong)
 {
     struct world w = {0};
-    struct files_reader r = reader(&w);
-    struct files_header h;
+    struct partyfile_reader r = reader(&w);
+    struct partyfile_header h;
     struct err e;
     int64_t us;
 
@@ -164,14 +166,14 @@ START_TEST(fields_arrive_where_they_belong)
     ck_assert_str_eq(h.certificates[1].serial, "01A3");
     ck_assert_int_eq(h.certificates[1].cell, CELL_SUPPLIER_KA);
     ck_assert(!h.actual && !h.suspend && h.has_suspected_from);
-    ck_assert_int_eq(h.method, FILES_METHOD_1);
+    ck_assert_int_eq(h.method, PARTYFILE_METHOD_1);
     ck_assert(clock_parse("2026-11-24T09:00:00Z", &us));
     ck_assert_int_eq(h.found_us, us);
     ck_assert_uint_eq(h.anticipated[DEVICE_ESME], 2);
     ck_assert_uint_eq(h.n_rows, 3);
     ck_assert_str_eq(h.aro, "A.Officer");
     ck_assert(read_text(progress, &r, &h, &e));
-    ck_assert_uint_eq(h.total[FILES_FAILED], 1);
+    ck_assert_uint_eq(h.total[PARTYFILE_FAILED], 1);
     ck_assert_uint_eq(h.percent, 33);
     ck_assert(read_text(other, &r, &h, &e));
     ck_assert_str_eq(h.key, "recovery");
@@ -280,8 +282,8 @@ START_TEST(every_spoilt_file_is_refused_naming_line_and_field)
 {
     char *text = with(spoilt[_i].text, spoilt[_i].from, spoilt[_i].to);
     struct world w = {0};
-    struct files_reader r = reader(&w);
-    struct files_header h = {.id = "untouched"};
+    struct partyfile_reader r = reader(&w);
+    struct partyfile_header h = {.id = "untouched"};
     struct err e = {0};
 
     ck_assert_msg(!read_text(text, &r, &h, &e), "case %d was read", _i);
@@ -289,7 +291,7 @@ START_TEST(every_spoilt_file_is_refused_naming_line_and_field)
     ck_assert_int_eq(e.code, ERR_INPUT);
     ck_assert_msg(strncmp(e.text, "in.csv: ", 8) == 0, "%s", e.text);
     ck_assert_msg(strstr(e.text, spoilt[_i].words) != NULL, "case %d: %s", _i, e.text);
-    ck_assert_ptr_nonnull(rule_find(e.id));
+    ck_assert_ptr_nonnull(rules_find(e.id));
     ck_assert_str_eq(h.id, "untouched");
     free(text);
 }
@@ -319,7 +321,7 @@ START_TEST(what_is_just_allowed_is_read)
     } then[] = {{"supplier-ka,01A2,\n", "supplier-ka,00,\n"},
                 {"supplier-ds,01A2,", "supplier-ds,00,"}};
     char *text = with(sound[_i].text, sound[_i].from, sound[_i].to);
-    struct files_header h;
+    struct partyfile_header h;
     struct err e;
 
     for (size_t i = 0; strcmp(sound[_i].to, "00,90B3") == 0 && i < 2; i++) {
@@ -328,28 +330,28 @@ START_TEST(what_is_just_allowed_is_read)
         free(text);
         text = next;
     }
-    ck_assert_msg(read_text(text, &(struct files_reader){0}, &h, &e), "%s", e.text);
+    ck_assert_msg(read_text(text, &(struct partyfile_reader){0}, &h, &e), "%s", e.text);
     free(text);
 }
 END_TEST
 
-static void refused(const char *text, const struct files_reader *r, const char *id,
+static void refused(const char *text, const struct partyfile_reader *r, const char *id,
                     enum err_code code)
 {
-    struct files_header h;
+    struct partyfile_header h;
     struct err e = {0};
 
     ck_assert(!read_text(text, r, &h, &e));
     ck_assert_str_eq(e.id, id);
     ck_assert_int_eq(e.code, code);
-    ck_assert_ptr_nonnull(rule_find(id));
+    ck_assert_ptr_nonnull(rules_find(id));
 }
 
 START_TEST(what_the_caller_knows_is_asked)
 {
     struct world w = {0};
-    struct files_reader r = reader(&w);
-    struct files_header h;
+    struct partyfile_reader r = reader(&w);
+    struct partyfile_header h;
     struct err e;
 
     r.incident = "INC-7";
@@ -373,11 +375,12 @@ END_TEST
 START_TEST(progress_never_goes_backwards)
 {
     struct world w = {0};
-    struct files_reader r = reader(&w);
-    struct files_header h;
+    struct partyfile_reader r = reader(&w);
+    struct partyfile_header h;
     struct err e;
     int64_t as_at;
-    struct files_previous was = {.total = {[FILES_PENDING] = 2, [FILES_SUCCESS] = 1}};
+    struct partyfile_previous was = {
+        .total = {[PARTYFILE_PENDING] = 2, [PARTYFILE_SUCCESS] = 1}};
 
     ck_assert(clock_parse("2026-11-25T09:00:00Z", &as_at));
     was.as_at_us = as_at - 1;
@@ -386,12 +389,12 @@ START_TEST(progress_never_goes_backwards)
     was.as_at_us = as_at;
     refused(progress, &r, "file.backwards", ERR_DENIED);
     was.as_at_us = as_at - 1;
-    was.total[FILES_SUCCESS] = 2;
+    was.total[PARTYFILE_SUCCESS] = 2;
     refused(progress, &r, "file.backwards", ERR_DENIED);
-    was.total[FILES_SUCCESS] = 1;
-    was.total[FILES_PENDING] = 1; /* as many as now: nothing has moved, nothing fell */
+    was.total[PARTYFILE_SUCCESS] = 1;
+    was.total[PARTYFILE_PENDING] = 1; /* as many as now: nothing has moved, nothing fell */
     ck_assert(read_text(progress, &r, &h, &e));
-    was.total[FILES_PENDING] = 0;
+    was.total[PARTYFILE_PENDING] = 0;
     refused(progress, &r, "file.backwards", ERR_DENIED);
 }
 END_TEST
@@ -400,29 +403,29 @@ START_TEST(a_line_or_a_list_has_an_end)
 {
     char *text;
     char list[2048] = "";
-    char longest[FILES_LINE_MAX + 40];
+    char longest[PARTYFILE_LINE_MAX + 40];
 
     memset(longest, 'x', sizeof longest - 1);
     longest[sizeof longest - 1] = '\0';
     text = with(notification, "Supplier A", longest);
-    refused(text, &(struct files_reader){0}, "file.row", ERR_INPUT);
+    refused(text, &(struct partyfile_reader){0}, "file.row", ERR_INPUT);
     free(text);
     /* Exactly as long as a line may be: too long for a field, but not for a line. */
-    longest[FILES_LINE_MAX - strlen("signer,,supplier,A.Officer")] = '\0';
+    longest[PARTYFILE_LINE_MAX - strlen("signer,,supplier,A.Officer")] = '\0';
     text = with(notification, "Supplier A", longest);
-    refused(text, &(struct files_reader){0}, "file.header", ERR_INPUT);
+    refused(text, &(struct partyfile_reader){0}, "file.header", ERR_INPUT);
     free(text);
-    for (int i = 0; i < FILES_CERTS_MAX - 1; i++)
+    for (int i = 0; i < PARTYFILE_CERTS_MAX - 1; i++)
         snprintf(list + strlen(list), sizeof list - strlen(list),
                  "certificate,I,%02X,90B3D51F30000001,supplier-ds\n", i + 0x10);
     strcat(list, "certainty,");
     text = with(notification, "certainty,", list);
-    refused(text, &(struct files_reader){0}, "file.header", ERR_INPUT);
+    refused(text, &(struct partyfile_reader){0}, "file.header", ERR_INPUT);
     free(text);
-    refused("", &(struct files_reader){0}, "file.row", ERR_INPUT);
+    refused("", &(struct partyfile_reader){0}, "file.row", ERR_INPUT);
     text = strdup(notification);
     strstr(text, "device,type")[0] = '\0'; /* the header alone */
-    refused(text, &(struct files_reader){0}, "file.row", ERR_INPUT);
+    refused(text, &(struct partyfile_reader){0}, "file.row", ERR_INPUT);
     free(text);
 }
 END_TEST
@@ -430,13 +433,13 @@ END_TEST
 START_TEST(a_full_disk_is_not_silent)
 {
     FILE *full = fopen("/dev/full", "w");
-    struct files_header h;
+    struct partyfile_header h;
     struct err e = {0};
 
     ck_assert_ptr_nonnull(full);
     ck_assert_int_eq(setvbuf(full, NULL, _IONBF, 0), 0);
-    ck_assert(read_text(notification, &(struct files_reader){0}, &h, &e));
-    ck_assert(!files_write_header(full, &h, &e));
+    ck_assert(read_text(notification, &(struct partyfile_reader){0}, &h, &e));
+    ck_assert(!partyfile_write_header(full, &h, &e));
     ck_assert_str_eq(e.id, "file.write");
     fclose(full);
 }
@@ -444,17 +447,17 @@ END_TEST
 
 START_TEST(names_are_known)
 {
-    enum files_state s;
+    enum partyfile_state s;
 
-    ck_assert_str_eq(files_kind_name(FILES_OTHER_PROGRESS), "other-progress");
-    ck_assert_str_eq(files_method_name(FILES_METHOD_UNDECIDED), "undecided");
-    for (unsigned i = 0; i < FILES_STATE_COUNT; i++) {
-        const char *name = files_state_name((enum files_state)i);
+    ck_assert_str_eq(partyfile_kind_name(PARTYFILE_OTHER_PROGRESS), "other-progress");
+    ck_assert_str_eq(partyfile_method_name(PARTYFILE_METHOD_UNDECIDED), "undecided");
+    for (unsigned i = 0; i < PARTYFILE_STATE_COUNT; i++) {
+        const char *name = partyfile_state_name((enum partyfile_state)i);
 
-        ck_assert(files_state_find(name, strlen(name), &s));
+        ck_assert(partyfile_state_find(name, strlen(name), &s));
         ck_assert_uint_eq(s, i);
     }
-    ck_assert(!files_state_find("done", 4, &s));
+    ck_assert(!partyfile_state_find("done", 4, &s));
 }
 END_TEST
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * query - asking the devices whose fate is unclear what they hold: CS02a pre-commands, for
+ * device_query - asking the devices whose fate is unclear what they hold: CS02a pre-commands, for
  * a party that devices answer to.
  *
  * A device that is "unknown" or "unreachable", and for which a command was signed, may have
@@ -23,18 +23,18 @@
  *
  * Source:  GBCS 13.2 (CS02a). Effects: reads the store.
  */
-#ifndef QUERY_H
-#define QUERY_H
+#ifndef DEVICE_QUERY_H
+#define DEVICE_QUERY_H
 
 #include "cs02a.h"
 #include "reconcile.h"
 
-struct query_asker {
+struct device_query_asker {
     struct eui64 party;
     enum cell cell; /* a signing cell of the devices asked, not the Recovery key's */
 };
 
-struct query {
+struct device_query {
     struct eui64 device;
     uint32_t row;
     uint8_t octets[CS02A_PRE_COMMAND_MAX];
@@ -42,11 +42,12 @@ struct query {
 };
 
 /* Errors: ERR_INPUT "command.query". */
-MUST_CHECK bool query_asker_check(const struct query_asker *a, struct err *e);
+MUST_CHECK bool device_query_asker_check(const struct device_query_asker *a, struct err *e);
 
 /* The next device, in roster order, from row `from` on; *found false at the end.
  *   r  open on the incident, on the roster that goes with it */
-MUST_CHECK bool query_next(struct reconcile *r, const struct query_asker *a, uint32_t from,
-                           struct query *out, bool *found, struct err *e);
+MUST_CHECK bool device_query_next(struct reconcile *r, const struct device_query_asker *a,
+                                  uint32_t from, struct device_query *out, bool *found,
+                                  struct err *e);
 
 #endif

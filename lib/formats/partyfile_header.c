@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "files_parse.h"
+#include "partyfile_parse.h"
 
 #include <assert.h>
 #include <string.h>
@@ -12,72 +12,73 @@ static const char *const kinds[] = {"organisation-notification", "organisation-p
 static const char *const states[] = {"pending", "sent",        "success",
                                      "failed",  "unreachable", "excluded"};
 static const char *const methods[] = {"undecided", "1", "2", "3"};
-static_assert(sizeof kinds / sizeof kinds[0] == FILES_KIND_COUNT, "kinds");
-static_assert(sizeof states / sizeof states[0] == FILES_STATE_COUNT, "states");
-static_assert(sizeof methods / sizeof methods[0] == FILES_METHOD_COUNT, "methods");
+static_assert(sizeof kinds / sizeof kinds[0] == PARTYFILE_KIND_COUNT, "kinds");
+static_assert(sizeof states / sizeof states[0] == PARTYFILE_STATE_COUNT, "states");
+static_assert(sizeof methods / sizeof methods[0] == PARTYFILE_METHOD_COUNT, "methods");
 static const char *const keys[] = {"root",        "recovery",  "issuing-oca",
                                    "contingency", "symmetric", "other"};
 
-typedef bool (*read_field)(const struct span v[], struct files_header *h);
+typedef bool (*read_field)(const struct span v[], struct partyfile_header *h);
 
-static bool read_format(const struct span v[], struct files_header *h)
+static bool read_format(const struct span v[], struct partyfile_header *h)
 {
     (void)h;
-    return parse_is(v[0], FILES_FORMAT);
+    return partyfile_parse_is(v[0], PARTYFILE_FORMAT);
 }
 
-static bool read_kind(const struct span v[], struct files_header *h)
+static bool read_kind(const struct span v[], struct partyfile_header *h)
 {
     unsigned k;
 
-    if (!parse_find(v[0], kinds, COUNT(kinds), &k))
+    if (!partyfile_parse_find(v[0], kinds, COUNT(kinds), &k))
         return false;
-    h->kind = (enum files_kind)k;
+    h->kind = (enum partyfile_kind)k;
     return true;
 }
 
-static bool read_file(const struct span v[], struct files_header *h)
+static bool read_file(const struct span v[], struct partyfile_header *h)
 {
-    return parse_id(v[0], h->id);
+    return partyfile_parse_id(v[0], h->id);
 }
 
-static bool read_incident(const struct span v[], struct files_header *h)
+static bool read_incident(const struct span v[], struct partyfile_header *h)
 {
-    return parse_id(v[0], h->incident);
+    return partyfile_parse_id(v[0], h->incident);
 }
 
-static bool read_subscriber(const struct span v[], struct files_header *h)
+static bool read_subscriber(const struct span v[], struct partyfile_header *h)
 {
     h->has_subscriber = eui64_parse((const char *)v[0].at, v[0].len, &h->subscriber);
     return h->has_subscriber;
 }
 
-static bool read_srp(const struct span v[], struct files_header *h)
+static bool read_srp(const struct span v[], struct partyfile_header *h)
 {
-    return parse_text(v[0], h->srp, sizeof h->srp);
+    return partyfile_parse_text(v[0], h->srp, sizeof h->srp);
 }
 
-static bool read_key(const struct span v[], struct files_header *h)
+static bool read_key(const struct span v[], struct partyfile_header *h)
 {
     unsigned k;
 
-    return parse_find(v[0], keys, COUNT(keys), &k) &&
-           parse_text(v[0], h->key, sizeof h->key);
+    return partyfile_parse_find(v[0], keys, COUNT(keys), &k) &&
+           partyfile_parse_text(v[0], h->key, sizeof h->key);
 }
 
-static bool read_certificate(const struct span v[], struct files_header *h)
+static bool read_certificate(const struct span v[], struct partyfile_header *h)
 {
-    struct files_certificate c = {0};
+    struct partyfile_certificate c = {0};
 
-    if (h->n_certificates == FILES_CERTS_MAX ||
-        !parse_text(v[0], c.issuer, sizeof c.issuer) || !parse_serial(v[1], c.serial))
+    if (h->n_certificates == PARTYFILE_CERTS_MAX ||
+        !partyfile_parse_text(v[0], c.issuer, sizeof c.issuer) ||
+        !partyfile_parse_serial(v[1], c.serial))
         return false;
-    if (!parse_is(v[2], "-")) {
+    if (!partyfile_parse_is(v[2], "-")) {
         c.has_subject = true;
         if (!eui64_parse((const char *)v[2].at, v[2].len, &c.subject))
             return false;
     }
-    if (!parse_is(v[3], "-")) {
+    if (!partyfile_parse_is(v[3], "-")) {
         c.has_cell = true;
         if (!gbcs_cell_find((const char *)v[3].at, v[3].len, &c.cell))
             return false;
@@ -90,87 +91,88 @@ static bool read_certificate(const struct span v[], struct files_header *h)
     return true;
 }
 
-static bool read_certainty(const struct span v[], struct files_header *h)
+static bool read_certainty(const struct span v[], struct partyfile_header *h)
 {
-    h->actual = parse_is(v[0], "actual");
-    return h->actual || parse_is(v[0], "suspected");
+    h->actual = partyfile_parse_is(v[0], "actual");
+    return h->actual || partyfile_parse_is(v[0], "suspected");
 }
 
-static bool read_found(const struct span v[], struct files_header *h)
+static bool read_found(const struct span v[], struct partyfile_header *h)
 {
-    return parse_time(v[0], &h->found_us);
+    return partyfile_parse_time(v[0], &h->found_us);
 }
 
-static bool read_suspected_from(const struct span v[], struct files_header *h)
+static bool read_suspected_from(const struct span v[], struct partyfile_header *h)
 {
-    h->has_suspected_from = parse_time(v[0], &h->suspected_from_us);
+    h->has_suspected_from = partyfile_parse_time(v[0], &h->suspected_from_us);
     return h->has_suspected_from;
 }
 
-static bool read_method(const struct span v[], struct files_header *h)
+static bool read_method(const struct span v[], struct partyfile_header *h)
 {
     unsigned m;
 
-    if (!parse_find(v[0], methods, COUNT(methods), &m))
+    if (!partyfile_parse_find(v[0], methods, COUNT(methods), &m))
         return false;
-    h->method = (enum files_method)m;
+    h->method = (enum partyfile_method)m;
     return true;
 }
 
-static bool read_suspend(const struct span v[], struct files_header *h)
+static bool read_suspend(const struct span v[], struct partyfile_header *h)
 {
-    h->suspend = parse_is(v[0], "yes");
-    return h->suspend || parse_is(v[0], "no");
+    h->suspend = partyfile_parse_is(v[0], "yes");
+    return h->suspend || partyfile_parse_is(v[0], "no");
 }
 
-static bool read_anticipated(const struct span v[], struct files_header *h)
+static bool read_anticipated(const struct span v[], struct partyfile_header *h)
 {
     enum device_type type;
     uint32_t n;
 
     if (!gbcs_device_find((const char *)v[0].at, v[0].len, &type) || type == DEVICE_TYPE2 ||
-        !parse_number(v[1], FILES_ROWS_MAX, &n) || n == 0 || h->anticipated[type] != 0)
+        !partyfile_parse_number(v[1], PARTYFILE_ROWS_MAX, &n) || n == 0 ||
+        h->anticipated[type] != 0)
         return false;
     h->anticipated[type] = n;
     return true;
 }
 
-static bool read_as_at(const struct span v[], struct files_header *h)
+static bool read_as_at(const struct span v[], struct partyfile_header *h)
 {
-    return parse_time(v[0], &h->as_at_us);
+    return partyfile_parse_time(v[0], &h->as_at_us);
 }
 
-static bool read_total(const struct span v[], struct files_header *h)
+static bool read_total(const struct span v[], struct partyfile_header *h)
 {
-    enum files_state s;
+    enum partyfile_state s;
     uint32_t n;
 
-    if (!files_state_find((const char *)v[0].at, v[0].len, &s) ||
-        !parse_number(v[1], FILES_ROWS_MAX, &n) || n == 0 || h->total[s] != 0)
+    if (!partyfile_state_find((const char *)v[0].at, v[0].len, &s) ||
+        !partyfile_parse_number(v[1], PARTYFILE_ROWS_MAX, &n) || n == 0 || h->total[s] != 0)
         return false;
     h->total[s] = n;
     return true;
 }
 
-static bool read_percent(const struct span v[], struct files_header *h)
+static bool read_percent(const struct span v[], struct partyfile_header *h)
 {
     uint32_t n;
 
-    if (!parse_number(v[0], 100, &n))
+    if (!partyfile_parse_number(v[0], 100, &n))
         return false;
     h->percent = n;
     return true;
 }
 
-static bool read_signer(const struct span v[], struct files_header *h)
+static bool read_signer(const struct span v[], struct partyfile_header *h)
 {
-    return parse_text(v[0], h->organisation, sizeof h->organisation) &&
-           parse_text(v[1], h->role, sizeof h->role) &&
-           parse_text(v[2], h->aro, sizeof h->aro);
+    return partyfile_parse_text(v[0], h->organisation, sizeof h->organisation) &&
+           partyfile_parse_text(v[1], h->role, sizeof h->role) &&
+           partyfile_parse_text(v[2], h->aro, sizeof h->aro);
 }
 
 /* In the order in which they are written; the first two stand first, the rest anywhere. */
-static const struct field {
+static const struct strictjson_member {
     const char *name;
     size_t values;
     unsigned kinds;     /* where it may stand */
@@ -208,13 +210,13 @@ static bool refuse_field(const struct parse *p, const char *field, const char *w
                    p->line, field, why);
 }
 
-static bool take_field(struct parse *p, uint32_t *seen, struct files_header *h,
+static bool take_field(struct parse *p, uint32_t *seen, struct partyfile_header *h,
                        struct err *e)
 {
     for (size_t i = 0; i < COUNT(fields); i++) {
-        const struct field *f = &fields[i];
+        const struct strictjson_member *f = &fields[i];
 
-        if (!parse_is(p->value[0], f->name))
+        if (!partyfile_parse_is(p->value[0], f->name))
             continue;
         if (p->line <= 2 && i != p->line - 1)
             return err_set(e, ERR_INPUT, "file.format",
@@ -230,7 +232,7 @@ static bool take_field(struct parse *p, uint32_t *seen, struct files_header *h,
             return p->line == 1 ? err_set(e, ERR_INPUT, "file.format",
                                           "%s: line 1: field 'format': this service reads "
                                           "%s only",
-                                          p->name, FILES_FORMAT)
+                                          p->name, PARTYFILE_FORMAT)
                                 : refuse_field(p, f->name, "has a wrong value", e);
         *seen |= 1u << i;
         return true;
@@ -240,55 +242,56 @@ static bool take_field(struct parse *p, uint32_t *seen, struct files_header *h,
                    (const char *)p->value[0].at);
 }
 
-bool parse_header(struct parse *p, struct files_header *h, struct err *e)
+bool partyfile_parse_header(struct parse *p, struct partyfile_header *h, struct err *e)
 {
     uint32_t seen = 0;
     struct span line;
 
     static_assert(COUNT(fields) < 32, "seen");
     for (;;) {
-        if (!parse_line(p, &line, e))
+        if (!partyfile_parse_line(p, &line, e))
             return false;
         if (line.len == 0)
             break;
-        if (!parse_split(p, line, e) || !take_field(p, &seen, h, e))
+        if (!partyfile_parse_split(p, line, e) || !take_field(p, &seen, h, e))
             return false;
     }
     if (p->line < 3)
-        return parse_bad(p, "file.format", "fields 'format' and 'kind' come first", e);
+        return partyfile_parse_bad(p, "file.format",
+                                   "fields 'format' and 'kind' come first", e);
     for (size_t i = 0; i < COUNT(fields); i++)
         if ((fields[i].mandatory & 1u << h->kind) != 0 && (seen & 1u << i) == 0)
             return refuse_field(p, fields[i].name, "is missing", e);
     if (h->has_suspected_from && h->suspected_from_us > h->found_us)
         return refuse_field(p, "suspected-from", "is later than 'found'", e);
     for (size_t i = 0; i < h->n_certificates; i++)
-        if (h->kind == FILES_ORGANISATION_NOTIFICATION &&
+        if (h->kind == PARTYFILE_ORGANISATION_NOTIFICATION &&
             !(h->certificates[i].has_cell && h->certificates[i].has_subject))
             return refuse_field(p, "certificate", "needs subject and cell", e);
     return true;
 }
 
-const char *files_kind_name(enum files_kind k)
+const char *partyfile_kind_name(enum partyfile_kind k)
 {
     return kinds[k];
 }
 
-const char *files_state_name(enum files_state s)
+const char *partyfile_state_name(enum partyfile_state s)
 {
     return states[s];
 }
 
-const char *files_method_name(enum files_method m)
+const char *partyfile_method_name(enum partyfile_method m)
 {
     return methods[m];
 }
 
-bool files_state_find(const char *name, size_t len, enum files_state *out)
+bool partyfile_state_find(const char *name, size_t len, enum partyfile_state *out)
 {
     unsigned s;
 
-    if (!parse_find(span_of(name, len), states, COUNT(states), &s))
+    if (!partyfile_parse_find(span_of(name, len), states, COUNT(states), &s))
         return false;
-    *out = (enum files_state)s;
+    *out = (enum partyfile_state)s;
     return true;
 }

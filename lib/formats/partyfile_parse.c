@@ -1,47 +1,49 @@
 /* SPDX-License-Identifier: MIT */
-#include "files_parse.h"
+#include "partyfile_parse.h"
 
 #include "clock.h"
 
 #include <string.h>
 
-bool parse_bad(const struct parse *p, const char *id, const char *what, struct err *e)
+bool partyfile_parse_bad(const struct parse *p, const char *id, const char *what,
+                         struct err *e)
 {
     return err_set(e, ERR_INPUT, id, "%s: line %u: %s", p->name, p->line, what);
 }
 
-bool parse_is(struct span s, const char *text)
+bool partyfile_parse_is(struct span s, const char *text)
 {
     return s.len == strlen(text) && memcmp(s.at, text, s.len) == 0;
 }
 
 /* Take the next line, without its end. */
-bool parse_line(struct parse *p, struct span *line, struct err *e)
+bool partyfile_parse_line(struct parse *p, struct span *line, struct err *e)
 {
     const uint8_t *end = p->rest.len > 0 ? memchr(p->rest.at, '\n', p->rest.len) : NULL;
 
     p->line++;
     if (end == NULL)
-        return parse_bad(p, "file.row", "the file ends in the middle of a line", e);
+        return partyfile_parse_bad(p, "file.row", "the file ends in the middle of a line",
+                                   e);
     *line = span_of(p->rest.at, (size_t)(end - p->rest.at));
-    if (line->len > FILES_LINE_MAX)
-        return parse_bad(p, "file.row", "the line is too long", e);
+    if (line->len > PARTYFILE_LINE_MAX)
+        return partyfile_parse_bad(p, "file.row", "the line is too long", e);
     for (size_t i = 0; i < line->len; i++)
         if (line->at[i] < 0x20 || line->at[i] > 0x7e)
-            return parse_bad(p, "file.row", "only printable ASCII is allowed", e);
+            return partyfile_parse_bad(p, "file.row", "only printable ASCII is allowed", e);
     p->rest.at += line->len + 1;
     p->rest.len -= line->len + 1;
     return true;
 }
 
-bool parse_split(struct parse *p, struct span line, struct err *e)
+bool partyfile_parse_split(struct parse *p, struct span line, struct err *e)
 {
     p->n = 0;
     for (;;) {
         const uint8_t *comma = line.len > 0 ? memchr(line.at, ',', line.len) : NULL;
 
         if (p->n == PARSE_VALUES_MAX)
-            return parse_bad(p, "file.row", "too many values", e);
+            return partyfile_parse_bad(p, "file.row", "too many values", e);
         p->value[p->n++] = span_of(line.at, comma ? (size_t)(comma - line.at) : line.len);
         if (comma == NULL)
             return true;
@@ -50,17 +52,17 @@ bool parse_split(struct parse *p, struct span line, struct err *e)
     }
 }
 
-bool parse_find(struct span s, const char *const *list, size_t n, unsigned *out)
+bool partyfile_parse_find(struct span s, const char *const *list, size_t n, unsigned *out)
 {
     for (size_t i = 0; i < n; i++)
-        if (parse_is(s, list[i])) {
+        if (partyfile_parse_is(s, list[i])) {
             *out = (unsigned)i;
             return true;
         }
     return false;
 }
 
-bool parse_number(struct span s, uint32_t max, uint32_t *out)
+bool partyfile_parse_number(struct span s, uint32_t max, uint32_t *out)
 {
     uint64_t v = 0;
 
@@ -77,7 +79,7 @@ bool parse_number(struct span s, uint32_t max, uint32_t *out)
     return true;
 }
 
-bool parse_text(struct span s, char *out, size_t cap)
+bool partyfile_parse_text(struct span s, char *out, size_t cap)
 {
     if (s.len == 0 || s.len >= cap)
         return false;
@@ -87,29 +89,29 @@ bool parse_text(struct span s, char *out, size_t cap)
 }
 
 /* Names of files and incidents: they become names elsewhere, so nothing but these. */
-bool parse_id(struct span s, char *out)
+bool partyfile_parse_id(struct span s, char *out)
 {
     for (size_t i = 0; i < s.len; i++)
         if (memchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-",
                    s.at[i], 65) == NULL)
             return false;
-    return parse_text(s, out, FILES_ID_MAX);
+    return partyfile_parse_text(s, out, PARTYFILE_ID_MAX);
 }
 
-bool parse_time(struct span s, int64_t *out)
+bool partyfile_parse_time(struct span s, int64_t *out)
 {
     char text[CLOCK_TEXT_LEN];
 
-    return parse_text(s, text, sizeof text) && clock_parse(text, out);
+    return partyfile_parse_text(s, text, sizeof text) && clock_parse(text, out);
 }
 
 /* Whole octets, upper case, no octet of zeros in front: one certificate, one spelling. */
-bool parse_serial(struct span s, char *out)
+bool partyfile_parse_serial(struct span s, char *out)
 {
     if (s.len % 2 != 0 || (s.len > 2 && s.at[0] == '0' && s.at[1] == '0'))
         return false;
     for (size_t i = 0; i < s.len; i++)
         if (memchr("0123456789ABCDEF", s.at[i], 16) == NULL)
             return false;
-    return parse_text(s, out, FILES_SERIAL_MAX);
+    return partyfile_parse_text(s, out, PARTYFILE_SERIAL_MAX);
 }

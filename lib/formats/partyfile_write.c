@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "files.h"
+#include "partyfile.h"
 
 #include "clock.h"
 
@@ -22,7 +22,7 @@ static void put_time(FILE *to, const char *field, int64_t us)
     fprintf(to, "%s,%s\n", field, text);
 }
 
-static void put_certificate(FILE *to, const struct files_certificate *c)
+static void put_certificate(FILE *to, const struct partyfile_certificate *c)
 {
     fprintf(to, "certificate,%s,%s,", c->issuer, c->serial);
     if (c->has_subject)
@@ -32,14 +32,15 @@ static void put_certificate(FILE *to, const struct files_certificate *c)
     fprintf(to, ",%s\n", c->has_cell ? gbcs_cell(c->cell)->name : "-");
 }
 
-static bool is_progress(const struct files_header *h)
+static bool is_progress(const struct partyfile_header *h)
 {
-    return h->kind == FILES_ORGANISATION_PROGRESS || h->kind == FILES_OTHER_PROGRESS;
+    return h->kind == PARTYFILE_ORGANISATION_PROGRESS ||
+           h->kind == PARTYFILE_OTHER_PROGRESS;
 }
 
-static void put_notification(FILE *to, const struct files_header *h)
+static void put_notification(FILE *to, const struct partyfile_header *h)
 {
-    if (h->kind == FILES_OTHER_NOTIFICATION)
+    if (h->kind == PARTYFILE_OTHER_NOTIFICATION)
         fprintf(to, "key,%s\n", h->key);
     for (size_t i = 0; i < h->n_certificates; i++)
         put_certificate(to, &h->certificates[i]);
@@ -47,17 +48,17 @@ static void put_notification(FILE *to, const struct files_header *h)
     put_time(to, "found", h->found_us);
     if (h->has_suspected_from)
         put_time(to, "suspected-from", h->suspected_from_us);
-    if (h->kind == FILES_ORGANISATION_NOTIFICATION)
-        fprintf(to, "method,%s\nsuspend,%s\n", files_method_name(h->method),
+    if (h->kind == PARTYFILE_ORGANISATION_NOTIFICATION)
+        fprintf(to, "method,%s\nsuspend,%s\n", partyfile_method_name(h->method),
                 h->suspend ? "yes" : "no");
 }
 
-static void put_progress(FILE *to, const struct files_header *h)
+static void put_progress(FILE *to, const struct partyfile_header *h)
 {
     put_time(to, "as-at", h->as_at_us);
-    for (unsigned s = 0; s < FILES_STATE_COUNT; s++)
+    for (unsigned s = 0; s < PARTYFILE_STATE_COUNT; s++)
         if (h->total[s] > 0)
-            fprintf(to, "total,%s,%u\n", files_state_name((enum files_state)s),
+            fprintf(to, "total,%s,%u\n", partyfile_state_name((enum partyfile_state)s),
                     h->total[s]);
     fprintf(to, "percent,%u\n", h->percent);
 }
@@ -68,10 +69,10 @@ static bool written(FILE *to, struct err *e)
                                       "the file cannot be written: %s", strerror(errno));
 }
 
-bool files_write_header(FILE *to, const struct files_header *h, struct err *e)
+bool partyfile_write_header(FILE *to, const struct partyfile_header *h, struct err *e)
 {
-    fprintf(to, "format,%s\nkind,%s\nfile,%s\nincident,%s\n", FILES_FORMAT,
-            files_kind_name(h->kind), h->id, h->incident);
+    fprintf(to, "format,%s\nkind,%s\nfile,%s\nincident,%s\n", PARTYFILE_FORMAT,
+            partyfile_kind_name(h->kind), h->id, h->incident);
     if (h->has_subscriber) {
         fputs("subscriber,", to);
         put_eui(to, &h->subscriber);
@@ -94,8 +95,8 @@ bool files_write_header(FILE *to, const struct files_header *h, struct err *e)
     return written(to, e);
 }
 
-bool files_write_row(FILE *to, const struct files_header *h, const struct files_row *row,
-                     struct err *e)
+bool partyfile_write_row(FILE *to, const struct partyfile_header *h,
+                         const struct partyfile_row *row, struct err *e)
 {
     const char *plus = "";
 
@@ -108,8 +109,8 @@ bool files_write_row(FILE *to, const struct files_header *h, const struct files_
         }
     fprintf(to, ",%s,%s", row->old, row->replacement);
     if (is_progress(h))
-        fprintf(to, ",%s,", files_state_name(row->state));
-    if (is_progress(h) && row->state == FILES_FAILED)
+        fprintf(to, ",%s,", partyfile_state_name(row->state));
+    if (is_progress(h) && row->state == PARTYFILE_FAILED)
         fprintf(to, "%u", row->code);
     fputs("\n", to);
     return written(to, e);

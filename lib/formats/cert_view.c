@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "certview.h"
+#include "cert_view.h"
 #include "mem.h"
 
 #include <openssl/err.h>
@@ -76,7 +76,7 @@ static void when(const ASN1_TIME *t, char *out, size_t cap)
         out[0] = '\0';
 }
 
-bool certview_read(struct span der, struct certview *out)
+bool cert_view_read(struct span der, struct cert_view *out)
 {
     const unsigned char *p = der.at;
     AUTO(x509) X509 *x = NULL;

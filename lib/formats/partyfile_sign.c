@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "files.h"
+#include "partyfile.h"
 
 /* Before mem.h: cms.h declares PEM_read_bio_CMS only after it. */
 #include <openssl/pem.h>
@@ -34,7 +34,7 @@ static CMS_ContentInfo *read_cms(struct span cms)
     AUTO(bio) BIO *in = NULL;
     CMS_ContentInfo *out;
 
-    if (cms.len == 0 || cms.len > FILES_CMS_MAX)
+    if (cms.len == 0 || cms.len > PARTYFILE_CMS_MAX)
         return NULL;
     in = BIO_new_mem_buf(cms.at, (int)cms.len);
     if (in == NULL)
@@ -65,7 +65,7 @@ static bool common_name(const X509_NAME *name, char *out, size_t cap)
     return true;
 }
 
-static bool names(const struct files_certificate list[], size_t n, const char *issuer,
+static bool names(const struct partyfile_certificate list[], size_t n, const char *issuer,
                   const char *serial)
 {
     for (size_t i = 0; i < n; i++)
@@ -75,10 +75,11 @@ static bool names(const struct files_certificate list[], size_t n, const char *i
 }
 
 /* By issuer and serial, and by key: the key is what is compromised. */
-static bool compromised(X509 *x, const struct files_header *h, const struct files_trust *t)
+static bool compromised(X509 *x, const struct partyfile_header *h,
+                        const struct partyfile_trust *t)
 {
-    char issuer[FILES_NAME_MAX];
-    char serial[FILES_SERIAL_MAX];
+    char issuer[PARTYFILE_NAME_MAX];
+    char serial[PARTYFILE_SERIAL_MAX];
     const ASN1_INTEGER *number = X509_get0_serialNumber(x);
     const ASN1_BIT_STRING *key = X509_get0_pubkey_bitstr(x);
     struct digest d =
@@ -97,7 +98,7 @@ static bool compromised(X509 *x, const struct files_header *h, const struct file
 }
 
 static bool chain(X509 *x, STACK_OF(X509) * more, const char *name,
-                  const struct files_trust *t, struct err *e)
+                  const struct partyfile_trust *t, struct err *e)
 {
     AUTO(store_ctx) X509_STORE_CTX *ctx = X509_STORE_CTX_new();
 
@@ -149,15 +150,16 @@ static BIO_METHOD *span_method(void)
     return TAKE(m);
 }
 
-bool files_verify(struct span text, struct span cms, const char *name,
-                  const struct files_header *h, const struct files_trust *t, struct err *e)
+bool partyfile_verify(struct span text, struct span cms, const char *name,
+                      const struct partyfile_header *h, const struct partyfile_trust *t,
+                      struct err *e)
 {
     AUTO(cms) CMS_ContentInfo *doc = read_cms(cms);
     AUTO(x509_stack) STACK_OF(X509) *certs = NULL;
     AUTO(bio_method) BIO_METHOD *method = NULL;
     AUTO(bio) BIO *content = NULL;
     struct span rest = text;
-    char holder[FILES_NAME_MAX];
+    char holder[PARTYFILE_NAME_MAX];
     X509 *x;
 
     if (doc == NULL || OBJ_obj2nid(CMS_get0_type(doc)) != NID_pkcs7_signed)

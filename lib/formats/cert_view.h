@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * certview - what a certificate says at a glance, for people: no judgement, no profile.
+ * cert_view - what a certificate says at a glance, for people: no judgement, no profile.
  *
  * A message may carry any certificate, also one that cert.h refuses; what can be read of
  * it is shown, the rest is left empty. Effects: none.
  */
-#ifndef CERTVIEW_H
-#define CERTVIEW_H
+#ifndef CERT_VIEW_H
+#define CERT_VIEW_H
 
 #include "bytes.h"
 
-struct certview {
+struct cert_view {
     char eui[17];    /* x500UniqueIdentifier of the subject, hex; "" when there is none */
     char role[17];   /* OU of the subject as it stands: "02" */
     char name[65];   /* CN of the subject */
@@ -24,6 +24,6 @@ struct certview {
 };
 
 /* False when der is no X.509 certificate at all; then everything is empty. */
-bool certview_read(struct span der, struct certview *out);
+bool cert_view_read(struct span der, struct cert_view *out);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "files.h"
+#include "partyfile.h"
 
 /* Before mem.h: cms.h declares PEM_write_bio_CMS only after it. */
 #include <openssl/pem.h>
@@ -139,8 +139,8 @@ static void drop(struct span s)
     free((void *)(uintptr_t)s.at);
 }
 
-static bool count_row(void *arg, const struct files_header *h, const struct files_row *r,
-                      struct err *e)
+static bool count_row(void *arg, const struct partyfile_header *h,
+                      const struct partyfile_row *r, struct err *e)
 {
     (void)h;
     (void)r;
@@ -149,17 +149,17 @@ static bool count_row(void *arg, const struct files_header *h, const struct file
     return true;
 }
 
-static bool accept(const char *what, struct span cms, const struct files_trust *t,
+static bool accept(const char *what, struct span cms, const struct partyfile_trust *t,
                    unsigned *rows, struct err *e)
 {
-    struct files_reader r = {.row = count_row, .arg = rows};
-    struct files_header h;
+    struct partyfile_reader r = {.row = count_row, .arg = rows};
+    struct partyfile_header h;
 
     *rows = 0;
-    return files_accept(span_of(what, strlen(what)), cms, "in.csv", &r, t, &h, e);
+    return partyfile_accept(span_of(what, strlen(what)), cms, "in.csv", &r, t, &h, e);
 }
 
-static void refused(const char *what, struct span cms, const struct files_trust *t,
+static void refused(const char *what, struct span cms, const struct partyfile_trust *t,
                     const char *id)
 {
     struct err e = {0};
@@ -167,14 +167,14 @@ static void refused(const char *what, struct span cms, const struct files_trust 
 
     ck_assert_msg(!accept(what, cms, t, &rows, &e), "accepted: want %s", id);
     ck_assert_msg(strcmp(e.id, id) == 0, "%s, want %s: %s", e.id, id, e.text);
-    ck_assert_ptr_nonnull(rule_find(id));
+    ck_assert_ptr_nonnull(rules_find(id));
     ck_assert_uint_eq(rows, 0); /* nothing is handed out before the signature is judged */
     drop(cms);
 }
 
 START_TEST(a_good_signature_in_der_or_pem_is_accepted)
 {
-    struct files_trust t = {.store = store, .now_us = NOW_US};
+    struct partyfile_trust t = {.store = store, .now_us = NOW_US};
     struct span cms = sign(text, &officer, CMS_DETACHED, _i == 1, NULL);
     struct err e;
     unsigned rows;
@@ -187,7 +187,7 @@ END_TEST
 
 START_TEST(a_signature_of_a_wrong_form_is_refused)
 {
-    struct files_trust t = {.store = store, .now_us = NOW_US};
+    struct partyfile_trust t = {.store = store, .now_us = NOW_US};
     struct person b = person("B.Officer", 0x78, &issuing, "digitalSignature");
     struct span good = sign(text, &officer, CMS_DETACHED, false, NULL);
     uint8_t *longer = malloc(good.len + 1);
@@ -208,7 +208,7 @@ END_TEST
 
 START_TEST(one_other_octet_is_another_file)
 {
-    struct files_trust t = {.store = store, .now_us = NOW_US};
+    struct partyfile_trust t = {.store = store, .now_us = NOW_US};
     char *other = strdup(text);
 
     *strstr(other, "90A0,ESME") = '8';
@@ -219,7 +219,7 @@ END_TEST
 
 START_TEST(a_certificate_must_lead_to_an_anchor_and_be_for_signing_now)
 {
-    struct files_trust t = {.store = store, .now_us = NOW_US};
+    struct partyfile_trust t = {.store = store, .now_us = NOW_US};
     struct person self = person("A.Officer", 0x79, NULL, "digitalSignature,keyCertSign");
     struct person agree = person("A.Officer", 0x80, &issuing, "keyAgreement");
 
@@ -237,7 +237,7 @@ END_TEST
 
 START_TEST(the_officer_named_is_the_officer_who_signed)
 {
-    struct files_trust t = {.store = store, .now_us = NOW_US};
+    struct partyfile_trust t = {.store = store, .now_us = NOW_US};
     struct person b = person("B.Officer", 0x78, &issuing, "digitalSignature");
     struct person nobody = person("", 0x79, &issuing, "digitalSignature");
     struct person both = person("A.Officer/B.Officer", 0x7a, &issuing, "digitalSignature");
@@ -253,7 +253,7 @@ END_TEST
 
 START_TEST(an_issuer_without_a_name_cannot_be_told_from_one_that_is_listed)
 {
-    struct files_trust t = {.store = store, .now_us = NOW_US};
+    struct partyfile_trust t = {.store = store, .now_us = NOW_US};
     struct person nameless = person("", 2, NULL, "keyCertSign");
     struct person a = person("A.Officer", 0x78, &nameless, "digitalSignature");
 
@@ -266,8 +266,8 @@ END_TEST
 
 START_TEST(a_compromised_certificate_or_key_vouches_for_nothing)
 {
-    struct files_certificate before = {.issuer = "Issuing", .serial = "77"};
-    struct files_trust t = {.store = store, .now_us = NOW_US};
+    struct partyfile_certificate before = {.issuer = "Issuing", .serial = "77"};
+    struct partyfile_trust t = {.store = store, .now_us = NOW_US};
     struct person listed = person("A.Officer", 0x0102, &issuing, "digitalSignature");
     /* The officer's key under another certificate is the same key. */
     struct person twin = {
@@ -295,7 +295,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *s = suite_create("files_sign");
+    Suite *s = suite_create("partyfile_sign");
     TCase *c = tcase_create("signature");
     SRunner *r = srunner_create(s);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "fields.h"
+#include "strictjson.h"
 #include "clock.h"
 #include "gbcs.h"
 
@@ -7,14 +7,14 @@
 #include <stdio.h>
 #include <string.h>
 
-bool fields_fail(struct fields_at *at, const char *what)
+bool strictjson_fail(struct strictjson_at *at, const char *what)
 {
     return err_set(at->e, ERR_INPUT, at->id, "%s: %s", at->path[0] ? at->path : "document",
                    what);
 }
 
 /* Lengthen the path; returns the length to cut it back to. */
-static size_t enter(struct fields_at *at, const char *name)
+static size_t enter(struct strictjson_at *at, const char *name)
 {
     size_t len = strlen(at->path);
 
@@ -23,7 +23,7 @@ static size_t enter(struct fields_at *at, const char *name)
     return len;
 }
 
-bool fields_load(struct span text, json_t **out, struct fields_at *at)
+bool strictjson_load(struct span text, json_t **out, struct strictjson_at *at)
 {
     json_error_t why;
 
@@ -34,7 +34,8 @@ bool fields_load(struct span text, json_t **out, struct fields_at *at)
     return true;
 }
 
-static const struct field *find(const struct field table[], const char *name)
+static const struct strictjson_member *find(const struct strictjson_member table[],
+                                            const char *name)
 {
     for (; table->name != NULL; table++)
         if (strcmp(table->name, name) == 0)
@@ -42,20 +43,21 @@ static const struct field *find(const struct field table[], const char *name)
     return NULL;
 }
 
-bool fields_read(struct fields_at *at, json_t *v, const struct field table[], void *base)
+bool strictjson_read(struct strictjson_at *at, json_t *v,
+                     const struct strictjson_member table[], void *base)
 {
     const char *name;
     json_t *member;
 
     if (!json_is_object(v))
-        return fields_fail(at, "not an object");
+        return strictjson_fail(at, "not an object");
     json_object_foreach(v, name, member)
     {
-        const struct field *f = find(table, name);
+        const struct strictjson_member *f = find(table, name);
         size_t cut = enter(at, name);
 
         if (f == NULL)
-            return fields_fail(at, "unknown member");
+            return strictjson_fail(at, "unknown member");
         if (!f->read(at, member, f, base))
             return false;
         at->path[cut] = '\0';
@@ -63,20 +65,21 @@ bool fields_read(struct fields_at *at, json_t *v, const struct field table[], vo
     for (; table->name != NULL; table++)
         if (table->need == MUST && json_object_get(v, table->name) == NULL) {
             (void)enter(at, table->name);
-            return fields_fail(at, "missing");
+            return strictjson_fail(at, "missing");
         }
     return true;
 }
 
-bool fields_each(struct fields_at *at, json_t *v, size_t min, size_t max,
-                 bool (*one)(struct fields_at *, json_t *, size_t, void *), void *base)
+bool strictjson_each(struct strictjson_at *at, json_t *v, size_t min, size_t max,
+                     bool (*one)(struct strictjson_at *, json_t *, size_t, void *),
+                     void *base)
 {
     size_t cut = strlen(at->path);
     char what[80];
 
     if (!json_is_array(v) || json_array_size(v) < min || json_array_size(v) > max) {
         (void)snprintf(what, sizeof what, "not a list of %zu to %zu", min, max);
-        return fields_fail(at, what);
+        return strictjson_fail(at, what);
     }
     for (size_t i = 0; i < json_array_size(v); i++) {
         (void)snprintf(at->path + cut, sizeof at->path - cut, "[%zu]", i);
@@ -87,13 +90,14 @@ bool fields_each(struct fields_at *at, json_t *v, size_t min, size_t max,
     return true;
 }
 
-static void *place(void *base, const struct field *f, size_t want)
+static void *place(void *base, const struct strictjson_member *f, size_t want)
 {
     assert(f->size == 0 || f->size == want);
     return f->size == 0 ? NULL : (char *)base + f->offset;
 }
 
-static void put(void *base, const struct field *f, const void *value, size_t len)
+static void put(void *base, const struct strictjson_member *f, const void *value,
+                size_t len)
 {
     void *to = place(base, f, len);
 
@@ -110,7 +114,7 @@ static bool printable(const char *s)
     return true;
 }
 
-static bool text_of(struct fields_at *at, json_t *v, const struct field *f,
+static bool text_of(struct strictjson_at *at, json_t *v, const struct strictjson_member *f,
                     const char **out)
 {
     size_t cap = f->max > 0 ? (size_t)f->max : f->size - 1;
@@ -118,19 +122,20 @@ static bool text_of(struct fields_at *at, json_t *v, const struct field *f,
     char what[80];
 
     if (s == NULL)
-        return fields_fail(at, "not a text");
+        return strictjson_fail(at, "not a text");
     if (strlen(s) < (size_t)f->min || strlen(s) > cap) {
         (void)snprintf(what, sizeof what, "not a text of %lld to %zu octets",
                        (long long)f->min, cap);
-        return fields_fail(at, what);
+        return strictjson_fail(at, what);
     }
     if (!printable(s))
-        return fields_fail(at, "holds a control character");
+        return strictjson_fail(at, "holds a control character");
     *out = s;
     return true;
 }
 
-bool field_text(struct fields_at *at, json_t *v, const struct field *f, void *base)
+bool strictjson_text(struct strictjson_at *at, json_t *v, const struct strictjson_member *f,
+                     void *base)
 {
     const char *s = NULL;
 
@@ -141,28 +146,31 @@ bool field_text(struct fields_at *at, json_t *v, const struct field *f, void *ba
     return true;
 }
 
-bool field_name(struct fields_at *at, json_t *v, const struct field *f, void *base)
+bool strictjson_name(struct strictjson_at *at, json_t *v, const struct strictjson_member *f,
+                     void *base)
 {
     static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
                                   "0123456789._-";
     const char *s = json_string_value(v);
 
     if (s == NULL || s[0] == '\0' || s[strspn(s, allowed)] != '\0')
-        return fields_fail(at, "not a name of letters, digits, '.', '_', '-'");
-    return field_text(at, v, f, base);
+        return strictjson_fail(at, "not a name of letters, digits, '.', '_', '-'");
+    return strictjson_text(at, v, f, base);
 }
 
-bool field_flag(struct fields_at *at, json_t *v, const struct field *f, void *base)
+bool strictjson_flag(struct strictjson_at *at, json_t *v, const struct strictjson_member *f,
+                     void *base)
 {
     bool value = json_is_true(v);
 
     if (!json_is_boolean(v))
-        return fields_fail(at, "not true or false");
+        return strictjson_fail(at, "not true or false");
     put(base, f, &value, sizeof value);
     return true;
 }
 
-bool field_number(struct fields_at *at, json_t *v, const struct field *f, void *base)
+bool strictjson_number(struct strictjson_at *at, json_t *v,
+                       const struct strictjson_member *f, void *base)
 {
     json_int_t value = json_integer_value(v);
     uint32_t small = (uint32_t)value;
@@ -171,7 +179,7 @@ bool field_number(struct fields_at *at, json_t *v, const struct field *f, void *
     if (!json_is_integer(v) || value < f->min || value > f->max) {
         (void)snprintf(what, sizeof what, "not a whole number of %lld to %lld",
                        (long long)f->min, (long long)f->max);
-        return fields_fail(at, what);
+        return strictjson_fail(at, what);
     }
     if (f->size == sizeof(int64_t))
         memcpy((char *)base + f->offset, &value, sizeof(int64_t));
@@ -180,40 +188,44 @@ bool field_number(struct fields_at *at, json_t *v, const struct field *f, void *
     return true;
 }
 
-bool field_digest(struct fields_at *at, json_t *v, const struct field *f, void *base)
+bool strictjson_digest(struct strictjson_at *at, json_t *v,
+                       const struct strictjson_member *f, void *base)
 {
     const char *s = json_string_value(v);
     struct digest d;
 
     if (s == NULL || !hex_decode(s, strlen(s), d.b, sizeof d.b))
-        return fields_fail(at, "not a SHA-256 of 64 hex digits");
+        return strictjson_fail(at, "not a SHA-256 of 64 hex digits");
     put(base, f, &d, sizeof d);
     return true;
 }
 
-bool field_eui(struct fields_at *at, json_t *v, const struct field *f, void *base)
+bool strictjson_eui(struct strictjson_at *at, json_t *v, const struct strictjson_member *f,
+                    void *base)
 {
     const char *s = json_string_value(v);
     struct eui64 eui;
 
     if (s == NULL || !eui64_parse(s, strlen(s), &eui))
-        return fields_fail(at, "not an EUI-64 of 16 hex digits");
+        return strictjson_fail(at, "not an EUI-64 of 16 hex digits");
     put(base, f, &eui, sizeof eui);
     return true;
 }
 
-bool field_time(struct fields_at *at, json_t *v, const struct field *f, void *base)
+bool strictjson_time(struct strictjson_at *at, json_t *v, const struct strictjson_member *f,
+                     void *base)
 {
     const char *s = json_string_value(v);
     int64_t us;
 
     if (s == NULL || !clock_parse(s, &us))
-        return fields_fail(at, "not a time YYYY-MM-DDTHH:MM:SSZ");
+        return strictjson_fail(at, "not a time YYYY-MM-DDTHH:MM:SSZ");
     put(base, f, &us, sizeof us);
     return true;
 }
 
-bool field_word(struct fields_at *at, json_t *v, const struct field *f, void *base)
+bool strictjson_word(struct strictjson_at *at, json_t *v, const struct strictjson_member *f,
+                     void *base)
 {
     const char *s = json_string_value(v);
     char what[200] = "not one of";
@@ -227,75 +239,79 @@ bool field_word(struct fields_at *at, json_t *v, const struct field *f, void *ba
         len += (size_t)snprintf(what + len, sizeof what - len, " %s", f->words[i]);
         len = len < sizeof what ? len : sizeof what - 1;
     }
-    return fields_fail(at, what);
+    return strictjson_fail(at, what);
 }
 
-bool field_cell(struct fields_at *at, json_t *v, const struct field *f, void *base)
+bool strictjson_cell(struct strictjson_at *at, json_t *v, const struct strictjson_member *f,
+                     void *base)
 {
     const char *s = json_string_value(v);
     enum cell cell;
 
     if (s == NULL || !gbcs_cell_find(s, strlen(s), &cell))
-        return fields_fail(at, "not a trust anchor cell");
+        return strictjson_fail(at, "not a trust anchor cell");
     put(base, f, &cell, sizeof cell);
     return true;
 }
 
-static bool cell_bit(struct fields_at *at, json_t *v, size_t i, void *mask)
+static bool cell_bit(struct strictjson_at *at, json_t *v, size_t i, void *mask)
 {
-    const struct field f = {.size = sizeof(enum cell)};
+    const struct strictjson_member f = {.size = sizeof(enum cell)};
     enum cell cell = CELL_ROOT;
 
     (void)i;
-    if (!field_cell(at, v, &f, &cell))
+    if (!strictjson_cell(at, v, &f, &cell))
         return false;
     if (*(uint32_t *)mask & CELL_BIT(cell))
-        return fields_fail(at, "named twice");
+        return strictjson_fail(at, "named twice");
     *(uint32_t *)mask |= CELL_BIT(cell);
     return true;
 }
 
-bool field_cells(struct fields_at *at, json_t *v, const struct field *f, void *base)
+bool strictjson_cells(struct strictjson_at *at, json_t *v,
+                      const struct strictjson_member *f, void *base)
 {
     uint32_t mask = 0;
 
-    if (!fields_each(at, v, (size_t)f->min, CELL_COUNT, cell_bit, &mask))
+    if (!strictjson_each(at, v, (size_t)f->min, CELL_COUNT, cell_bit, &mask))
         return false;
     put(base, f, &mask, sizeof mask);
     return true;
 }
 
-static bool device_bit(struct fields_at *at, json_t *v, size_t i, void *mask)
+static bool device_bit(struct strictjson_at *at, json_t *v, size_t i, void *mask)
 {
     const char *s = json_string_value(v);
     enum device_type type;
 
     (void)i;
     if (s == NULL || !gbcs_device_find(s, strlen(s), &type))
-        return fields_fail(at, "not a device type");
+        return strictjson_fail(at, "not a device type");
     if (*(uint32_t *)mask & DEVICE_BIT(type))
-        return fields_fail(at, "named twice");
+        return strictjson_fail(at, "named twice");
     *(uint32_t *)mask |= DEVICE_BIT(type);
     return true;
 }
 
-bool field_devices(struct fields_at *at, json_t *v, const struct field *f, void *base)
+bool strictjson_devices(struct strictjson_at *at, json_t *v,
+                        const struct strictjson_member *f, void *base)
 {
     uint32_t mask = 0;
 
-    if (!fields_each(at, v, (size_t)f->min, DEVICE_COUNT + 2, device_bit, &mask))
+    if (!strictjson_each(at, v, (size_t)f->min, DEVICE_COUNT + 2, device_bit, &mask))
         return false;
     put(base, f, &mask, sizeof mask);
     return true;
 }
 
-bool field_mode(struct fields_at *at, json_t *v, const struct field *f, void *base)
+bool strictjson_mode(struct strictjson_at *at, json_t *v, const struct strictjson_member *f,
+                     void *base)
 {
     const char *s = json_string_value(v);
     enum mode mode;
 
     if (s == NULL || !gbcs_mode_find(s, strlen(s), &mode))
-        return fields_fail(at, "not a credentialsReplacementMode of GBCS");
+        return strictjson_fail(at, "not a credentialsReplacementMode of GBCS");
     put(base, f, &mode, sizeof mode);
     return true;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * survey - walk octets by an OpenSSL template, to name the field and the octet of a fault,
+ * der_walk - walk octets by an OpenSSL template, to name the field and the octet of a fault,
  * which OpenSSL does not, and to note where an encoding is BER but not DER.
  *
  * Devices send lengths longer than need be and spell out defaults; a published meter and
@@ -10,30 +10,30 @@
  *
  * Source:  X.690 8.1.3 and 10, 11; ranges of GBCS 13.3.3. Effects: none.
  */
-#ifndef SURVEY_H
-#define SURVEY_H
+#ifndef DER_WALK_H
+#define DER_WALK_H
 
 #include "bytes.h"
 
 #include <openssl/asn1t.h>
 
-struct survey_note {
+struct der_walk_note {
     size_t n;
     size_t offset; /* of the first */
 };
 
-struct survey {
+struct der_walk {
     char field[120]; /* "replacements[2].targetTrustAnchorCell"; "" for the whole */
     char fault[80];  /* "is missing" */
     size_t offset;   /* of the fault */
-    struct survey_note long_lengths;
-    struct survey_note spelt_defaults;
-    struct survey_note padded_bits; /* KeyUsage with zero bits at its end */
+    struct der_walk_note long_lengths;
+    struct der_walk_note spelt_defaults;
+    struct der_walk_note padded_bits; /* KeyUsage with zero bits at its end */
 };
 
 /* der holds exactly one value of the item; offsets count from its first octet, plus base.
  * Field, fault and offset are set when the answer is false. */
-MUST_CHECK bool survey_der(struct span der, const ASN1_ITEM *item, size_t base,
-                           struct survey *out);
+MUST_CHECK bool der_walk(struct span der, const ASN1_ITEM *item, size_t base,
+                         struct der_walk *out);
 
 #endif

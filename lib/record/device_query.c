@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "query.h"
+#include "device_query.h"
 
-bool query_asker_check(const struct query_asker *a, struct err *e)
+bool device_query_asker_check(const struct device_query_asker *a, struct err *e)
 {
     const struct cell_row *cell =
         (unsigned)a->cell < CELL_COUNT ? gbcs_cell(a->cell) : NULL;
@@ -28,8 +28,8 @@ static size_t roles_of(uint32_t cells, enum role roles[CELL_COUNT])
     return n;
 }
 
-bool query_next(struct reconcile *r, const struct query_asker *a, uint32_t from,
-                struct query *out, bool *found, struct err *e)
+bool device_query_next(struct reconcile *r, const struct device_query_asker *a,
+                       uint32_t from, struct device_query *out, bool *found, struct err *e)
 {
     enum role roles[CELL_COUNT];
     uint32_t cells = 0;

@@ -2,25 +2,25 @@
  *
  * Two halves that mirror each other, read and write, each in the order of the fields.
  */
-#include "body.h"
+#include "payload.h"
 #include "asn1.h"
 #include "mem.h"
 
 #include <assert.h>
 #include <string.h>
 
-struct body_cell body_cell(enum cell cell)
+struct payload_cell payload_cell(enum cell cell)
 {
     const struct cell_row *row = gbcs_cell(cell);
 
-    return (struct body_cell){(unsigned)row->role, asn1_usage_bits(row->usage),
-                              row->prepayment};
+    return (struct payload_cell){(unsigned)row->role, asn1_usage_bits(row->usage),
+                                 row->prepayment};
 }
 
-bool body_cell_find(const struct body_cell *c, enum cell *out)
+bool payload_cell_find(const struct payload_cell *c, enum cell *out)
 {
     for (unsigned i = 0; i < CELL_COUNT; i++) {
-        struct body_cell b = body_cell((enum cell)i);
+        struct payload_cell b = payload_cell((enum cell)i);
 
         if (b.role == c->role && b.usage == c->usage && b.cell_usage == c->cell_usage) {
             *out = (enum cell)i;
@@ -78,11 +78,11 @@ static unsigned bits(const ASN1_BIT_STRING *s)
     return v;
 }
 
-static struct body_cell cell_of(const CELL_DER *c)
+static struct payload_cell cell_of(const CELL_DER *c)
 {
-    return (struct body_cell){small(c->trustAnchorCellRemotePartyRole),
-                              bits(c->trustAnchorCellKeyUsage),
-                              small(c->trustAnchorCellUsage)};
+    return (struct payload_cell){small(c->trustAnchorCellRemotePartyRole),
+                                 bits(c->trustAnchorCellKeyUsage),
+                                 small(c->trustAnchorCellUsage)};
 }
 
 static void time_of(const ASN1_GENERALIZEDTIME *t, char out[16])
@@ -94,13 +94,13 @@ static void time_of(const ASN1_GENERALIZEDTIME *t, char out[16])
     out[s.len] = '\0';
 }
 
-static bool read_topups(const STACK_OF(SPECIALIST_DER) * list, struct body_topups *out,
+static bool read_topups(const STACK_OF(SPECIALIST_DER) * list, struct payload_topups *out,
                         struct err *e)
 {
     int n = list != NULL ? sk_SPECIALIST_DER_num(list) : 0;
 
-    if (n > BODY_TOPUPS_MAX)
-        return too_many(e, "newRemotePartySpecialistFloorSeqNumber", BODY_TOPUPS_MAX);
+    if (n > PAYLOAD_TOPUPS_MAX)
+        return too_many(e, "newRemotePartySpecialistFloorSeqNumber", PAYLOAD_TOPUPS_MAX);
     out->present = list != NULL;
     out->n = (size_t)n;
     for (int i = 0; i < n; i++) {
@@ -112,13 +112,13 @@ static bool read_topups(const STACK_OF(SPECIALIST_DER) * list, struct body_topup
     return true;
 }
 
-static bool read_changes(const STACK_OF(CHANGE_DER) * list, struct body_change *out,
+static bool read_changes(const STACK_OF(CHANGE_DER) * list, struct payload_change *out,
                          size_t *n_out, struct err *e)
 {
     int n = list != NULL ? sk_CHANGE_DER_num(list) : 0;
 
-    if (n > BODY_CHANGES_MAX)
-        return too_many(e, "remotePartySeqNumberChanges", BODY_CHANGES_MAX);
+    if (n > PAYLOAD_CHANGES_MAX)
+        return too_many(e, "remotePartySeqNumberChanges", PAYLOAD_CHANGES_MAX);
     for (int i = 0; i < n; i++) {
         const CHANGE_DER *c = sk_CHANGE_DER_value(list, i);
 
@@ -131,7 +131,7 @@ static bool read_changes(const STACK_OF(CHANGE_DER) * list, struct body_change *
     return true;
 }
 
-static bool read_update(const UPDATE_DER *d, struct body_update *out, struct err *e)
+static bool read_update(const UPDATE_DER *d, struct payload_update *out, struct err *e)
 {
     const CONTROL_DER *c = d->authorisingRemotePartyControl;
     int n = sk_REPLACEMENT_DER_num(d->replacements);
@@ -155,8 +155,8 @@ static bool read_update(const UPDATE_DER *d, struct body_update *out, struct err
         !read_changes(c->otherRemotePartySeqNumberChanges, out->changes, &out->n_changes,
                       e))
         return false;
-    if (n > BODY_REPLACEMENTS_MAX)
-        return too_many(e, "replacements", BODY_REPLACEMENTS_MAX);
+    if (n > PAYLOAD_REPLACEMENTS_MAX)
+        return too_many(e, "replacements", PAYLOAD_REPLACEMENTS_MAX);
     for (int i = 0; i < n; i++) {
         const REPLACEMENT_DER *r = sk_REPLACEMENT_DER_value(d->replacements, i);
 
@@ -165,8 +165,8 @@ static bool read_update(const UPDATE_DER *d, struct body_update *out, struct err
         out->replacements[i].cell = cell_of(r->targetTrustAnchorCell);
     }
     out->n_replacements = (size_t)n;
-    if (n_path > BODY_PATH_MAX)
-        return too_many(e, "certificationPathCertificates", BODY_PATH_MAX);
+    if (n_path > PAYLOAD_PATH_MAX)
+        return too_many(e, "certificationPathCertificates", PAYLOAD_PATH_MAX);
     for (int i = 0; i < n_path; i++)
         out->path[i] =
             octets(sk_ASN1_TYPE_value(d->certificationPathCertificates, i)->value.sequence);
@@ -176,7 +176,7 @@ static bool read_update(const UPDATE_DER *d, struct body_update *out, struct err
     return true;
 }
 
-static bool read_outcome(const OUTCOME_DER *d, struct body_reply *out, struct err *e)
+static bool read_outcome(const OUTCOME_DER *d, struct payload_reply *out, struct err *e)
 {
     int n = sk_RESULT_DER_num(d->replacementOutcomes);
 
@@ -185,12 +185,12 @@ static bool read_outcome(const OUTCOME_DER *d, struct body_reply *out, struct er
     out->mode = small(d->credentialsReplacementMode);
     if (!read_changes(d->remotePartySeqNumberChanges, out->changes, &out->n_changes, e))
         return false;
-    if (n > BODY_REPLACEMENTS_MAX)
-        return too_many(e, "replacementOutcomes", BODY_REPLACEMENTS_MAX);
+    if (n > PAYLOAD_REPLACEMENTS_MAX)
+        return too_many(e, "replacementOutcomes", PAYLOAD_REPLACEMENTS_MAX);
     for (int i = 0; i < n; i++) {
         const RESULT_DER *r = sk_RESULT_DER_value(d->replacementOutcomes, i);
 
-        out->results[i] = (struct body_result){
+        out->results[i] = (struct payload_result){
             .cell = cell_of(r->affectedTrustAnchorCell),
             .status = status_of(r->statusCode),
             .old_uid = octets(r->existingSubjectUniqueID),
@@ -203,25 +203,25 @@ static bool read_outcome(const OUTCOME_DER *d, struct body_reply *out, struct er
     return true;
 }
 
-static bool read_answer(const ANSWER_DER *d, struct body_reply *out, struct err *e)
+static bool read_answer(const ANSWER_DER *d, struct payload_reply *out, struct err *e)
 {
     return d->executionOutcome == NULL || read_outcome(d->executionOutcome, out, e);
 }
 
-static bool read_alert(const ALERT_DER *d, struct body_reply *out, struct err *e)
+static bool read_alert(const ALERT_DER *d, struct payload_reply *out, struct err *e)
 {
     out->alert_code = (uint32_t)number(d->alertCode);
     time_of(d->executionDateTime, out->execution_time);
     return read_outcome(d->executionOutcome, out, e);
 }
 
-static bool read_query(const QUERY_DER *d, struct body_query *out, struct err *e)
+static bool read_query(const QUERY_DER *d, struct payload_query *out, struct err *e)
 {
     int n = sk_ASN1_INTEGER_num(d->remotePartyRolesCredentialsRequired);
 
     out->auth_cell = cell_of(d->authorisingRemotePartyTACellIdentifier);
-    if (n > BODY_ROLES_MAX)
-        return too_many(e, "remotePartyRolesCredentialsRequired", BODY_ROLES_MAX);
+    if (n > PAYLOAD_ROLES_MAX)
+        return too_many(e, "remotePartyRolesCredentialsRequired", PAYLOAD_ROLES_MAX);
     for (int i = 0; i < n; i++)
         out->roles[i] =
             small(sk_ASN1_INTEGER_value(d->remotePartyRolesCredentialsRequired, i));
@@ -229,7 +229,7 @@ static bool read_query(const QUERY_DER *d, struct body_query *out, struct err *e
     return true;
 }
 
-static bool read_details(const DETAILS_DER *d, struct body_details *out, struct err *e)
+static bool read_details(const DETAILS_DER *d, struct payload_details *out, struct err *e)
 {
     int n = d->trustAnchorCellsDetails != NULL
                 ? sk_CONTENT_DER_num(d->trustAnchorCellsDetails)
@@ -240,8 +240,8 @@ static bool read_details(const DETAILS_DER *d, struct body_details *out, struct 
     out->has_counter = d->currentSeqNumber != NULL;
     out->counter = number(d->currentSeqNumber);
     out->has_cells = d->trustAnchorCellsDetails != NULL;
-    if (n > BODY_CELLS_MAX)
-        return too_many(e, "trustAnchorCellsDetails", BODY_CELLS_MAX);
+    if (n > PAYLOAD_CELLS_MAX)
+        return too_many(e, "trustAnchorCellsDetails", PAYLOAD_CELLS_MAX);
     for (int i = 0; i < n; i++) {
         const CONTENT_DER *c = sk_CONTENT_DER_value(d->trustAnchorCellsDetails, i);
 
@@ -254,12 +254,12 @@ static bool read_details(const DETAILS_DER *d, struct body_details *out, struct 
     return true;
 }
 
-static bool read_report(const REPORT_DER *d, struct body_report *out, struct err *e)
+static bool read_report(const REPORT_DER *d, struct payload_report *out, struct err *e)
 {
     int n = sk_DETAILS_DER_num(d);
 
-    if (n > BODY_ROLES_MAX)
-        return too_many(e, "remotePartyDetails", BODY_ROLES_MAX);
+    if (n > PAYLOAD_ROLES_MAX)
+        return too_many(e, "remotePartyDetails", PAYLOAD_ROLES_MAX);
     for (int i = 0; i < n; i++)
         if (!read_details(sk_DETAILS_DER_value(d, i), &out->roles[i], e))
             return false;
@@ -267,26 +267,27 @@ static bool read_report(const REPORT_DER *d, struct body_report *out, struct err
     return true;
 }
 
-bool body_read(enum body_kind kind, const ASN1_VALUE *der, union body *out, struct err *e)
+bool payload_read(enum payload_kind kind, const ASN1_VALUE *der, union payload *out,
+                  struct err *e)
 {
     const void *d = der;
 
     memset(out, 0, sizeof *out);
     switch (kind) {
-    case BODY_UPDATE:
+    case PAYLOAD_UPDATE:
         return read_update(d, &out->update, e);
-    case BODY_ANSWER:
+    case PAYLOAD_ANSWER:
         return read_answer(d, &out->reply, e);
-    case BODY_ALERT:
+    case PAYLOAD_ALERT:
         return read_alert(d, &out->reply, e);
-    case BODY_QUERY:
+    case PAYLOAD_QUERY:
         return read_query(d, &out->query, e);
-    case BODY_REPORT:
+    case PAYLOAD_REPORT:
         return read_report(d, &out->report, e);
-    case BODY_RAW:
+    case PAYLOAD_RAW:
         break;
     }
-    assert(kind != BODY_RAW); /* it has no template */
+    assert(kind != PAYLOAD_RAW); /* it has no template */
     return false;
 }
 
@@ -312,12 +313,12 @@ GROW_DEFINE(DETAILS_DER)
 GROW_DEFINE(ASN1_TYPE)
 GROW_DEFINE(ASN1_INTEGER)
 
-static bool put_cell(CELL_DER **p, const struct body_cell *c)
+static bool put_cell(CELL_DER **p, const struct payload_cell *c)
 {
     return asn1_put_cell(p, c->role, c->usage, c->cell_usage);
 }
 
-static bool write_topups(const struct body_topups *t, STACK_OF(SPECIALIST_DER) * *p)
+static bool write_topups(const struct payload_topups *t, STACK_OF(SPECIALIST_DER) * *p)
 {
     if (!t->present)
         return true;
@@ -332,7 +333,7 @@ static bool write_topups(const struct body_topups *t, STACK_OF(SPECIALIST_DER) *
     return *p != NULL;
 }
 
-static bool write_changes(const struct body_change *changes, size_t n,
+static bool write_changes(const struct payload_change *changes, size_t n,
                           STACK_OF(CHANGE_DER) * list)
 {
     for (size_t i = 0; i < n; i++) {
@@ -346,7 +347,7 @@ static bool write_changes(const struct body_change *changes, size_t n,
     return true;
 }
 
-static bool write_control(const struct body_update *b, CONTROL_DER *c)
+static bool write_control(const struct payload_update *b, CONTROL_DER *c)
 {
     if (!asn1_put_uint(&c->credentialsReplacementMode, b->mode) ||
         (b->has_symmetric_key &&
@@ -365,7 +366,7 @@ static bool write_control(const struct body_update *b, CONTROL_DER *c)
            write_changes(b->changes, b->n_changes, c->otherRemotePartySeqNumberChanges);
 }
 
-static bool write_update(const struct body_update *b, UPDATE_DER *d)
+static bool write_update(const struct payload_update *b, UPDATE_DER *d)
 {
     if (!write_control(b, d->authorisingRemotePartyControl))
         return false;
@@ -387,7 +388,7 @@ static bool write_update(const struct body_update *b, UPDATE_DER *d)
            asn1_put_time(&d->executionDateTime, b->execution_time);
 }
 
-static bool write_outcome(const struct body_reply *b, OUTCOME_DER **p)
+static bool write_outcome(const struct payload_reply *b, OUTCOME_DER **p)
 {
     OUTCOME_DER *d;
 
@@ -399,7 +400,7 @@ static bool write_outcome(const struct body_reply *b, OUTCOME_DER **p)
         !write_changes(b->changes, b->n_changes, d->remotePartySeqNumberChanges))
         return false;
     for (size_t i = 0; i < b->n_results; i++) {
-        const struct body_result *from = &b->results[i];
+        const struct payload_result *from = &b->results[i];
         RESULT_DER *r = GROW(RESULT_DER, d->replacementOutcomes);
 
         if (r == NULL || !put_cell(&r->affectedTrustAnchorCell, &from->cell) ||
@@ -413,19 +414,19 @@ static bool write_outcome(const struct body_reply *b, OUTCOME_DER **p)
     return true;
 }
 
-static bool write_answer(const struct body_reply *b, ANSWER_DER *d)
+static bool write_answer(const struct payload_reply *b, ANSWER_DER *d)
 {
     return !b->has_outcome || write_outcome(b, &d->executionOutcome);
 }
 
-static bool write_alert(const struct body_reply *b, ALERT_DER *d)
+static bool write_alert(const struct payload_reply *b, ALERT_DER *d)
 {
     return asn1_put_uint(&d->alertCode, b->alert_code) &&
            asn1_put_time(&d->executionDateTime, b->execution_time) &&
            write_outcome(b, &d->executionOutcome);
 }
 
-static bool write_query(const struct body_query *b, QUERY_DER *d)
+static bool write_query(const struct payload_query *b, QUERY_DER *d)
 {
     if (!put_cell(&d->authorisingRemotePartyTACellIdentifier, &b->auth_cell))
         return false;
@@ -438,7 +439,7 @@ static bool write_query(const struct body_query *b, QUERY_DER *d)
     return true;
 }
 
-static bool write_details(const struct body_details *b, DETAILS_DER *d)
+static bool write_details(const struct payload_details *b, DETAILS_DER *d)
 {
     if (!asn1_put_uint(&d->remotePartyRole, b->role) ||
         !asn1_put_enum(&d->statusCode, b->status) ||
@@ -460,7 +461,7 @@ static bool write_details(const struct body_details *b, DETAILS_DER *d)
     return d->trustAnchorCellsDetails != NULL;
 }
 
-static bool write_report(const struct body_report *b, REPORT_DER *d)
+static bool write_report(const struct payload_report *b, REPORT_DER *d)
 {
     for (size_t i = 0; i < b->n_roles; i++) {
         DETAILS_DER *one = GROW(DETAILS_DER, d);
@@ -471,54 +472,55 @@ static bool write_report(const struct body_report *b, REPORT_DER *d)
     return true;
 }
 
-static bool write_any(enum body_kind kind, const union body *b, void *d)
+static bool write_any(enum payload_kind kind, const union payload *b, void *d)
 {
     switch (kind) {
-    case BODY_UPDATE:
+    case PAYLOAD_UPDATE:
         return write_update(&b->update, d);
-    case BODY_ANSWER:
+    case PAYLOAD_ANSWER:
         return write_answer(&b->reply, d);
-    case BODY_ALERT:
+    case PAYLOAD_ALERT:
         return write_alert(&b->reply, d);
-    case BODY_QUERY:
+    case PAYLOAD_QUERY:
         return write_query(&b->query, d);
-    case BODY_REPORT:
+    case PAYLOAD_REPORT:
         return write_report(&b->report, d);
-    case BODY_RAW:
+    case PAYLOAD_RAW:
         break;
     }
-    assert(kind != BODY_RAW); /* it has no template */
+    assert(kind != PAYLOAD_RAW); /* it has no template */
     return false;
 }
 
-const ASN1_ITEM *body_item(enum body_kind kind)
+const ASN1_ITEM *payload_item(enum payload_kind kind)
 {
     switch (kind) {
-    case BODY_UPDATE:
+    case PAYLOAD_UPDATE:
         return ASN1_ITEM_rptr(UPDATE_DER);
-    case BODY_ANSWER:
+    case PAYLOAD_ANSWER:
         return ASN1_ITEM_rptr(ANSWER_DER);
-    case BODY_ALERT:
+    case PAYLOAD_ALERT:
         return ASN1_ITEM_rptr(ALERT_DER);
-    case BODY_QUERY:
+    case PAYLOAD_QUERY:
         return ASN1_ITEM_rptr(QUERY_DER);
-    case BODY_REPORT:
+    case PAYLOAD_REPORT:
         return ASN1_ITEM_rptr(REPORT_DER);
-    case BODY_RAW:
+    case PAYLOAD_RAW:
         break;
     }
-    assert(kind != BODY_RAW); /* it has no template */
+    assert(kind != PAYLOAD_RAW); /* it has no template */
     return NULL;
 }
 
-bool body_write(enum body_kind kind, const union body *b, ASN1_VALUE **out, struct err *e)
+bool payload_write(enum payload_kind kind, const union payload *b, ASN1_VALUE **out,
+                   struct err *e)
 {
-    ASN1_VALUE *d = ASN1_item_new(body_item(kind));
+    ASN1_VALUE *d = ASN1_item_new(payload_item(kind));
 
     if (d == NULL)
         return err_set(e, ERR_STORE, "message.memory", "out of memory: %s", err_openssl());
     if (!write_any(kind, b, d)) {
-        ASN1_item_free(d, body_item(kind));
+        ASN1_item_free(d, payload_item(kind));
         return err_set(e, ERR_INPUT, "message.value",
                        "the payload holds something that cannot be encoded: %s",
                        err_openssl());
