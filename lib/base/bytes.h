@@ -3,7 +3,9 @@
  * bytes - borrowed views, fixed-size octet types, hexadecimal, big-endian helpers.
  *
  * Fixed sizes have a type: they copy by '=', and a digest cannot be passed where a
- * signature is due. Effects: none.
+ * signature is due.
+ *
+ * Effects: none.
  */
 #ifndef BYTES_H
 #define BYTES_H

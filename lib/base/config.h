@@ -3,11 +3,14 @@
  * config - the configuration file and its drop-ins, read strictly into a plain struct.
  *
  * systemd-style: [Section "name"], Key=Value, '#' and ';' comments, a value of nothing
- * resets to the default, lists add up, later files win. Order of files as `systemd-analyze
- * cat-config` shows it. An unknown section or key, a value out of range, a repeated section
- * name in one file: an error with file:line. The signer demands that every file belongs to
- * root (or to the user it runs as) and that nobody else may write it: see config_load's
- * strict_owner. Effects: reads files.
+ * resets to the default, lists add up, later files win. Order of files as
+ * `systemd-analyze cat-config` shows it. An unknown section or key, a value out of range, a
+ * repeated section name in one file: an error with file:line.
+ *
+ * The signer demands that every file belongs to root (or to the user it runs as) and that
+ * nobody else may write it: see config_load's strict_owner.
+ *
+ * Effects: reads files.
  */
 #ifndef CONFIG_H
 #define CONFIG_H
@@ -119,11 +122,12 @@ struct config {
 };
 
 /*
- * Read path (or, with path NULL, recovery.conf and recovery.conf.d/ *.conf of the three
- * roots /etc/smki-recovery, /run/smki-recovery, /usr/lib/smki-recovery) and its drop-ins
- * path.d/ *.conf.
+ * Read path and its drop-ins, the files *.conf in path.d.
+ *   path          NULL: recovery.conf and recovery.conf.d of the three roots
+ *                 /etc/smki-recovery, /run/smki-recovery, /usr/lib/smki-recovery
  *   strict_owner  refuse files that are not owned by root or the caller, or that others may
  *                 write (whoever loads a Module= asks the same of it)
+ *
  * Errors: ERR_INPUT "config.*" with file:line.
  */
 MUST_CHECK bool config_load(const char *path, bool strict_owner, struct config *out,

@@ -4,6 +4,7 @@
  *
  * The caller owns a struct err; a failing function fills it and returns false; each level
  * may add context on the way up; only daemon/ and the two programs of pkcs11/ report.
+ *
  * Effects: none.
  */
 #ifndef ERR_H
@@ -32,8 +33,11 @@ struct err {
 
 /*
  * Fill *e; the value is false, so that an error costs one line:
+ *
  *     return err_set(e, ERR_INPUT, "roster.device", "line %u: ...", line);
- *   id   string literal, "area.what"; every id used has a row in rules.c (a test checks)
+ *
+ *   id  string literal, "area.what"; every id used has a row in rules.c (a test checks)
+ *
  * A macro, so that the compiler knows that it is never true.
  */
 #define err_set(e, code, id, ...) (err_put(e, code, id, __VA_ARGS__), false)

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * memfd - a document in memory that nobody can change any more: sealed, close-on-exec,
- * ready to be handed to another process. Effects: memory; memfd_of_file reads a file.
+ * ready to be handed to another process.
+ *
+ * Effects: memory; memfd_of_file reads a file.
  */
 #ifndef MEMFD_H
 #define MEMFD_H

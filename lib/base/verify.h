@@ -2,11 +2,14 @@
  *
  * verify - check many ECDSA P-256 signatures by one known key, each with its own verdict.
  *
- * Same answers as EVP_PKEY_verify, about three times as fast: fixed-base tables for the one
- * key, one modular inversion for all s of a batch, one field inversion for all results. No
- * probability is involved. EVP_PKEY_verify decides on every refusal and looks at a sample
- * of what was accepted; where the interface is gone it does all the work. Effects: none.
- * One verifier, one thread.
+ * Same answers as EVP_PKEY_verify, about three times as fast:
+ *   - fixed-base tables for the one key,
+ *   - one modular inversion for all s of a batch,
+ *   - one field inversion for all results.
+ * No probability is involved. EVP_PKEY_verify decides on every refusal and looks at a
+ * sample of what was accepted; where the interface is gone it does all the work.
+ *
+ * Effects: none. One verifier, one thread.
  */
 #ifndef VERIFY_H
 #define VERIFY_H
@@ -28,6 +31,7 @@ void verify_free(struct verifier *v);
  * Judge n signatures (n <= VERIFY_BATCH_MAX; more is our own mistake: assert).
  *   digests, sigs  n each
  *   good           out: n verdicts
+ *
  * Returns how many are good. Never fails: a signature that cannot be judged is not good.
  */
 size_t verify_batch(struct verifier *v, const struct digest digests[],

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: MIT
  *
- * cert - an SMKI Organisation (or OCA) certificate, decoded strictly and held to its
- * profile.
+ * cert - an SMKI Organisation or OCA certificate, decoded strictly and held to its profile.
+ *
+ * The profile (RFC 5759):
+ *   key         P-256
+ *   signature   ecdsa-with-SHA256
+ *   key usage   one bit
+ *   key ids     8 octets, by RFC 5280 4.2.1.2 method (2)
+ *   subject     OU is the role as two hexadecimal digits, x500UniqueIdentifier the EUI-64
  *
  * Source:  GBCS 12.3-12.4 and SEC Appendix B as far as public text and the published test
- *          certificates show them (profile rules of section 5: RFC 5759, P-256,
- * ecdsa-with-SHA256, one key usage bit, 8-octet key identifiers by RFC 5280 method (2), OU
- * = role as two hexadecimal digits, x500UniqueIdentifier = EUI-64). Effects: none. Time is
- * a parameter.
+ *          certificates show them.
+ * Effects: none. Time is a parameter.
  */
 #ifndef CERT_H
 #define CERT_H
@@ -47,8 +51,8 @@ struct certs {
     struct cert at[CERTS_MAX];
     size_t n;
 };
-/* All certificates of a PEM text (or one DER). Errors: as cert_read; "cert.too-many",
- * "cert.none". */
+/* All certificates of a PEM text (or one DER).
+ * Errors: as cert_read; "cert.too-many", "cert.none". */
 MUST_CHECK bool certs_read(struct span pem, const char *name, struct certs *out,
                            struct err *e);
 MUST_CHECK bool certs_read_file(const char *path, struct certs *out, struct err *e);
@@ -65,8 +69,9 @@ bool cert_issued_by(const struct cert *c, const struct cert *issuer);
 /*
  * Path validation to the SMKI Root: leaf signed by one of the issuing certificates (matched
  * by authority key identifier and name), that one signed by root; all in date at now_us.
- * issuer (may be NULL) gets the Issuing OCA certificate used. Errors
- * (ERR_DENIED): "cert.chain", "cert.expired".
+ *   issuer  out, may be NULL: the Issuing OCA certificate used
+ *
+ * Errors (ERR_DENIED): "cert.chain", "cert.expired".
  */
 MUST_CHECK bool cert_chain(const struct cert *leaf, const struct certs *issuing,
                            const struct cert *root, int64_t now_us,

@@ -3,7 +3,9 @@
  * cert_view - what a certificate says at a glance, for people: no judgement, no profile.
  *
  * A message may carry any certificate, also one that cert.h refuses; what can be read of
- * it is shown, the rest is left empty. Effects: none.
+ * it is shown, the rest is left empty.
+ *
+ * Effects: none.
  */
 #ifndef CERT_VIEW_H
 #define CERT_VIEW_H

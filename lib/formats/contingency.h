@@ -5,7 +5,8 @@
  * Source:  RFC 5934 (WrappedApexContingencyKey, 1.3.6.1.5.5.7.1.20). That GBCS uses exactly
  *          this, and wraps a SubjectPublicKeyInfo, is INFERRED from the name of the field;
  *          the wrap algorithm is whatever the certificate names: AES key wrap (RFC 3394) or
- *          with padding (RFC 5649), of 128, 192 or 256 bits. Effects: none.
+ *          with padding (RFC 5649), of 128, 192 or 256 bits.
+ * Effects: none.
  */
 #ifndef CONTINGENCY_H
 #define CONTINGENCY_H

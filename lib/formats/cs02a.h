@@ -6,7 +6,8 @@
  * As with cs02b, nothing but device and counter differs within a batch, but the command is
  * so short (98 octets at most) that it is laid out anew each time.
  *
- * Source:  GBCS 13.2 (payload), GBCS 7.2.7 (grouping header). Effects: none.
+ * Source:  GBCS 13.2 (payload), GBCS 7.2.7 (grouping header).
+ * Effects: none.
  */
 #ifndef CS02A_H
 #define CS02A_H
@@ -23,6 +24,7 @@
  *          form, a digital signature cell for the signed form
  *   roles  1..CS02A_ROLES_MAX, each once
  *   out    CS02A_PRE_COMMAND_MAX octets; *len of them are used
+ *
  * Errors (ERR_INPUT): "command.query" with the reason.
  */
 MUST_CHECK bool cs02a_command(const struct eui64 *originator, const struct eui64 *device,

@@ -3,13 +3,17 @@
  * cs02b - the octets of an Update Security Credentials command, for one device type and one
  * set of replacements, with only device and counter left open.
  *
- * A batch differs from row to row in the recipient, in the counter (twice: 8 raw octets in
- * the grouping header, a minimal INTEGER in the payload) and in the signature. So the
- * payload is encoded by OpenSSL's ASN.1 templates once per length of the counter's INTEGER,
- * and a row costs two copies and no allocation.
+ * A batch differs from row to row in three things:
+ *   - the recipient,
+ *   - the counter, twice: 8 raw octets in the grouping header, a minimal INTEGER in the
+ *     payload,
+ *   - the signature.
+ * So the payload is encoded by OpenSSL's ASN.1 templates once per length of the counter's
+ * INTEGER, and a row costs two copies and no allocation.
  *
  * Source:  GBCS 13.3.3 (payload), GBCS 7.2.7 (grouping header), GBCS 6.2.3 (signature and
- * MAC). Effects: none. A template may be used by one thread at a time.
+ *          MAC).
+ * Effects: none. A template may be used by one thread at a time.
  */
 #ifndef CS02B_H
 #define CS02B_H

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * der_walk - walk octets by an OpenSSL template, to name the field and the octet of a fault,
- * which OpenSSL does not, and to note where an encoding is BER but not DER.
+ * der_walk - walk octets by an OpenSSL template, to name the field and the octet of a
+ * fault, which OpenSSL does not, and to note where an encoding is BER but not DER.
  *
  * Devices send lengths longer than need be and spell out defaults; a published meter and
  * the Reference Test Data Set do. So the walk counts such things and lets the caller judge:
  * a command must have none, a response may. It refuses what no template of asn1.h allows:
  * another tag, a number out of its range, a length that runs over, indefinite length.
  *
- * Source:  X.690 8.1.3 and 10, 11; ranges of GBCS 13.3.3. Effects: none.
+ * Source:  X.690 8.1.3 and 10, 11; ranges of GBCS 13.3.3.
+ * Effects: none.
  */
 #ifndef DER_WALK_H
 #define DER_WALK_H

@@ -5,9 +5,9 @@
  * The shared secret Z is an input: it is derived where the key agreement key lives. The
  * derived key is good for one message, since the counter is part of its derivation.
  *
- * Source:  GBCS 4.3.3 (key derivation: SHA-256 of 00000001, Z, OtherInfo), GBCS 6.2.3
- *          (AES-128-GCM without plaintext, tag of 12 octets, additional data 11 and five
- *          zero octets before the grouping header; the single 11 of GBCS 0.8.1 is
+ * Source:  GBCS 4.3.3 (key derivation: SHA-256 of 00000001, Z, OtherInfo);
+ *          GBCS 6.2.3 (AES-128-GCM without plaintext, tag of 12 octets, additional data 11
+ *          and five zero octets before the grouping header; the single 11 of GBCS 0.8.1 is
  *          obsolete). Verified on the samples of GBCS 18.4 and on RTDS 4.5.0.
  * Effects: none. Keys are wiped by mac_key_wipe, also on scope exit with AUTO(mac_key).
  */
@@ -47,6 +47,7 @@ MUST_CHECK bool mac_key_for(struct span inner, const struct mac_secret *z,
 /*
  * AES-128-GCM with a tag of 12 octets. aad may come in two pieces; plain and cipher have
  * one length (0 for a MAC alone, cipher then NULL).
+ *
  * Errors: ERR_STORE "mac.crypto" OpenSSL cannot (memory).
  */
 MUST_CHECK bool mac_gcm(const struct mac_key *k, const uint8_t iv[12], struct span front,
@@ -63,6 +64,7 @@ size_t mac_command_len(size_t inner_len);
 /*
  * Wrap a signed or unsigned command into its finished MAC form: MAC header, inner, MAC.
  *   out  mac_command_len(inner.len) octets; inner may not overlap it
+ *
  * Errors: as mac_tag.
  */
 MUST_CHECK bool mac_wrap(struct span inner, const uint8_t tag[MAC_LEN], uint8_t *out,

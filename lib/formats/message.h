@@ -10,7 +10,8 @@
  * checked over what was signed.
  *
  * Source:  GBCS 7.2.7 (grouping header), 6.2.3 (signature and MAC), 13.2, 13.3; layouts
- *          verified on the DCC Reference Test Data Set 4.5.0. Effects: none.
+ *          verified on the DCC Reference Test Data Set 4.5.0.
+ * Effects: none.
  */
 #ifndef MESSAGE_H
 #define MESSAGE_H
@@ -78,15 +79,15 @@ struct message {
  * Take apart. octets are borrowed: payload, extra and signed_octets point into them.
  *
  * Errors (ERR_INPUT), each with octet and field:
- *   "message.length"     nothing, too much, or cut off
- *   "message.header"     grouping or MAC header
- *   "message.other-info" a CS02 command with a supplementary party
- *   "message.envelope"   what follows the payload, or a MAC where the mode has none
- *   "message.payload"    not the grammar
- *   "message.not-der"    a command that is BER but not DER
- *   "message.too-many"   more elements than the struct has room for
- *   "message.counter"    a command whose two counters differ
- *   "message.mode"       a command whose code and mode differ
+ *   "message.length"      nothing, too much, or cut off
+ *   "message.header"      grouping or MAC header
+ *   "message.other-info"  a CS02 command with a supplementary party
+ *   "message.envelope"    what follows the payload, or a MAC where the mode has none
+ *   "message.payload"     not the grammar
+ *   "message.not-der"     a command that is BER but not DER
+ *   "message.too-many"    more elements than the struct has room for
+ *   "message.counter"     a command whose two counters differ
+ *   "message.mode"        a command whose code and mode differ
  */
 MUST_CHECK bool message_decode(struct span octets, struct message *out, struct err *e);
 void message_done(struct message *m);

@@ -10,8 +10,8 @@
  *
  *   kind           command, response, alert
  *   form           bare, null-signature, signed, mac, signed-mac
- *   originator, recipient, message_code, signature?, mac?, date_time?,
- *   other_information?  hexadecimal
+ *   originator, recipient, message_code, signature?, mac?, date_time?, other_information?
+ *                  hexadecimal
  *   counter        a number; text of digits above 2^53, which not every reader keeps
  *   payload        by use case, see below
  *   payload_hex    in its place, for other use cases
@@ -22,14 +22,18 @@
  * and usages by name or number. The payload of a
  *
  *   CS02b command   mode, symmetric_key?, disapply_time_checks?, authorising_cell?,
- *                   counter?, floor?, topup_floors?, other_floors?, replacements (cell,
- *                   certificate), path (certificates), execution_time?; a certificate is
- *                   der (base64), summary?; a floor is role, floor, topup_floors?
- *   CS02b response  outcome? (counter, mode, floors, results); a result is cell, status,
- *                   existing, replacing, these two eui64, key_id
+ *                   counter?, floor?, topup_floors?, other_floors?,
+ *                   replacements (cell, certificate), path (certificates), execution_time?
+ *   CS02b response  outcome? (counter, mode, floors, results)
  *   CS02b alert     alert_code, execution_time, outcome
  *   CS02a command   authorising_cell, roles
  *   CS02a response  roles (role, status, counter?, cells? (cell, eui64, key_id))
+ *
+ * and in these a
+ *
+ *   certificate     der (base64), summary?
+ *   floor           role, floor, topup_floors?
+ *   result          cell, status, existing (eui64, key_id), replacing (eui64, key_id)
  *
  * Effects: none.
  */
@@ -48,9 +52,11 @@ MUST_CHECK bool message_to_json(const struct message *m, char **json, struct err
  * mac_key is empty or has 16 octets: then the MAC is made anew (GBCS 6.2.3).
  * *octets is the caller's (free).
  *
- * Errors (ERR_INPUT): "message.json" not JSON, a member missing, unknown or of the wrong
- * type; "message.mac" a MAC form with neither mac nor key; "message.raw" encoding and
- * payload differ; "message.*" as message_decode, for the result is decoded once more.
+ * Errors (ERR_INPUT):
+ *   "message.json"  not JSON, a member missing, unknown or of the wrong type
+ *   "message.mac"   a MAC form with neither mac nor key
+ *   "message.raw"   encoding and payload differ
+ *   "message.*"     as message_decode, for the result is decoded once more
  */
 MUST_CHECK bool message_from_json(struct span json, struct span mac_key, uint8_t **octets,
                                   size_t *len, struct err *e);

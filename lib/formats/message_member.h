@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * message_member - single fields of a message from JSON, by name or number, each with an error that
- * names where it stood.
+ * message_member - single fields of a message from JSON, by name or number, each with an
+ * error that names where it stood.
  *
  * Every object is unpacked strictly: a member that nobody reads is a mistake of the writer
- * and is named. Effects: none.
+ * and is named.
+ *
+ * Effects: none.
  */
 #ifndef MESSAGE_MEMBER_H
 #define MESSAGE_MEMBER_H

@@ -1,22 +1,27 @@
 /* SPDX-License-Identifier: MIT
  *
- * partyfile - compromise notification and recovery progress files: header block, device rows, a
- * detached signature; read and written row by row.
+ * partyfile - compromise notification and recovery progress files: header block, device
+ * rows, a detached signature; read and written row by row.
  *
- * Form (version 1): lines of printable ASCII ended by '\n', no quoting. First the header,
- * one field a line, "field,value[,value...]"; then one empty line; then the line naming the
- * columns; then one row per device, ascending by EUI-64. conf/files.md shows each field.
  *   organisation-notification  subscriber to DCC, DCC to PMA: which certificates, devices
  *   organisation-progress      the same ways: how far the recovery is, device by device
- *   other-notification         the same for a key of the DCC itself
- *   other-progress
- * Source:  SEC Appendix L (that the four files exist, and between whom); their columns,
- * encoding and signature rule are UNKNOWN in public text: this form is the project's choice
- * and carries its version, so that another can take its place.
- * Invariants: counts in the header agree with the rows; a file is accepted once; progress
- * never goes backwards; nothing is accepted on the word of a compromised key.
- * Effects: none but the callbacks'; partyfile_write_* write to the stream given. Time is a
- * parameter.
+ *   other-notification         which certificates and devices, for a key of the DCC itself
+ *   other-progress             how far that recovery is
+ *
+ * Form (version 1): lines of printable ASCII ended by '\n', no quoting.
+ *   - first the header, one field a line: "field,value[,value...]",
+ *   - one empty line,
+ *   - the line naming the columns,
+ *   - one row per device, ascending by EUI-64.
+ * conf/files.md shows each field.
+ *
+ * Source:    SEC Appendix L (that the four files exist, and between whom). Their columns,
+ *            encoding and signature rule are UNKNOWN in public text: this form is the
+ *            project's choice and carries its version, so that another can take its place.
+ * Invariant: counts in the header agree with the rows; a file is accepted once; progress
+ *            never goes backwards; nothing is accepted on the word of a compromised key.
+ * Effects:   none but the callbacks'; partyfile_write_* write to the stream given. Time is
+ *            a parameter.
  */
 #ifndef PARTYFILE_H
 #define PARTYFILE_H
@@ -138,20 +143,25 @@ struct partyfile_trust {
 /*
  * Read a file, signature aside: own files, drafts, fuzzing.
  *   name  what errors call it; they name line and field
- * Errors: ERR_INPUT "file.format", "file.header", "file.row", "file.device", "file.type",
- *   "file.cells", "file.certificate", "file.state", "file.order", "file.count",
- *   "file.too-large"; ERR_DENIED "file.incident", "file.replayed", "file.not-notified",
- *   "file.backwards"; and what the row callback says. *out is filled with the header on
- *   success only.
+ *   out   the header, filled on success only
+ *
+ * Errors: what the row callback says, and
+ *   ERR_INPUT   "file.format", "file.header", "file.row", "file.device", "file.type",
+ *               "file.cells", "file.certificate", "file.state", "file.order", "file.count",
+ *               "file.too-large"
+ *   ERR_DENIED  "file.incident", "file.replayed", "file.not-notified", "file.backwards"
  */
 MUST_CHECK bool partyfile_read(struct span text, const char *name,
                                const struct partyfile_reader *r,
                                struct partyfile_header *out, struct err *e);
 /*
  * The same for a file from outside: the header is read, then the signature is judged, then
- * the rows are handed out. cms: detached CMS SignedData (DER or PEM) with one signer.
- * Errors: those above; ERR_INPUT "file.cms"; ERR_DENIED "file.signature", "file.chain",
- *   "file.signer", "file.compromised-signer".
+ * the rows are handed out.
+ *   cms  detached CMS SignedData (DER or PEM) with one signer
+ *
+ * Errors: those above, and
+ *   ERR_INPUT   "file.cms"
+ *   ERR_DENIED  "file.signature", "file.chain", "file.signer", "file.compromised-signer"
  */
 MUST_CHECK bool partyfile_accept(struct span text, struct span cms, const char *name,
                                  const struct partyfile_reader *r,

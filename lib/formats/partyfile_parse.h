@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * partyfile_parse - lines, values and the header block of a notification or progress file; the
- * inner side of partyfile.h.
+ * partyfile_parse - lines, values and the header block of a notification or progress file;
+ * the inner side of partyfile.h.
  *
  * Effects: none.
  */

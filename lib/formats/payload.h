@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * payload - the payloads of CS02a and CS02b as plain structs, and both ways between them and
- * the templates of asn1.h.
+ * payload - the payloads of CS02a and CS02b as plain structs, and both ways between them
+ * and the templates of asn1.h.
  *
  * Everything a payload can say has a place here, also what no profile allows (a role
  * without a name, a certificate from a stranger), so that writing what was read gives the
  * DER of what was read.
  *
- * Source:  GBCS 13.3.3, 13.3.4 (CS02b), 13.2 (CS02a). Effects: none. Spans borrow: after
- * payload_read from the DER object, else from the caller.
+ * Source:  GBCS 13.3.3, 13.3.4 (CS02b), 13.2 (CS02a).
+ * Effects: none. Spans borrow: after payload_read from the DER object, else from the
+ *          caller.
  */
 #ifndef PAYLOAD_H
 #define PAYLOAD_H
@@ -138,8 +139,8 @@ MUST_CHECK bool payload_read(enum payload_kind kind, const ASN1_VALUE *der,
                              union payload *out, struct err *e);
 
 /* To a new DER object, the caller's (ASN1_item_free with payload_item).
- * Errors: ERR_INPUT "message.value" something cannot be encoded; ERR_STORE
- * "message.memory". */
+ * Errors: ERR_INPUT "message.value" something cannot be encoded;
+ *         ERR_STORE "message.memory". */
 MUST_CHECK bool payload_write(enum payload_kind kind, const union payload *b,
                               ASN1_VALUE **out, struct err *e);
 

@@ -3,8 +3,10 @@
  * response - what a device answered to an Update Security Credentials command, ready to be
  * matched with the row that asked: device, the command's counter, and one outcome per cell.
  *
- * Source:  GBCS 13.3.4, 13.3.5, 16.2 (alerts 8F66 and 8F67). Read leniently, as message.h
- *          says; nothing is believed before response_verify. Effects: none.
+ * Read leniently, as message.h says; nothing is believed before response_verify.
+ *
+ * Source:  GBCS 13.3.4, 13.3.5, 16.2 (alerts 8F66 and 8F67).
+ * Effects: none.
  */
 #ifndef RESPONSE_H
 #define RESPONSE_H
@@ -49,9 +51,11 @@ struct response {
 /*
  * Read one response or alert; octets are borrowed.
  *
- * Errors (ERR_INPUT): "message.*" as message_decode; "response.kind" a message of another
- * kind or use case; "response.unsigned" no signature; "response.inconsistent" header and
- * payload name different commands.
+ * Errors (ERR_INPUT):
+ *   "message.*"              as message_decode
+ *   "response.kind"          a message of another kind or use case
+ *   "response.unsigned"      no signature
+ *   "response.inconsistent"  header and payload name different commands
  */
 MUST_CHECK bool response_read(struct span octets, struct response *out, struct err *e);
 

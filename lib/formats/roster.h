@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * roster - the list of devices that an authority names: CSV text, sorted by EUI-64, used in
- * place.
+ * roster - the list of devices that an authority names: CSV text by EUI-64, used in place.
  *
  * The text itself is the list: it sits in a sealed memfd or a mapped file, shared by all
  * processes, with one offset kept per ROSTER_STRIDE rows. So memory stays at the size of
@@ -17,9 +16,10 @@
  *   old      key identifiers (16 hex digits, '+' between) of the       optional
  *            notified certificates the device holds
  *   ka, ds   device public keys, 66 hex digits, compressed P-256       optional
+ *
  * Source:  SEC L10.30(a) (Relevant Device), SEC Appendix L 1.2; the columns are this
- * project's choice (UNKNOWN in public text). Effects: none; roster_open_fd maps a file
- * descriptor.
+ *          project's choice (UNKNOWN in public text).
+ * Effects: none; roster_open_fd maps a file descriptor.
  */
 #ifndef ROSTER_H
 #define ROSTER_H
@@ -72,6 +72,7 @@ struct roster {
 /*
  * Check every row of text and index it. text is borrowed for the life of *out.
  *   name  what errors call it ("roster.csv"); errors name line and field
+ *
  * Errors (ERR_INPUT): "roster.header", "roster.row", "roster.device", "roster.type",
  *   "roster.type2", "roster.status", "roster.cells", "roster.cell-not-held", "roster.old",
  *   "roster.key", "roster.duplicate", "roster.order", "roster.empty", "roster.too-large".

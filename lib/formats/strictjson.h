@@ -4,7 +4,9 @@
  *
  * A table names every member an object may have; a member that is not in it, a missing
  * mandatory one, a wrong type, a value out of range: refused, and the text names the path
- * ("replacements[1].cell"). Duplicate members are refused by the parser. Effects: none.
+ * ("replacements[1].cell"). Duplicate members are refused by the parser.
+ *
+ * Effects: none.
  */
 #ifndef STRICTJSON_H
 #define STRICTJSON_H

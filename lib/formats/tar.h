@@ -5,6 +5,7 @@
  *
  * Reading is strict: a regular file, a name that fits the ustar name field and holds no
  * slash, a right checksum, a size below a cap; any other entry stops the reading.
+ *
  * Source:  IEEE Std 1003.1-2017, pax, "ustar Interchange Format".
  * Effects: none; reader and writer call what they are given.
  */
