@@ -4,8 +4,10 @@
  *
  * Loss of use counts as a reason to replace a key as exposure does; but a Recovery key
  * whose backup is whole is rebuilt, not replaced.
+ *
  * Source:  GBCS 13.1.2 (loss of use); GBCS 13.3.3 (what each mode may write); the routes
- * are INFERRED from these. Effects: none.
+ *          are INFERRED from these.
+ * Effects: none.
  */
 #ifndef HSMLOSS_H
 #define HSMLOSS_H

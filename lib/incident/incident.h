@@ -10,12 +10,15 @@
  * resource provider's event is a parent without devices whose children each have a route of
  * their own.
  *
- * Invariants, each held by a test that searches the graph: nothing is signed outside
- * EXECUTING and HANDBACK; EXECUTING is reached through AUTHORISED and KEY_ACTIVE only;
- * Method 1 signs nothing; CLOSED is the only end and can be reached from everywhere.
+ * Invariants, each held by a test that searches the graph:
+ *   - nothing is signed outside EXECUTING and HANDBACK;
+ *   - EXECUTING is reached through AUTHORISED and KEY_ACTIVE only;
+ *   - Method 1 signs nothing;
+ *   - CLOSED is the only end and can be reached from everywhere.
+ *
  * Source:  SEC Appendix L (titles and step numbers as far as public text shows them), SEC
- * L10.9, L10.30; every row says its own source and how certain it is. Effects: none.
- * incident_dot, incident_table_print write to the stream they are given.
+ *          L10.9, L10.30; every row says its own source and how certain it is.
+ * Effects: none; incident_dot and incident_table_print write to the stream they are given.
  */
 #ifndef INCIDENT_H
 #define INCIDENT_H
@@ -377,8 +380,9 @@ const struct transition *incident_next(enum route route, enum state from, enum e
 
 /*
  * May this happen, and what is the incident then? Pure. *to is untouched on failure.
+ *
  * Errors (ERR_DENIED): "incident.no-transition", "incident.actor", "incident.evidence"
- *   (naming what is missing), and the rule of each guard (incident_guard_rule).
+ * (naming what is missing), and the rule of each guard (incident_guard_rule).
  */
 MUST_CHECK bool incident_step(const struct incident_facts *f, enum event event,
                               enum actor actor, const struct evidence_set *have,

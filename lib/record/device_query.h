@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * device_query - asking the devices whose fate is unclear what they hold: CS02a pre-commands, for
- * a party that devices answer to.
+ * device_query - asking the devices whose fate is unclear what they hold: CS02a
+ * pre-commands, for a party that devices answer to.
  *
  * A device that is "unknown" or "unreachable", and for which a command was signed, may have
- * carried it out. Its answer to CS02a says so (reconcile.h); this module makes the
- * question.
+ * carried it out. Its answer to CS02a says so (reconcile.h); here the question is made.
  *
  * Decided here:
  *   - The question goes out unsigned, as a pre-command. Who may ask holds a signing cell of
@@ -21,7 +20,8 @@
  *     signs puts the next of his own counters in, as his signature covers it; as it goes
  *     out no device would accept it, since counters have to be above the last one.
  *
- * Source:  GBCS 13.2 (CS02a). Effects: reads the store.
+ * Source:  GBCS 13.2 (CS02a).
+ * Effects: reads the store.
  */
 #ifndef DEVICE_QUERY_H
 #define DEVICE_QUERY_H

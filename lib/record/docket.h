@@ -6,8 +6,9 @@
  * its evidence, the audit record and the notices in the caller's transaction. Some facts
  * are seen in the store (batches, decisions, figures); others can only be declared by
  * whoever is answerable for them (that the notifier was authenticated over a second
- * channel): these are recorded with the event that declared them. Effects: the store,
- * roster files (to compare device lists).
+ * channel): these are recorded with the event that declared them.
+ *
+ * Effects: the store, roster files (to compare device lists).
  */
 #ifndef DOCKET_H
 #define DOCKET_H
@@ -44,6 +45,7 @@ void docket_incident_done(struct docket_incident *i);
 /*
  * Open an incident and bring the event "notify". *i is filled by the caller but for state,
  * dates and declared; an empty id gets one ("I-2026-0001").
+ *
  * Errors: ERR_INPUT "incident.id-taken", "incident.member"; ERR_DENIED rules of incident.h.
  */
 MUST_CHECK bool docket_open(const struct docket *d, struct docket_incident *i,
@@ -63,21 +65,23 @@ struct docket_step {
     void *arg;
 };
 /*
- * Take a step; *i is the incident afterwards. Errors: those of incident_step,
- * "incident.evidence" for an unknown name, "incident.fact" for a fact that may not be
- * declared.
+ * Take a step; *i is the incident afterwards.
+ *
+ * Errors: those of incident_step, and
+ *   "incident.evidence"  for an unknown name
+ *   "incident.fact"      for a fact that may not be declared
  */
 MUST_CHECK bool docket_take_step(const struct docket *d, struct docket_incident *i,
                                  const struct docket_step *step, struct incident_move *move,
                                  struct err *e);
 
-/* Facts as they stand now; `more` of the step aside. with_lists: compare rosters too
- * (slow). */
+/* Facts as they stand now; `more` of the step aside.
+ *   with_lists  compare rosters too (slow) */
 MUST_CHECK bool docket_facts(const struct docket *d, const struct docket_incident *i,
                              bool with_lists, struct incident_facts *f, struct err *e);
 
-/* What is declared now, on top of what was: *out is a malloc'd JSON object. ERR_INPUT
- * "incident.fact". */
+/* What is declared now, on top of what was: *out is a malloc'd JSON object.
+ * Errors: ERR_INPUT "incident.fact". */
 MUST_CHECK bool docket_declare(const char *before, const char *now, char **out,
                                struct err *e);
 

@@ -12,8 +12,10 @@
  *
  * A restart is engine_pick: what the ledger does not hold is still to do. Rows whose order
  * was lost with a signer are done again under new counters; nothing of the lost order was
- * released. Effects: the store, memfds, the roster file. One thread; asks no socket and
- * starts no process.
+ * released.
+ *
+ * Effects: the store, memfds, the roster file. One thread; asks no socket and starts no
+ *          process.
  */
 #ifndef ENGINE_H
 #define ENGINE_H
@@ -44,7 +46,9 @@ void engine_free(struct engine *g);
 /*
  * Take the most urgent batch, if none is being worked on. *busy: there is one now.
  * A batch whose authority does not stand any more is stopped (audit record) and passed
- * over. Errors: ERR_STORE only.
+ * over.
+ *
+ * Errors: ERR_STORE only.
  */
 MUST_CHECK bool engine_pick(struct engine *g, bool *busy, struct err *e);
 /* The batch being worked on; NULL when none. */
@@ -67,14 +71,15 @@ struct order {
 };
 /*
  * Plan the next order of at most `most` rows; *found false: nothing left to hand out now.
- * Rows that fail alone are set down on the way. ERR_DENIED: the authority is gone:
- * engine_end().
+ * Rows that fail alone are set down on the way.
+ *
+ * Errors: ERR_DENIED the authority is gone: engine_end().
  */
 MUST_CHECK bool engine_order(struct engine *g, uint32_t most, uint64_t counter,
                              struct order *out, bool *found, struct err *e);
 /* Signatures came back for o (maybe fewer than asked: the rest is to do again).
  * Errors: ERR_TOKEN "token.bad-signature": nothing of it is kept; take the token out of
- * service. */
+ *         service. */
 MUST_CHECK bool engine_signed(struct engine *g, const struct order *o,
                               const struct proto_signed *got, struct err *e);
 /* The signer that had o is gone: its rows are to do again, its counters are spent. */

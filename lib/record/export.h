@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * export - the finished commands of a batch, rendered from the ledger while they stream
- * out.
+ * export - the finished commands of a batch, rendered from the ledger as they stream out.
  *
  * Reads only what is on disk: the slice's signature, the roster, the certificates and the
- * authority as they stood when the batch began. Can begin at any position. Effects: reads
- * the store and the roster file.
+ * authority as they stood when the batch began. Can begin at any position.
+ *
+ * Effects: reads the store and the roster file.
  */
 #ifndef EXPORT_H
 #define EXPORT_H
@@ -24,8 +24,8 @@ struct export_row {
     struct span command; /* until the next call */
 };
 
-/* Errors: ERR_MISSING "request.no-batch", ERR_BUSY "export.not-begun", those of
- * warrant_open. */
+/* Errors: those of warrant_open; ERR_MISSING "request.no-batch"; ERR_BUSY
+ *         "export.not-begun". */
 MUST_CHECK bool export_open(struct store *s, const struct trust *t, const char *roster_dir,
                             int64_t batch, uint32_t from, struct export **out,
                             struct err *e);

@@ -2,11 +2,13 @@
  *
  * ledger - what this house has promised and what it has released; rows are only ever added.
  *
- * Invariant: one originator counter, at most one text. A crash may waste counters. A slice
- * is up to 256 rows of one batch signed in one order: their counters follow each other, so
- * 64 octets of signature are all a row needs to be rendered again, octet for octet. Source:
- * GBCS 4.3.1.5 (counters, one sequence per organisation). Effects: the store. All calls
- * inside the caller's transaction, or reading.
+ * A slice is up to 256 rows of one batch signed in one order: their counters follow each
+ * other, so 64 octets of signature are all a row needs to be rendered again, octet for
+ * octet.
+ *
+ * Invariant: one originator counter, at most one text. A crash may waste counters.
+ * Source:    GBCS 4.3.1.5 (counters, one sequence per organisation).
+ * Effects:   the store. All calls inside the caller's transaction, or reading.
  */
 #ifndef LEDGER_H
 #define LEDGER_H
@@ -20,6 +22,7 @@ MUST_CHECK bool ledger_mark(struct store *s, const struct eui64 *originator, uin
 /*
  * Set aside n counters first..first+n-1 for batch.
  *   start  the first counter ever, where none was reserved yet (configuration)
+ *
  * Errors: ERR_DENIED "ledger.counters-used-up".
  */
 MUST_CHECK bool ledger_reserve(struct store *s, const struct eui64 *originator,

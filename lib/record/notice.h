@@ -2,13 +2,17 @@
  *
  * notice - the outbox: one file per notice to someone outside, for whoever carries them.
  *
- * A notice is a small JSON document {"schema", "id", "to", "kind", "incident", "at",
- * "body"}. It is written whole under a name that starts with a dot, flushed, given its name
- * without replacing any other, and the directory flushed: a reader sees a whole notice or
- * none. Names sort by time: 20261124T130000.000000Z-pma-<id>.json. Sending is outside
- * this service.
- * Source:  SEC L10 (a) (who is to be told); the form is the project's choice. Effects: the
- * outbox directory.
+ * A notice is a small JSON document
+ *
+ *   {"schema", "id", "to", "kind", "incident", "at", "body"}
+ *
+ * whose name sorts by time: 20261124T130000.000000Z-pma-<id>.json. It is written whole
+ * under a name that starts with a dot, flushed, given its name without replacing any other,
+ * and the directory flushed: a reader sees a whole notice or none. Sending is outside this
+ * service.
+ *
+ * Source:  SEC L10 (a) (who is to be told); the form is the project's choice.
+ * Effects: the outbox directory.
  */
 #ifndef NOTICE_H
 #define NOTICE_H
@@ -43,9 +47,14 @@ struct notice {
  * Put n into the outbox.
  *   dir   the outbox, existing
  *   name  out: the file's name in dir
+ *
  * The same notice a second time is success and changes nothing (a step that is taken again
- * after a crash puts its notice again). Errors: ERR_INPUT "notice.content" (id, body);
- * ERR_DENIED "notice.exists" (that name holds another notice); ERR_STORE "notice.write".
+ * after a crash puts its notice again).
+ *
+ * Errors:
+ *   ERR_INPUT   "notice.content"  id, body
+ *   ERR_DENIED  "notice.exists"   that name holds another notice
+ *   ERR_STORE   "notice.write"
  */
 MUST_CHECK bool notice_put(const char *dir, const struct notice *n,
                            char name[static NOTICE_NAME_MAX], struct err *e);

@@ -5,6 +5,7 @@
  * A step queues its notices in its own transaction: they exist exactly when the step does.
  * Once that is on disk they are written to the outbox directory (notice.h) and leave the
  * queue; what a crash left in the queue is written at start-up.
+ *
  * Source:  SEC L10 (a); SEC Appendix L 4.2.1.3 (the PMA is told), 4.2.2.1 (PMA and
  *          subscriber learn of a false alarm or refusal); the rest is INFERRED.
  * Effects: the store; outbox_flush also the outbox directory.
@@ -34,6 +35,7 @@ MUST_CHECK bool outbox_queue(struct store *s, const struct outbox_step *step,
                              struct err *e);
 /*
  * Write what is queued; each that is written leaves the queue in a transaction of its own.
+ *
  * Errors: those of notice_put (the notice stays queued), ERR_STORE.
  */
 MUST_CHECK bool outbox_flush(struct store *s, const char *dir, struct err *e);

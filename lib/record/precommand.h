@@ -10,7 +10,8 @@
  * decision, the roster and the certificates.
  *
  * Source:  GBCS 13.3.3; DUIS pre-commands are grouping header and payload, with or without
- *          the null signature 00 (VERIFIED on RTDS). Effects: none.
+ *          the null signature 00 (VERIFIED on RTDS).
+ * Effects: none.
  */
 #ifndef PRECOMMAND_H
 #define PRECOMMAND_H
@@ -20,8 +21,11 @@
 /*
  *   w, roster  opened on each other
  *   row        out: of the roster; only when true is returned
- * Errors (ERR_INPUT): those of message_decode; "precommand.kind" not an unsigned CS02b
- * command; "precommand.device"; "precommand.differs" with the octet; those of warrant_row.
+ *
+ * Errors (ERR_INPUT): those of message_decode and of warrant_row, and
+ *   "precommand.kind"     not an unsigned CS02b command
+ *   "precommand.device"   not of the roster
+ *   "precommand.differs"  with the octet
  */
 MUST_CHECK bool precommand_check(struct warrant *w, const struct roster *roster,
                                  struct span octets, uint32_t *row, struct err *e);

@@ -9,6 +9,7 @@
  *   held      something is wrong (token lost, counter mark, bad signature); a person looks
  *   stopped   its authority is gone (refused, aborted, superseded, expired): final
  *   done      every row is signed or failed alone: final
+ *
  * Effects: the store. Calls inside the caller's transaction, or reading.
  */
 #ifndef QUEUE_H

@@ -14,13 +14,15 @@
  * A part that failed is tried again only where the same command may succeed later
  * (resources busy, memory short, other); a certificate that a device refuses needs a new
  * decision. What a device holds may also be told by its answer to CS02a (Provide Security
- * Credential Details, see device_query.h): that resolves "unknown" and "unreachable" into success,
- * or into something to be signed again.
+ * Credential Details, see device_query.h): that resolves "unknown" and "unreachable" into
+ * success, or into something to be signed again.
  *
  * An answer counts only if the device's own key signed it, over the received octets, and it
  * names a command of the ledger by device and counter. All others are kept aside with the
- * reason; nothing is lost. Source:  GBCS 13.3.4, 13.3.5; SEC Appendix L 4.2.3
- * (reconciliation, INFERRED). Effects: the store, inside the caller's transaction.
+ * reason; nothing is lost.
+ *
+ * Source:  GBCS 13.3.4, 13.3.5; SEC Appendix L 4.2.3 (reconciliation, INFERRED).
+ * Effects: the store, inside the caller's transaction.
  */
 #ifndef RECONCILE_H
 #define RECONCILE_H
@@ -51,9 +53,11 @@ MUST_CHECK bool reconcile_take(struct reconcile *r, struct span message, int64_t
 MUST_CHECK bool reconcile_aside(struct reconcile *r, struct span text, const char *rule,
                                 const char *reason, int64_t now_us, struct err *e);
 /*
- * What somebody says of a device that does not answer: state "unreachable" (tried again
- * later), "unknown" (sent, fate unclear: not signed again before CS02a resolves it) or
- * "excused" (on the exception list, not tried again). A device that succeeded stays so.
+ * What somebody says of a device that does not answer. A device that succeeded stays so.
+ *   state  "unreachable"  tried again later
+ *          "unknown"      sent, fate unclear: not signed again before CS02a resolves it
+ *          "excused"      on the exception list, not tried again
+ *
  * Errors: ERR_INPUT "response.mark", "response.unknown-device"; ERR_STORE.
  */
 MUST_CHECK bool reconcile_mark(struct reconcile *r, const struct eui64 *device,
@@ -63,8 +67,8 @@ void reconcile_close(struct reconcile *r);
 
 /*
  * The next device from row `from` on that is "unknown" or "unreachable"; *found false at
- * the end. cells  out: CELL_BIT of what the commands signed for it replace; 0 when none was
- * signed
+ * the end.
+ *   cells  out: CELL_BIT of what the commands signed for it replace; 0 when none was signed
  */
 MUST_CHECK bool reconcile_unclear(struct reconcile *r, uint32_t from, uint32_t *row,
                                   struct eui64 *device, uint32_t *cells, bool *found,

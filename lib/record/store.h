@@ -5,7 +5,9 @@
  * One connection, one thread. SQL is constant text; values are bound. Transactions belong
  * to whoever does a step (engine, a request); stages get the open handle and neither begin
  * nor commit. After any failure of the database store_failed() stays true: the service
- * stops, since a promise that is not on disk was never made. Effects: SQLite.
+ * stops, since a promise that is not on disk was never made.
+ *
+ * Effects: SQLite.
  */
 #ifndef STORE_H
 #define STORE_H
@@ -28,7 +30,9 @@ bool store_in_transaction(const struct store *s);
 
 /*
  * Run one constant statement. `types` names the values that follow, one letter each:
- *   i  int64_t        t  const char * (NULL: NULL)       b  struct span (at NULL: NULL)
+ *   i  int64_t
+ *   t  const char * (NULL: NULL)
+ *   b  struct span (at NULL: NULL)
  */
 MUST_CHECK bool store_run(struct store *s, struct err *e, const char *sql,
                           const char *types, ...);

@@ -7,6 +7,7 @@
  * have signed a document of kind "activation" that names the decision by its digest. The
  * signer asks for it each time it opens a warrant, so neither the service nor those who
  * decide can use the key while the custodians have not switched it on.
+ *
  * Source:  SEC Appendix L 3 (Key Custodians activate the Recovery Private Key); their
  *          number is UNKNOWN in public text and therefore configuration.
  * Effects: none. Time is a parameter.
@@ -28,9 +29,10 @@ struct activation {
 /* Does a decision by that authority need one? needed  out: how many custodians; 0: none. */
 bool activation_needed(const struct config *c, const char *by, uint32_t *needed);
 /*
- * Errors: those of authority_open, in the custodians' name; ERR_DENIED
- * "activation.missing", "activation.kind", "activation.decision", "activation.key",
- * "activation.exercise", "activation.window", "decision.window-length".
+ * Errors: those of authority_open, in the custodians' name, and
+ *   ERR_DENIED  "activation.missing", "activation.kind", "activation.decision",
+ *               "activation.key", "activation.exercise", "activation.window",
+ *               "decision.window-length"
  */
 MUST_CHECK bool activation_open(const struct trust *t, struct span cms,
                                 const struct authority *decision, int64_t now_us,

@@ -7,10 +7,12 @@
  * over attributes, digest of the content, chain to the anchor, purpose, date); then
  * distinct public keys, distinct holders and required seats are counted against k of n from
  * configuration. Holder and seat come from the approver's certificate: CN and OU of its
- * subject. Source:  SEC L10.9 (decision), SEC Section L10 (use of the Recovery Private Key
- * as the PMA requires), quorum UNKNOWN in public text and therefore configuration. Schema:
- * conf/authority.schema.json, "schema": "smki-recovery/authority/1". Effects: none. Time is
- * a parameter.
+ * subject.
+ *
+ * Source:  SEC L10.9 (decision), SEC Section L10 (use of the Recovery Private Key as the
+ *          PMA requires); the quorum is UNKNOWN in public text and therefore configuration.
+ * Schema:  conf/authority.schema.json, "schema": "smki-recovery/authority/1".
+ * Effects: none. Time is a parameter.
  */
 #ifndef AUTHORITY_H
 #define AUTHORITY_H
@@ -157,9 +159,9 @@ struct authority {
     size_t n_signers, n_counted;
 };
 
-/* Read the JSON alone (no signature): drafts, review, fuzzing. Unknown or duplicate
- * members, wrong types, values out of range: ERR_INPUT "decision.schema", the text names
- * the member. */
+/* Read the JSON alone (no signature): drafts, review, fuzzing.
+ * Errors: ERR_INPUT "decision.schema" unknown or duplicate members, wrong types, values out
+ *         of range; the text names the member. */
 MUST_CHECK bool authority_parse(struct span json, struct authority *out, struct err *e);
 
 /*
@@ -168,12 +170,18 @@ MUST_CHECK bool authority_parse(struct span json, struct authority *out, struct 
  *   who     the configured authority; who->threshold 0 (or 1, where it is no organisation's
  *           and no custodians'): ERR_DENIED "decision.no-quorum-configured"
  *   anchor  its certificates, borrowed
+ *   out     filled with the signers' verdicts even where the quorum fails, so that they can
+ *           be shown
+ *
  * Custodians are counted once per organisation, officers and members once per holder and
- * key. Errors: ERR_INPUT "decision.too-large", "decision.cms", "decision.trailing",
- * "decision.not-signed", "decision.detached", "decision.no-signers",
- * "decision.too-many-signers", "decision.schema"; ERR_DENIED "decision.addressee",
- * "decision.kind", "decision.members", "decision.quorum", "decision.seats". *out is filled
- * with signers' verdicts even where the quorum fails, so that they can be shown.
+ * key.
+ *
+ * Errors:
+ *   ERR_INPUT   "decision.too-large", "decision.cms", "decision.trailing",
+ *               "decision.not-signed", "decision.detached", "decision.no-signers",
+ *               "decision.too-many-signers", "decision.schema"
+ *   ERR_DENIED  "decision.addressee", "decision.kind", "decision.members",
+ *               "decision.quorum", "decision.seats"
  */
 MUST_CHECK bool authority_open(struct span cms, const struct config_authority *who,
                                X509_STORE *anchor, int64_t now_us, struct authority *out,
@@ -186,6 +194,7 @@ MUST_CHECK bool authority_content(struct span cms, struct span *json, struct err
  * Does an activation put this decision into effect now? Both opened before. It names the
  * decision by digest and the same key, is exercise or live alike, is in its window, and no
  * custodian counted in it is an approver counted in the decision.
+ *
  * Errors (ERR_DENIED): "activation.kind", "activation.decision", "activation.window",
  * "activation.people".
  */

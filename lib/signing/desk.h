@@ -4,10 +4,12 @@
  *
  * It holds its own anchors and quorum (struct trust), its own clock, its own list of
  * revoked authorities, the counters it was lent, and a token port. It has no database, no
- * network and hears no client. Nothing is signed but warrant_digest() of a row of an open
- * warrant, with a counter inside the reserved run, each counter once. Source:  SEC L10.9
- * (use as the PMA requires), GBCS 4.3.1.5 (counters). Effects: the token; one append-only
- * file of revoked authority digests.
+ * network and hears no client.
+ *
+ * Invariant: nothing is signed but warrant_digest() of a row of an open warrant, with a
+ *            counter inside the reserved run, each counter once.
+ * Source:    SEC L10.9 (use as the PMA requires), GBCS 4.3.1.5 (counters).
+ * Effects:   the token; one append-only file of revoked authority digests.
  */
 #ifndef DESK_H
 #define DESK_H

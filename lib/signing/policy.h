@@ -7,7 +7,9 @@
  * reads them from a JSON file. What a caller cannot know it leaves unsaid; an unsaid fact
  * never allows more than the documents do. Source, certainty and sentence of each rule
  * stand in rules.c.
- * Source:  SEC L10.9, L10.30; SEC Appendix L 1.2 and 4; GBCS 13.3.3. Effects: none.
+ *
+ * Source:  SEC L10.9, L10.30; SEC Appendix L 1.2 and 4; GBCS 13.3.3.
+ * Effects: none.
  */
 #ifndef POLICY_H
 #define POLICY_H

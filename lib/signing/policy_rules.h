@@ -36,10 +36,12 @@ enum new_party {
 };
 
 /*
- * SEC Appendix L 1.2, one row per route: which kind of document orders it, who may ask, the
- * modes it may use, which compromised keys it answers (all of them in `may`, at least one
- * in `must`), whether it may touch more than the compromised cells, and whose certificates
- * it places.
+ * SEC Appendix L 1.2, one row per route:
+ *   - which kind of document orders it, and who may ask,
+ *   - the modes it may use,
+ *   - which compromised keys it answers (all of them in `may`, at least one in `must`),
+ *   - whether it may touch more than the compromised cells,
+ *   - whose certificates it places.
  */
 struct route {
     unsigned kinds, initiators, modes;

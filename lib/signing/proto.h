@@ -18,6 +18,7 @@
  *   8..11   seq, chosen by the service, echoed
  *
  * There is deliberately no record that carries a digest towards the signer.
+ *
  * Effects: none (proto.c encodes and decodes; proto_send and proto_recv do the socket).
  */
 #ifndef PROTO_H

@@ -4,7 +4,9 @@
  *
  * One append-only file: a lower-case hex digest, or "incident/id", in each line. Nothing
  * that was known is forgotten; a list that is gone or damaged is not an empty one.
- * Source:  SEC L10.9. Effects: the file.
+ *
+ * Source:  SEC L10.9.
+ * Effects: the file.
  */
 #ifndef REVOKED_H
 #define REVOKED_H

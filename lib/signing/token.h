@@ -15,9 +15,11 @@ struct token;
 struct token_ops {
     /*
      * Sign n digests with one key. go_on is asked before each row (from the calling thread
-     * or from session threads) and false stops the run between rows. done  out: how many
-     * rows from the front are signed; signatures beyond are not to be used Errors:
-     * ERR_TOKEN "token.*"; *done is valid then too.
+     * or from session threads) and false stops the run between rows.
+     *   done  out: how many rows from the front are signed; signatures beyond are not to be
+     *         used
+     *
+     * Errors: ERR_TOKEN "token.*"; *done is valid then too.
      */
     bool (*sign)(struct token *t, size_t key, const struct digest d[],
                  struct sig_p256 out[], size_t n, bool (*go_on)(void *), void *arg,
@@ -29,9 +31,9 @@ struct token_ops {
     bool (*has_key)(struct token *t, size_t key, struct err *e);
     /*
      * The originator counter's high-water mark, a data object in the token, one per EUI-64:
-     * everything up to and including it may have been used. Raise it from `from` (what the
-     * caller read) to `to`, under this token's own lock, durably, read back; no object:
-     * mark 0.
+     * everything up to and including it may have been used; no object: mark 0. Raise it
+     * from `from` (what the caller read) to `to`, under this token's own lock, durably,
+     * read back.
      */
     bool (*mark_get)(struct token *t, const struct eui64 *originator, uint64_t *mark,
                      struct err *e);

@@ -5,8 +5,10 @@
  *
  * The service and the signer open the same warrant with the same function: the service to
  * refuse early and explain well, the signer because it trusts nobody. Every command of this
- * project is built here, from checked parts and a counter. Source:  SEC L10.9, L10.30; SEC
- * Appendix L 1.2; GBCS 13.3.3. Effects: none; trust_load reads files. Time is a parameter.
+ * project is built here, from checked parts and a counter.
+ *
+ * Source:  SEC L10.9, L10.30; SEC Appendix L 1.2; GBCS 13.3.3.
+ * Effects: none; trust_load reads files. Time is a parameter.
  */
 #ifndef WARRANT_H
 #define WARRANT_H
@@ -50,12 +52,16 @@ struct warrant_parts { /* borrowed for the life of the warrant */
 struct warrant; /* opaque */
 
 /*
- * Check everything: signatures and quorum, window, exercise flag, activation of the key
- * where custodians are configured (activation.h), key and its certificate,
- * method and mode, roster digest and count, device types, statuses, cells, each replacement
- * certificate (profile, chain, dates, role, party, key usage, key not among the
- * compromised). Errors: those of authority_open, cert_read, cert_chain, and ERR_DENIED with
- * a rule id of rules.c ("decision.window", "decision.roster", "device.ppmid", ...).
+ * Check everything:
+ *   - signatures and quorum, window, exercise flag,
+ *   - activation of the key where custodians are configured (activation.h),
+ *   - the key and its certificate, method and mode,
+ *   - roster: digest and count, device types, statuses, cells,
+ *   - each replacement certificate: profile, chain, dates, role, party, key usage, key not
+ *     among the compromised.
+ *
+ * Errors: those of authority_open, cert_read, cert_chain, and ERR_DENIED with a rule id of
+ * rules.c ("decision.window", "decision.roster", "device.ppmid", ...).
  */
 MUST_CHECK bool warrant_open(const struct trust *t, const struct warrant_parts *p,
                              int64_t now_us, struct warrant **out, struct err *e);
@@ -90,6 +96,7 @@ MUST_CHECK bool warrant_command(struct warrant *w, uint32_t i, uint64_t counter,
 /* The ACB's MAC of that command (GBCS 6.2.3, modes 0 to 7): the shared secret comes from
  * the token's key-agreement key and the device's, which the roster gives (column ka).
  *   acb_key  index into config->keys
+ *
  * Errors: ERR_DENIED "row.no-agreement-key", those of the token and of mac.h. */
 MUST_CHECK bool warrant_mac(struct warrant *w, uint32_t i, uint64_t counter,
                             const struct sig_p256 *sig, struct token *t, size_t acb_key,
