@@ -6,6 +6,7 @@
  * the operator should do. Never a PIN, share, key or payload: ids and digests are enough.
  * The journal is for people, the ledger is the evidence; no code reads it back.
  * When stderr is not the journal (tests, terminals), the line goes there as "<id text>".
+ *
  * Effects: the journal or stderr.
  */
 #ifndef LOG_H

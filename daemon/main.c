@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * smki-recoveryd - options, wiring, watchdog. What is said here is the order of things:
- * start is the same as restart after a crash.
+ * smki-recoveryd - options, wiring, watchdog.
+ *
+ * What is said here is the order of things: start is the same as restart after a crash.
  */
 #include "audit.h"
 #include "log.h"

@@ -6,6 +6,7 @@
  * come from [Role "..."] Users= and Groups=, resolved once at start. Never by pid: a number
  * that is reused is no identity. Root is nobody special. Every role includes viewer, and a
  * peer with the service's own uid is a viewer (health checks), no more.
+ *
  * Effects: reads the user database at start; logs names it does not know.
  */
 #ifndef PEER_H

@@ -6,6 +6,7 @@
  * [A-Za-z0-9._-] segments and query parameters of the same characters, the peer with its
  * roles, the Idempotency-Key. What it leaves is a status and a body: text in memory, or a
  * stream that is read as the client takes it.
+ *
  * Source:  project; daemon/API.md is the contract.
  * Effects: none (reply_fd reads the file it is given). Never logs.
  */
@@ -72,6 +73,7 @@ struct reply {
 /*
  * Split "path?query" into *r. Strict: no percent signs, no empty segment (but the target
  * "/"), no "." or "..", no repeated parameter.
+ *
  * Errors: ERR_INPUT "request.target".
  */
 MUST_CHECK bool request_target(struct request *r, const char *target, struct err *e);
@@ -94,6 +96,7 @@ MUST_CHECK bool request_parse_number(const char *text, uint64_t min, uint64_t ma
 /*
  * One JSON object and nothing else: duplicate members, a rest, depth, bad UTF-8 refused.
  *   out  new reference, json_decref
+ *
  * Errors: ERR_INPUT "request.json".
  */
 MUST_CHECK bool request_json(struct span body, json_t **out, struct err *e);

@@ -2,14 +2,21 @@
  *
  * route - the table of requests and what is checked before a handler runs.
  *
- * One request is one exchange: route_begin with the head, route_data for each piece
- * of the body, route_end for the reply. In this order the head is checked: target, path
- * known (404), method known for that path (405), role (403), Idempotency-Key, content type
- * (415), length (413). A body is collected up to its cap and given whole, or handed piece
- * by piece to a sink so that memory stays flat. An error of a sink ends the sink; the rest
- * of the body is let go by, then the error is the answer.
+ * One request is one exchange: route_begin with the head, route_data for each piece of the
+ * body, route_end for the reply. The head is checked in this order:
+ *   - target
+ *   - path known (404)
+ *   - method known for that path (405)
+ *   - role (403)
+ *   - Idempotency-Key
+ *   - content type (415)
+ *   - length (413)
+ * A body is collected up to its cap and given whole, or handed piece by piece to a sink so
+ * that memory stays flat. An error of a sink ends the sink; the rest of the body is let go
+ * by, then the error is the answer.
  *
  * The server drives this from HTTP; tests and the fuzzer drive it from memory.
+ *
  * Effects: those of the handlers.
  */
 #ifndef ROUTE_H

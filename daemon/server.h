@@ -6,8 +6,12 @@
  * before a single octet is parsed; over the limits the peer gets a plain 503. Every request
  * becomes an exchange (route.h); this file and the library it wraps know nothing of what
  * the requests mean.
- * Refused with 400 before any handler: no Host or two, two Content-Lengths, Content-Length
- * together with Transfer-Encoding, repeated Idempotency-Key or Content-Type.
+ *
+ * Refused with 400 before any handler:
+ *   - no Host or two,
+ *   - two Content-Lengths, or Content-Length together with Transfer-Encoding,
+ *   - a repeated Idempotency-Key or Content-Type.
+ *
  * Limits:  clients in all and per uid, 64 KiB of header memory each, idle time.
  * Effects: sockets; logs at debug what the library says.
  */
@@ -33,6 +37,7 @@ struct server_options {
  * The listening socket: the one systemd handed over (LISTEN_FDS; with several, the one
  * named "operator"), else path is bound, mode 0660. A socket file on which nobody listens
  * is replaced; one that is listened on, or any other file, is an error.
+ *
  * Errors: ERR_INPUT "request.socket".
  */
 MUST_CHECK bool server_listen(const char *path, int *fd, struct err *e);

@@ -58,8 +58,8 @@ typedef bool (*service_step)(struct service *sv, const struct request *r, struct
 /*
  * Run one changing request as one transaction: the stored answer for a known
  * Idempotency-Key, or the step, its answer kept under the key, commit, and then what
- * `after` asks for. A refusal is rolled back and audited. what  stands for the body in
- * "same request?" (the body itself, or its digest)
+ * `after` asks for. A refusal is rolled back and audited.
+ *   what  stands for the body in "same request?" (the body itself, or its digest)
  */
 bool service_change(struct service *sv, const struct request *r, struct span body,
                     struct span what, service_step step, struct reply *out, struct err *e);

@@ -7,7 +7,9 @@
  * that does not answer in time is killed, one that dies is started again after a growing
  * pause, one that says "stop and call a human" (exit 78: configuration or PIN) is not. A
  * worker is a child process, or, with SignerSocket=, a connection to a unit of its own
- * user. Effects: processes, sockets, timers of the event loop.
+ * user.
+ *
+ * Effects: processes, sockets, timers of the event loop.
  */
 #ifndef SIGNERS_H
 #define SIGNERS_H

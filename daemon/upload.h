@@ -3,6 +3,7 @@
  * upload - a streamed body into a file of its own, which gets its name when it is whole.
  *
  * Until then it has a random name in the incoming folder and goes with the request.
+ *
  * Effects: files in the state directory.
  */
 #ifndef UPLOAD_H

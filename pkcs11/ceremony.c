@@ -7,8 +7,10 @@
  *   mark       read an originator's counter mark, or raise it after a restored database
  *   pin-retry  lift the bar that a wrong PIN has left, after its source was mended
  *
- * The PIN comes from where the signer takes it; there is none on the command line. Exit
- * statuses as smki-recovery-signer, and 1: refused, nothing is wrong with token or set-up.
+ * The PIN comes from where the signer takes it; there is none on the command line.
+ *
+ * Exit status as smki-recovery-signer, and
+ *   1  refused; nothing is wrong with token or set-up
  */
 #include "harden.h"
 #include "mem.h"

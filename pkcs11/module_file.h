@@ -13,6 +13,7 @@
  * path must be absolute; the file it leads to and that file's directory must belong to root
  * or to the caller, and nobody else may write them.
  *   real  out: CONFIG_PATH_MAX, the file without links: what to load
+ *
  * Errors: ERR_TOKEN "token.module".
  */
 MUST_CHECK bool module_file_check(const char *path, char *real, struct err *e);

@@ -4,8 +4,10 @@
  *
  * Modules report the same lost link by half a dozen codes, so the table says what to do,
  * not what broke. A code that is not in the table, or a vendor's own, is UNKNOWN: build
- * anew once, and stop when that did not help (session.h keeps count on disk). Source:
- * PKCS#11 v2.40, section 5.1 (return values). Effects: none.
+ * anew once, and stop when that did not help (session.h keeps count on disk).
+ *
+ * Source:  PKCS#11 v2.40, section 5.1 (return values).
+ * Effects: none.
  */
 #ifndef P11_ERROR_H
 #define P11_ERROR_H

@@ -4,7 +4,9 @@
  *
  * P-256, born in the token, sensitive, never extractable, good for one use, and, where the
  * module takes it, bound to CKM_ECDSA. Never beside a signer (session_open exclusive).
- * Source:  PKCS#11 v2.40; SEC Appendix L (keys live in hardware). Effects: the token.
+ *
+ * Source:  PKCS#11 v2.40; SEC Appendix L (keys live in hardware).
+ * Effects: the token.
  */
 #ifndef P11_GENERATE_H
 #define P11_GENERATE_H
@@ -14,8 +16,9 @@
 /*
  * Make the pair and find it again as the signer will.
  *   bound  out: the module took CKA_ALLOWED_MECHANISMS
- * Errors (ERR_TOKEN): "token.key-exists" private or public key of that id is there already;
- * those of p11_key_find.
+ *
+ * Errors (ERR_TOKEN): those of p11_key_find, and
+ *   "token.key-exists"  private or public key of that id is there already
  */
 MUST_CHECK bool p11_generate(struct session *s, const char *name, const char *id,
                              const char *label, enum p11_use use, struct p11_key *out,

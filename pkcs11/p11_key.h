@@ -5,7 +5,9 @@
  * Searched by class and CKA_ID (and CKA_LABEL where configured), among token objects only;
  * exactly one private and one public key must answer. Not finding a key is a fault: nothing
  * is created and no other key is tried, for a lost token looks like an empty one.
- * Source:  PKCS#11 v2.40; RFC 5480 (the curve and the point). Effects: reads the token.
+ *
+ * Source:  PKCS#11 v2.40; RFC 5480 (the curve and the point).
+ * Effects: reads the token.
  */
 #ifndef P11_KEY_H
 #define P11_KEY_H
@@ -36,8 +38,11 @@ MUST_CHECK bool p11_id_parse(const char *hex, const char *name, struct p11_id *o
  * Find and check.
  *   name   what errors call the key
  *   label  NULL or empty: any
- * Errors (ERR_TOKEN): "token.key-missing", "token.key-duplicate", "token.key-attributes"
- * (the text says which), "token.key-public" (no public key object, or not a P-256 point).
+ *
+ * Errors (ERR_TOKEN):
+ *   "token.key-missing", "token.key-duplicate"
+ *   "token.key-attributes"  the text says which
+ *   "token.key-public"      no public key object, or not a P-256 point
  */
 MUST_CHECK bool p11_key_find(struct session *s, const char *name, const char *id,
                              const char *label, enum p11_use use, struct p11_key *out,

@@ -6,8 +6,9 @@
  * login until the PIN's source has changed. The mark tells the source by size, time and
  * inode number, never by anything computed from the PIN. A credential is copied anew at
  * every service start, so that it always looks changed: a mark made for a credential stays
- * until a person lifts it (smki-recovery-ceremony pin-retry). Effects: reads the
- * environment variable CREDENTIALS_DIRECTORY and one file; the mark.
+ * until a person lifts it (smki-recovery-ceremony pin-retry).
+ *
+ * Effects: reads the environment variable CREDENTIALS_DIRECTORY and one file; the mark.
  */
 #ifndef P11_PIN_H
 #define P11_PIN_H
@@ -25,8 +26,11 @@ struct p11_pin {
 
 /*
  * Read the PIN of that token. One newline at its end is cut.
- * Errors (ERR_TOKEN): "token.pin-source" none configured, unreadable, or readable by
- * others; "token.pin-form" empty, too long, or with a NUL; ERR_STORE "store.memory".
+ *
+ * Errors:
+ *   ERR_TOKEN  "token.pin-source"  none configured, unreadable, or readable by others
+ *              "token.pin-form"    empty, too long, or with a NUL
+ *   ERR_STORE  "store.memory"
  */
 MUST_CHECK bool p11_pin_read(const struct config_token *t, struct p11_pin *out,
                              struct err *e);

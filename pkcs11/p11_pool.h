@@ -4,9 +4,11 @@
  *
  * One session, one thread, one operation. Signing is the only thing that ever runs in
  * parallel; opening, finding and probing happen while no thread is inside the module. Rows
- * are handed out in order, so that what is signed is whole from the front.
- * The digest has a type: no other length can be asked for.
- * Source:  PKCS#11 v2.40. Effects: threads, the module.
+ * are handed out in order, so that what is signed is whole from the front. The digest has a
+ * type: no other length can be asked for.
+ *
+ * Source:  PKCS#11 v2.40.
+ * Effects: threads, the module.
  */
 #ifndef P11_POOL_H
 #define P11_POOL_H

@@ -9,13 +9,17 @@
  * outlive the login that it belongs to; building anew means a new process.
  *
  * Files in the state directory, named by the token's serial:
- *   token-S.use    locked shared by signers for life, exclusive by a ceremony
- *   token-S.lock   locked exclusive around load and login, and around a counter's mark:
- *                  modules with a file store rewrite their files at login, not atomically
- *   token-S.wrong-pin   see p11_pin.h
- *   token-S.rebuilt     a code that nobody knows was met once; the next one stops
+ *   token-S.use        locked shared by signers for life, exclusive by a ceremony
+ *   token-S.lock       locked exclusive around load and login, and around a counter's mark:
+ *                      modules with a file store rewrite their files at login, not
+ *                      atomically
+ *   token-S.wrong-pin  see p11_pin.h
+ *   token-S.rebuilt    a code that nobody knows was met once; the next one stops
+ *
  * Every call into the module runs under alarm(): a module that hangs kills this process.
- * Source:  PKCS#11 v2.40. Effects: the module, the files above, SIGALRM.
+ *
+ * Source:  PKCS#11 v2.40.
+ * Effects: the module, the files above, SIGALRM.
  */
 #ifndef SESSION_H
 #define SESSION_H
@@ -50,18 +54,22 @@ struct session {
 /*
  * Load, find, log in.
  *   exclusive  a ceremony: refuses to run beside a signer, and the reverse
- * Errors (ERR_TOKEN unless said): "token.unknown" no such [Token]; "token.in-use"
- * (ERR_BUSY); "token.module" file not there, not ours, cannot be loaded; "token.not-found";
- * "token.mechanism"; "token.pin-*"; "token.state" (ERR_STORE); those of p11_error.
  * s->worst tells what to do; session_close is due in any case.
+ *
+ * Errors: those of p11_error, and
+ *   ERR_TOKEN  "token.unknown"  no such [Token]
+ *              "token.module"   file not there, not ours, cannot be loaded
+ *              "token.not-found", "token.mechanism", "token.pin-*"
+ *   ERR_BUSY   "token.in-use"
+ *   ERR_STORE  "token.state"
  */
 MUST_CHECK bool session_open(struct session *s, const struct config *c, const char *token,
                              bool exclusive, struct err *e);
 /* Close all sessions, finalise. The module stays mapped. */
 void session_close(struct session *s);
 
-/* Lift the bar that a wrong PIN has left. Errors: "token.unknown"; ERR_STORE "token.state",
- * also when there is no bar. */
+/* Lift the bar that a wrong PIN has left.
+ * Errors: "token.unknown"; ERR_STORE "token.state", also when there is no bar. */
 MUST_CHECK bool session_forgive(const struct config *c, const char *token, struct err *e);
 
 /* Like p11_error, and the worst is kept. Returns false. */

@@ -6,12 +6,16 @@
  *
  * Without --config the usual places are read; without --fd the socket is the one that a
  * unit with Accept=yes hands over. One socket, one token, one login. It never forks, opens
- * no network and writes no standard output. What to do with it when it has ended is in the
- * exit status: 0   the peer closed the socket 64  called wrongly 70  a bug: this program
- * and the module disagree about PKCS#11 75  trouble with the token; starting again may help
+ * no network and writes no standard output.
+ *
+ * What to do with it when it has ended is in the exit status:
+ *   0   the peer closed the socket
+ *   64  called wrongly
+ *   70  a bug: this program and the module disagree about PKCS#11
+ *   75  trouble with the token; starting again may help
  *   78  configuration or PIN; starting again must not be tried
- * (RestartPreventExitStatus=78) and death by SIGALRM: a call into the module took longer
- * than CallTimeoutSec=.
+ *       (RestartPreventExitStatus=78)
+ * and death by SIGALRM: a call into the module took longer than CallTimeoutSec=.
  */
 #include "config.h"
 #include "desk.h"

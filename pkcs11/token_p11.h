@@ -5,8 +5,10 @@
  * Keys are found once per login and never looked for again; a failed look is not kept. The
  * probe key always signs as the token object, never as a session copy: a copy would go on
  * signing after the token is gone. After a code that wants a fresh process nothing is
- * signed any more, and the note tells main how to end. Source:  PKCS#11 v2.40. Effects:
- * session.h, p11_pool.h, watermark.h.
+ * signed any more, and the note tells main how to end.
+ *
+ * Source:  PKCS#11 v2.40.
+ * Effects: those of session.h, p11_pool.h, watermark.h.
  */
 #ifndef TOKEN_P11_H
 #define TOKEN_P11_H
@@ -23,8 +25,9 @@ struct token_p11_note {
 
 /*
  * Has the shape of desk_setup.open_token; note is a struct token_p11_note. Opens, logs in
- * and proves the probe key on every session. Errors: those of session_open; "token.key-*"
- * of the probe key; "token.probe".
+ * and proves the probe key on every session.
+ *
+ * Errors: those of session_open; "token.key-*" of the probe key; "token.probe".
  */
 MUST_CHECK bool token_p11_open(void *note, const struct config *c, const struct trust *t,
                                const char *token, struct token **out, struct err *e);

@@ -6,6 +6,7 @@
  * memory or piece by piece to whoever asked for it. A refusal of the service is an error
  * like any other, and its problem+json stays at hand so that rule, source and advice can be
  * shown.
+ *
  * Effects: the socket; libcurl, which is told to use no proxy, no signals, no files.
  */
 #ifndef CLIENT_H
@@ -47,8 +48,8 @@ struct client_answer {
 };
 
 /* *out is to be released with client_answer_done, also on failure.
- * Errors: those of the service, with the id it gave where rules.c knows it; ERR_BUSY
- * "client.connect", "client.cut"; what receive said. */
+ * Errors: those of the service, with the id it gave where rules.c knows it;
+ *         ERR_BUSY "client.connect", "client.cut"; what receive said. */
 MUST_CHECK bool client_call(const struct client_call *c, struct client_answer *out,
                             struct err *e);
 void client_answer_done(struct client_answer *a);

@@ -5,6 +5,7 @@
  * A verb is a row: its words, its options, a function. The function gets parsed options and
  * arguments, makes calls, prints, and returns the exit code. Answers of the service are
  * shown by what is in them: a member that is not there is a column that is not there.
+ *
  * Effects: stdout, stderr, the operator socket, files that are named.
  */
 #ifndef CTL_H

@@ -4,6 +4,7 @@
  *
  * At a terminal one line is drawn again and again, at most ten times a second; elsewhere
  * nothing is drawn until progress_end says the result. Rates are averages since the start.
+ *
  * Effects: writes to the stream it is given; reads the monotonic clock.
  */
 #ifndef PROGRESS_H
