@@ -255,7 +255,8 @@ static int serve(struct running *run, const char *config_path)
     }
     server_close(run->server);
     if (ok && rc == 0 &&
-        (!pump_settle(sv->pump, &e) || !begin_record(sv, "SERVICE_STOPPED", &e)))
+        (!pump_settle(sv->pump, &e) || !service_refusals(sv, true, &e) ||
+         !begin_record(sv, "SERVICE_STOPPED", &e)))
         ok = false;
     pump_free(sv->pump);
     engine_free(sv->engine);

@@ -19,11 +19,16 @@
 #define HEADER_MEMORY (64u << 10) /* per connection: head, and one piece of a body */
 #define STREAM_BLOCK  (64u << 10)
 #define EARLY_ANSWER  (1 << 20) /* a longer body is not read after a refusal */
+#define LEAVING_MAX   16        /* connections turned away whose end is still open */
+#define PACE          1024      /* octets a second that a body or an answer has to make */
 
 struct client { /* one connection */
     struct client *next;
     struct server *server;
     struct peer peer;
+    int fd;            /* the library's */
+    uint64_t since_us; /* connected, last answered, or this request's head was read */
+    uint64_t moved;    /* octets of the body or of the answer since then */
 };
 
 struct job { /* one request on it */
@@ -31,14 +36,28 @@ struct job { /* one request on it */
     bool begun;
 };
 
+struct outgoing { /* a streamed answer */
+    struct stream stream;
+    struct client *client; /* the library frees an answer before its connection */
+};
+
 struct server {
     struct server_options o;
     struct MHD_Daemon *http;
     sd_event *loop;
-    sd_event_source *accepting, *io, *timer;
+    sd_event_source *accepting, *io, *timer, *pace;
     struct client *clients;
     unsigned n_clients;
+    /* Turned away a moment ago: closed a second later, or when another needs the place, so
+     * that who is still writing hears the answer instead of a broken pipe. */
+    struct {
+        int fd;
+        uint64_t since_us;
+    } leaving[LEAVING_MAX];
+    size_t n_leaving;
 };
+
+static void run(struct server *s);
 
 /* ---- the listening socket ---- */
 
@@ -218,28 +237,30 @@ static void *on_target(void *arg, const char *target, struct MHD_Connection *c)
 
 static ssize_t stream_out(void *arg, uint64_t pos, char *buf, size_t max)
 {
-    struct stream *s = arg;
-    ssize_t n = s->read(s->arg, buf, max);
+    struct outgoing *o = arg;
+    ssize_t n = o->stream.read(o->stream.arg, buf, max);
 
     (void)pos;
-    if (n > 0)
+    if (n > 0) {
+        o->client->moved += (uint64_t)n;
         return n;
+    }
     return n == 0 ? MHD_CONTENT_READER_END_OF_STREAM : MHD_CONTENT_READER_END_WITH_ERROR;
 }
 
 static void stream_free(void *arg)
 {
-    struct stream *s = arg;
+    struct outgoing *o = arg;
 
-    if (s->close != NULL)
-        s->close(s->arg);
-    free(s);
+    if (o->stream.close != NULL)
+        o->stream.close(o->stream.arg);
+    free(o);
 }
 
-static struct MHD_Response *make_response(struct reply *r)
+static struct MHD_Response *make_response(struct reply *r, struct client *client)
 {
     struct MHD_Response *m;
-    struct stream *s;
+    struct outgoing *o;
 
     if (r->stream.read == NULL) {
         m = MHD_create_response_from_buffer(r->len, r->body, MHD_RESPMEM_MUST_FREE);
@@ -247,28 +268,39 @@ static struct MHD_Response *make_response(struct reply *r)
             r->body = NULL;
         return m;
     }
-    s = malloc(sizeof *s);
-    if (s == NULL)
+    o = malloc(sizeof *o);
+    if (o == NULL)
         return NULL;
-    *s = r->stream;
-    m = MHD_create_response_from_callback(s->size >= 0 ? (uint64_t)s->size
-                                                       : MHD_SIZE_UNKNOWN,
-                                          STREAM_BLOCK, stream_out, s, stream_free);
+    *o = (struct outgoing){r->stream, client};
+    m = MHD_create_response_from_callback(r->stream.size >= 0 ? (uint64_t)r->stream.size
+                                                              : MHD_SIZE_UNKNOWN,
+                                          STREAM_BLOCK, stream_out, o, stream_free);
     if (m == NULL)
-        free(s);
+        free(o);
     else
         r->stream = (struct stream){0};
     return m;
 }
 
-static enum MHD_Result answer(struct MHD_Connection *c, struct job *job)
+static uint64_t now_us(const struct server *s)
+{
+    uint64_t now = 0;
+
+    (void)sd_event_now(s->loop, CLOCK_MONOTONIC, &now);
+    return now;
+}
+
+static enum MHD_Result answer(struct MHD_Connection *c, struct client *client,
+                              struct job *job)
 {
     struct reply r;
     struct MHD_Response *m;
     enum MHD_Result rc = MHD_NO;
 
     route_end(&job->x, &r);
-    m = make_response(&r);
+    client->since_us = now_us(client->server);
+    client->moved = r.len;
+    m = make_response(&r, client);
     if (m != NULL) {
         if (r.type != NULL)
             (void)MHD_add_response_header(m, "Content-Type", r.type);
@@ -308,38 +340,77 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
         struct err e;
 
         job->begun = true;
+        client->since_us = now_us(s);
+        client->moved = 0;
         job->x.request.verb = request_verb(method);
         job->x.request.peer = client->peer;
         if (!read_head(c, version, &job->x.request, &e))
             route_fail(&job->x, &e);
         if (!route_begin(&job->x, s->o.router) && at_once(c, &job->x.request))
-            return answer(c, job);
+            return answer(c, client, job);
         return MHD_YES;
     }
     if (*upload_len > 0) {
         size_t n = *upload_len;
 
+        client->moved += n;
         *upload_len = 0;
         return route_data(&job->x, upload, n) ? MHD_YES : MHD_NO;
     }
-    return answer(c, job);
+    return answer(c, client, job);
 }
 
 static void on_completed(void *arg, struct MHD_Connection *c, void **state,
                          enum MHD_RequestTerminationCode why)
 {
     struct job *job = *state;
+    struct client *client = client_of(c);
 
     (void)arg;
-    (void)c;
     (void)why;
     if (job != NULL)
         route_done(&job->x);
     free(job);
     *state = NULL;
+    if (client != NULL) { /* for the next head on this connection */
+        client->since_us = now_us(client->server);
+        client->moved = 0;
+    }
 }
 
 /* ---- connections ---- */
+
+static void look_later(struct server *s)
+{
+    (void)sd_event_source_set_time(s->pace, now_us(s) + 1000000);
+    (void)sd_event_source_set_enabled(s->pace, SD_EVENT_ONESHOT);
+}
+
+static void drop_oldest(struct server *s)
+{
+    (void)close(s->leaving[0].fd);
+    memmove(&s->leaving[0], &s->leaving[1], --s->n_leaving * sizeof s->leaving[0]);
+}
+
+/* The library's timeout starts anew with every octet. Here whoever sends a head, sends a
+ * body or takes an answer has the idle time and a second more for each PACE octets: a
+ * connection that trickles ends too. */
+static int on_pace(sd_event_source *src, uint64_t usec, void *arg)
+{
+    struct server *s = arg;
+
+    (void)src;
+    for (struct client *c = s->clients; c != NULL; c = c->next)
+        if (usec > c->since_us &&
+            usec - c->since_us > (s->o.idle_s + c->moved / PACE) * UINT64_C(1000000))
+            (void)shutdown(c->fd, SHUT_RDWR); /* the library sees the end and lets go */
+    while (s->n_leaving > 0 && usec > s->leaving[0].since_us + 1000000)
+        drop_oldest(s);
+    if (s->n_clients > 0 || s->n_leaving > 0)
+        look_later(s);
+    run(s);
+    return 0;
+}
 
 static void on_connection(void *arg, struct MHD_Connection *c, void **context,
                           enum MHD_ConnectionNotificationCode what)
@@ -358,10 +429,14 @@ static void on_connection(void *arg, struct MHD_Connection *c, void **context,
             return;
         }
         client->server = s;
+        client->fd = i->connect_fd;
+        client->since_us = now_us(s);
         client->next = s->clients;
         s->clients = client;
         s->n_clients++;
         *context = client;
+        if (s->n_clients == 1)
+            look_later(s);
         return;
     }
     if (client == NULL)
@@ -385,26 +460,56 @@ static unsigned clients_of_uid(const struct server *s, uid_t uid)
     return n;
 }
 
-/* Too many: a word, and good-bye. Nothing was read, so nothing can be lost. */
-static void turn_away(int fd, const struct peer *peer)
+/* A word, and good-bye. Nothing was read, so nothing can be lost. fd is taken over. */
+static void turn_away(struct server *s, int fd, const struct err *e)
 {
-    struct err e;
     struct reply r = {0};
     char head[200];
     int n;
 
+    reply_problem(&r, e);
+    n = snprintf(head, sizeof head,
+                 "HTTP/1.1 %u %s\r\nContent-Type: %s\r\n"
+                 "Content-Length: %zu\r\n%sConnection: close\r\n\r\n",
+                 r.status, e->code == ERR_BUSY ? "Service Unavailable" : "Forbidden",
+                 r.type, r.len, e->code == ERR_BUSY ? "Retry-After: 5\r\n" : "");
+    if (n > 0 && (size_t)n < sizeof head &&
+        send(fd, head, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT) == n && r.len > 0)
+        (void)send(fd, r.body, r.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    reply_done(&r);
+    (void)shutdown(fd, SHUT_WR);
+    if (s->n_leaving == LEAVING_MAX)
+        drop_oldest(s);
+    s->leaving[s->n_leaving].fd = fd;
+    s->leaving[s->n_leaving++].since_us = now_us(s);
+    if (s->n_leaving == 1)
+        look_later(s);
+}
+
+/* At the door, before an octet is read: who has no role, and who comes too often. False: fd
+ * is taken care of. */
+static bool welcome(struct server *s, int fd, const struct peer *peer)
+{
+    struct request nothing_read = {.verb = VERB_OTHER, .peer = *peer};
+    struct err e;
+
+    if (peer->roles == 0) {
+        (void)err_set(&e, ERR_DENIED, "request.role", "uid %lu has no role",
+                      (unsigned long)peer->uid);
+        if (s->o.router->refused != NULL)
+            s->o.router->refused(s->o.router->arg, &nothing_read, &e);
+        turn_away(s, fd, &e);
+        return false;
+    }
+    if (s->n_clients < s->o.max_clients &&
+        clients_of_uid(s, peer->uid) < s->o.max_clients_per_uid)
+        return true;
     (void)err_set(&e, ERR_BUSY, "request.crowded", "too many connections");
     log_event(LOG_WARNING, MSG_CLIENTS_FULL, &(struct log_fields){.peer = peer, .err = &e},
               "a connection of uid %lu was turned away: too many",
               (unsigned long)peer->uid);
-    reply_problem(&r, &e);
-    n = snprintf(head, sizeof head,
-                 "HTTP/1.1 503 Service Unavailable\r\nContent-Type: %s\r\n"
-                 "Content-Length: %zu\r\nRetry-After: 5\r\nConnection: close\r\n\r\n",
-                 r.type, r.len);
-    if (n > 0 && send(fd, head, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT) == n && r.len > 0)
-        (void)send(fd, r.body, r.len, MSG_NOSIGNAL | MSG_DONTWAIT);
-    reply_done(&r);
+    turn_away(s, fd, &e);
+    return false;
 }
 
 /* ---- the loop ---- */
@@ -452,13 +557,10 @@ static int on_accept(sd_event_source *src, int listen_fd, uint32_t events, void 
 
     (void)src;
     (void)events;
-    if (fd < 0)
+    if (fd < 0 || !peer_of(fd, s->o.roles, &peer, &e))
         return 0;
-    if (!peer_of(fd, s->o.roles, &peer, &e))
-        return 0;
-    if (s->n_clients >= s->o.max_clients ||
-        clients_of_uid(s, peer.uid) >= s->o.max_clients_per_uid) {
-        turn_away(fd, &peer);
+    if (!welcome(s, fd, &peer)) {
+        fd = -1;
         return 0;
     }
     /* The library closes the socket, on failure too. */
@@ -522,6 +624,7 @@ bool server_open(sd_event *loop, const struct server_options *o, struct server *
         (info = MHD_get_daemon_info(s->http, MHD_DAEMON_INFO_EPOLL_FD)) == NULL ||
         sd_event_add_io(loop, &s->io, info->epoll_fd, EPOLLIN, on_io, s) < 0 ||
         sd_event_add_time(loop, &s->timer, CLOCK_MONOTONIC, 0, 1, on_timer, s) < 0 ||
+        sd_event_add_time(loop, &s->pace, CLOCK_MONOTONIC, UINT64_MAX, 0, on_pace, s) < 0 ||
         sd_event_add_io(loop, &s->accepting, o->listen_fd, EPOLLIN, on_accept, s) < 0) {
         server_close(s);
         return err_set(e, ERR_STORE, "request.server", "the HTTP library does not start");
@@ -548,8 +651,11 @@ void server_close(struct server *s)
     s->accepting = sd_event_source_disable_unref(s->accepting);
     s->io = sd_event_source_disable_unref(s->io);
     s->timer = sd_event_source_disable_unref(s->timer);
+    s->pace = sd_event_source_disable_unref(s->pace);
     if (s->http != NULL)
         MHD_stop_daemon(s->http);
+    while (s->n_leaving > 0)
+        drop_oldest(s);
     if (s->o.listen_fd >= 0)
         (void)close(s->o.listen_fd);
     sd_event_unref(s->loop);

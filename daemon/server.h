@@ -3,7 +3,8 @@
  * server - HTTP/1.1 on a Unix socket: libmicrohttpd, driven by sd-event.
  *
  * One thread, the loop's. Connections are accepted here, so the peer is known and counted
- * before a single octet is parsed; over the limits the peer gets a plain 503. Every request
+ * before a single octet is parsed: one without any role gets 403 and the end of the
+ * connection (router.refused is told), one over the limits a plain 503. Every request
  * becomes an exchange (route.h); this file and the library it wraps know nothing of what
  * the requests mean.
  *
@@ -12,7 +13,9 @@
  *   - two Content-Lengths, or Content-Length together with Transfer-Encoding,
  *   - a repeated Idempotency-Key or Content-Type.
  *
- * Limits:  clients in all and per uid, 64 KiB of header memory each, idle time.
+ * Limits:  clients in all and per uid, 64 KiB of header memory each, idle time. A head must
+ *          be whole within the idle time; a body or an answer has a second more for each
+ *          KiB of it, so a peer that trickles is cut.
  * Effects: sockets; logs at debug what the library says.
  */
 #ifndef SERVER_H

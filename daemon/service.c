@@ -185,7 +185,7 @@ void service_tick(struct service *sv)
         return;
     x->sv = sv;
     service_notices(sv);
-    if (!service_deadlines(sv, &e)) {
+    if (!service_refusals(sv, false, &e) || !service_deadlines(sv, &e)) {
         store_trouble(sv, &e);
         return;
     }
@@ -221,6 +221,11 @@ void service_refused(void *arg, const struct request *r, const struct err *why)
     char who[32];
     struct err e;
 
+    if (!refusals_admit(&sv->refusals, r->peer.uid, r->peer.roles != 0, why->id,
+                        clock_now(&sv->clock))) {
+        sv->about[0] = '\0';
+        return; /* one of too many: it goes into the sum of this minute */
+    }
     if (strncmp(r->path, "/v1/incidents/", 14) == 0 && r->n_args > 0)
         incident = r->args[0];
     /* reading what one may not read changes nothing, but who tried is worth a record */
@@ -239,6 +244,39 @@ void service_refused(void *arg, const struct request *r, const struct err *why)
         (void)sd_event_exit(sv->loop, 1);
     }
     sv->about[0] = '\0';
+}
+
+static bool put_sum(struct service *sv, const struct refusals_sum *sum, struct err *e)
+{
+    char who[32] = "others";
+    json_t *rules = json_object();
+
+    if (sum->uid != REFUSALS_OTHERS)
+        (void)snprintf(who, sizeof who, "uid %u", (unsigned)sum->uid);
+    for (size_t i = 0; i < sum->n_rules; i++)
+        (void)json_object_set_new(rules, sum->rules[i].rule,
+                                  json_integer((json_int_t)sum->rules[i].n));
+    if (!store_begin(sv->store, e)) {
+        json_decref(rules);
+        return false;
+    }
+    if (audit_put(sv->store, clock_now(&sv->clock), "REFUSED_MORE", "", who, e,
+                  "{s:I,s:o,s:o}", "count", (json_int_t)sum->summed, "rules", rules,
+                  "since", service_time(sum->since_us)) &&
+        store_commit(sv->store, e))
+        return true;
+    store_rollback(sv->store);
+    return false;
+}
+
+bool service_refusals(struct service *sv, bool everything, struct err *e)
+{
+    struct refusals_sum sum;
+
+    while (refusals_take(&sv->refusals, clock_now(&sv->clock), everything, &sum))
+        if (!put_sum(sv, &sum, e))
+            return false;
+    return true;
 }
 
 /* --- one changing request --- */

@@ -9,6 +9,7 @@
 #include "docket.h"
 #include "export.h"
 #include "pump.h"
+#include "refusals.h"
 #include "route.h"
 
 struct service {
@@ -24,6 +25,7 @@ struct service {
     char outbox_dir[CONFIG_PATH_MAX + 16];
     char files_dir[CONFIG_PATH_MAX + 16];
     int64_t started_us;
+    struct refusals refusals;
     char
         about[AUTHORITY_ID_MAX]; /* the incident of this request, where its path has none */
     /* what to do once the request's transaction is on disk */
@@ -50,8 +52,11 @@ MUST_CHECK bool service_deadlines(struct service *sv, struct err *e);
 /* Notices of steps that are on disk, into the outbox; what cannot be written stays queued.
  */
 void service_notices(struct service *sv);
-/* A refusal leaves an audit record of its own, in a transaction of its own. */
+/* A refusal leaves an audit record of its own, in a transaction of its own; one of too many
+ * within a minute is counted (refusals.h). */
 void service_refused(void *arg, const struct request *r, const struct err *why);
+/* Records for the sums whose minute is over; everything: for all, at the end. */
+MUST_CHECK bool service_refusals(struct service *sv, bool everything, struct err *e);
 
 typedef bool (*service_step)(struct service *sv, const struct request *r, struct span body,
                              struct reply *out, struct err *e);

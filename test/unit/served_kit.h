@@ -2,7 +2,7 @@
  *
  * served_kit - the real server on a real Unix socket in a directory of its own, in a thread
  * of the test's process. The caller's uid is an operator, an approver and an auditor only
- * as far as `served_roles` says.
+ * as far as `served_roles` says; 0: a stranger without any role.
  */
 #ifndef SERVED_KIT_H
 #define SERVED_KIT_H
@@ -35,7 +35,7 @@ static int served_on_stop(sd_event_source *src, int fd, uint32_t events, void *a
 
 static void *served_main(void *arg)
 {
-    struct peer_roles roles = {.service_uid = geteuid(), .n_rows = 1};
+    struct peer_roles roles = {.service_uid = geteuid() + (served_roles == 0), .n_rows = 1};
     struct server_options o = {.router = served_router,
                                .roles = &roles,
                                .max_clients = served_max_clients,
@@ -48,7 +48,7 @@ static void *served_main(void *arg)
     (void)arg;
     roles.rows[0].role = served_roles;
     roles.rows[0].users[0] = geteuid();
-    roles.rows[0].n_users = 1;
+    roles.rows[0].n_users = served_roles != 0;
     ck_assert(server_listen(served_path, &o.listen_fd, &e));
     ck_assert_int_ge(sd_event_new(&loop), 0);
     ck_assert_int_ge(
@@ -70,6 +70,7 @@ static void served_place(void)
     strcpy(served_path, served_dir);
     strcat(served_path, "/sock");
     served_max_clients = served_max_per_uid = served_idle_s = 0;
+    served_roles = PEER_OPERATOR;
 }
 
 static void served_start(const struct router *router)

@@ -463,6 +463,49 @@ START_TEST(a_silent_client_is_cut_after_the_idle_time)
 }
 END_TEST
 
+START_TEST(a_client_that_trickles_is_cut_too)
+{
+    struct timespec pause = {0, 100000000};
+    char answer[64];
+    int head, body;
+    bool head_cut = false, body_cut = false;
+
+    served_idle_s = 1;
+    served_start(&router);
+    head = dial();
+    body = dial();
+    say(body, HEAD("PUT /v1/names/a/file", "Content-Length: 1000000\r\n"));
+    for (int i = 0; i < 600 && !(head_cut && body_cut); i++) {
+        head_cut = head_cut || send(head, "G", 1, MSG_NOSIGNAL) < 0;
+        body_cut = body_cut || send(body, "x", 1, MSG_NOSIGNAL) < 0;
+        (void)nanosleep(&pause, NULL);
+    }
+    ck_assert(head_cut);
+    ck_assert(body_cut);
+    (void)hear(head, answer, sizeof answer);
+    (void)hear(body, answer, sizeof answer);
+    wait_for(&n_aborted, 1);
+    served_stop();
+}
+END_TEST
+
+START_TEST(a_stranger_is_shown_the_door_before_a_word_is_read)
+{
+    char answer[4096];
+    int before = n_refused;
+    int fd;
+
+    served_roles = 0;
+    served_start(&router);
+    fd = dial();
+    (void)hear(fd, answer, sizeof answer); /* says nothing, and is answered */
+    ck_assert_int_eq(status_of(answer), 403);
+    ck_assert_ptr_nonnull(strstr(answer, "request.role"));
+    ck_assert_int_eq(n_refused, before + 1);
+    served_stop();
+}
+END_TEST
+
 START_TEST(clients_over_the_limit_are_told_so)
 {
     char answer[4096];
@@ -576,6 +619,8 @@ int main(void)
     tcase_add_test(t, a_stream_that_fails_is_cut_short_visibly);
     tcase_add_test(t, a_client_that_goes_away_aborts_its_sink_and_stream);
     tcase_add_test(t, a_silent_client_is_cut_after_the_idle_time);
+    tcase_add_test(t, a_client_that_trickles_is_cut_too);
+    tcase_add_test(t, a_stranger_is_shown_the_door_before_a_word_is_read);
     tcase_add_test(t, clients_over_the_limit_are_told_so);
     tcase_add_test(t, a_refused_upload_that_never_ends_is_cut);
     tcase_add_test(t, a_stale_socket_is_replaced_and_nothing_else_is);
