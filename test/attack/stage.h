@@ -9,6 +9,7 @@
  * label, so that the shim counts each use of any of them. A count of signatures is that
  * count, or the signatures that came back, whichever is more; what an attack first gets
  * honestly is set off by stage_honest().
+ *
  * A test aid: it aborts instead of returning errors.
  */
 #ifndef STAGE_H

@@ -5,8 +5,8 @@
  *
  *   raw_verify [--seconds S]
  *
- * Prints one line of JSON, for each of the three operations a second (wall) and per second
- * of processor time (cpu). Status 1: a signature did not verify, or OpenSSL failed.
+ * Prints one line of JSON: of each of the three, operations a second (wall) and per second
+ * of processor time (cpu). Exit status 1: a signature did not verify, or OpenSSL failed.
  */
 #include "bench.h"
 #include "mem.h"

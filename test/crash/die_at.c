@@ -6,6 +6,7 @@
  *   DIE_AT_PROGRAM  which one; the others that inherit the environment live on
  *   DIE_AT          n, from 1; the step is not done, and a write only half
  *   DIE_AT_COUNT    a file: how many steps there were, when the program ends in order
+ *
  * Durable steps are fsync, fdatasync, pwrite, ftruncate, rename and unlink: what SQLite and
  * the service do to files.
  */

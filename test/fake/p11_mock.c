@@ -5,13 +5,15 @@
  * keys are published below.
  *
  * Environment SMKI_P11_MOCK, parts separated by commas:
- *   state=FILE        where wrong PINs are counted, across processes (its size is the
- * count) pin=1234 tries=3  after `tries` wrong ones the PIN is locked flags=0x... added to
- * the token's flags constant-flags=1  flags never tell of wrong PINs no-ecdsa=1        the
- * mechanism is missing bare=1            CKA_EC_POINT without its wrapping slots=N N slots
- * without a token, one with an uninitialised one, then ours and faults as p11_plan.h has
- * them, for C_Initialize, C_Login, C_OpenSession, C_SignInit, C_Sign, C_FindObjectsInit,
- * C_GetTokenInfo.
+ *   state=FILE        where wrong PINs are counted, across processes: its size is the count
+ *   pin=1234 tries=3  after `tries` wrong ones the PIN is locked
+ *   flags=0x...       added to the token's flags
+ *   constant-flags=1  flags never tell of wrong PINs
+ *   no-ecdsa=1        the mechanism is missing
+ *   bare=1            CKA_EC_POINT without its wrapping
+ *   slots=N           N slots without a token, one with an uninitialised one, then ours
+ * and faults as p11_plan.h has them, for C_Initialize, C_Login, C_OpenSession, C_SignInit,
+ * C_Sign, C_FindObjectsInit, C_GetTokenInfo.
  *
  * Token "mock", serial "0001". Two key pairs, ids 01 and FF01; the private scalar of each
  * is SHA-256 of "mock key 0" and "mock key 1". Functions that no test needs are null.

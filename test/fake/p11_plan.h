@@ -8,6 +8,7 @@
  *   C_Sign:7=kill     the process dies by SIGKILL
  *   C_Sign:2=spoil    the signature has one wrong bit
  *   C_Sign:2=short    the signature is one octet short
+ *
  * Parts are separated by commas; other parts (key=value) are for the fake's own use.
  */
 #ifndef P11_PLAN_H

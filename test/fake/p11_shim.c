@@ -7,10 +7,11 @@
  *   P11_SHIM_PLAN         see p11_plan.h; C_SignInit, C_Sign, C_Login, C_OpenSession,
  *                         C_Initialize, C_FindObjects, C_CopyObject, C_CreateObject,
  *                         C_DestroyObject
- *   P11_SHIM_COUNT_LABEL  every use of a key with this CKA_LABEL (each C_SignInit and
- *   P11_SHIM_COUNT_FILE   C_DeriveKey) adds one octet to this file: its size is the count
- *   P11_SHIM_COUNT_DIR    so does every use of any key to the file of its label in here
- *   P11_SHIM_LOGIN_FILE   so does every C_Login to this one
+ *   P11_SHIM_COUNT_FILE   a file to which every use of a key (each C_SignInit and
+ *                         C_DeriveKey) adds one octet, so that its size is the count
+ *   P11_SHIM_COUNT_LABEL  the CKA_LABEL of the keys that P11_SHIM_COUNT_FILE counts
+ *   P11_SHIM_COUNT_DIR    a folder: every use of any key adds one to the file of its label
+ *   P11_SHIM_LOGIN_FILE   a file to which every C_Login adds one octet
  */
 #include "p11_plan.h"
 

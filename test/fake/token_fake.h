@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * token_fake - a token in memory: signs with software keys, keeps marks, and counts.
+ * token_fake  - a token in memory: signs with software keys, keeps marks, and counts.
  * token_flaky - wraps any token; its sign call n fails, stalls, stops short or is spoilt.
  *
  * Both live in the caller's memory: close() ends nothing. One thread.

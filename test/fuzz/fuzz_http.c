@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
  * What the operator socket does with a request behind the HTTP library: target, route,
- * role, key, caps, JSON. The input reads: METHOD target\n key\n content type\n role mask,
- * declared length\n body The body arrives in pieces whose size follows from its first
- * octet.
+ * role, key, caps, JSON. The input reads
+ *
+ *   METHOD target\n
+ *   key\n
+ *   content type\n
+ *   role mask, declared length\n
+ *   body
+ *
+ * The body arrives in pieces whose size follows from its first octet.
  */
 #include "route.h"
 

@@ -2,10 +2,10 @@
  *
  * fuzz_signer - what an input of fuzz_signer is: steps, one behind the other.
  *
- *   octet   how many descriptors come along, modulo PROTO_FDS + 1
- *   octets  which, one for each, modulo PALETTE_SIZE
- *   16 bits the record's length
- *   octets  the record, as on the socket
+ *   octet    how many descriptors come along, modulo PROTO_FDS + 1
+ *   octets   which, one for each, modulo PALETTE_SIZE
+ *   16 bits  the record's length
+ *   octets   the record, as on the socket
  *
  * A SIGN or REVOKE of the authority 00..00 means the authority that was opened last: its
  * digest is another one in each process.

@@ -3,11 +3,14 @@
  * meter_cert - certificates as a device sees them: read once, remembered, judged by the
  * SMKI profile, and followed up to the device's root.
  *
+ * Verdicts on (certificate, path, root, time rule) are remembered: a recovery sends the
+ * same few certificates to every device.
+ *
  * Invariant: a certificate is its octets. The pool keeps each distinct one once; numbers
- * into the pool are what devices hold. Verdicts on (certificate, path, root, time rule) are
- * remembered: a recovery sends the same few certificates to every device. Source:    SMKI
- * certificate profiles as in GBCS section 12; RFC 5280 section 6, without policy mapping:
- * the initial policy set of a device is unknown. Effects:   heap.
+ *            into the pool are what devices hold.
+ * Source:    SMKI certificate profiles as in GBCS section 12; RFC 5280 section 6, without
+ *            policy mapping: the initial policy set of a device is unknown.
+ * Effects:   heap.
  */
 #ifndef METER_CERT_H
 #define METER_CERT_H

@@ -3,10 +3,12 @@
  * meter_check - the judgement of a device: is this command authentic, for me and fresh; and
  * what becomes of each cell.
  *
- * device_judge() changes nothing; device_settle() does what the judgement says.
- * Order of the checks: envelope, addressee, payload, mode, authorising cell, signature,
- * MAC, originator, counters; then each replacement by itself. GBCS 13.3.4, as far as public
- * text goes. Effects: none on judge; the device on settle.
+ * device_judge() changes nothing; device_settle() does what the judgement says. Order of
+ * the checks: envelope, addressee, payload, mode, authorising cell, signature, MAC,
+ * originator, counters; then each replacement by itself.
+ *
+ * Source:  GBCS 13.3.4, as far as public text goes.
+ * Effects: none on judge; the device on settle.
  */
 #ifndef METER_CHECK_H
 #define METER_CHECK_H

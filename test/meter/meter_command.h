@@ -3,6 +3,7 @@
  * meter_command - take a message apart: envelope, then payload, both in strict form.
  *
  * Everything points into the caller's octets and lives as long as they do.
+ *
  * Source:  GBCS 7.2 (headers), 13.3.3 (CS02b), 13.3.2 (CS02a).
  * Effects: none.
  */

@@ -43,8 +43,7 @@ bool ecdh(const uint8_t scalar[SCALAR_LEN], const uint8_t point[POINT_LEN], uint
 void kdf(const uint8_t z[32], uint64_t originator, unsigned cra, uint64_t counter,
          uint64_t recipient, uint8_t key[16]);
 /* aad is everything after the MAC header, from DF to the end of the signature field; the
- * six octets 11 00 00 00 00 00 are put in front here (RTDS 4.5.0; the text of 2014 had
- * one). */
+ * six octets 11 00 00 00 00 00 are put in front here (RTDS 4.5.0; one in 2014's text). */
 void gbcs_mac(const uint8_t key[16], uint64_t originator, struct octets covered,
               uint8_t mac[MAC_LEN]);
 void gmac(const uint8_t key[16], const uint8_t iv[12], struct octets aad,

@@ -3,13 +3,15 @@
  * meter_device - the simulated meters of one state folder: what each holds, and how that is
  * kept on disk.
  *
- * Files:   meters.certs  one certificate a line, hexadecimal; line n is number n. Only ever
- *          appended to, so an old meters.state stays true beside a newer meters.certs.
- *          meters.state  seed, one `default` line per device type, then one line per meter:
- *          "EUI TYPE" while it equals its type's default, else also its own alert counter,
- *          cells, role counters and a pending command.
+ *   meters.certs  one certificate a line, hexadecimal; line n is number n. Only ever
+ *                 appended to, so an old meters.state stays true beside a newer
+ *                 meters.certs.
+ *   meters.state  seed, one `default` line per device type, then one line per meter:
+ *                 "EUI TYPE" while it equals its type's default, else also its own alert
+ *                 counter, cells, role counters and a pending command.
+ *
  * Invariant: meters ascend by EUI-64. meters.state is replaced whole, by rename, last.
- * Effects: files; ends the program on a damaged state, naming file and line.
+ * Effects:   files; ends the program on a damaged state, naming file and line.
  */
 #ifndef METER_DEVICE_H
 #define METER_DEVICE_H

@@ -4,7 +4,8 @@
  * holds, what each credentials replacement mode asks for, and the words of refusal.
  *
  * Source:  GBCS 13.3.3 and the published reference messages. Which cells a device type
- * holds is partly unknown in public text; meter_gbcs.c says so row by row. Effects: none.
+ *          holds is partly unknown in public text; meter_gbcs.c says so row by row.
+ * Effects: none.
  */
 #ifndef METER_GBCS_H
 #define METER_GBCS_H

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * meter_issue - issue SMKI-profile certificates, and ones that break the profile on
- * purpose.
+ * meter_issue - issue certificates of the SMKI profile, and ones that break it on purpose.
  *
  * Used by the throw-away PKI of the tests and by the mutations; octet by octet, because
  * OpenSSL would refuse to make some of the certificates a judge must refuse to take.
- * Source:  SMKI certificate profiles (as GBCS section 12); RFC 5280, RFC 5934 3 (wrapped
- * key). Effects: random numbers when signing.
+ *
+ * Source:  SMKI certificate profiles (as GBCS section 12); RFC 5280; RFC 5934 3 (wrapped
+ *          key).
+ * Effects: random numbers when signing.
  */
 #ifndef METER_ISSUE_H
 #define METER_ISSUE_H

@@ -5,8 +5,12 @@
  * The program shares no line with the code it judges. It is told nothing but commands and
  * certificates, and answers with what a device would send. Verbs are rows of a table.
  *
- * Exit status: 0 good; 1 a mutation or self-check did not come out as it must; 2 wrong use,
- * unreadable files; 3 at least one command was refused; 77 self-check without its vectors.
+ * Exit status:
+ *   0   good
+ *   1   a mutation or self-check did not come out as it must
+ *   2   wrong use, unreadable files
+ *   3   at least one command was refused
+ *   77  self-check without its vectors
  */
 #include "meter_init.h"
 #include "meter_mutate.h"

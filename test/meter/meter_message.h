@@ -4,6 +4,7 @@
  *
  * Commands are made here only to test the judge; nothing of it is taken from the program
  * under test. A command can be asked for with quirks that no honest sender has.
+ *
  * Source:  GBCS 7.2, 13.3.3.
  * Effects: random numbers when signing.
  */

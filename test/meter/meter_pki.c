@@ -2,11 +2,14 @@
  *
  * meter_pki.c - a throw-away SMKI in a folder, for tests: software keys, real profiles.
  *
- *   root, issuing          the PKI in force; root carries the wrapped contingency key
- *   root2, issuing2        its successor; root-link is root2's key certified by root
- *   stranger, stranger-issuing   another PKI with other names
- *   old-*, new-*           one certificate per cell by issuing; next-*: by issuing2
- *   contingency.key.pem, contingency.hex   the key, and the AES key that wraps it
+ *   root, issuing               the PKI in force; root carries the wrapped contingency key
+ *   root2, issuing2             its successor
+ *   root-link                   root2's key certified by root
+ *   stranger, stranger-issuing  another PKI with other names
+ *   old-*, new-*                one certificate per cell by issuing
+ *   next-*                      one certificate per cell by issuing2
+ *   contingency.key.pem, contingency.hex
+ *                               the key, and the AES key that wraps it
  *
  * Each X.pem has its X.key.pem. EUI-64s are 90B3D51F30 + role + 00 + set + 00.
  */

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * meter_spoil - the kinds of spoiled command, as tables: what is done, what must come of
- * it.
+ * meter_spoil - the kinds of spoiled command, as tables: what is done, what must follow.
  *
- * Three tables: octets of the finished message are changed and nothing is signed again; the
- * command is built anew with something wrong in it and signed; a certificate for one cell
- * is wrong, which a device holds against that cell alone. Effects: none.
+ * Three tables:
+ *   - octets of the finished message are changed and nothing is signed again;
+ *   - the command is built anew with something wrong in it and signed;
+ *   - a certificate for one cell is wrong, which a device holds against that cell alone.
+ *
+ * Effects: none.
  */
 #ifndef METER_SPOIL_H
 #define METER_SPOIL_H

@@ -5,8 +5,10 @@
  * Nothing here comes from the code under test: were the two to share a reader, they would
  * share its mistakes. The reader takes strict DER only (definite, minimal lengths;
  * one-octet tags); the writer can be told to spell lengths the long way, as real devices
- * do. Source:  X.690 clause 10; GBCS section 4 (messages to devices are DER). Effects:
- * heap; the program ends when there is none left.
+ * do.
+ *
+ * Source:  X.690 clause 10; GBCS section 4 (messages to devices are DER).
+ * Effects: heap; the program ends when there is none left.
  */
 #ifndef METER_TLV_H
 #define METER_TLV_H

@@ -3,9 +3,11 @@
  * pki - throw-away certificates for tests and rehearsals: the SMKI profile (Root OCA,
  * Issuing OCA, Organisation) and plain certificates for approvers, officers, custodians.
  *
- * Never for live use: keys are made in software and lie in files.
- * Source:  profile as lib/formats/cert.h. Effects: random numbers; pki_save_* write files.
- *          A test aid: it aborts instead of returning errors.
+ * Never for live use: keys are made in software and lie in files. A test aid: it aborts
+ * instead of returning errors.
+ *
+ * Source:  profile as lib/formats/cert.h.
+ * Effects: random numbers; pki_save_* write files.
  */
 #ifndef PKI_H
 #define PKI_H
