@@ -31,8 +31,8 @@ static bool batch_number(const struct request *r, int64_t *id, struct err *e)
 
 /* --- ask --- */
 
-/* A contingency has a point of no return: never one person alone, whatever is configured.
- */
+/* A contingency has a point of no return:
+ * never one person alone, whatever is configured. */
 static bool needs_second(const struct service *sv, const char *key)
 {
     for (size_t i = 0; i < sv->config.n_keys; i++)

@@ -182,8 +182,8 @@ static void decision_facts(void *arg, struct incident_facts *f)
             f->replacements_from_suspect_hsm || a->replacements[i].origin == ORIGIN_SAME;
 }
 
-/* One person, or one Party, with two shares shows as a signer that was not counted for it.
- */
+/* One person, or one Party,
+ * with two shares shows as a signer that was not counted for it. */
 static void activation_facts(void *arg, struct incident_facts *f)
 {
     const struct authority *a = &((const struct paper *)arg)->a;
@@ -216,8 +216,8 @@ static bool find_earlier(struct service *sv, struct paper *p, struct err *e)
         "t", p->a.incident);
 }
 
-/* Batches under decisions that do not stand any more: written here, put down after commit.
- */
+/* Batches under decisions that do not stand any more:
+ * written here, put down after commit. */
 static bool stop_one(void *arg, const struct batch *b)
 {
     int64_t *ids = arg;

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The rows of a roster: which have no success yet, and how many commands each has had under
- * the decision. */
+/* The rows of a roster:
+ * which have no success yet, and how many commands each has had under the decision. */
 struct rows {
     uint8_t *done;     /* a bit per row */
     uint8_t *commands; /* saturating */
@@ -93,9 +93,8 @@ static bool select_all(const struct rows *r, const struct authority *a, struct e
                    a->attempts, a->id);
 }
 
-/* Devices that refused this decision's command for a reason that it will meet again (the
- * device's status code says so: reconcile) are not asked a second time, unless `hopeless`.
- */
+/* Devices that refused this decision's command for a reason that it will meet again are
+ * not asked a second time, unless `hopeless`; reconcile knows it by the status code. */
 static bool mark_hopeless(struct service *sv, const struct rows *r,
                           const struct authority *a, struct err *e)
 {

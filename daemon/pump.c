@@ -340,8 +340,8 @@ static void on_fail(struct pump *p, unsigned i, enum proto_type asked,
     if (engine_batch(p->s.engine) == NULL || generation != p->generation)
         return;
     log_event(LOG_ERR, MSG_BATCH_STOPPED, NULL, "%s", reason);
-    /* the counter mark is a matter for a ceremony; all else says that the authority is void
-     */
+    /* the counter mark is a matter for a ceremony;
+     * all else says that the authority is void */
     if (!end_now(p,
                  strcmp(f->id, "token.counter-mark") == 0 ||
                          strncmp(f->id, "signer.counter", 14) == 0
@@ -402,8 +402,8 @@ static void on_answer(void *arg, unsigned i, const struct proto *asked,
 
 /* --- now and then --- */
 
-/* A signer that died comes back; a token that is gone for long is a matter for custodians.
- */
+/* A signer that died comes back;
+ * a token that is gone for long is a matter for custodians. */
 static void look_for_token(struct pump *p)
 {
     bool ready = false;

@@ -31,8 +31,8 @@ struct pump_setup { /* borrowed */
 MUST_CHECK bool pump_new(const struct pump_setup *s, struct pump **out, struct err *e);
 /* Something may be due: a batch was queued, resumed. */
 void pump_wake(struct pump *p);
-/* Bring everything verified so far onto disk: before a request changes what may be signed.
- */
+/* Bring everything verified so far onto disk:
+ * before a request changes what may be signed. */
 MUST_CHECK bool pump_settle(struct pump *p, struct err *e);
 /* The batch's new state is committed: put it down here too; orders in flight are void. */
 void pump_drop(struct pump *p, int64_t batch);

@@ -30,8 +30,8 @@ struct docket service_docket(struct service *sv)
     return d;
 }
 
-/* EXECUTING uses the Recovery or Contingency key, HANDBACK the ACB's, and none the other's.
- */
+/* EXECUTING uses the Recovery or Contingency key, HANDBACK the ACB's,
+ * and none the other's. */
 static bool right_key(const struct service *sv, const struct docket_incident *i,
                       const struct batch *b)
 {
@@ -378,8 +378,8 @@ bool service_change(struct service *sv, const struct request *r, struct span bod
         return true;
     memset(&sv->after, 0, sizeof sv->after);
     sv->about[0] = '\0';
-    /* what is verified goes to disk under the authority it was signed by, before that
-     * changes */
+    /* what is verified goes to disk under the authority it was signed by,
+     * before that changes */
     if (!pump_settle(sv->pump, e) || !store_begin(sv->store, e))
         return false;
     if (step(sv, r, body, out, e) && keep_answer(sv, r, &sum, out, e) &&

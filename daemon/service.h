@@ -49,8 +49,8 @@ bool service_revoked(void *arg, size_t n, struct digest *out);
 void service_tick(struct service *sv);
 /* Alarms of incidents that stand still, once each. */
 MUST_CHECK bool service_deadlines(struct service *sv, struct err *e);
-/* Notices of steps that are on disk, into the outbox; what cannot be written stays queued.
- */
+/* Notices of steps that are on disk, into the outbox;
+ * what cannot be written stays queued. */
 void service_notices(struct service *sv);
 /* A refusal leaves an audit record of its own, in a transaction of its own; one of too many
  * within a minute is counted (refusals.h). */

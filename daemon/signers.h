@@ -60,8 +60,8 @@ bool signers_send(struct signers *s, unsigned worker, struct proto *p, const int
                   size_t n_fds);
 /* End one worker; barred: it is not started again. */
 void signers_kill(struct signers *s, unsigned worker, const char *why, bool barred);
-/* Longest time that the oldest unanswered request of any worker has waited, microseconds.
- */
+/* Longest time that the oldest unanswered request of any worker
+ * has waited, microseconds. */
 int64_t signers_stalled_us(const struct signers *s);
 /* End all workers and wait for children. */
 void signers_free(struct signers *s);

@@ -39,8 +39,8 @@ const struct p11_code *p11_code(CK_RV rv);
  * "token.unknown-code", "token.refused", "token.bug". Returns false. */
 bool p11_error(const char *call, CK_RV rv, struct err *e);
 
-/* The exit status that tells the parent (and systemd) what a class means: 0, EX_TEMPFAIL,
- * EX_CONFIG, EX_SOFTWARE. */
+/* The exit status that tells the parent (and systemd) what a class means:
+ * 0, EX_TEMPFAIL, EX_CONFIG, EX_SOFTWARE. */
 int p11_exit_status(enum p11_class class);
 
 #endif

@@ -168,8 +168,8 @@ static bool may_repeat(CK_RV rv, const char *call)
     return p11_code(rv)->session && strcmp(call, "C_SignInit") == 0;
 }
 
-/* The failure nearest to the front; NULL: none. *repeat: each of them may be tried again.
- */
+/* The failure nearest to the front; NULL: none.
+ * *repeat: each of them may be tried again. */
 static struct worker *first_bad(struct p11_pool *p, bool *repeat)
 {
     struct worker *first = NULL;

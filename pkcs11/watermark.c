@@ -38,8 +38,8 @@ static CK_ULONG label_of(const struct eui64 *o, char *out, size_t cap)
     return (CK_ULONG)snprintf(out, cap, "originator-counter %s", hex);
 }
 
-/* A fresh search each time: it is what makes the module look at other processes' changes.
- */
+/* A fresh search each time:
+ * it is what makes the module look at other processes' changes. */
 static bool read_marks(struct session *s, const struct eui64 *o, struct marks *m,
                        struct err *e)
 {

@@ -61,8 +61,8 @@ int eui64_cmp(const struct eui64 *a, const struct eui64 *b)
 
 struct digest digest_of(struct span a, struct span b)
 {
-    /* One-shot low-level calls: the EVP fetch costs more than the hash of a short message.
-     */
+    /* One-shot low-level calls:
+     * the EVP fetch costs more than the hash of a short message. */
     SHA256_CTX ctx;
     struct digest d;
 

@@ -48,8 +48,8 @@ MUST_CHECK bool hex_decode(const char *text, size_t text_len, uint8_t *out, size
 MUST_CHECK bool eui64_parse(const char *text, size_t len, struct eui64 *out);
 int eui64_cmp(const struct eui64 *a, const struct eui64 *b);
 
-/* SHA-256 of one or two spans in a row (second may be empty). Aborts if OpenSSL has no
- * SHA-256. */
+/* SHA-256 of one or two spans in a row (second may be empty).
+ * Aborts if OpenSSL has no SHA-256. */
 struct digest digest_of(struct span a, struct span b);
 bool digest_equal(const struct digest *a, const struct digest *b);
 

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-/* One row per stable id, grouped by area; inside a group in the order of the code that uses
- * it. */
+/* One row per stable id, grouped by area;
+ * inside a group in the order of the code that uses it. */
 const struct rule rules[] = {
     /* config */
     {"config.line", "project", "choice", "A line is [Section], Key=Value or a comment.",

@@ -301,8 +301,8 @@ void verify_free(struct verifier *v)
     free(v);
 }
 
-/* EVP_PKEY_verify decides on refusals. False: it caught the tables in a wrong acceptance.
- */
+/* EVP_PKEY_verify decides on refusals.
+ * False: it caught the tables in a wrong acceptance. */
 static bool second_opinion(struct verifier *v, const struct digest d[],
                            const struct sig_p256 sig[], size_t n, bool good[])
 {

@@ -150,8 +150,8 @@ static bool read_role(const ASN1_STRING *v, enum role *out)
     return true;
 }
 
-/* The attributes matter, their order does not: public text shows it for test certificates
- * only. */
+/* The attributes matter, their order does not:
+ * public text shows it for test certificates only. */
 static bool read_subject(struct cert *c, const char *name, struct err *e)
 {
     X509_NAME *subject = X509_get_subject_name(c->x);
@@ -482,8 +482,8 @@ const struct cert *certs_find(const struct certs *c, const struct digest *sha256
     return NULL;
 }
 
-/* Name (RFC 5280 7.1 rules, so that PrintableString equals UTF8String), key identifier and
- * signature. */
+/* Name (RFC 5280 7.1 rules, so that PrintableString equals UTF8String),
+ * key identifier and signature. */
 bool cert_issued_by(const struct cert *c, const struct cert *issuer)
 {
     bool ok;

@@ -33,8 +33,8 @@ enum role {
 
 enum key_usage { KU_DIGITAL_SIGNATURE, KU_KEY_AGREEMENT, KU_KEY_CERT_SIGN };
 
-/* Ascending role, then signature, agreement, prepayment: the order commands list them in.
- */
+/* Ascending role, then signature, agreement, prepayment:
+ * the order commands list them in. */
 enum cell {
     CELL_ROOT,
     CELL_RECOVERY_DS,

@@ -128,8 +128,8 @@ static X509 *one_signer(CMS_ContentInfo *cms, STACK_OF(X509) * certs)
     return NULL;
 }
 
-/* A source of any length: BIO_new_mem_buf ends at 2 GB, a file of 32 million rows does not.
- */
+/* A source of any length:
+ * BIO_new_mem_buf ends at 2 GB, a file of 32 million rows does not. */
 static int read_span(BIO *b, char *out, size_t cap, size_t *n)
 {
     struct span *rest = BIO_get_data(b);

@@ -42,8 +42,8 @@ struct piece {
     size_t len;
 };
 
-/* The part of *rest before the first `mark`, taken off *rest; false when nothing is left.
- */
+/* The part of *rest before the first `mark`, taken off *rest;
+ * false when nothing is left. */
 static bool take(struct piece *rest, char mark, struct piece *out)
 {
     const char *end;

@@ -49,8 +49,8 @@ struct tar_writer {
     bool ended;
 };
 
-/* As much of the archive as is at hand, max octets at most; 0 at its end, -1 when file has
- * failed. */
+/* As much of the archive as is at hand, max octets at most;
+ * 0 at its end, -1 when file has failed. */
 ssize_t tar_write(struct tar_writer *t, char *buf, size_t max);
 /* Was the archive given out to its end? */
 bool tar_written(const struct tar_writer *t);

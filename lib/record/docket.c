@@ -106,8 +106,8 @@ bool docket_each(struct store *s, bool (*fn)(void *arg, const struct docket_inci
 
 /* --- evidence and declared facts --- */
 
-/* On file once, on file for later steps too; all other evidence is for the step it comes
- * with. */
+/* On file once, on file for later steps too;
+ * all other evidence is for the step it comes with. */
 #define LASTING                                                                 \
     (EVIDENCE_BIT(EVIDENCE_NOTICE) | EVIDENCE_BIT(EVIDENCE_NOTIFICATION_FILE) | \
      EVIDENCE_BIT(EVIDENCE_WITHDRAWAL) | EVIDENCE_BIT(EVIDENCE_RESIDUAL_RISK) | \
@@ -263,8 +263,8 @@ static bool freeze_others(const struct docket *d, const struct docket_incident *
     return ok;
 }
 
-/* What ends the use of a key ends the custodians' word for it: to switch it on again they
- * sign anew. */
+/* What ends the use of a key ends the custodians' word for it:
+ * to switch it on again they sign anew. */
 static bool ends_activation(enum event event)
 {
     return event == EVENT_DEACTIVATE_KEY || event == EVENT_LOSE_TOKEN ||
@@ -336,8 +336,8 @@ bool docket_take_step(const struct docket *d, struct docket_incident *i,
            (move->row->effect != EFFECT_FREEZE || freeze_others(d, i, step->who, e));
 }
 
-/* The first number of the year, from the count of incidents on, that nobody took by hand.
- */
+/* The first number of the year, from the count of incidents on,
+ * that nobody took by hand. */
 static bool new_id(const struct docket *d, char *out, size_t cap, struct err *e)
 {
     time_t sec = (time_t)(d->now_us / 1000000);

@@ -132,8 +132,8 @@ MUST_CHECK bool docket_put_decision(const struct docket *d, const struct authori
                                     struct span cms, struct span json,
                                     const char *verdict_json, const char *who,
                                     struct err *e);
-/* The key is off: what the custodians signed to switch it on is void, each with a record.
- */
+/* The key is off:
+ * what the custodians signed to switch it on is void, each with a record. */
 MUST_CHECK bool docket_void_activations(const struct docket *d, const char *incident,
                                         const char *who, struct err *e);
 MUST_CHECK bool docket_void_decisions(struct store *s, const char *incident,

@@ -288,8 +288,8 @@ bool docket_facts(const struct docket *d, const struct docket_incident *i, bool 
         return false;
     f->devices_suspended = f->devices_suspended ? rows : 0;
     f->rows_pending = rows;
-    /* what has answered for good, or is excused, is not pending (reconcile keeps the table)
-     */
+    /* what has answered for good, or is excused,
+     * is not pending (reconcile keeps the table) */
     if (!count(d->store,
                "SELECT count(*) FROM outcome WHERE incident = ?1 AND state IN"
                " ('success', 'excused')",

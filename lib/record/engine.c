@@ -297,8 +297,8 @@ bool engine_pick(struct engine *g, bool *busy, struct err *e)
             put_down(g);
             return false;
         }
-        /* what the authority does not carry is over; what the machine lacks waits for a
-         * person */
+        /* what the authority does not carry is over;
+         * what the machine lacks waits for a person */
         ok = store_begin(g->s.store, e) &&
              leave(g,
                    why.code == ERR_DENIED || why.code == ERR_INPUT ? BATCH_STOPPED
@@ -336,8 +336,8 @@ bool engine_lease(struct engine *g, uint64_t *first, uint32_t *n, struct err *e)
     bool ok;
 
     assert(g->active);
-    /* never set and never used: a person must say where the sequence begins (GBCS 4.3.1.5)
-     */
+    /* never set and never used:
+     * a person must say where the sequence begins (GBCS 4.3.1.5) */
     if (!c->counter.has_start) {
         uint64_t mark;
         bool found;
@@ -374,8 +374,8 @@ static bool give_back(struct engine *g, uint32_t first, uint32_t last, struct er
     return true;
 }
 
-/* The rows of o from number `from` on; positions between them failed alone and stay set
- * down. */
+/* The rows of o from number `from` on;
+ * positions between them failed alone and stay set down. */
 static bool give_back_rows(struct engine *g, const struct order *o, uint32_t from,
                            struct err *e)
 {
@@ -462,8 +462,8 @@ bool engine_lost(struct engine *g, const struct order *o, const char *why, struc
     err_tidy(text);
     if (!give_back_rows(g, o, 0, e) || !store_begin(g->s.store, e))
         return false;
-    /* signed perhaps, released never: the ledger does not hold them and their counters are
-     * spent */
+    /* signed perhaps, released never:
+     * the ledger does not hold them and their counters are spent */
     ok =
         audit_put(g->s.store, now_us(g), "ORDER_LOST", g->b.incident, AUDIT_ACTOR_SYSTEM, e,
                   "{s:I,s:i,s:I,s:s}", "batch", (long long)g->b.id, "count", (int)o->sign.n,

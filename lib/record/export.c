@@ -75,8 +75,8 @@ bool export_open(struct store *s, const struct trust *t, const char *roster_dir,
     return true;
 }
 
-/* Position of row i of the slice: rows ascend, and so do positions; failed ones lie
- * between. */
+/* Position of row i of the slice: rows ascend, and so do positions;
+ * failed ones lie between. */
 static uint32_t position(const struct export *x, uint32_t i)
 {
     if (x->selection.at == NULL)

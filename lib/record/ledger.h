@@ -45,8 +45,8 @@ struct slice {
 };
 
 MUST_CHECK bool ledger_put(struct store *s, const struct slice *slice, struct err *e);
-/* The slice that covers the lowest position >= pos of the batch; *found false at the end.
- */
+/* The slice that covers the lowest position >= pos of the batch;
+ * *found false at the end. */
 MUST_CHECK bool ledger_next(struct store *s, int64_t batch, uint32_t pos, struct slice *out,
                             bool *found, struct err *e);
 /* A row that cannot be signed; pos is its position. */

@@ -79,8 +79,8 @@ static bool take_text(void *arg, const struct store_row *row)
     return false;
 }
 
-/* Which key should sit in which cell afterwards: from the decision and the batch's bundle.
- */
+/* Which key should sit in which cell afterwards:
+ * from the decision and the batch's bundle. */
 static bool note_placed(struct reconcile *r, struct known_batch *k, struct err *e)
 {
     AUTO(mem) char *json = NULL;
@@ -318,8 +318,8 @@ static enum reconcile_verdict judge(const struct known_batch *k,
     return all && (want & ~replaced) == 0 ? RECONCILE_SUCCESS : RECONCILE_PARTLY;
 }
 
-/* GBCS 13.3.3 StatusCode, meaning by name only (INFERRED): what may go better another time.
- */
+/* GBCS 13.3.3 StatusCode, meaning by name only (INFERRED):
+ * what may go better another time. */
 static bool worth_retrying(const struct response *resp)
 {
     for (size_t i = 0; i < resp->n_outcomes; i++)
@@ -445,8 +445,8 @@ static bool keep(struct reconcile *r, const struct known_batch *k, uint32_t row_
 
 /* --- what a device holds (CS02a) --- */
 
-/* Cells of the roster row that this batch replaces, counted against what the device
- * reports. */
+/* Cells of the roster row that this batch replaces,
+ * counted against what the device reports. */
 static bool holds_new_keys(const struct known_batch *k, const struct roster_row *row,
                            const struct payload_report *report)
 {

@@ -17,8 +17,8 @@
 struct store;     /* opaque */
 struct store_row; /* a row being read; valid inside the callback */
 
-/* Open or create, migrate to this version. Errors: ERR_STORE "store.failed",
- * "store.version". */
+/* Open or create, migrate to this version.
+ * Errors: ERR_STORE "store.failed", "store.version". */
 MUST_CHECK bool store_open(const char *path, struct store **out, struct err *e);
 void store_close(struct store *s);
 bool store_failed(const struct store *s);
@@ -53,9 +53,9 @@ const char *store_text(const struct store_row *r, int column); /* "" for NULL */
 void store_copy(const struct store_row *r, int column, char *out, size_t cap);
 struct span store_blob(const struct store_row *r, int column);
 bool store_null(const struct store_row *r, int column);
-/* For store_each(): the first column of the one row, a blob, into a struct span whose
- * octets the caller frees. at stays NULL when there is no row (or no memory: nothing was
- * read). */
+/* For store_each(): the first column of the one row, a blob, into a struct span
+ * whose octets the caller frees. at stays NULL when there is no row (or no memory:
+ * nothing was read). */
 bool store_take_blob(void *span_out, const struct store_row *row);
 
 #endif

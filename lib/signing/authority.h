@@ -186,8 +186,8 @@ MUST_CHECK bool authority_parse(struct span json, struct authority *out, struct 
 MUST_CHECK bool authority_open(struct span cms, const struct config_authority *who,
                                X509_STORE *anchor, int64_t now_us, struct authority *out,
                                struct err *e);
-/* The content octets of a CMS without judging anything; caller frees *json.at with free().
- */
+/* The content octets of a CMS without judging anything;
+ * caller frees *json.at with free(). */
 MUST_CHECK bool authority_content(struct span cms, struct span *json, struct err *e);
 
 /*

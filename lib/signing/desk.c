@@ -87,8 +87,8 @@ static void close_warrant(struct desk *d)
     d->lease.last = 0;
 }
 
-/* A memfd that nobody can change any more. The symmetric key is mapped privately, to be
- * wiped. */
+/* A memfd that nobody can change any more.
+ * The symmetric key is mapped privately, to be wiped. */
 static bool map_sealed(int fd, const char *what, size_t max, bool secret,
                        struct mapped *out, struct err *e)
 {

@@ -35,8 +35,8 @@ struct desk_setup {
 
 /* Errors: ERR_STORE "signer.revoked-list" when the list cannot be read: default deny. */
 MUST_CHECK bool desk_new(const struct desk_setup *s, struct desk **out, struct err *e);
-/* Answer one record. fds are the desk's to close. reply is always filled (FAIL on error).
- */
+/* Answer one record. fds are the desk's to close.
+ * reply is always filled (FAIL on error). */
 void desk_handle(struct desk *d, const struct proto *in, int fds[], size_t n_fds,
                  struct proto *reply);
 void desk_free(struct desk *d);

@@ -192,8 +192,8 @@ static bool r_since(struct look *l, const struct policy_replacement *r)
     return true;
 }
 
-/* Keys made in a module that is lost or shared with the suspect are no better than the old
- * ones. */
+/* Keys made in a module that is lost or shared with the suspect are no better than
+ * the old ones. */
 static bool r_origin(struct look *l, const struct policy_replacement *r)
 {
     bool doubt = l->f->initiator == INITIATOR_SRP;

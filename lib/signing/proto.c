@@ -36,8 +36,8 @@ size_t proto_size(uint16_t type)
     return HEAD + body_sizes[type];
 }
 
-/* One cursor for both directions, so that a field is named once: `put` writes, else reads.
- */
+/* One cursor for both directions, so that a field is named once:
+ * `put` writes, else reads. */
 struct cursor {
     uint8_t *at;
     bool put;

@@ -56,8 +56,8 @@ static bool load(struct revoked *r, int flags, struct err *e)
     fd = -1; /* fclose has it now */
     r->len = st.st_size;
     while (ok && (n = getline(&line, &cap, f)) > 0) {
-        /* a line without its end was cut by a crash: the promise it records was never given
-         */
+        /* a line without its end was cut by a crash:
+         * the promise it records was never given */
         if (line[n - 1] != '\n')
             break;
         line[--n] = '\0';

@@ -25,8 +25,8 @@ struct revoked {
     off_t len; /* of the file, when it was last read */
 };
 
-/* Read the list, make the file where there is none. Errors here and below: ERR_STORE
- * "signer.revoked-list", "store.memory". */
+/* Read the list, make the file where there is none.
+ * Errors here and below: ERR_STORE "signer.revoked-list", "store.memory". */
 MUST_CHECK bool revoked_open(const char *path, struct revoked *out, struct err *e);
 void revoked_done(struct revoked *r);
 bool revoked_has(const struct revoked *r, const char *what);

@@ -81,8 +81,8 @@ void warrant_facts(const struct warrant *w, struct policy_facts *out);
 /* Is it still within its window, and its activation in its own? ERR_DENIED
  * "decision.window", "activation.window". Cheap: called before each row. */
 MUST_CHECK bool warrant_live(const struct warrant *w, int64_t now_us, struct err *e);
-/* Row i as it will be signed: cells resolved. Errors: ERR_DENIED "row.*" (a bad row fails
- * alone). */
+/* Row i as it will be signed: cells resolved.
+ * Errors: ERR_DENIED "row.*" (a bad row fails alone). */
 MUST_CHECK bool warrant_row(const struct warrant *w, uint32_t i, struct roster_row *row,
                             struct err *e);
 /* What is signed for row i with that counter. */
@@ -101,8 +101,8 @@ MUST_CHECK bool warrant_command(struct warrant *w, uint32_t i, uint64_t counter,
 MUST_CHECK bool warrant_mac(struct warrant *w, uint32_t i, uint64_t counter,
                             const struct sig_p256 *sig, struct token *t, size_t acb_key,
                             uint8_t mac[12], struct err *e);
-/* The finished command with a MAC made before; lasts until the next call on this warrant.
- */
+/* The finished command with a MAC made before;
+ * lasts until the next call on this warrant. */
 MUST_CHECK bool warrant_command_mac(struct warrant *w, uint32_t i, uint64_t counter,
                                     const struct sig_p256 *sig, const uint8_t mac[12],
                                     struct span *out, struct err *e);

@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A compromised root takes along what hangs below it, so other old certificates may be
- * there. */
+/* A compromised root takes along what hangs below it,
+ * so other old certificates may be there. */
 static bool old_named(const struct warrant *w, const struct roster_row *row)
 {
     for (size_t i = 0; i < row->n_old; i++) {

@@ -36,8 +36,8 @@ static void put_ids(struct out *o, const struct cert *c)
     out_tlv(o, 0x04, c ? OCTETS(c->key_id) : OCTETS(none));
 }
 
-/* Real devices spell the length of the outer sequences the long way, not of the small ones.
- */
+/* Real devices spell the length of the outer sequences the long way,
+ * not of the small ones. */
 static void close_outer(struct out *o, size_t mark, bool loose)
 {
     o->loose = loose;

@@ -39,8 +39,8 @@ static bool signature_good(EVP_PKEY *key, const struct envelope *e)
     return ecdsa_verify(key, digest, e->signature.at);
 }
 
-/* The contingency public key, out of the present root with the key that the command reveals
- */
+/* The contingency public key,
+ * out of the present root with the key that the command reveals */
 static EVP_PKEY *contingency_key(const struct court *court, const struct device *d,
                                  struct octets symmetric)
 {

@@ -152,8 +152,8 @@ void meters_load(struct meters *m, const char *dir)
     free(path);
 }
 
-/* Certificates get their line numbers in the order in which meters are found to hold them.
- */
+/* Certificates get their line numbers in the order in which meters are found
+ * to hold them. */
 static void save_certs(struct meters *m, uint32_t *line_of)
 {
     uint32_t next = 0;

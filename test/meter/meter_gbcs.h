@@ -125,8 +125,8 @@ const char *refusal_name(enum refusal r);
 enum cell cell_find(const char *name, size_t len); /* CELL_NONE */
 int type_find(const char *name, size_t len);       /* -1 */
 int counter_find(const char *name, size_t len);    /* -1 */
-/* The cell with that identifier; keyUsage as its single bit from the left, 0 is the first.
- */
+/* The cell with that identifier;
+ * keyUsage as its single bit from the left, 0 is the first. */
 enum cell cell_of(int64_t role, enum usage usage, bool topup);
 /* KeyUsage as DER contents of a BIT STRING, two octets. */
 struct octets usage_bits(enum usage u);

@@ -45,8 +45,8 @@ static bool drawn(const struct run *r, const struct device *d, enum fault f)
     return lot(r, d, fault_names[f]) % 10000 < r->fault[f];
 }
 
-/* One of the cells that would have been replaced fails instead, for no fault of the sender.
- */
+/* One of the cells that would have been replaced fails instead,
+ * for no fault of the sender. */
 static int fail_a_cell(const struct run *r, const struct device *d, struct judgement *j)
 {
     static const int statuses[] = {STATUS_NO_TRUST_ANCHOR, STATUS_BAD_CERTIFICATE,

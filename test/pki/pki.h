@@ -75,8 +75,8 @@ void pki_pair_done(struct pki_pair *p);
 struct pki_pair pki_person(const char *holder, const char *seat, const char *organisation,
                            bool ca, EVP_PKEY *key, const struct pki_pair *issuer,
                            int64_t not_before, int64_t not_after);
-/* ApexContingencyKey of pub under a 16- or 32-octet key (RFC 5934, RFC 5649). DER; free().
- */
+/* ApexContingencyKey of pub under a 16- or 32-octet key (RFC 5934,
+ * RFC 5649). DER; free(). */
 struct span pki_wrap_contingency(EVP_PKEY *pub, struct span symmetric_key);
 
 /* DER, PEM of one; caller frees .at with free(). */

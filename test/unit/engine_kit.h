@@ -62,8 +62,8 @@ static void crash(void)
     hello();
 }
 
-/* Take this roster, put it where the engine looks for it, sign for it. Attempts are plenty.
- */
+/* Take this roster, put it where the engine looks for it, sign for it.
+ * Attempts are plenty. */
 static void use_roster(const char *text)
 {
     char name[80];

@@ -146,8 +146,8 @@ START_TEST(answers_out_of_turn_are_kept_where_they_belong)
 }
 END_TEST
 
-/* Crash after k orders, with or without what was staged brought to disk; then to the end.
- */
+/* Crash after k orders, with or without what was staged brought to disk;
+ * then to the end. */
 static void restart_after(unsigned k, bool flushed)
 {
     int64_t id = whole_batch(400, NULL);

@@ -30,8 +30,8 @@ static size_t inner_of(uint8_t *out, size_t n)
     return len;
 }
 
-/* Around each step of the header's length: message_decode must agree with what is wrapped.
- */
+/* Around each step of the header's length:
+ * message_decode must agree with what is wrapped. */
 START_TEST(mac_header_has_the_shortest_length)
 {
     static const size_t sizes[] = {0,   74,  75,  76,  77,  200,  201,

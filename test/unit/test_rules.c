@@ -53,8 +53,8 @@ static void note(const char *text, size_t len, const char *file, bool uttered)
     names[n_names++].uttered = uttered;
 }
 
-/* Past a comment, a literal of one character or an #include at p; p itself: none of these.
- */
+/* Past a comment, a literal of one character or an #include at p;
+ * p itself: none of these. */
 static const char *skip(const char *p)
 {
     const char *end = p;

@@ -279,8 +279,8 @@ static bool reference(EVP_PKEY *k, const struct digest *d, const struct sig_p256
     return rc == 1;
 }
 
-/* The batch agrees with EVP_PKEY_verify item by item, and counts right; how many are good.
- */
+/* The batch agrees with EVP_PKEY_verify item by item, and counts right;
+ * how many are good. */
 static size_t check_batch(struct verifier *v, size_t n)
 {
     size_t expected = 0;
@@ -745,8 +745,8 @@ END_TEST
 
 START_TEST(r_plus_the_order_is_refused)
 {
-    /* As x, r + n is still below p: the first r is a small x, the second comes from r + n.
-     */
+    /* As x, r + n is still below p:
+     * the first r is a small x, the second comes from r + n. */
     for (int i = 0; i < 2; i++) {
         BIGNUM *x = i == 0 ? number(5) : near_order(1);
         BIGNUM *s = any_scalar();
@@ -788,8 +788,8 @@ START_TEST(the_tables_alone_accept_what_is_good_and_nothing_else)
     struct verifier *v = verifier_of(key);
 
     sign_all();
-    /* Fewer good ones than bring the first sample; one of them at 256, where work is cut.
-     */
+    /* Fewer good ones than bring the first sample;
+     * one of them at 256, where work is cut. */
     for (size_t i = 0; i < MAX; i++)
         if (i % 17 != 1)
             spoil(ways[i % (sizeof ways / sizeof ways[0])], i);
