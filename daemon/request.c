@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "request.h"
 
+#include "plain.h"
 #include "rules.h"
 
 #include <stdarg.h>
@@ -193,9 +194,9 @@ static bool take_member(const struct member *m, json_t *v, struct err *e)
             return bad_member(e, m->name, "must be a string");
         if (len >= m->cap)
             return bad_member(e, m->name, "is too long");
-        for (size_t i = 0; i < len; i++)
-            if ((unsigned char)json_string_value(v)[i] < 0x20)
-                return bad_member(e, m->name, "has a control character");
+        if (!plain_text(json_string_value(v)))
+            return bad_member(e, m->name,
+                              "has a control character or one that hides others");
         memcpy(m->out, json_string_value(v), len + 1);
         break;
     }

@@ -2,6 +2,7 @@
 #include "ctl.h"
 
 #include "mem.h"
+#include "plain.h"
 #include "progress.h"
 #include "rules.h"
 
@@ -38,9 +39,7 @@ int ctl_failed(const struct client_answer *a, const struct err *e)
     char text[sizeof e->text];
 
     (void)snprintf(text, sizeof text, "%s", e->text);
-    for (char *p = text; *p != '\0'; p++) /* it may quote what a file holds */
-        if ((unsigned char)*p < 0x20 || *p == 0x7f)
-            *p = '?';
+    plain_tidy(text); /* it may quote what a file holds */
     ctl_say("%s", text);
     if (a->problem.id[0] != '\0') {
         say_part("rule", a->problem.id);

@@ -8,6 +8,7 @@
 #include "authority.h"
 #include "clock.h"
 #include "mem.h"
+#include "plain.h"
 
 #include <openssl/x509_vfy.h>
 
@@ -16,12 +17,12 @@
 
 static void line(const char *label, const char *text)
 {
-    if (text[0] == '\0')
+    AUTO(mem) char *shown = strdup(text);
+
+    if (text[0] == '\0' || shown == NULL)
         return;
-    (void)printf("%-14s ", label);
-    for (; *text != '\0'; text++)
-        (void)putchar((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text);
-    (void)putchar('\n');
+    plain_tidy(shown);
+    (void)printf("%-14s %s\n", label, shown);
 }
 
 static void line_digest(const char *label, const struct digest *d)

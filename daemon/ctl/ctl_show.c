@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "ctl.h"
 
+#include "plain.h"
 #include "progress.h"
 
 #include <stdlib.h>
@@ -23,14 +24,6 @@ static int width_of(const char *text)
     for (; *text != '\0'; text++)
         n += ((unsigned char)*text & 0xC0) != 0x80;
     return n;
-}
-
-/* What another program sent must not move the cursor. */
-static void tame(char *text)
-{
-    for (; *text != '\0'; text++)
-        if ((unsigned char)*text < 0x20 || *text == 0x7f)
-            *text = '?';
 }
 
 static bool append(char out[static CELL_MAX], const char *name, const json_t *v)
@@ -78,7 +71,7 @@ void ctl_scalar(const json_t *v, char out[static 256])
         (void)snprintf(out, CELL_MAX, "%s", json_is_true(v) ? "yes" : "no");
     else if (json_is_array(v) || json_is_object(v))
         inline_text(v, out);
-    tame(out);
+    plain_tidy(out);
 }
 
 const char *ctl_text(const json_t *o, const char *member)
@@ -119,7 +112,7 @@ static void put_cell(const char *text, int width, int room, bool right, bool las
 static void title_text(const char *name, char out[static CELL_MAX])
 {
     (void)snprintf(out, CELL_MAX, "%s", name);
-    tame(out);
+    plain_tidy(out);
     for (char *p = out; *p != '\0'; p++) {
         if (*p == '_')
             *p = ' ';
@@ -265,7 +258,7 @@ static void card(const json_t *object, int indent)
         char text[CELL_MAX], label[CELL_MAX];
 
         (void)snprintf(label, sizeof label, "%s", name);
-        tame(label);
+        plain_tidy(label);
         for (char *p = label; *p != '\0'; p++)
             if (*p == '_')
                 *p = ' ';

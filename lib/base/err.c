@@ -1,45 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include "err.h"
 
+#include "plain.h"
+
 #include <openssl/err.h>
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-/* Octets of the UTF-8 sequence at p; 0: it is none, or a control character. */
-static size_t sequence(const unsigned char *p)
-{
-    size_t n = p[0] < 0x80 ? 1 : p[0] < 0xC2 ? 0 : p[0] < 0xE0 ? 2 : p[0] < 0xF0 ? 3 : 4;
-
-    if (p[0] < 0x20 || p[0] == 0x7F || p[0] > 0xF4)
-        return 0;
-    for (size_t i = 1; i < n; i++)
-        if ((p[i] & 0xC0) != 0x80)
-            return 0;
-    /* longer than needed, a surrogate, or beyond U+10FFFF */
-    if ((p[0] == 0xE0 && p[1] < 0xA0) || (p[0] == 0xED && p[1] > 0x9F) ||
-        (p[0] == 0xF0 && p[1] < 0x90) || (p[0] == 0xF4 && p[1] > 0x8F))
-        return 0;
-    return n;
-}
-
-void err_tidy(char *text)
-{
-    while (*text != '\0') {
-        size_t n = sequence((const unsigned char *)text);
-
-        if (n == 0)
-            *text = '?';
-        text += n > 0 ? n : 1;
-    }
-}
-
 static void mark_cut(char *text, size_t cap, int wanted)
 {
     if (wanted >= 0 && (size_t)wanted >= cap)
         memcpy(text + cap - 4, "...", 4);
-    err_tidy(text);
+    plain_tidy(text);
 }
 
 void err_put(struct err *e, enum err_code code, const char *id, const char *fmt, ...)

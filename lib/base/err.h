@@ -48,10 +48,6 @@ void err_put(struct err *e, enum err_code code, const char *id, const char *fmt,
 #define err_wrap(e, ...) (err_push(e, __VA_ARGS__), false)
 void err_push(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* What is no UTF-8, or a control character, becomes '?'. Texts of struct err are tidy: they
- * go into JSON, where one bad octet from outside would cost the whole record. */
-void err_tidy(char *text);
-
 /* OpenSSL's error queue as a sentence, queue emptied; static thread-local buffer. */
 const char *err_openssl(void);
 

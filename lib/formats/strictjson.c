@@ -2,6 +2,7 @@
 #include "strictjson.h"
 #include "clock.h"
 #include "gbcs.h"
+#include "plain.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -105,15 +106,7 @@ static void put(void *base, const struct strictjson_member *f, const void *value
         memcpy(to, value, len);
 }
 
-/* Printable text (any UTF-8 above the control characters) of min..max octets. */
-static bool printable(const char *s)
-{
-    for (; *s != '\0'; s++)
-        if ((unsigned char)*s < 0x20 || *s == 0x7f)
-            return false;
-    return true;
-}
-
+/* Plain text of min..max octets: people read it before they sign. */
 static bool text_of(struct strictjson_at *at, json_t *v, const struct strictjson_member *f,
                     const char **out)
 {
@@ -128,8 +121,8 @@ static bool text_of(struct strictjson_at *at, json_t *v, const struct strictjson
                        (long long)f->min, cap);
         return strictjson_fail(at, what);
     }
-    if (!printable(s))
-        return strictjson_fail(at, "holds a control character");
+    if (!plain_text(s))
+        return strictjson_fail(at, "holds a control character or one that hides others");
     *out = s;
     return true;
 }

@@ -4,6 +4,7 @@
 #include "audit.h"
 #include "mem.h"
 #include "memfd.h"
+#include "plain.h"
 #include "verify.h"
 
 #include <openssl/crypto.h>
@@ -250,7 +251,7 @@ static bool leave(struct engine *g, enum batch_state to, const char *rule,
     char text[sizeof e->text];
 
     (void)snprintf(text, sizeof text, "%s", reason);
-    err_tidy(text); /* it may have been cut within a letter on its way here */
+    plain_tidy(text); /* it may have been cut within a letter on its way here */
     return queue_state(g->s.store, g->b.id, to, text, now_us(g), e) &&
            audit_put(g->s.store, now_us(g), kinds[to], g->b.incident, AUDIT_ACTOR_SYSTEM, e,
                      "{s:I,s:s,s:s}", "batch", (long long)g->b.id, "rule", rule, "reason",
@@ -404,7 +405,7 @@ static void note_failed(struct engine *g, uint32_t pos, uint32_t row, const stru
     f->row = row;
     (void)snprintf(f->rule, sizeof f->rule, "%s", why->id);
     (void)snprintf(f->reason, sizeof f->reason, "%.159s", why->text);
-    err_tidy(f->reason);
+    plain_tidy(f->reason);
 }
 
 bool engine_order(struct engine *g, uint32_t most, uint64_t counter, struct order *out,
@@ -459,7 +460,7 @@ bool engine_lost(struct engine *g, const struct order *o, const char *why, struc
     assert(g->out > 0);
     g->out--;
     (void)snprintf(text, sizeof text, "%s", why);
-    err_tidy(text);
+    plain_tidy(text);
     if (!give_back_rows(g, o, 0, e) || !store_begin(g->s.store, e))
         return false;
     /* signed perhaps, released never:

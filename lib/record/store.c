@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "store.h"
 
+#include "plain.h"
+
 #include <sqlite3.h>
 
 #include <assert.h>
@@ -347,7 +349,7 @@ const char *store_text(const struct store_row *r, int column)
 void store_copy(const struct store_row *r, int column, char *out, size_t cap)
 {
     (void)snprintf(out, cap, "%s", store_text(r, column));
-    err_tidy(out);
+    plain_tidy(out);
 }
 
 struct span store_blob(const struct store_row *r, int column)
