@@ -30,7 +30,7 @@ bool payload_cell_find(const struct payload_cell *c, enum cell *out)
     return false;
 }
 
-/* ---- read. The survey has checked every range, so numbers cannot fail. ---- */
+/* ---- read. der_walk has checked every range, so numbers cannot fail. ---- */
 
 static bool too_many(struct err *e, const char *what, size_t most)
 {
