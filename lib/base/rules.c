@@ -3,10 +3,10 @@
 
 #include <string.h>
 
-/* One row per stable id, grouped by area;
- * inside a group in the order of the code that uses it. */
+/* One row per stable id, in groups; each heading names the files that judge the rows below
+ * it, and a test holds it to that. From a rule to its line: open the file, look for the id. */
 const struct rule rules[] = {
-    /* config */
+    /* config - lib/base/config.c, lib/base/config_file.c */
     {"config.line", "project", "choice", "A line is [Section], Key=Value or a comment.",
      "Mend the line named."},
     {"config.section", "project", "choice",
@@ -36,7 +36,7 @@ const struct rule rules[] = {
     {"config.role", "project", "choice",
      "Roles are viewer, operator, approver and auditor.", "Mend the [Role] section."},
 
-    /* roster */
+    /* roster - lib/formats/roster.c */
     {"roster.empty", "SEC L10.30(a)", "INFERRED", "A roster names at least one device.",
      "Send the list of Relevant Devices."},
     {"roster.header", "project", "choice",
@@ -71,7 +71,7 @@ const struct rule rules[] = {
     {"roster.too-large", "project", "choice", "A roster has at most 100 million devices.",
      "Split it."},
 
-    /* cert */
+    /* cert - lib/formats/cert.c, lib/signing/warrant.c */
     {"cert.der", "RFC 5280", "CONFIRMED",
      "A certificate is one DER encoding of X.509, up to 4096 octets, nothing behind it.",
      "Get the certificate anew from the SMKI Repository."},
@@ -92,7 +92,7 @@ const struct rule rules[] = {
      "Every certificate given is named by the document or needed on a path.",
      "Leave it out, or have the document name it."},
 
-    /* decision: the authority document and its quorum */
+    /* decision, who signed it - lib/signing/authority.c, lib/signing/authority_json.c */
     {"decision.no-quorum-configured", "SEC L10.9", "UNKNOWN",
      "An authority has an anchor and a quorum of at least two, set on purpose.",
      "Set Anchor=, Threshold= and Members= of the [Authority] section."},
@@ -132,6 +132,8 @@ const struct rule rules[] = {
     {"decision.seats", "SEC L10.9", "UNKNOWN",
      "Somebody of each required seat is among those counted.",
      "Have a member of that seat sign too."},
+
+    /* decision, what it is about and when - lib/signing/policy_document.c */
     {"decision.exercise", "SEC L10 (testing)", "INFERRED", "Exercise and live never mix.",
      "Use the service that fits the document."},
     {"decision.incident", "SEC L10.9", "INFERRED",
@@ -144,8 +146,10 @@ const struct rule rules[] = {
      "A document that a later one supersedes lets nothing be signed.",
      "Use the later document."},
     {"decision.window", "SEC L10.9", "INFERRED",
-     "A document is used inside its window only.",
+     "A document is used inside its window only; once expired it allows nothing.",
      "Wait for it to begin, or ask for a new decision."},
+
+    /* activation - lib/signing/activation.c, lib/signing/desk.c */
     {"activation.missing", "SEC Appendix L 3", "INFERRED",
      "Where custodians are configured, they switch the key on for one decision.",
      "Call the custodians; they sign an activation that names the decision."},
@@ -167,6 +171,8 @@ const struct rule rules[] = {
     {"activation.revoked", "SEC Appendix L 3", "INFERRED",
      "An activation that was revoked switches no key on.",
      "Call the custodians again; they sign an activation with another id."},
+
+    /* decision, how long and how far - lib/signing/policy_document.c */
     {"decision.window-length", "SEC L10.9", "UNKNOWN",
      "The window of a document is no longer than configured.",
      "Ask for a shorter window, or look at MaxWindowSec=."},
@@ -185,8 +191,12 @@ const struct rule rules[] = {
     {"decision.guidance", "SEC L10.9(a)", "CONFIRMED",
      "The factors that shall be considered are weighed in the decision.",
      "Add the factors of the SMKI Recovery Key Guidance."},
+
+    /* activation, its people - lib/signing/authority.c */
     {"activation.people", "SEC Appendix L 3", "INFERRED",
      "Nobody is custodian and approver in one matter.", "Let another custodian activate."},
+
+    /* deferral; the incident of a decision - lib/signing/policy_document.c */
     {"deferral.end", "SEC MP134A; MP185", "INFERRED", "A deferral has an end condition.",
      "Say in the document what ends it."},
     {"deferral.review", "SEC MP134A; MP185", "INFERRED", "A deferral has a review date.",
@@ -203,6 +213,9 @@ const struct rule rules[] = {
     {"incident.operator", "SEC L10.9", "INFERRED",
      "Operator, approver and custodian are different people.",
      "Let somebody else operate."},
+
+    /* method, request, compromised, key: who may order what about which key -
+     * lib/signing/policy_route.c, lib/signing/warrant.c */
     {"method.decider", "SEC L10.9; Appendix L 4", "CONFIRMED",
      "The PMA decides about the Recovery and Contingency keys, an organisation about its "
      "own.",
@@ -263,6 +276,9 @@ const struct rule rules[] = {
     {"key.compromised", "SEC Appendix L 4", "INFERRED",
      "A compromised key signs its own replacement at most.",
      "Choose a route whose key is sound."},
+
+    /* contingency - lib/signing/warrant.c, lib/signing/policy_route.c,
+     * lib/signing/policy_document.c, lib/formats/contingency.c, daemon/api_decision.c */
     {"contingency.release", "SEC L10.30(e)", "INFERRED",
      "The Symmetric Key is released for a contingency whose decision stands and whose key "
      "is "
@@ -284,7 +300,8 @@ const struct rule rules[] = {
      "The point of no return is confirmed by somebody before it is passed.",
      "Confirm it, or stop now."},
 
-    /* device, cell, row: who and what may be touched */
+    /* device, replacement, cell: who and what may be touched -
+     * lib/signing/policy_target.c, lib/signing/warrant.c */
     {"device.type2", "SEC L10.30(a)", "CONFIRMED",
      "Type 2 devices (IHD, CAD) are never recovered.", "Take them out."},
     {"device.ppmid-key", "SEC Appendix L 1.2 (PPMID)", "CONFIRMED",
@@ -343,6 +360,8 @@ const struct rule rules[] = {
      "After loss of a module, or for a shared one, it is declared where the new key was "
      "made, and not there.",
      "Declare \"key_origin\", with the Subscriber's word for it."},
+
+    /* row - lib/signing/warrant_command.c */
     {"row.none", "project", "choice", "A row asked for is in the roster.",
      "The service is not what it claims."},
     {"row.type", "SEC L10.30(a)", "INFERRED",
@@ -364,10 +383,12 @@ const struct rule rules[] = {
     {"row.counter", "GBCS 4.3.1.5", "CONFIRMED",
      "A counter is at most 9223372036854775807.",
      "The counter space of the organisation is used up; ask the DCC."},
+
+    /* policy - lib/signing/policy_json.c */
     {"policy.facts", "project", "choice", "A trial states facts that the policy knows.",
      "smki-recoveryctl(1) lists them."},
 
-    /* command, message: GBCS octets */
+    /* command - lib/formats/cs02a.c, lib/formats/cs02b.c */
     {"command.recipe", "GBCS 13.3.3", "INFERRED",
      "An Update Security Credentials command has one mode, the cells that mode may "
      "replace, "
@@ -378,11 +399,16 @@ const struct rule rules[] = {
     {"command.query", "GBCS 13.2", "INFERRED",
      "A Provide Security Credential Details command asks for 1 to 16 roles, each once.",
      "Correct what the text names in the request; no command was built."},
+
+    /* mac - lib/formats/mac.c */
     {"mac.inner", "GBCS 6.2.3", "VERIFIED",
      "A MAC is made over a grouping header, a payload and a signature field.",
      "Hand over the message without its MAC header, beginning with DF."},
     {"mac.crypto", "project", "choice", "Making a MAC needs AES-128-GCM and memory.",
      "Look at the memory of the machine and at the OpenSSL it uses."},
+
+    /* message - lib/formats/message.c, lib/formats/payload.c,
+     * lib/formats/message_from_json.c */
     {"message.length", "GBCS 7.2.7", "VERIFIED",
      "A message is as long as its own lengths say, and at most 65536 octets.",
      "Fetch the message again; it was cut, or two were joined."},
@@ -428,7 +454,7 @@ const struct rule rules[] = {
     {"message.memory", "project", "choice", "Reading or making a message needs memory.",
      "Look at the memory of the machine and at the limits of the service."},
 
-    /* precommand: what was made elsewhere */
+    /* precommand: what was made elsewhere - lib/record/precommand.c */
     {"precommand.kind", "GBCS 13.3.3", "VERIFIED",
      "What is compared is an Update Security Credentials command without signature, in "
      "hexadecimal.",
@@ -442,7 +468,8 @@ const struct rule rules[] = {
      "counter.",
      "Compare both with message decode; begin no batch before it is clear who is right."},
 
-    /* response: what devices answered */
+    /* response: what devices answered - lib/record/reconcile.c, lib/formats/response.c,
+     * daemon/api_device.c */
     {"response.mark", "SEC Appendix L 4.2.3", "choice",
      "A device is marked unreachable, unknown or excused, with a reason, and not against "
      "its own "
@@ -477,7 +504,8 @@ const struct rule rules[] = {
     {"response.duplicate", "GBCS 13.3.4", "INFERRED", "A command is answered once.",
      "Nothing; the first answer is on record."},
 
-    /* signer: the record protocol and the signer's own walls */
+    /* signer: the record protocol and the signer's own walls - lib/signing/desk.c,
+     * lib/signing/proto.c, lib/signing/revoked.c, pkcs11/harden.c */
     {"signer.record", "project", "choice",
      "A record has the fixed form of its type and every field in range.",
      "Service and signer are of different versions, or the service is not what it claims."},
@@ -516,7 +544,7 @@ const struct rule rules[] = {
      "The process that holds the PIN cannot be dumped or traced.",
      "Look at the limits in the unit file."},
 
-    /* token: the HSM */
+    /* token: module and PIN - pkcs11/session.c, pkcs11/p11_pin.c, pkcs11/module_file.c */
     {"token.unknown", "project", "choice", "A token is named by a [Token] section.",
      "Name a configured token."},
     {"token.in-use", "project", "choice",
@@ -553,6 +581,8 @@ const struct rule rules[] = {
      "Find out who tried; log in with the vendor's tool, or set AllowLowPinCount=yes."},
     {"token.pin-locked", "project", "choice", "The last try before locking is not ours.",
      "Unlock the PIN with the vendor's tool, by the security officer."},
+
+    /* token: its keys - pkcs11/p11_key.c, pkcs11/p11_generate.c, pkcs11/token_p11.c */
     {"token.key-missing", "PKCS#11 v2.40", "VERIFIED",
      "The configured key is in the token. A lost token looks like an empty one.",
      "Look at the token and at Id= and Label=; never make the key anew to be rid of this."},
@@ -578,6 +608,8 @@ const struct rule rules[] = {
     {"token.probe", "project", "choice",
      "The probe key's signatures are right on every session.",
      "Take the token out of service and call the vendor."},
+
+    /* token: the counter mark - pkcs11/watermark.c */
     {"token.counter-mark", "GBCS 4.3.1.5", "INFERRED",
      "Counters at or below the mark in the token are never handed out again.",
      "The database may be an older copy: find out before raising anything; then a ceremony "
@@ -586,6 +618,8 @@ const struct rule rules[] = {
      "The counter mark in the token is whole and reads back as written.",
      "Find the highest counter ever used in the audit trail, then set the mark in a "
      "ceremony."},
+
+    /* token: at work - pkcs11/token_p11.c, pkcs11/p11_error.c */
     {"token.agree", "PKCS#11 v2.40", "VERIFIED", "A key agreement gives 32 octets.",
      "Look at the token."},
     {"token.lost", "PKCS#11 v2.40", "VERIFIED", "Module, session and token answer.",
@@ -601,7 +635,8 @@ const struct rule rules[] = {
      "After trouble with the token nothing is signed until a fresh signer has proven it.",
      "None: the service starts the signer anew."},
 
-    /* request: the operator socket */
+    /* request: the operator socket - daemon/request.c, daemon/route.c, daemon/server.c,
+     * daemon/peer.c */
     {"request.target", "project", "choice",
      "A target is /path?name=value of letters, digits, '.', '_' and '-'.",
      "Correct the request; identifiers never need a percent sign."},
@@ -645,7 +680,8 @@ const struct rule rules[] = {
      "The operator socket needs the HTTP library to start.",
      "Look at the journal; file descriptors or memory may be short."},
 
-    /* client, export: the operator's command */
+    /* client, export: the operator's command - daemon/ctl/client.c,
+     * daemon/ctl/ctl_export.c, lib/formats/tar.c */
     {"client.connect", "project", "choice",
      "The command reaches the service over its Unix socket.",
      "Is the service up, and may you use its socket? --socket names another one."},
@@ -667,7 +703,7 @@ const struct rule rules[] = {
      "An exported file is called <EUI-64>-<counter>.bin.",
      "Do not use this export; look at the journal of the service."},
 
-    /* incident: the life of an incident */
+    /* incident: the life of an incident - lib/incident/incident.c */
     {"incident.no-transition", "project", "choice",
      "An event has its place only in the states that the table gives it.",
      "Look at the incident's state and at `incident table` for what can follow."},
@@ -810,7 +846,9 @@ const struct rule rules[] = {
     {"incident.children-open", "project", "INFERRED",
      "A shared event closes after all of its incidents.", "Close the children first."},
 
-    /* file: notification and progress files; notice: the outbox */
+    /* file: notification and progress files - lib/formats/partyfile.c,
+     * lib/formats/partyfile_header.c, lib/formats/partyfile_sign.c,
+     * lib/formats/partyfile_write.c, daemon/api_file.c */
     {"file.format", "project", "choice",
      "A file says its format and kind in its first two lines, and the format is one that "
      "is known.",
@@ -873,6 +911,8 @@ const struct rule rules[] = {
      "A file is about the subscriber of its incident.",
      "Hand it in for the incident of that subscriber."},
     {"file.write", "project", "choice", "A file is written whole.", "Look at the disk."},
+
+    /* notice: the outbox - lib/record/notice.c */
     {"notice.content", "project", "choice",
      "A notice has an id that can be a file name and a JSON object as its body.",
      "Report this: the service makes its notices itself."},
@@ -882,13 +922,14 @@ const struct rule rules[] = {
      "A notice is on disk before the step that it tells of is done.",
      "Look at the outbox directory and the disk."},
 
-    /* store, ledger, audit */
+    /* store: memory, disk or database; said wherever it happens, as in
+     * lib/record/store.c */
     {"store.failed", "project", "choice", "What was promised is on disk before it is said.",
      "Look at the disk and the journal; the service has stopped so that nothing leaves."},
     {"store.memory", "project", "choice", "There is memory for the work at hand.",
      "Give the machine more memory, or the request fewer rows."},
 
-    /* service: papers, batches, requests */
+    /* incident, on file - lib/record/docket.c, lib/record/docket_facts.c */
     {"incident.none", "project", "choice", "An incident is asked for by its name.",
      "See incident list."},
     {"incident.id-taken", "project", "choice", "An incident has a name of its own.",
@@ -901,6 +942,10 @@ const struct rule rules[] = {
     {"incident.fact", "project", "choice",
      "Only what nobody can see in the store is declared, as true or false.",
      "smki-recoveryctl(1) lists the facts."},
+
+    /* incident, decision: what a request meets - daemon/api_incident.c,
+     * daemon/api_roster.c, daemon/api_batch.c, daemon/api_decision.c,
+     * lib/record/docket_papers.c */
     {"incident.by-document", "SEC L10 (b)", "INFERRED",
      "PMA and custodians speak by signed documents, the service by itself.",
      "Hand the document in: decision submit."},
@@ -933,6 +978,8 @@ const struct rule rules[] = {
     {"decision.revoked", "SEC L10 (b)", "CONFIRMED",
      "A decision that was superseded or made void lets nothing be signed.",
      "Use the decision in force; decision show names it."},
+
+    /* batch - daemon/api_batch.c, daemon/batch_rows.c, lib/record/queue.c */
     {"batch.state", "project", "choice", "A batch is handled according to its state.",
      "Look at it: batch show."},
     {"batch.one-at-a-time", "project", "choice",
@@ -945,6 +992,9 @@ const struct rule rules[] = {
      "Who asks for a batch does not confirm it.", "Let another operator confirm it."},
     {"batch.confirm-time", "project", "choice", "A batch is confirmed while it is fresh.",
      "Ask for it again."},
+
+    /* request, response, export: what there is not - daemon/service.c,
+     * lib/record/queue.c, lib/record/reconcile.c, lib/record/export.c */
     {"request.key-reused", "project", "choice",
      "An Idempotency-Key stands for one request.", "Choose another key."},
     {"request.no-batch", "project", "choice", "A batch is asked for by its number.",
@@ -953,6 +1003,9 @@ const struct rule rules[] = {
      "An answer is of a device on the list.", "Look at incident and list."},
     {"export.not-begun", "project", "choice", "Commands are given out once there are some.",
      "Wait until the batch has begun."},
+
+    /* ledger, and signatures that are not kept - lib/record/engine.c,
+     * lib/record/ledger.c, daemon/api_status.c */
     {"ledger.no-start", "GBCS 4.3.1.5", "INFERRED",
      "Somebody says where the counters begin.", "Set [Counter] Start=."},
     {"ledger.rolled-back", "GBCS 4.3.1.5", "CONFIRMED", "No counter is used twice.",
@@ -963,17 +1016,23 @@ const struct rule rules[] = {
      "Name a higher number."},
     {"token.bad-signature", "project", "choice", "A signature verifies before it is kept.",
      "Stop; have the HSM looked at."},
+
+    /* store - lib/record/store.c, daemon/main.c, daemon/upload.c */
     {"store.locked", "project", "choice", "A state directory has one service.",
      "End the other one."},
     {"store.upload", "project", "choice", "What is handed in is on disk when it counts.",
      "Look at the disk and its free space."},
     {"store.version", "project", "choice",
      "A database is not opened by a program older than it.", "Use the newer program."},
+
+    /* audit - lib/formats/audit_check.c */
     {"audit.chain", "project", "choice",
      "Each record of the audit trail names the one before.",
      "The file was cut or changed: compare with an earlier export."},
     {"audit.counter-twice", "GBCS 4.3.1.5", "CONFIRMED",
      "No counter stands in two records.", "Stop; keep the database for examination."},
+
+    /* verify - lib/base/verify.c */
     {"verify.key", "GBCS 4.3", "CONFIRMED", "Signatures are verified with a P-256 key.",
      "Look at the certificate of the key."},
     {"verify.memory", "project", "choice", "Verifying needs memory.",

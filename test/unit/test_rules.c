@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The table of rules against the sources that use it: each id uttered has a row, each row
- * is uttered somewhere. SOURCES names the source root.
+ * is uttered somewhere, and where its heading says. SOURCES names the source root.
  */
 #include "core_kit.h"
 #include "rules.h"
@@ -187,6 +187,78 @@ START_TEST(every_row_is_used_somewhere)
 }
 END_TEST
 
+/* The table's own text: a heading, "what - file, file", and the rows below it. */
+static struct {
+    char file[128];
+    bool judges; /* a row below the heading is uttered there */
+} heading[16];
+static size_t n_heading;
+
+static void close_heading(void)
+{
+    for (size_t i = 0; i < n_heading; i++)
+        ck_assert_msg(heading[i].judges, "rules.c: no row below a heading is of its %s",
+                      heading[i].file);
+    n_heading = 0;
+}
+
+static void read_heading(char *line)
+{
+    for (char *rest = line, *word; (word = strsep(&rest, " ,")) != NULL;) {
+        size_t n = strlen(word);
+
+        if (n < 3 || strcmp(word + n - 2, ".c") != 0)
+            continue;
+        ck_assert_uint_lt(n_heading, 16);
+        (void)snprintf(heading[n_heading].file, sizeof heading[0].file, "%s", word);
+        heading[n_heading++].judges = false;
+    }
+}
+
+static void read_row(const char *id)
+{
+    bool found = false;
+
+    for (size_t i = 0; i < n_heading; i++)
+        for (size_t k = 0; k < n_names; k++)
+            if (strcmp(names[k].text, id) == 0 &&
+                strcmp(names[k].file, heading[i].file) == 0)
+                found = heading[i].judges = true;
+    ck_assert_msg(found, "rules.c: none of the files in the heading above utters \"%s\"",
+                  id);
+}
+
+START_TEST(every_heading_names_the_files_that_judge)
+{
+    size_t rows = 0;
+    bool inside = false;
+    char *text = calloc(1, 1 << 20), *rest = text, *line;
+    FILE *f = fopen(SOURCES "/lib/base/rules.c", "r");
+
+    read_all();
+    ck_assert_ptr_nonnull(f);
+    ck_assert_uint_lt(fread(text, 1, (1 << 20) - 1, f), (1 << 20) - 1);
+    (void)fclose(f);
+    while ((line = strsep(&rest, "\n")) != NULL) {
+        if (strncmp(line, "    /*", 6) == 0) {
+            close_heading();
+            inside = true;
+        }
+        if (inside) {
+            inside = strstr(line, "*/") == NULL;
+            read_heading(line);
+        } else if (strncmp(line, "    {\"", 6) == 0) {
+            line[6 + strcspn(line + 6, "\"")] = '\0';
+            read_row(line + 6);
+            rows++;
+        }
+    }
+    close_heading();
+    free(text);
+    ck_assert_uint_eq(rows, rules_n);
+}
+END_TEST
+
 START_TEST(every_id_stands_once)
 {
     for (size_t i = 0; i < rules_n; i++)
@@ -242,4 +314,5 @@ START_TEST(the_reader_of_sources_reads)
 END_TEST
 
 KIT_MAIN("rules", NULL, NULL, every_id_uttered_has_a_row, every_row_is_used_somewhere,
-         every_id_stands_once, every_row_is_complete, the_reader_of_sources_reads)
+         every_heading_names_the_files_that_judge, every_id_stands_once,
+         every_row_is_complete, the_reader_of_sources_reads)
