@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Every key of the configuration stands in recovery.conf(5) and in the example, and neither names
-# one that does not exist; the service understands the examples: documents.sh BUILD SOURCE. TAP.
+# one that does not exist; the service understands the examples; each file of a room has its line
+# in the room's README: documents.sh BUILD SOURCE. TAP.
 set -u
 recoveryd=$1/daemon/smki-recoveryd
 cd "$2" || exit 1
@@ -17,7 +18,7 @@ awk '/^#?\[[A-Z]/ { section = $1; gsub(/[][#]/, "", section) }
     /^#?[A-Z][A-Za-z]*=/ { sub(/^#/, ""); sub(/=.*/, ""); print section, $0 }' \
     conf/recovery.conf | sort -u >"$dir/example"
 
-echo '1..5'
+echo '1..7'
 n=0
 for document in manual example; do
     n=$((n + 1))
@@ -43,3 +44,34 @@ for dropin in none network-hsm softhsm-rehearsal; do
         sed 's/^/# /' "$dir/dump"
     fi
 done
+
+# The rooms: "folder name" lines, of the disk and of the README in each; NAME.c and NAME.h are one.
+for file in lib/*/* pkcs11/* daemon/* daemon/ctl/*; do
+    case $file in
+        */meson.build | */README.md | daemon/ctl) ;;
+        *) echo "${file%/*}/ $(basename "${file%.*}")" ;;
+    esac
+done | sort -u >"$dir/rooms"
+awk '/^#/ && match($0, /`[a-z0-9\/]+\/`/) { room = substr($0, RSTART + 1, RLENGTH - 2) }
+    /^\| `[A-Za-z0-9_]+` \| [^|]+ \|$/ { gsub(/`/, ""); print room, $2 }' \
+    lib/README.md pkcs11/README.md daemon/README.md | sort >"$dir/lines"
+if [ -s "$dir/rooms" ] && diff "$dir/rooms" "$dir/lines" >"$dir/diff"; then
+    echo 'ok 6 - each file of a room has a line in its README, and each line a file'
+else
+    echo 'not ok 6 - each file of a room has a line in its README, and each line a file'
+    sed 's/^/# /' "$dir/diff"
+fi
+
+# What the front page and the guides to the rooms call by its path is there (a * stands for more).
+grep -ohE '\b(lib|pkcs11|daemon|conf|packaging|test)/[A-Za-z0-9_./*-]*[A-Za-z0-9_*]' \
+    README.md lib/README.md pkcs11/README.md daemon/README.md | sort -u >"$dir/paths"
+while read -r path; do
+    # shellcheck disable=SC2086 # a pattern
+    ls -d $path >"$dir/found" 2>&1 || echo "$path"
+done <"$dir/paths" >"$dir/missing"
+if [ -s "$dir/paths" ] && ! [ -s "$dir/missing" ]; then
+    echo 'ok 7 - every path that README names is there'
+else
+    echo 'not ok 7 - every path that README names is there'
+    sed 's/^/# /' "$dir/missing"
+fi
