@@ -9,11 +9,9 @@
 #include "contingency.h"
 #include "log.h"
 #include "mem.h"
+#include "rosters.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,8 +89,6 @@ static bool try_warrant(struct service *sv, struct span cms, struct paper *p, st
     struct roster roster = {0};
     struct warrant *w = NULL;
     struct span pem;
-    char hex[HEX_LEN(32)];
-    char path[PATH_MAX];
     struct digest sha256;
     uint32_t rows;
     bool found;
@@ -108,14 +104,9 @@ static bool try_warrant(struct service *sv, struct span cms, struct paper *p, st
                        "incident %s",
                        p->a.incident);
     }
-    hex_encode_lower(sha256.b, 32, hex);
-    (void)snprintf(path, sizeof path, "%s/%s.csv", sv->roster_dir, hex);
-    AUTO(fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
     ok = pem.at != NULL || err_set(e, ERR_DENIED, "decision.certificates",
                                    "incident %s has no certificates yet", p->a.incident);
-    if (ok && fd < 0)
-        ok = err_set(e, ERR_STORE, "store.failed", "%s: %s", path, strerror(errno));
-    ok = ok && roster_open_fd(fd, "roster", &roster, e);
+    ok = ok && rosters_open(sv->roster_dir, &sha256, &roster, e);
     parts.roster = &roster;
     parts.certs_pem = pem;
     /* the Symmetric Key is released after the decision, not for it: that it is the one

@@ -9,37 +9,12 @@
 #include "mem.h"
 #include "reconcile.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define LINE_MAX_HEX (2 * 65536)
 #define PER_COMMIT   1000
-
-bool service_roster(struct service *sv, const char *incident, struct roster *out,
-                    struct err *e)
-{
-    struct digest sha256;
-    char hex[HEX_LEN(32)];
-    char path[PATH_MAX];
-    uint32_t rows;
-    bool found;
-
-    if (!docket_roster(sv->store, incident, &sha256, &rows, &found, e))
-        return false;
-    if (!found)
-        return err_set(e, ERR_MISSING, "incident.no-roster", "incident %s has no roster",
-                       incident);
-    hex_encode_lower(sha256.b, 32, hex);
-    (void)snprintf(path, sizeof path, "%s/%s.csv", sv->roster_dir, hex);
-    AUTO(fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return err_set(e, ERR_STORE, "store.failed", "%s: %s", path, strerror(errno));
-    return roster_open_fd(fd, "roster", out, e);
-}
 
 /* --- in --- */
 

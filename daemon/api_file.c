@@ -11,6 +11,7 @@
 #include "audit.h"
 #include "log.h"
 #include "mem.h"
+#include "rosters.h"
 #include "upload.h"
 
 #include <openssl/pem.h>
@@ -88,11 +89,11 @@ bool api_file_begin(void *arg, const struct request *r, struct sink *out, struct
 static bool open_kept(struct service *sv, const char *hex, struct digest *sha256,
                       struct mapped *m, struct err *e)
 {
-    char path[CONFIG_PATH_MAX + 96];
+    char path[PATH_MAX];
 
     if (strlen(hex) != 64 || !hex_decode(hex, 64, sha256->b, 32))
         return err_set(e, ERR_INPUT, "request.target", "\"%s\" is no SHA-256", hex);
-    (void)snprintf(path, sizeof path, "%s/%s.csv", sv->files_dir, hex);
+    rosters_path(sv->files_dir, sha256, path);
     AUTO(fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 && errno == ENOENT)
         return err_set(e, ERR_MISSING, "file.none", "no file %s was handed in", hex);
@@ -506,28 +507,6 @@ static bool under_decision(struct service *sv, const char *incident, struct auth
     return ok;
 }
 
-static bool open_list(struct service *sv, const char *incident, struct roster *out,
-                      struct err *e)
-{
-    struct digest sha256;
-    char hex[HEX_LEN(32)];
-    char path[CONFIG_PATH_MAX + 96];
-    uint32_t rows;
-    bool found;
-
-    if (!docket_roster(sv->store, incident, &sha256, &rows, &found, e))
-        return false;
-    if (!found)
-        return err_set(e, ERR_MISSING, "incident.no-roster", "incident %s has no roster",
-                       incident);
-    hex_encode_lower(sha256.b, 32, hex);
-    (void)snprintf(path, sizeof path, "%s/%s.csv", sv->roster_dir, hex);
-    AUTO(fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return err_set(e, ERR_STORE, "store.failed", "%s: %s", path, strerror(errno));
-    return roster_open_fd(fd, "roster", out, e);
-}
-
 /* A file without a name; the reply reads it from its start and lets it go. */
 static FILE *scratch(struct service *sv, struct err *e)
 {
@@ -620,7 +599,7 @@ HANDLER(api_progress)
     w->a = a;
     w->bundle = bundle;
     ok = under_decision(w->sv, w->incident, a, bundle, e) &&
-         open_list(w->sv, w->incident, &w->roster, e);
+         service_roster(w->sv, w->incident, &w->roster, e);
     ok = ok && write_progress(w, r, out, e);
     roster_done(&w->roster);
     certs_done(bundle);

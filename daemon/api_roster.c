@@ -7,6 +7,7 @@
 #include "audit.h"
 #include "log.h"
 #include "mem.h"
+#include "rosters.h"
 #include "upload.h"
 
 #include <errno.h>
@@ -156,28 +157,37 @@ bool api_roster_begin(void *arg, const struct request *r, struct sink *out, stru
     return upload_begin(arg, r, roster_end, out, e);
 }
 
+/* Which list an incident has now. */
+static bool latest(struct service *sv, const char *incident, struct digest *sha256,
+                   struct err *e)
+{
+    uint32_t rows;
+    bool found;
+
+    return docket_roster(sv->store, incident, sha256, &rows, &found, e) &&
+           (found || err_set(e, ERR_MISSING, "incident.no-roster",
+                             "incident %s has no roster", incident));
+}
+
+bool service_roster(struct service *sv, const char *incident, struct roster *out,
+                    struct err *e)
+{
+    struct digest sha256;
+
+    return latest(sv, incident, &sha256, e) &&
+           rosters_open(sv->roster_dir, &sha256, out, e);
+}
+
 HANDLER(api_roster_get)
 {
     struct service *sv = arg;
     struct digest sha256;
-    char hex[HEX_LEN(32)];
-    char path[PATH_MAX];
-    uint32_t rows;
-    bool found;
     int fd;
 
     (void)body;
-    if (!docket_roster(sv->store, r->args[0], &sha256, &rows, &found, e))
-        return false;
-    if (!found)
-        return err_set(e, ERR_MISSING, "incident.no-roster", "incident %s has no roster",
-                       r->args[0]);
-    hex_encode_lower(sha256.b, 32, hex);
-    (void)snprintf(path, sizeof path, "%s/%s.csv", sv->roster_dir, hex);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return err_set(e, ERR_STORE, "store.failed", "%s: %s", path, strerror(errno));
-    return reply_fd(out, "text/csv", fd, e);
+    return latest(sv, r->args[0], &sha256, e) &&
+           rosters_octets(sv->roster_dir, &sha256, &fd, e) &&
+           reply_fd(out, "text/csv", fd, e);
 }
 
 /* --- certificates --- */

@@ -2,13 +2,13 @@
 #include "upload.h"
 
 #include "mem.h"
+#include "rosters.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 void upload_free(struct upload *u)
@@ -42,29 +42,19 @@ static bool upload_write(void *arg, const char *data, size_t len, struct err *e)
     return true;
 }
 
-static bool sync_dir(const char *dir, struct err *e)
-{
-    AUTO(fd) int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-    if (fd < 0 || fsync(fd) != 0)
-        return err_set(e, ERR_STORE, "store.upload", "%s: %s", dir, strerror(errno));
-    return true;
-}
-
 bool upload_keep(struct upload *u, const char *dir, const struct digest *name,
                  struct err *e)
 {
-    char hex[HEX_LEN(32)];
-    char path[PATH_MAX];
     bool known;
 
-    hex_encode_lower(name->b, 32, hex);
-    (void)snprintf(path, sizeof path, "%s/%s.csv", dir, hex);
-    known = access(path, F_OK) == 0; /* its name is its content: another incident's too */
-    if (fsync(u->fd) != 0 || fchmod(u->fd, 0400) != 0 || rename(u->path, path) != 0)
-        return err_set(e, ERR_STORE, "store.upload", "%s: %s", path, strerror(errno));
-    (void)snprintf(u->path, sizeof u->path, "%s", known ? "" : path);
-    return sync_dir(dir, e);
+    if (!rosters_keep(u->fd, u->path, dir, name, &known, e))
+        return false;
+    /* its name is its content: one that was there may be another incident's */
+    if (known)
+        u->path[0] = '\0';
+    else
+        rosters_path(dir, name, u->path);
+    return true;
 }
 
 void upload_settle(struct upload *u, bool ok, const struct err *e)

@@ -68,6 +68,9 @@ const struct rule rules[] = {
      "Take one of the two lines out."},
     {"roster.order", "project", "choice", "A canonical roster ascends by device.",
      "Sort it; the service does so itself when it takes a roster in."},
+    {"roster.digest", "SEC L10.30(a)", "INFERRED",
+     "A list on disk is, octet for octet, the one that was taken in.",
+     "Find out who changed the file; put the list there from a copy, or hand it in anew."},
     {"roster.too-large", "project", "choice", "A roster has at most 100 million devices.",
      "Split it."},
 

@@ -4,15 +4,11 @@
  */
 #include "docket.h"
 
-#include "mem.h"
+#include "rosters.h"
 
 #include <jansson.h>
 
-#include <fcntl.h>
-#include <limits.h>
 #include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* Facts nobody can see in the store: someone answers for them. */
@@ -204,8 +200,6 @@ static bool facts_of_lists(const struct docket *d, const struct docket_incident 
 {
     struct digest sha256;
     struct roster r;
-    char hex[HEX_LEN(32)];
-    char path[PATH_MAX];
     char where[128];
     uint32_t rows;
     bool found;
@@ -215,11 +209,8 @@ static bool facts_of_lists(const struct docket *d, const struct docket_incident 
         return false;
     if (!found)
         return true;
-    hex_encode_lower(sha256.b, 32, hex);
-    (void)snprintf(path, sizeof path, "%s/%s.csv", d->roster_dir, hex);
-    AUTO(fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || !roster_open_fd(fd, path, &r, e))
-        return err_set(e, ERR_STORE, "store.failed", "roster %s cannot be read", path);
+    if (!rosters_open(d->roster_dir, &sha256, &r, e))
+        return false;
     ok = docket_elsewhere(d, i->id, &r, &f->devices_elsewhere, where, e) &&
          docket_file_replaced(d->store, i->id, &r, &f->rows_replaced_named, e);
     roster_done(&r);

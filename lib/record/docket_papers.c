@@ -5,11 +5,10 @@
 #include "audit.h"
 #include "docket.h"
 #include "mem.h"
+#include "rosters.h"
 
 #include <jansson.h>
 
-#include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -164,19 +163,15 @@ static bool other_roster(void *arg, const struct store_row *row)
 {
     struct other *o = arg;
     struct span b = store_blob(row, 1);
-    char hex[HEX_LEN(32)];
-    char path[PATH_MAX];
+    struct digest sha256;
     struct roster r;
 
-    if (b.len != 32)
+    if (b.len != sizeof sha256.b)
         return true;
-    hex_encode_lower(b.at, 32, hex);
-    (void)snprintf(path, sizeof path, "%s/%s.csv", o->d->roster_dir, hex);
-    AUTO(fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || !roster_open_fd(fd, path, &r, o->e)) {
-        o->ok = err_set(o->e, ERR_STORE, "store.failed", "roster %s cannot be read", path);
+    memcpy(sha256.b, b.at, b.len);
+    o->ok = rosters_open(o->d->roster_dir, &sha256, &r, o->e);
+    if (!o->ok)
         return false;
-    }
     intersect(o, &r, store_text(row, 0));
     roster_done(&r);
     return true;

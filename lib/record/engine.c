@@ -5,12 +5,12 @@
 #include "mem.h"
 #include "memfd.h"
 #include "plain.h"
+#include "rosters.h"
 #include "verify.h"
 
 #include <openssl/crypto.h>
 
 #include <assert.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -193,11 +193,6 @@ static bool load_symmetric(struct engine *g, struct err *e)
 
 static bool open_parts(struct engine *g, struct err *e)
 {
-    char hex[HEX_LEN(32)];
-    char path[PATH_MAX];
-
-    hex_encode_lower(g->b.roster.b, 32, hex);
-    (void)snprintf(path, sizeof path, "%s/%s.csv", g->s.roster_dir, hex);
     if (!queue_parts(g->s.store, g->b.id, &g->selection, &g->certs, e) ||
         !store_each(g->s.store, store_take_blob, &g->cms, e,
                     "SELECT cms FROM decision WHERE sha256 = ?1", "b",
@@ -207,11 +202,11 @@ static bool open_parts(struct engine *g, struct err *e)
         return err_set(e, ERR_STORE, "store.failed", "batch %lld: its decision is missing",
                        (long long)g->b.id);
     return memfd_of_span("smki-authority", g->cms, &g->fds[PROTO_PART_AUTHORITY], e) &&
-           memfd_of_file("smki-roster", path, &g->fds[PROTO_PART_ROSTER], e) &&
+           rosters_open_sealed(g->s.roster_dir, &g->b.roster, &g->fds[PROTO_PART_ROSTER],
+                               &g->roster, e) &&
            memfd_of_span("smki-certificates", g->certs, &g->fds[PROTO_PART_CERTIFICATES],
                          e) &&
-           load_activation(g, e) && load_symmetric(g, e) && load_selection(g, e) &&
-           roster_open_fd(g->fds[PROTO_PART_ROSTER], "roster", &g->roster, e);
+           load_activation(g, e) && load_symmetric(g, e) && load_selection(g, e);
 }
 
 static bool open_batch(struct engine *g, struct err *e)

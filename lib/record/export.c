@@ -2,13 +2,9 @@
 #include "export.h"
 
 #include "mem.h"
+#include "rosters.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 struct export
 {
@@ -27,25 +23,18 @@ static bool open_all(struct export *x, const struct trust *t, const char *roster
                      struct err *e)
 {
     struct warrant_parts p = {0};
-    char hex[HEX_LEN(32)];
-    char path[PATH_MAX];
 
     if (x->b.started_us == 0)
         return err_set(e, ERR_BUSY, "export.not-begun",
                        "batch %lld is %s: nothing is signed yet", (long long)x->b.id,
                        queue_state_name(x->b.state));
-    hex_encode_lower(x->b.roster.b, 32, hex);
-    (void)snprintf(path, sizeof path, "%s/%s.csv", roster_dir, hex);
-    AUTO(fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return err_set(e, ERR_STORE, "store.failed", "%s: %s", path, strerror(errno));
     if (!queue_parts(x->store, x->b.id, &x->selection, &x->certs, e) ||
         !store_each(x->store, store_take_blob, &x->cms, e,
                     "SELECT cms FROM decision WHERE sha256 = ?1", "b",
                     span_of(x->b.decision.b, 32)) ||
         !store_each(x->store, store_take_blob, &x->symmetric, e,
                     "SELECT key FROM symmetric WHERE incident = ?1", "t", x->b.incident) ||
-        !roster_open_fd(fd, path, &x->roster, e))
+        !rosters_open(roster_dir, &x->b.roster, &x->roster, e))
         return false;
     if (x->selection.at != NULL && x->selection.len != (size_t)x->b.n_rows * 4)
         return err_set(e, ERR_STORE, "store.failed", "batch %lld: its selection is damaged",
