@@ -36,7 +36,7 @@ const struct rule rules[] = {
     {"config.role", "project", "choice",
      "Roles are viewer, operator, approver and auditor.", "Mend the [Role] section."},
 
-    /* roster - lib/formats/roster.c */
+    /* roster - lib/formats/roster.c, lib/record/rosters.c */
     {"roster.empty", "SEC L10.30(a)", "INFERRED", "A roster names at least one device.",
      "Send the list of Relevant Devices."},
     {"roster.header", "project", "choice",
