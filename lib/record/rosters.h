@@ -4,9 +4,10 @@
  * DIR/<sha256>.csv. Rosters are kept so, and the files of the parties beside them.
  *
  * Invariant: what is opened here is what was taken in. A list was checked when it came and
- * its name is its content, so one that cannot be read any more, or has another digest than
- * its name says, was changed since: it is refused, whoever asks.
- * Source:  SEC L10.30(a) (a decision names its list by digest). Effects: files.
+ *            its name is its content, so one that cannot be read any more, or has another
+ *            digest than its name says, was changed since: it is refused, whoever asks.
+ * Source:    SEC L10.30(a) (a decision names its list by digest).
+ * Effects:   files.
  */
 #ifndef ROSTERS_H
 #define ROSTERS_H
