@@ -19,8 +19,8 @@
 
 struct p11_pool; /* opaque */
 
-/* n sessions, n - 1 threads. *out is the caller's even after a failure. Errors: ERR_STORE
- * "store.memory"; those of p11_error. */
+/* n sessions, n - 1 threads. *out is the caller's even after a failure.
+ * Errors: ERR_STORE "store.memory"; those of p11_error. */
 MUST_CHECK bool p11_pool_new(struct session *s, unsigned n, struct p11_pool **out,
                              struct err *e);
 /* Joins the threads; the sessions close with the anchor. */

@@ -22,8 +22,9 @@
 
 #include "session.h"
 
-/* No object: 0. Errors (ERR_TOKEN): "token.counter-mark-bad" objects, but no whole one;
- * those of p11_error; ERR_STORE "token.state". */
+/* No object: 0.
+ * Errors: those of p11_error; ERR_TOKEN "token.counter-mark-bad" objects, but no whole one;
+ *         ERR_STORE "token.state". */
 MUST_CHECK bool watermark_get(struct session *s, const struct eui64 *originator,
                               uint64_t *mark, struct err *e);
 /* Claim first..last: ERR_DENIED "token.counter-mark" when first is not above the mark. On

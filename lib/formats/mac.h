@@ -40,7 +40,8 @@ MUST_CHECK bool mac_derive(const struct mac_secret *z,
                            struct err *e);
 
 /* The key of a message, with originator, flag, counter and recipient from its grouping
- * header. inner: from DF on. Errors: ERR_INPUT "mac.inner" no grouping header. */
+ * header. inner: from DF on.
+ * Errors: ERR_INPUT "mac.inner" no grouping header. */
 MUST_CHECK bool mac_key_for(struct span inner, const struct mac_secret *z,
                             struct mac_key *out, struct err *e);
 
@@ -54,8 +55,10 @@ MUST_CHECK bool mac_gcm(const struct mac_key *k, const uint8_t iv[12], struct sp
                         struct span aad, struct span plain, uint8_t *cipher,
                         uint8_t tag[MAC_LEN], struct err *e);
 
-/* The MAC of a message. inner: DF to the end of the signature field (40 and 64 octets, or
- * 00). Errors: as mac_key_for and mac_gcm. */
+/* The MAC of a message.
+ *   inner  DF to the end of the signature field (40 and 64 octets, or 00)
+ *
+ * Errors: as mac_key_for and mac_gcm. */
 MUST_CHECK bool mac_tag(struct span inner, const struct mac_key *k, uint8_t tag[MAC_LEN],
                         struct err *e);
 

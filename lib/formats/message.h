@@ -93,7 +93,8 @@ MUST_CHECK bool message_decode(struct span octets, struct message *out, struct e
 void message_done(struct message *m);
 
 /* Put together: the payload as received when there is one, else the body's DER.
- * *out is the caller's (free). Errors: ERR_INPUT "message.value"; ERR_STORE. */
+ * *out is the caller's (free).
+ * Errors: ERR_INPUT "message.value"; ERR_STORE. */
 MUST_CHECK bool message_encode(const struct message *m, uint8_t **out, size_t *len,
                                struct err *e);
 /* The body's DER alone, the caller's (free). Not for PAYLOAD_RAW. */

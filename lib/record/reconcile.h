@@ -45,8 +45,8 @@ struct reconcile; /* opaque */
 MUST_CHECK bool reconcile_open(struct store *s, const char *incident,
                                const struct roster *roster, struct reconcile **out,
                                struct err *e);
-/* Take one message in (octets, not hex). Errors: ERR_STORE only; everything wrong with the
- * message is a verdict. */
+/* Take one message in (octets, not hex); everything wrong with it is a verdict.
+ * Errors: ERR_STORE only. */
 MUST_CHECK bool reconcile_take(struct reconcile *r, struct span message, int64_t now_us,
                                enum reconcile_verdict *verdict, struct err *e);
 /* Text that is no message at all (not hexadecimal): kept aside too. */

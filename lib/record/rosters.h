@@ -19,17 +19,20 @@
 void rosters_path(const char *dir, const struct digest *name, char out[PATH_MAX]);
 
 /*
- * Open a list that is on file (roster_done). Errors: ERR_STORE "store.failed" when it is
- * not there; ERR_DENIED "roster.digest" when it is not the list of that name.
+ * Open a list that is on file (roster_done).
+ *
+ * Errors:
+ *   ERR_STORE   "store.failed"   it is not there
+ *   ERR_DENIED  "roster.digest"  it is not the list of that name
  */
 MUST_CHECK bool rosters_open(const char *dir, const struct digest *name, struct roster *out,
                              struct err *e);
-/* The same in a sealed memfd of its own, for another process to open; *fd is the caller's.
- */
+/* The same in a sealed memfd of its own, for another process to open;
+ * *fd is the caller's. */
 MUST_CHECK bool rosters_open_sealed(const char *dir, const struct digest *name, int *fd,
                                     struct roster *out, struct err *e);
-/* The octets as they stand, for whoever checks them himself; *fd is the caller's. Errors:
- * ERR_STORE "store.failed". */
+/* The octets as they stand, for whoever checks them himself; *fd is the caller's.
+ * Errors: ERR_STORE "store.failed". */
 MUST_CHECK bool rosters_octets(const char *dir, const struct digest *name, int *fd,
                                struct err *e);
 
