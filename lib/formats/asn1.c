@@ -253,22 +253,100 @@ bool asn1_put_cell(CELL_DER **p, unsigned role, unsigned usage_bits, unsigned ce
            (cell_usage == 0 || asn1_put_uint(&(*p)->trustAnchorCellUsage, cell_usage));
 }
 
+/* X.690 8.1.3.5: the length in as many octets as the first one says, leading zeros too. */
+static bool long_form(const uint8_t **p, const uint8_t *end, struct asn1_tlv *t)
+{
+    size_t n = *(*p)++ & 0x7f;
+
+    if (n == 0x7f || n > (size_t)(end - *p))
+        return false;
+    t->long_length = **p == 0;
+    for (; n > 0; n--) {
+        t->len = t->len << 8 | *(*p)++;
+        if (t->len > (size_t)(end - *p)) /* also keeps the next shift in range */
+            return false;
+    }
+    t->long_length |= t->len < 0x80;
+    return true;
+}
+
+enum asn1_tlv_fault asn1_tlv_read(const uint8_t *p, const uint8_t *end,
+                                  struct asn1_tlv *out)
+{
+    *out = (struct asn1_tlv){.at = p, .content = p};
+    if (end - p < 2)
+        return ASN1_TLV_UNFIT;
+    out->tag = *p & 0x1f;
+    out->class = *p & 0xc0;
+    out->constructed = (*p & V_ASN1_CONSTRUCTED) != 0;
+    p++;
+    if (out->tag == 0x1f)
+        return ASN1_TLV_UNFIT;
+    if (*p == 0x80)
+        return ASN1_TLV_INDEFINITE;
+    if (*p < 0x80)
+        out->len = *p++;
+    else if (!long_form(&p, end, out))
+        return ASN1_TLV_UNFIT;
+    out->content = p;
+    return out->len <= (size_t)(end - p) ? ASN1_TLV_OK : ASN1_TLV_UNFIT;
+}
+
+/* Octets of a length; written where to is not NULL. */
+static size_t put_length(size_t len, uint8_t *to)
+{
+    size_t n = 0;
+
+    while (len >= 0x80 && n < sizeof len && len >> (8 * n) != 0)
+        n++;
+    if (to != NULL) {
+        *to++ = (uint8_t)(n == 0 ? len : 0x80 | n);
+        for (size_t i = n; i > 0; i--)
+            *to++ = (uint8_t)(len >> (8 * (i - 1)));
+    }
+    return 1 + n;
+}
+
+static size_t shorten(struct span tlvs, unsigned depth, uint8_t *to)
+{
+    const uint8_t *p = tlvs.at;
+    const uint8_t *end = tlvs.at + tlvs.len;
+    struct asn1_tlv t;
+    size_t at = 0;
+
+    for (; p < end && asn1_tlv_read(p, end, &t) == ASN1_TLV_OK; p = t.content + t.len) {
+        struct span inner = span_of(t.content, t.len);
+        bool open = t.constructed && depth < ASN1_DEPTH;
+        size_t len = open ? shorten(inner, depth + 1, NULL) : t.len;
+
+        if (to != NULL) {
+            uint8_t *here = to + at;
+
+            *here++ = *t.at;
+            here += put_length(len, here);
+            if (open)
+                (void)shorten(inner, depth + 1, here);
+            else if (len > 0)
+                memcpy(here, t.content, len);
+        }
+        at += 1 + put_length(len, NULL) + len;
+    }
+    return at;
+}
+
+size_t asn1_shorten(struct span tlvs, uint8_t *to)
+{
+    return shorten(tlvs, 0, to);
+}
+
 bool asn1_is_sequence(struct span tlv)
 {
-    const unsigned char *at = tlv.at;
-    long len = 0;
-    int tag = 0, class = 0;
-    int flags;
+    struct asn1_tlv t;
 
-    if (tlv.len < 2 || tlv.len > INT32_MAX)
-        return false;
-    flags = ASN1_get_object(&at, &len, &tag, &class, (long)tlv.len);
-    if (flags != V_ASN1_CONSTRUCTED || tag != V_ASN1_SEQUENCE ||
-        class != V_ASN1_UNIVERSAL) {
-        (void)err_openssl();
-        return false;
-    }
-    return (size_t)(at - tlv.at) + (size_t)len == tlv.len;
+    return tlv.len <= INT32_MAX &&
+           asn1_tlv_read(tlv.at, tlv.at + tlv.len, &t) == ASN1_TLV_OK && t.constructed &&
+           t.tag == V_ASN1_SEQUENCE && t.class == V_ASN1_UNIVERSAL &&
+           (size_t)(t.content - t.at) + t.len == tlv.len;
 }
 
 static unsigned number(const char *text, size_t digits)

@@ -151,6 +151,41 @@ MUST_CHECK bool asn1_put_cell(CELL_DER **p, unsigned role, unsigned usage_bits,
 /* YYYYMMDDHHMMSSZ and a day that exists. */
 bool asn1_time_ok(const char *text, size_t len);
 
+#define ASN1_DEPTH 12 /* no grammar of ours is nested as deeply */
+
+/* One tag and length, as they stand. */
+struct asn1_tlv {
+    const uint8_t *at, *content;
+    size_t len; /* of the content */
+    int tag;    /* below 31: no field of ours has more */
+    int class;  /* V_ASN1_UNIVERSAL ... */
+    bool constructed;
+    bool long_length; /* BER: the length takes more octets than need be */
+};
+enum asn1_tlv_fault { ASN1_TLV_OK, ASN1_TLV_INDEFINITE, ASN1_TLV_UNFIT };
+
+/*
+ * Read the tag and length that begin at p; the content ends at end or before.
+ *
+ * Our own reading of X.690 8.1.2 and 8.1.3, because libcrypto's changes: whether it takes
+ * an empty value with a length in the long form at the end of its surroundings (30 81 00)
+ * depends on its patch level.
+ */
+enum asn1_tlv_fault asn1_tlv_read(const uint8_t *p, const uint8_t *end,
+                                  struct asn1_tlv *out);
+
+/*
+ * The same values with every length as short as can be: what libcrypto is given to decode,
+ * so that its own opinion of lengths does not matter.
+ *
+ *   tlvs  values that asn1_tlv_read takes, one after the other, their contents too where
+ *         they are constructed; what lies deeper than ASN1_DEPTH stays as it is
+ *   to    room for tlvs.len octets, or NULL to count only
+ *
+ * Octets written, never more than tlvs.len.
+ */
+size_t asn1_shorten(struct span tlvs, uint8_t *to);
+
 /* True when tlv is exactly one universal, definite-length SEQUENCE. */
 bool asn1_is_sequence(struct span tlv);
 

@@ -234,11 +234,15 @@ static bool read_policies(struct span v, bool critical, const char *name, struct
     const uint8_t *p = v.at;
     AUTO(policies)
     CERTIFICATEPOLICIES *list = d2i_CERTIFICATEPOLICIES(NULL, &p, (long)v.len);
+    uint8_t *again = NULL;
+    int len = list != NULL ? i2d_CERTIFICATEPOLICIES(list, &again) : -1;
+    /* DER and nothing else: what BER libcrypto takes depends on its patch level */
+    bool same = len > 0 && span_equal(v, span_of(again, (size_t)len));
 
-    if (list == NULL || p != v.at + v.len || sk_POLICYINFO_num(list) < 1) {
-        ERR_clear_error();
+    OPENSSL_free(again);
+    ERR_clear_error();
+    if (!same || sk_POLICYINFO_num(list) < 1)
         return broken(e, name, "certificatePolicies does not hold a policy");
-    }
     return critical || broken(e, name, "certificatePolicies is not critical");
 }
 

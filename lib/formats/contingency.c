@@ -35,7 +35,9 @@ static CONTINGENCY_DER *find(const struct cert *root)
     int at = oid != NULL ? X509_get_ext_by_OBJ(root->x, oid, -1) : -1;
     const ASN1_OCTET_STRING *data;
     CONTINGENCY_DER *der;
+    uint8_t *again = NULL;
     const uint8_t *p;
+    int len;
 
     ASN1_OBJECT_free(oid);
     if (at < 0)
@@ -43,11 +45,15 @@ static CONTINGENCY_DER *find(const struct cert *root)
     data = X509_EXTENSION_get_data(X509_get_ext(root->x, at));
     p = data->data;
     der = d2i_CONTINGENCY_DER(NULL, &p, data->length);
+    len = der != NULL ? i2d_CONTINGENCY_DER(der, &again) : -1;
     ERR_clear_error();
-    if (der != NULL && p != data->data + data->length) {
+    /* DER and nothing else: what BER libcrypto takes depends on its patch level */
+    if (len < 0 || !span_equal(span_of(again, (size_t)len),
+                               span_of(data->data, (size_t)data->length))) {
         CONTINGENCY_DER_free(der);
-        return NULL;
+        der = NULL;
     }
+    OPENSSL_free(again);
     return der;
 }
 

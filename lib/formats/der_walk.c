@@ -2,12 +2,8 @@
 #include "der_walk.h"
 #include "asn1.h"
 
-#include <openssl/err.h>
-
 #include <stdio.h>
 #include <string.h>
-
-#define DEPTH 12
 
 /* What a field may hold, where a template does not say. DEFAULT 0 for those marked. */
 static const struct limit {
@@ -36,16 +32,9 @@ struct walk {
     struct {
         const char *name;
         size_t index; /* of an element, from 1; 0 for none */
-    } path[DEPTH];
+    } path[ASN1_DEPTH];
     size_t depth;
     struct der_walk *out;
-};
-
-struct tlv {
-    const uint8_t *at, *content;
-    size_t len; /* of the content */
-    int tag, class;
-    bool constructed;
 };
 
 static size_t where(const struct walk *w, const uint8_t *p)
@@ -81,28 +70,23 @@ static void note(const struct walk *w, struct der_walk_note *n, const uint8_t *p
         n->offset = where(w, p);
 }
 
-static bool read_tlv(struct walk *w, const uint8_t *p, const uint8_t *end, struct tlv *t)
+static bool read_tlv(struct walk *w, const uint8_t *p, const uint8_t *end,
+                     struct asn1_tlv *t)
 {
-    long len = 0;
-    int got;
-
-    *t = (struct tlv){.at = p, .content = p};
-    got = ASN1_get_object(&t->content, &len, &t->tag, &t->class, (long)(end - p));
-    ERR_clear_error();
-    if ((got & 0x80) != 0)
-        return fault(w, p, "has no tag and length that fit");
-    if ((got & 1) != 0)
+    switch (asn1_tlv_read(p, end, t)) {
+    case ASN1_TLV_OK:
+        return true;
+    case ASN1_TLV_INDEFINITE:
         return fault(w, p, "has an indefinite length");
-    t->constructed = (got & V_ASN1_CONSTRUCTED) != 0;
-    t->len = (size_t)len;
-    return true;
+    case ASN1_TLV_UNFIT:
+        break;
+    }
+    return fault(w, p, "has no tag and length that fit");
 }
 
-static void note_length(const struct walk *w, const struct tlv *t)
+static void note_length(const struct walk *w, const struct asn1_tlv *t)
 {
-    size_t all = (size_t)(t->content - t->at) + t->len;
-
-    if (all > (size_t)ASN1_object_size(t->constructed, (int)t->len, t->tag))
+    if (t->long_length)
         note(w, &w->out->long_lengths, t->at);
 }
 
@@ -114,7 +98,7 @@ static const struct limit *limit_of(const char *field)
     return &any_counter;
 }
 
-static bool check_number(struct walk *w, const struct tlv *t)
+static bool check_number(struct walk *w, const struct asn1_tlv *t)
 {
     const struct limit *l = limit_of(w->path[w->depth - 1].name);
     uint64_t v = 0;
@@ -136,7 +120,7 @@ static bool check_number(struct walk *w, const struct tlv *t)
     return true;
 }
 
-static bool check_bits(struct walk *w, const struct tlv *t)
+static bool check_bits(struct walk *w, const struct asn1_tlv *t)
 {
     unsigned unused;
     uint8_t last;
@@ -155,7 +139,7 @@ static bool check_bits(struct walk *w, const struct tlv *t)
     return true;
 }
 
-static bool check_primitive(struct walk *w, long type, const struct tlv *t)
+static bool check_primitive(struct walk *w, long type, const struct asn1_tlv *t)
 {
     if (type == V_ASN1_ANY) /* a certificate, kept as it is */
         return t->constructed || fault(w, t->at, "is no certificate");
@@ -182,7 +166,7 @@ static bool check_primitive(struct walk *w, long type, const struct tlv *t)
 static bool walk_field(struct walk *w, const ASN1_TEMPLATE *tt, const uint8_t **p,
                        const uint8_t *end);
 
-static bool walk_value(struct walk *w, const ASN1_ITEM *item, const struct tlv *t)
+static bool walk_value(struct walk *w, const ASN1_ITEM *item, const struct asn1_tlv *t)
 {
     const uint8_t *p = t->content;
     const uint8_t *end = t->content + t->len;
@@ -205,17 +189,17 @@ static int tag_of(const ASN1_ITEM *item)
     return (int)item->utype;
 }
 
-static bool is(const struct tlv *t, int tag, int class)
+static bool is(const struct asn1_tlv *t, int tag, int class)
 {
     return t->tag == tag && t->class == class;
 }
 
-static bool walk_list(struct walk *w, const ASN1_ITEM *item, const struct tlv *list)
+static bool walk_list(struct walk *w, const ASN1_ITEM *item, const struct asn1_tlv *list)
 {
     const uint8_t *p = list->content;
     const uint8_t *end = list->content + list->len;
     size_t *index = &w->path[w->depth - 1].index;
-    struct tlv t;
+    struct asn1_tlv t;
 
     if (!list->constructed)
         return fault(w, list->at, "is not constructed");
@@ -240,10 +224,10 @@ static bool walk_field(struct walk *w, const ASN1_TEMPLATE *tt, const uint8_t **
     bool optional = (tt->flags & ASN1_TFLG_OPTIONAL) != 0;
     bool list = (tt->flags & ASN1_TFLG_SK_MASK) != 0;
     bool tagged = (tt->flags & ASN1_TFLG_TAG_MASK) != 0;
-    struct tlv t;
+    struct asn1_tlv t;
     bool ok;
 
-    if (w->depth == DEPTH)
+    if (w->depth == ASN1_DEPTH)
         return fault(w, *p, "is nested too deeply");
     w->path[w->depth].name = tt->field_name;
     w->path[w->depth].index = 0;
@@ -269,7 +253,7 @@ bool der_walk(struct span der, const ASN1_ITEM *item, size_t base, struct der_wa
     struct walk w = {.start = der.at, .base = base, .out = out};
     const uint8_t *p = der.at;
     const uint8_t *end = der.at + der.len;
-    struct tlv t;
+    struct asn1_tlv t;
 
     *out = (struct der_walk){.offset = base};
     if (der.len == 0 || der.len > INT32_MAX)

@@ -4,6 +4,7 @@
 #include "mem.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define GH_MIN 34 /* a grouping header with short content length */
@@ -208,10 +209,29 @@ static bool decode_rest(struct cursor *c, struct message *m, bool mac)
            fault(c, c->at, "message.envelope", "end", "octets follow the message");
 }
 
+/* libcrypto decodes what it is given in the shortest lengths: see asn1_tlv_read. */
+static bool decode_payload(const struct cursor *c, struct message *m, const ASN1_ITEM *item)
+{
+    struct span der = m->payload;
+    AUTO(mem) uint8_t *copy = NULL;
+    const uint8_t *p;
+
+    if (m->long_lengths.n > 0) {
+        copy = malloc(der.len);
+        if (copy == NULL)
+            return err_set(c->e, ERR_STORE, "message.memory", "out of memory");
+        der = span_of(copy, asn1_shorten(der, copy));
+    }
+    p = der.at;
+    m->keep = ASN1_item_d2i(NULL, &p, (long)der.len, item);
+    return (m->keep != NULL && p == der.at + der.len) ||
+           err_set(c->e, ERR_INPUT, "message.payload", "octet %zu, payload: %s",
+                   (size_t)(m->payload.at - c->start), err_openssl());
+}
+
 static bool decode_body(const struct cursor *c, struct message *m)
 {
     const ASN1_ITEM *item = payload_item(m->payload_kind);
-    const uint8_t *p = m->payload.at;
     struct der_walk s;
 
     if (!der_walk(m->payload, item, (size_t)(m->payload.at - c->start), &s))
@@ -220,11 +240,8 @@ static bool decode_body(const struct cursor *c, struct message *m)
     m->long_lengths = s.long_lengths;
     m->spelt_defaults = s.spelt_defaults;
     m->padded_bits = s.padded_bits;
-    m->keep = ASN1_item_d2i(NULL, &p, (long)m->payload.len, item);
-    if (m->keep == NULL || p != m->payload.at + m->payload.len)
-        return err_set(c->e, ERR_INPUT, "message.payload", "octet %zu, payload: %s",
-                       (size_t)(m->payload.at - c->start), err_openssl());
-    return payload_read(m->payload_kind, m->keep, &m->body, c->e);
+    return decode_payload(c, m, item) &&
+           payload_read(m->payload_kind, m->keep, &m->body, c->e);
 }
 
 static bool is_der(const struct cursor *c, const struct message *m)

@@ -325,6 +325,14 @@ static const struct {
      "replacements[1].replacementCertificate"},
     {"30(" CONTROL "30(30(10() " CELL ")) 30())", "message.payload", "is no certificate"},
     {"30(" CONTROL "30() 30(308100))", "message.not-der", "longer than need be"},
+    {"30(" CONTROL "30() 30(308200))", "message.payload", "no tag and length that fit"},
+    {"30(" CONTROL "30() 30(308101))", "message.payload", "no tag and length that fit"},
+    {"30(" CONTROL "30() 30(30FF))", "message.payload", "no tag and length that fit"},
+    {"30(" CONTROL "30() 30(3F1000))", "message.payload", "no tag and length that fit"},
+    {"30(" CONTROL "30() 30(3088 0000000000000000))", "message.not-der",
+     "longer than need be"},
+    {"30(" CONTROL "30() 30(3089 010000000000000000))", "message.payload",
+     "no tag and length that fit"},
     {"30(" CONTROL "30() 30() 18(32303236303233303030303030305A))", "message.payload",
      "executionDateTime is not YYYYMMDDHHMMSSZ"},
     {"30(" CONTROL "30() 30() 18(32303236303232383030303030305A))", NULL, NULL},
@@ -393,6 +401,35 @@ START_TEST(mode_and_envelope_belong_together)
 {
     for (size_t i = 0; i < 10; i++)
         check_envelope(i);
+}
+END_TEST
+
+/* A device may spend more octets on a length than need be, also on that of nothing at the
+ * very end, which not every libcrypto takes. */
+START_TEST(long_lengths_of_a_response_are_ours_to_read)
+{
+    static const char *const reports[] = {
+        "30(30(02(02) 0A(00) 308100))",
+        "30811B 30(02(02) 0A(00) 02(05) 308200 0C 30(03(0780) 048100 048100))",
+    };
+    for (size_t i = 0; i < sizeof reports / sizeof reports[0]; i++) {
+        struct message m = {.kind = MESSAGE_RESPONSE, .code = MESSAGE_CS02A, .counter = 5};
+        struct message again;
+        uint8_t payload[100];
+        uint8_t *octets;
+        size_t len;
+        struct err e = {0};
+
+        (void)build(reports[i], payload, &len);
+        m.payload = span_of(payload, len);
+        ck_assert_msg(message_encode(&m, &octets, &len, &e), "%s", e.text);
+        ck_assert_msg(message_decode(span_of(octets, len), &again, &e), "%s", e.text);
+        ck_assert_uint_gt(again.long_lengths.n, 0);
+        ck_assert_uint_eq(again.body.report.n_roles, 1);
+        ck_assert(again.body.report.roles[0].has_cells);
+        message_done(&again);
+        free(octets);
+    }
 }
 END_TEST
 
@@ -847,6 +884,7 @@ static Suite *message_suite(void)
     tcase_add_test(octets, wrong_octet_is_named);
     tcase_add_test(octets, wrong_payload_is_named);
     tcase_add_test(octets, mode_and_envelope_belong_together);
+    tcase_add_test(octets, long_lengths_of_a_response_are_ours_to_read);
     tcase_add_test(octets, too_many_elements_are_refused);
     tcase_add_test(octets, nothing_and_too_much_are_refused);
     tcase_add_test(octets, timing_is_named);
