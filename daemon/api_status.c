@@ -110,7 +110,9 @@ static const char *overall(const struct service *sv)
     }
     if (barred > 0)
         return "token needs a person";
-    return ready == 0 ? "token absent" : ready < signers_count(s) ? "degraded" : "ready";
+    if (ready == 0)
+        return signers_spoke(s) ? "token absent" : "signers starting";
+    return ready < signers_count(s) ? "degraded" : "ready";
 }
 
 HANDLER(api_status)

@@ -29,7 +29,6 @@
 
 struct running {
     struct service sv;
-    struct server *server;
     sd_event_source *watch;
     uint64_t watchdog_us;
 };
@@ -141,6 +140,7 @@ static bool wire(struct running *run, const char *config_path, struct err *e)
                             .config_path = config_path,
                             .ended = service_batch_ended,
                             .revoked = service_revoked,
+                            .ready = service_signer_ready,
                             .arg = sv};
 
     if (!signing_token(&sv->config, &ps.token, e))
@@ -172,7 +172,7 @@ static bool listen_on(struct running *run, struct router *router, struct peer_ro
                               .refused = service_refused};
     peer_roles_resolve(&sv->config, geteuid(), roles);
     return server_listen(sv->config.service.socket, &o.listen_fd, e) &&
-           server_open(sv->loop, &o, &run->server, e);
+           server_open(sv->loop, &o, &run->sv.server, e);
 }
 
 static int on_signal(sd_event_source *src, const struct signalfd_siginfo *si, void *arg)
@@ -253,7 +253,7 @@ static int serve(struct running *run, const char *config_path)
         if (rc < 0)
             rc = 1;
     }
-    server_close(run->server);
+    server_close(run->sv.server);
     if (ok && rc == 0 &&
         (!pump_settle(sv->pump, &e) || !service_refusals(sv, true, &e) ||
          !begin_record(sv, "SERVICE_STOPPED", &e)))

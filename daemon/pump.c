@@ -249,6 +249,8 @@ static void on_ready(void *arg, unsigned i)
     p->hands[i].next = 1;
     tell_void(p, i);
     pump_wake(p);
+    if (p->s.ready != NULL)
+        p->s.ready(p->s.arg);
 }
 
 static void on_gone(void *arg, unsigned i, const char *why)

@@ -25,6 +25,8 @@ struct pump_setup { /* borrowed */
     /* The n-th authority that is void: a signer that begins is told each, before anything
      * else. false: that was all. */
     bool (*revoked)(void *arg, size_t n, struct digest *out);
+    /* A signer is ready: who waits for the token's word may ask. May be NULL. */
+    void (*ready)(void *arg);
     void *arg;
 };
 

@@ -44,6 +44,8 @@ struct request {
     char args[REQUEST_ARGS_MAX]
              [REQUEST_SEGMENT_MAX + 1]; /* filled by the route, in order */
     size_t n_args;
+    bool may_wait; /* "signer.not-ready" is not the answer yet: it will be asked again */
+    bool waited;   /* and has been asked before */
 };
 
 /* Read on demand; the stream is the reply's, its close is called exactly once. */
@@ -66,6 +68,7 @@ struct reply {
         char value[128];
     } headers[REPLY_HEADERS_MAX];
     size_t n_headers;
+    bool later; /* no answer yet, ask again */
 };
 
 /* ---- requests ---- */

@@ -224,6 +224,11 @@ void route_end(struct exchange *x, struct reply *out)
     } else if (!x->failed) {
         x->failed = !x->route->whole(x->router->arg, &x->request, span_of(x->body, x->len),
                                      out, &x->e);
+        if (x->failed && x->request.may_wait && strcmp(x->e.id, "signer.not-ready") == 0) {
+            reply_done(out);
+            x->failed = false;
+            x->request.waited = out->later = true;
+        }
     }
     if (!x->failed)
         return;

@@ -83,7 +83,8 @@ bool route_begin(struct exchange *x, const struct router *r);
 void route_fail(struct exchange *x, const struct err *e);
 /* A piece of the body. False: the body has passed its cap and the peer keeps sending. */
 bool route_data(struct exchange *x, const char *data, size_t len);
-/* The reply, always filled. */
+/* The reply, always filled; or out->later, where the request may wait and the answer would
+ * be "signer.not-ready": to be called again. */
 void route_end(struct exchange *x, struct reply *out);
 /* Release; aborts a sink that was not ended. */
 void route_done(struct exchange *x);

@@ -18,6 +18,7 @@
 
 #define HEADER_MEMORY (64u << 10) /* per connection: head, and one piece of a body */
 #define STREAM_BLOCK  (64u << 10)
+#define WAIT_US       5000000   /* some HSMs take a second or two to log in */
 #define EARLY_ANSWER  (1 << 20) /* a longer body is not read after a refusal */
 #define LEAVING_MAX   16        /* connections turned away whose end is still open */
 #define PACE          1024      /* octets a second that a body or an answer has to make */
@@ -34,6 +35,9 @@ struct client { /* one connection */
 struct job { /* one request on it */
     struct exchange x;
     bool begun;
+    struct job *next_held;
+    struct MHD_Connection *held; /* suspended, in server.held; else NULL */
+    uint64_t patience_us; /* monotonic: when it is asked for the last time; 0: unset */
 };
 
 struct outgoing { /* a streamed answer */
@@ -45,8 +49,9 @@ struct server {
     struct server_options o;
     struct MHD_Daemon *http;
     sd_event *loop;
-    sd_event_source *accepting, *io, *timer, *pace;
+    sd_event_source *accepting, *io, *timer, *pace, *patience, *again;
     struct client *clients;
+    struct job *held;
     unsigned n_clients;
     /* Turned away a moment ago: closed a second later, or when another needs the place, so
      * that who is still writing hears the answer instead of a broken pipe. */
@@ -290,6 +295,41 @@ static uint64_t now_us(const struct server *s)
     return now;
 }
 
+/* Aside with it: the library leaves the connection alone until it is resumed. */
+static enum MHD_Result hold(struct server *s, struct MHD_Connection *c, struct job *job)
+{
+    uint64_t first;
+
+    if (job->patience_us == 0)
+        job->patience_us = now_us(s) + s->o.wait_us;
+    job->held = c;
+    job->next_held = s->held;
+    s->held = job;
+    first = job->patience_us;
+    for (const struct job *k = job->next_held; k != NULL; k = k->next_held)
+        first = k->patience_us < first ? k->patience_us : first;
+    (void)sd_event_source_set_time(s->patience, first);
+    (void)sd_event_source_set_enabled(s->patience, SD_EVENT_ONESHOT);
+    MHD_suspend_connection(c);
+    return MHD_YES;
+}
+
+void server_ask_again(struct server *s)
+{
+    (void)sd_event_source_set_enabled(s->again, SD_EVENT_ONESHOT);
+}
+
+static int on_patience(sd_event_source *src, uint64_t usec, void *arg)
+{
+    struct server *s = arg;
+
+    (void)src;
+    for (struct job *job = s->held; job != NULL; job = job->next_held)
+        job->x.request.may_wait = job->patience_us > usec;
+    server_ask_again(s);
+    return 0;
+}
+
 static enum MHD_Result answer(struct MHD_Connection *c, struct client *client,
                               struct job *job)
 {
@@ -298,6 +338,8 @@ static enum MHD_Result answer(struct MHD_Connection *c, struct client *client,
     enum MHD_Result rc = MHD_NO;
 
     route_end(&job->x, &r);
+    if (r.later)
+        return hold(client->server, c, job);
     client->since_us = now_us(client->server);
     client->moved = r.len;
     m = make_response(&r, client);
@@ -344,6 +386,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
         client->moved = 0;
         job->x.request.verb = request_verb(method);
         job->x.request.peer = client->peer;
+        job->x.request.may_wait = true;
         if (!read_head(c, version, &job->x.request, &e))
             route_fail(&job->x, &e);
         if (!route_begin(&job->x, s->o.router) && at_once(c, &job->x.request))
@@ -539,6 +582,26 @@ static int on_io(sd_event_source *src, int fd, uint32_t events, void *arg)
     return 0;
 }
 
+static void resume_all(struct server *s)
+{
+    while (s->held != NULL) {
+        struct job *job = s->held;
+
+        s->held = job->next_held;
+        MHD_resume_connection(TAKE(job->held));
+    }
+}
+
+/* From the loop and never from inside the library, where a resumed connection may wait for
+ * the next run that nobody asks for. */
+static int on_again(sd_event_source *src, void *arg)
+{
+    (void)src;
+    resume_all(arg);
+    run(arg);
+    return 0;
+}
+
 static int on_timer(sd_event_source *src, uint64_t usec, void *arg)
 {
     (void)src;
@@ -593,8 +656,9 @@ static size_t keep_escaped(void *arg, struct MHD_Connection *c, char *text)
 static bool start_library(struct server *s)
 {
     s->http = MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG, 0, NULL, NULL,
-        on_request, s, MHD_OPTION_EXTERNAL_LOGGER, on_library_log, NULL,
+        MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG |
+            MHD_ALLOW_SUSPEND_RESUME,
+        0, NULL, NULL, on_request, s, MHD_OPTION_EXTERNAL_LOGGER, on_library_log, NULL,
         MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_CONNECTION_LIMIT, s->o.max_clients + 1,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADER_MEMORY,
         MHD_OPTION_CONNECTION_TIMEOUT, s->o.idle_s, MHD_OPTION_URI_LOG_CALLBACK, on_target,
@@ -619,12 +683,18 @@ bool server_open(sd_event *loop, const struct server_options *o, struct server *
         s->o.max_clients_per_uid = 32;
     if (s->o.idle_s == 0)
         s->o.idle_s = 60;
+    if (s->o.wait_us == 0)
+        s->o.wait_us = WAIT_US;
     s->loop = sd_event_ref(loop);
     if (!start_library(s) ||
         (info = MHD_get_daemon_info(s->http, MHD_DAEMON_INFO_EPOLL_FD)) == NULL ||
         sd_event_add_io(loop, &s->io, info->epoll_fd, EPOLLIN, on_io, s) < 0 ||
         sd_event_add_time(loop, &s->timer, CLOCK_MONOTONIC, 0, 1, on_timer, s) < 0 ||
         sd_event_add_time(loop, &s->pace, CLOCK_MONOTONIC, UINT64_MAX, 0, on_pace, s) < 0 ||
+        sd_event_add_time(loop, &s->patience, CLOCK_MONOTONIC, 0, 1, on_patience, s) < 0 ||
+        sd_event_source_set_enabled(s->patience, SD_EVENT_OFF) < 0 ||
+        sd_event_add_defer(loop, &s->again, on_again, s) < 0 ||
+        sd_event_source_set_enabled(s->again, SD_EVENT_OFF) < 0 ||
         sd_event_add_io(loop, &s->accepting, o->listen_fd, EPOLLIN, on_accept, s) < 0) {
         server_close(s);
         return err_set(e, ERR_STORE, "request.server", "the HTTP library does not start");
@@ -652,6 +722,9 @@ void server_close(struct server *s)
     s->io = sd_event_source_disable_unref(s->io);
     s->timer = sd_event_source_disable_unref(s->timer);
     s->pace = sd_event_source_disable_unref(s->pace);
+    s->patience = sd_event_source_disable_unref(s->patience);
+    s->again = sd_event_source_disable_unref(s->again);
+    resume_all(s); /* the library does not stop with any aside */
     if (s->http != NULL)
         MHD_stop_daemon(s->http);
     while (s->n_leaving > 0)

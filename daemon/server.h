@@ -13,6 +13,9 @@
  *   - two Content-Lengths, or Content-Length together with Transfer-Encoding,
  *   - a repeated Idempotency-Key or Content-Type.
  *
+ * A request whose answer is "later" (route.h) is held aside, the loop goes on, and it is
+ * asked again when server_ask_again says so; after wait_us it is asked for the last time.
+ *
  * Limits:  clients in all and per uid, 64 KiB of header memory each, idle time. A head must
  *          be whole within the idle time; a body or an answer has a second more for each
  *          KiB of it, so a peer that trickles is cut.
@@ -34,6 +37,7 @@ struct server_options {
     unsigned max_clients;           /* 0: 128 */
     unsigned max_clients_per_uid;   /* 0: 32 */
     unsigned idle_s;                /* 0: 60 */
+    uint64_t wait_us;               /* how long a request is held; 0: 5 seconds */
 };
 
 /*
@@ -51,6 +55,8 @@ MUST_CHECK bool server_open(sd_event *loop, const struct server_options *o,
 /* Take no new clients; those connected may finish. */
 void server_quiesce(struct server *s);
 unsigned server_clients(const struct server *s);
+/* What held requests wait for may have come: ask each again, soon. */
+void server_ask_again(struct server *s);
 /* Cuts every connection (open sinks are aborted, streams closed). NULL: nothing. */
 void server_close(struct server *s);
 

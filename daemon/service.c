@@ -27,7 +27,38 @@ struct docket service_docket(struct service *sv)
     for (unsigned i = 0; s != NULL && i < signers_count(s); i++)
         if (signers_info(s, i)->state == SIGNER_READY)
             d.token_keys |= signers_info(s, i)->keys;
+    d.token_silent = s != NULL && !signers_settled(s) && !signers_spoke(s);
     return d;
+}
+
+void service_signer_ready(void *arg)
+{
+    struct service *sv = arg;
+
+    if (sv->server != NULL)
+        server_ask_again(sv->server);
+}
+
+/*
+ * The step asked for a key that no signer has proved: is that the token's last word? A
+ * signer that is coming back gets the time that the server gives; one that sits out a pause
+ * after a failure is started now, for what it said then may be mended.
+ */
+static bool wait_for_signer(struct service *sv, const struct request *r, struct err *e)
+{
+    struct signers *s = pump_signers(sv->pump);
+
+    if (!r->may_wait || signers_settled(s) ||
+        (strcmp(e->id, "signer.not-ready") != 0 &&
+         strcmp(e->id, incident_guard_rule(GUARD_TOKEN_KEY)) != 0))
+        return false;
+    if (!r->waited) {
+        log_event(LOG_INFO, NULL, &(struct log_fields){.peer = &r->peer},
+                  "%s waits for a signer", r->path);
+        signers_hasten(s);
+    }
+    (void)err_set(e, ERR_BUSY, "signer.not-ready", "%s waits for a signer", r->path);
+    return true;
 }
 
 /* EXECUTING uses the Recovery or Contingency key, HANDBACK the ACB's,
@@ -393,7 +424,7 @@ bool service_change(struct service *sv, const struct request *r, struct span bod
         log_event(LOG_EMERG, MSG_STORE_FAILED, &(struct log_fields){.err = e},
                   "the service stops: %s", e->text);
         (void)sd_event_exit(sv->loop, 1);
-    } else {
+    } else if (!wait_for_signer(sv, r, e)) {
         service_refused(sv, r, e);
     }
     return false;

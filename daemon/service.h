@@ -10,7 +10,7 @@
 #include "export.h"
 #include "pump.h"
 #include "refusals.h"
-#include "route.h"
+#include "server.h"
 
 struct service {
     struct config config;
@@ -19,6 +19,7 @@ struct service {
     struct store *store;
     struct engine *engine;
     struct pump *pump;
+    struct server *server; /* holds who waits for a signer */
     sd_event *loop;
     char roster_dir[CONFIG_PATH_MAX + 16];
     char incoming_dir[CONFIG_PATH_MAX + 16];
@@ -40,6 +41,8 @@ struct service {
 /* "uid 1000", and what a step needs. */
 void service_who(const struct request *r, char out[32]);
 struct docket service_docket(struct service *sv);
+/* A signer is ready: requests that were held for it are asked again. */
+void service_signer_ready(void *arg);
 /* May this batch still be signed: state of the incident, decision not superseded? */
 bool service_allowed(void *arg, const struct batch *b, struct err *e);
 void service_batch_ended(void *arg, int64_t batch);
@@ -65,6 +68,9 @@ typedef bool (*service_step)(struct service *sv, const struct request *r, struct
  * Idempotency-Key, or the step, its answer kept under the key, commit, and then what
  * `after` asks for. A refusal is rolled back and audited.
  *   what  stands for the body in "same request?" (the body itself, or its digest)
+ *
+ * Where the step asks for a key and no signer can tell yet, the token is asked at once and
+ * the request waits (ERR_BUSY "signer.not-ready", not on record while r->may_wait).
  */
 bool service_change(struct service *sv, const struct request *r, struct span body,
                     struct span what, service_step step, struct reply *out, struct err *e);

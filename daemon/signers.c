@@ -26,6 +26,7 @@ struct worker {
     unsigned no;
     struct signer_info info;
     int fd;
+    bool told; /* this process has said why it goes: trouble is its word */
     int64_t pause_us;
     uint32_t seq;
     struct {
@@ -132,6 +133,9 @@ static void on_reply(struct worker *w, const struct proto *p)
                            p->type == PROTO_FAIL ? p->u.fail.id : "signer.order",
                            p->type == PROTO_FAIL ? p->u.fail.text : "no READY after HELLO");
             (void)snprintf(w->info.trouble, sizeof w->info.trouble, "%s", why);
+            w->told = true;
+            /* busy: a ceremony has the token, which says nothing about it */
+            w->info.spoke = p->type != PROTO_FAIL || p->u.fail.code != ERR_BUSY;
             return; /* its exit status, which follows, says whether to try again */
         }
         w->info.state = SIGNER_READY;
@@ -140,6 +144,7 @@ static void on_reply(struct worker *w, const struct proto *p)
             w->info.pid = -(int)p->u.ready.pid; /* not our child: shown, never signalled */
         (void)snprintf(w->info.what, sizeof w->info.what, "%s", p->u.ready.what);
         w->info.trouble[0] = '\0';
+        w->info.spoke = false;
         w->pause_us = PAUSE_MIN_US;
         log_event(LOG_INFO, MSG_SIGNER_READY, NULL, "signer %u ready: %s", w->no,
                   w->info.what);
@@ -158,7 +163,7 @@ static int on_child(sd_event_source *src, const siginfo_t *si, void *arg)
 
     (void)src;
     w->info.pid = 0; /* reaped by the loop */
-    if (w->info.trouble[0] != '\0' && w->info.state != SIGNER_READY)
+    if (w->told)
         (void)snprintf(why, sizeof why, "%s", w->info.trouble);
     else if (si->si_code == CLD_EXITED)
         (void)snprintf(why, sizeof why, "its process ended with status %d", si->si_status);
@@ -196,8 +201,7 @@ static int on_io(sd_event_source *src, int fd, uint32_t revents, void *arg)
         w->io = sd_event_source_disable_unref(w->io);
         return 0;
     }
-    go_down(w, w->info.trouble[0] != '\0' ? w->info.trouble : "it closed its connection",
-            false);
+    go_down(w, w->told ? w->info.trouble : "it closed its connection", false);
     return 0;
 }
 
@@ -291,13 +295,13 @@ static void start(struct worker *w)
     int fd = -1;
 
     w->info.state = SIGNER_STARTING;
+    w->told = false;
     if (s->config->service.signer_socket[0] != '\0' ? !reach(w, &fd, &e)
                                                     : !spawn(w, &fd, &e)) {
         go_down(w, e.text, false);
         return;
     }
     w->fd = fd;
-    w->info.trouble[0] = '\0';
     (void)snprintf(hello.u.hello.token, sizeof hello.u.hello.token, "%s", s->token->name);
     if ((w->info.pid > 0 &&
          sd_event_add_child(s->loop, &w->child, w->info.pid, WEXITED, on_child, w) < 0) ||
@@ -416,6 +420,39 @@ void signers_kill(struct signers *s, unsigned worker, const char *why, bool barr
         w->info.state = SIGNER_BARRED;
         w->again = sd_event_source_disable_unref(w->again);
     }
+}
+
+bool signers_settled(const struct signers *s)
+{
+    unsigned barred = 0;
+
+    for (unsigned i = 0; i < s->n; i++) {
+        if (s->at[i].info.state == SIGNER_READY)
+            return true;
+        barred += s->at[i].info.state == SIGNER_BARRED;
+    }
+    return barred == s->n;
+}
+
+bool signers_spoke(const struct signers *s)
+{
+    bool spoke = false;
+
+    for (unsigned i = 0; i < s->n; i++)
+        spoke = spoke || s->at[i].info.spoke;
+    return spoke;
+}
+
+void signers_hasten(struct signers *s)
+{
+    if (signers_settled(s))
+        return;
+    for (unsigned i = 0; i < s->n; i++) {
+        s->at[i].info.spoke = false;
+        s->at[i].pause_us = PAUSE_MIN_US; /* somebody waits */
+        s->at[i].again = sd_event_source_disable_unref(s->at[i].again);
+    }
+    start_next(s);
 }
 
 int64_t signers_stalled_us(const struct signers *s)

@@ -33,6 +33,7 @@ struct signer_info { /* for status */
     int pid;
     char what[128];
     char trouble[320]; /* last reason it went down; "" when all is well */
+    bool spoke; /* asked since it was last ready or hastened, it said why it cannot serve */
     uint32_t keys;
     unsigned restarts;
     size_t waiting; /* requests not answered yet */
@@ -60,6 +61,17 @@ bool signers_send(struct signers *s, unsigned worker, struct proto *p, const int
                   size_t n_fds);
 /* End one worker; barred: it is not started again. */
 void signers_kill(struct signers *s, unsigned worker, const char *why, bool barred);
+/*
+ * Whether the token holds a key is known while one signer is ready (its keys tell), and
+ * when every signer waits for a person. Between these a signer is coming back: silence is
+ * no answer.
+ */
+bool signers_settled(const struct signers *s);
+/* Has a signer that cannot serve said so, since it was last asked? */
+bool signers_spoke(const struct signers *s);
+/* Ask the token now: signers that sit out a pause are started, what they said before is
+ * forgotten. Nothing when settled. */
+void signers_hasten(struct signers *s);
 /* Longest time that the oldest unanswered request of any worker
  * has waited, microseconds. */
 int64_t signers_stalled_us(const struct signers *s);

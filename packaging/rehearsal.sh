@@ -193,6 +193,18 @@ rehearsal_lives() {
     read -r wait_stat <"/proc/$1/stat" && case ${wait_stat##*) } in Z*) false ;; esac
 } 2>/dev/null
 
+# rehearsal_patient COMMAND...: while it answers "try again" (5), again, for some minutes: signers may
+# take longer to come back than the service holds a step for them.
+rehearsal_patient() {
+    patient_end=$(($(date +%s) + 300))
+    while :; do
+        patient_status=0
+        "$@" || patient_status=$?
+        [ $patient_status -eq 5 ] && [ "$(date +%s)" -lt $patient_end ] || return $patient_status
+        sleep 0.5
+    done
+}
+
 rehearsal_state() {
     ctl --json incident show "$incident" | jq -r .state
 }
@@ -220,6 +232,14 @@ rehearsal_to_pma() {
         rehearsal_event refer-to-pma --evidence 'notice to every member'
 }
 
+# rehearsal_activation DECISION.json: the custodians' document for it, on standard output.
+rehearsal_activation() {
+    jq --arg digest "$(sha256sum <"$1" | cut -d ' ' -f 1)" '{schema, kind: "activation",
+        id: ("activation-" + .id), incident, by: "custodians", outcome: "authorise", exercise,
+        key, method, decision: $digest, ceremony: "Rehearsal 1: two of three present",
+        valid_from, valid_to}' "$1"
+}
+
 # rehearsal_activate PKI DECISION.json DECISION.cms DIR: hand the decision in, call the custodians;
 # two of three switch the key on. Sets $decision.
 rehearsal_activate() {
@@ -227,12 +247,9 @@ rehearsal_activate() {
     decision=$(jq -r .id "$2") &&
         ctl decision submit "$incident" "$3" &&
         rehearsal_event call-custodians --evidence 'three called, two on their way' &&
-        jq --arg digest "$(sha256sum <"$2" | cut -d ' ' -f 1)" '{schema, kind: "activation",
-            id: ("activation-" + .id), incident, by: "custodians", outcome: "authorise", exercise,
-            key, method, decision: $digest, ceremony: "Rehearsal 1: two of three present",
-            valid_from, valid_to}' "$2" >"$4/activation.json" &&
+        rehearsal_activation "$2" >"$4/activation.json" &&
         rehearsal_sign "$1" "$4/activation.json" "$4/activation.cms" custodian-1 custodian-2 &&
-        ctl decision submit "$incident" "$4/activation.cms"
+        rehearsal_patient ctl decision submit "$incident" "$4/activation.cms"
 }
 
 # rehearsal_close: after the last answer.

@@ -508,7 +508,8 @@ const struct rule rules[] = {
      "Nothing; the first answer is on record."},
 
     /* signer: the record protocol and the signer's own walls - lib/signing/desk.c,
-     * lib/signing/proto.c, lib/signing/revoked.c, pkcs11/harden.c */
+     * lib/signing/proto.c, lib/signing/revoked.c, pkcs11/harden.c, lib/incident/incident.c,
+     * daemon/service.c */
     {"signer.record", "project", "choice",
      "A record has the fixed form of its type and every field in range.",
      "Service and signer are of different versions, or the service is not what it claims."},
@@ -516,6 +517,9 @@ const struct rule rules[] = {
      "Service and signer are of different versions, or the service is not what it claims."},
     {"signer.socket", "project", "choice", "Service and signer can talk.",
      "The service starts the signer anew; look at the journal if it keeps happening."},
+    {"signer.not-ready", "project", "choice",
+     "What asks for a key waits until a signer that is coming back has proved it.",
+     "Try again in a few seconds; `smki-recoveryctl status` shows how the signers stand."},
     {"signer.not-sealed", "project", "choice",
      "Documents come in sealed memfds, so that they cannot change after they were checked.",
      "The service is not what it claims."},

@@ -346,9 +346,13 @@ bool incident_step(const struct incident_facts *f, enum event event, enum actor 
     }
     for (unsigned g = 0; g < GUARD_COUNT; g++)
         if ((t->guards & GUARD_BIT(g)) != 0 &&
-            !incident_guard_holds((enum guard)g, f, actor, t))
+            !incident_guard_holds((enum guard)g, f, actor, t)) {
+            if (g == GUARD_TOKEN_KEY && f->token_silent)
+                return err_set(e, ERR_BUSY, "signer.not-ready", "%s in state %s: %s", what,
+                               where, sentence("signer.not-ready"));
             return err_set(e, ERR_DENIED, guards[g].rule, "%s in state %s: %s", what, where,
                            sentence(guards[g].rule));
+        }
     to->route = t->takes == ROUTE_SAME ? f->route : t->takes;
     to->state = t->to == STATE_SAME ? f->state : t->to;
     to->row = t;

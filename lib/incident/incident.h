@@ -349,6 +349,8 @@ struct incident_facts {
     bool contingency_used; /* a mode 9 command has left */
 
     bool token_key_proved;
+    bool
+        token_silent; /* its signers are coming back: whether the key is there is not known */
     bool counter_above_reserved;
     bool batch_running, key_active;
 

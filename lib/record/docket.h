@@ -26,6 +26,7 @@ struct docket { /* borrowed; what a step needs beside the incident */
     const char *roster_dir;
     int64_t now_us;
     uint32_t token_keys; /* bit i: config key i is proven equal to its certificate now */
+    bool token_silent;   /* no signer can say yet which keys the token holds */
 };
 
 struct docket_incident {

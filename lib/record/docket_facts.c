@@ -180,6 +180,7 @@ static bool facts_of_decisions(const struct docket *d, const struct docket_incid
         for (size_t k = 0; k < d->config->n_keys; k++)
             if (strcmp(d->config->keys[k].name, live.key) == 0)
                 f->token_key_proved = (d->token_keys >> k & 1) != 0;
+    f->token_silent = d->token_silent;
     if (!count(d->store,
                "SELECT count(*) FROM batch WHERE incident = ?1"
                " AND state NOT IN ('stopped', 'done')",

@@ -22,6 +22,8 @@ static char served_dir[64], served_path[96];
 static const struct router *served_router;
 static unsigned served_roles = PEER_OPERATOR;
 static unsigned served_max_clients, served_max_per_uid, served_idle_s;
+static uint64_t served_wait_us;
+static struct server *served; /* for handlers: they run in its thread */
 static pthread_t served_thread;
 static int served_stop_fd, served_ready_fd;
 
@@ -40,9 +42,9 @@ static void *served_main(void *arg)
                                .roles = &roles,
                                .max_clients = served_max_clients,
                                .max_clients_per_uid = served_max_per_uid,
-                               .idle_s = served_idle_s};
+                               .idle_s = served_idle_s,
+                               .wait_us = served_wait_us};
     sd_event *loop = NULL;
-    struct server *s = NULL;
     struct err e;
 
     (void)arg;
@@ -53,10 +55,10 @@ static void *served_main(void *arg)
     ck_assert_int_ge(sd_event_new(&loop), 0);
     ck_assert_int_ge(
         sd_event_add_io(loop, NULL, served_stop_fd, EPOLLIN, served_on_stop, NULL), 0);
-    ck_assert_msg(server_open(loop, &o, &s, &e), "%s", e.text);
+    ck_assert_msg(server_open(loop, &o, &served, &e), "%s", e.text);
     ck_assert_int_eq(eventfd_write(served_ready_fd, 1), 0);
     ck_assert_int_ge(sd_event_loop(loop), 0);
-    server_close(s);
+    server_close(served);
     sd_event_unref(loop);
     return NULL;
 }
@@ -71,6 +73,7 @@ static void served_place(void)
     strcat(served_path, "/sock");
     served_max_clients = served_max_per_uid = served_idle_s = 0;
     served_roles = PEER_OPERATOR;
+    served_wait_us = 0;
 }
 
 static void served_start(const struct router *router)

@@ -253,6 +253,28 @@ START_TEST(every_guard_of_a_row_refuses_when_only_it_fails)
 }
 END_TEST
 
+/* A signer that is coming back is no token with another key: come again. */
+START_TEST(silence_of_the_token_is_no_refusal)
+{
+    const struct transition *t = &incident_transitions[_i];
+    struct at cases[ROUTE_COUNT * STATE_COUNT];
+    size_t n = (t->guards & GUARD_BIT(GUARD_TOKEN_KEY)) != 0 ? walk(t, cases) : 0;
+
+    for (size_t i = 0; i < n; i++) {
+        struct incident_facts f = well(&cases[i]);
+        struct incident_move to;
+        struct err e = {0};
+
+        f.token_silent = true; /* this key is proved all the same */
+        ck_assert(step(&f, t, first_actor(t), t->evidence, &to, &e));
+        f.token_key_proved = false;
+        ck_assert(!step(&f, t, first_actor(t), t->evidence, &to, &e));
+        ck_assert_str_eq(e.id, "signer.not-ready");
+        ck_assert_int_eq(e.code, ERR_BUSY);
+    }
+}
+END_TEST
+
 START_TEST(every_guard_stands_in_some_row_and_has_a_rule_of_its_own)
 {
     uint64_t used = 0;
@@ -564,6 +586,7 @@ int main(void)
     tcase_add_loop_test(
         rows, every_row_refuses_whom_it_does_not_name_and_each_gap_in_the_evidence, 0, n);
     tcase_add_loop_test(rows, every_guard_of_a_row_refuses_when_only_it_fails, 0, n);
+    tcase_add_loop_test(rows, silence_of_the_token_is_no_refusal, 0, n);
     tcase_add_loop_test(rows, every_row_says_where_it_comes_from_and_how_sure_that_is, 0,
                         n);
     tcase_add_test(rows, every_guard_stands_in_some_row_and_has_a_rule_of_its_own);
