@@ -27,15 +27,16 @@ static bool stderr_is_journal(void)
 {
     static int known = -1;
     const char *env;
-    unsigned long long dev, ino;
+    char *end = NULL;
     struct stat st;
 
     if (known >= 0)
         return known == 1;
     known = 0;
     env = getenv("JOURNAL_STREAM");
-    if (env != NULL && sscanf(env, "%llu:%llu", &dev, &ino) == 2 &&
-        fstat(STDERR_FILENO, &st) == 0 && st.st_dev == dev && st.st_ino == ino)
+    if (env != NULL && fstat(STDERR_FILENO, &st) == 0 &&
+        strtoull(env, &end, 10) == st.st_dev && *end == ':' &&
+        strtoull(end + 1, &end, 10) == st.st_ino && *end == '\0')
         known = 1;
     return known == 1;
 }

@@ -146,7 +146,7 @@ static int call(struct ctl *c, struct client_call *call_, json_t **out, char **t
         client_answer_done(&a);
         return rc;
     }
-    *out = a.body == NULL ? json_object() : json_loadb(a.body, a.len, 0, &je);
+    *out = a.body == NULL ? json_loadb("{}", 2, 0, &je) : json_loadb(a.body, a.len, 0, &je);
     if (*out == NULL) {
         ctl_say("the answer is not JSON: line %d: %s", je.line, je.text);
         client_answer_done(&a);
