@@ -126,10 +126,10 @@ static void line_hex(FILE *to, const char *label, const void *octets, size_t len
 {
     const uint8_t *p = octets;
 
-    fprintf(to, "%-22s", label);
+    (void)fprintf(to, "%-22s", label);
     for (size_t i = 0; i < len; i++)
-        fprintf(to, "%02X", p[i]);
-    fputc('\n', to);
+        (void)fprintf(to, "%02X", p[i]);
+    (void)fputc('\n', to);
 }
 
 static void put_cell(FILE *to, const struct payload_cell *c)
@@ -137,17 +137,17 @@ static void put_cell(FILE *to, const struct payload_cell *c)
     enum cell cell;
 
     if (payload_cell_find(c, &cell))
-        fprintf(to, "%s", gbcs_cell(cell)->name);
+        (void)fprintf(to, "%s", gbcs_cell(cell)->name);
     else
-        fprintf(to, "role %u, key usage %04X, cell usage %u", c->role, c->usage,
-                c->cell_usage);
+        (void)fprintf(to, "role %u, key usage %04X, cell usage %u", c->role, c->usage,
+                      c->cell_usage);
 }
 
 static void line_cell(FILE *to, const char *label, const struct payload_cell *c)
 {
-    fprintf(to, "%-22s", label);
+    (void)fprintf(to, "%-22s", label);
     put_cell(to, c);
-    fputc('\n', to);
+    (void)fputc('\n', to);
 }
 
 static void put_role(FILE *to, unsigned role)
@@ -155,9 +155,9 @@ static void put_role(FILE *to, unsigned role)
     const char *name = gbcs_role_name((enum role)role);
 
     if (strcmp(name, "unknown") == 0)
-        fprintf(to, "role %u", role);
+        (void)fprintf(to, "role %u", role);
     else
-        fputs(name, to);
+        (void)fputs(name, to);
 }
 
 static void put_status(FILE *to, unsigned status)
@@ -165,21 +165,21 @@ static void put_status(FILE *to, unsigned status)
     const char *name = message_status_name(status);
 
     if (name != NULL)
-        fprintf(to, "%s (%u)", name, status);
+        (void)fprintf(to, "%s (%u)", name, status);
     else
-        fprintf(to, "status %u", status);
+        (void)fprintf(to, "status %u", status);
 }
 
 static void put_span(FILE *to, struct span s)
 {
     for (size_t i = 0; i < s.len; i++)
-        fprintf(to, "%02X", s.at[i]);
+        (void)fprintf(to, "%02X", s.at[i]);
 }
 
 static void put_topups(FILE *to, const struct payload_topups *t)
 {
     for (size_t i = 0; i < t->n; i++)
-        fprintf(to, ", top-up %llu", (unsigned long long)t->at[i].floor);
+        (void)fprintf(to, ", top-up %llu", (unsigned long long)t->at[i].floor);
 }
 
 static void put_certificate(FILE *to, struct span der)
@@ -187,24 +187,25 @@ static void put_certificate(FILE *to, struct span der)
     struct cert_view v;
 
     if (!cert_view_read(der, &v)) {
-        fprintf(to, "    %zu octets, no certificate that can be read\n", der.len);
+        (void)fprintf(to, "    %zu octets, no certificate that can be read\n", der.len);
         return;
     }
-    fprintf(to, "    EUI-64 %s, role %s, %s, key %s\n", v.eui[0] != '\0' ? v.eui : "none",
-            v.role[0] != '\0' ? v.role : "none", v.usage, v.key_id);
-    fprintf(to, "    issued by %s (key %s), serial %s\n", v.issuer, v.issuer_key_id,
-            v.serial);
-    fprintf(to, "    %s to %s, %zu octets\n", v.not_before, v.not_after, der.len);
+    (void)fprintf(to, "    EUI-64 %s, role %s, %s, key %s\n",
+                  v.eui[0] != '\0' ? v.eui : "none", v.role[0] != '\0' ? v.role : "none",
+                  v.usage, v.key_id);
+    (void)fprintf(to, "    issued by %s (key %s), serial %s\n", v.issuer, v.issuer_key_id,
+                  v.serial);
+    (void)fprintf(to, "    %s to %s, %zu octets\n", v.not_before, v.not_after, der.len);
 }
 
 static void put_changes(FILE *to, const struct payload_change *c, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        fprintf(to, "%-22s", i == 0 ? "floors" : "");
+        (void)fprintf(to, "%-22s", i == 0 ? "floors" : "");
         put_role(to, c[i].role);
-        fprintf(to, " %llu", (unsigned long long)c[i].floor);
+        (void)fprintf(to, " %llu", (unsigned long long)c[i].floor);
         put_topups(to, &c[i].topups);
-        fputc('\n', to);
+        (void)fputc('\n', to);
     }
 }
 
@@ -215,26 +216,27 @@ static const char *mode_name(unsigned mode)
 
 static void print_update(FILE *to, const struct payload_update *u)
 {
-    fprintf(to, "%-22s%u %s\n", "mode", u->mode, mode_name(u->mode));
+    (void)fprintf(to, "%-22s%u %s\n", "mode", u->mode, mode_name(u->mode));
     if (u->has_symmetric_key)
-        fprintf(to, "%-22s%zu octets\n", "symmetric key", u->symmetric_key.len);
-    fprintf(to, "%-22s%s\n", "time checks", u->disapply_time ? "disapplied" : "apply");
+        (void)fprintf(to, "%-22s%zu octets\n", "symmetric key", u->symmetric_key.len);
+    (void)fprintf(to, "%-22s%s\n", "time checks",
+                  u->disapply_time ? "disapplied" : "apply");
     if (u->has_auth_cell)
         line_cell(to, "authorising cell", &u->auth_cell);
     if (u->has_floor) {
-        fprintf(to, "%-22s%llu", "floor", (unsigned long long)u->floor);
+        (void)fprintf(to, "%-22s%llu", "floor", (unsigned long long)u->floor);
         put_topups(to, &u->topups);
-        fputc('\n', to);
+        (void)fputc('\n', to);
     }
     put_changes(to, u->changes, u->n_changes);
     if (u->execution_time[0] != '\0')
-        fprintf(to, "%-22s%s\n", "execution time", u->execution_time);
+        (void)fprintf(to, "%-22s%s\n", "execution time", u->execution_time);
     for (size_t i = 0; i < u->n_replacements; i++) {
         line_cell(to, "replaces", &u->replacements[i].cell);
         put_certificate(to, u->replacements[i].certificate);
     }
     for (size_t i = 0; i < u->n_path; i++) {
-        fprintf(to, "path certificate\n");
+        (void)fprintf(to, "path certificate\n");
         put_certificate(to, u->path[i]);
     }
 }
@@ -242,27 +244,27 @@ static void print_update(FILE *to, const struct payload_update *u)
 static void print_reply(FILE *to, const struct payload_reply *r)
 {
     if (!r->has_outcome) {
-        fprintf(to, "accepted; to be executed later\n");
+        (void)fprintf(to, "accepted; to be executed later\n");
         return;
     }
-    fprintf(to, "%-22s%llu\n", "command counter", (unsigned long long)r->counter);
-    fprintf(to, "%-22s%u %s\n", "mode", r->mode, mode_name(r->mode));
+    (void)fprintf(to, "%-22s%llu\n", "command counter", (unsigned long long)r->counter);
+    (void)fprintf(to, "%-22s%u %s\n", "mode", r->mode, mode_name(r->mode));
     put_changes(to, r->changes, r->n_changes);
     for (size_t i = 0; i < r->n_results; i++) {
         const struct payload_result *one = &r->results[i];
 
         line_cell(to, "cell", &one->cell);
-        fprintf(to, "    ");
+        (void)fprintf(to, "    ");
         put_status(to, one->status);
-        fprintf(to, "\n    was ");
+        (void)fprintf(to, "\n    was ");
         put_span(to, one->old_uid);
-        fprintf(to, " key ");
+        (void)fprintf(to, " key ");
         put_span(to, one->old_key);
-        fprintf(to, "\n    is  ");
+        (void)fprintf(to, "\n    is  ");
         put_span(to, one->new_uid);
-        fprintf(to, " key ");
+        (void)fprintf(to, " key ");
         put_span(to, one->new_key);
-        fputc('\n', to);
+        (void)fputc('\n', to);
     }
 }
 
@@ -271,23 +273,23 @@ static void print_report(FILE *to, const struct payload_report *r)
     for (size_t i = 0; i < r->n_roles; i++) {
         const struct payload_details *d = &r->roles[i];
 
-        fprintf(to, "%-22s", "role");
+        (void)fprintf(to, "%-22s", "role");
         put_role(to, d->role);
-        fprintf(to, ", ");
+        (void)fprintf(to, ", ");
         put_status(to, d->status);
         if (d->has_counter)
-            fprintf(to, ", counter %llu", (unsigned long long)d->counter);
-        fputc('\n', to);
+            (void)fprintf(to, ", counter %llu", (unsigned long long)d->counter);
+        (void)fputc('\n', to);
         for (size_t k = 0; k < d->n_cells; k++) {
             struct payload_cell c = {d->role, d->cells[k].usage, d->cells[k].cell_usage};
 
-            fprintf(to, "    ");
+            (void)fprintf(to, "    ");
             put_cell(to, &c);
-            fprintf(to, ": ");
+            (void)fprintf(to, ": ");
             put_span(to, d->cells[k].uid);
-            fprintf(to, " key ");
+            (void)fprintf(to, " key ");
             put_span(to, d->cells[k].key);
-            fputc('\n', to);
+            (void)fputc('\n', to);
         }
     }
 }
@@ -299,9 +301,9 @@ static void print_body(FILE *to, const struct message *m)
         print_update(to, &m->body.update);
         break;
     case PAYLOAD_ALERT:
-        fprintf(to, "%-22s%04X %s\n", "alert", m->body.reply.alert_code,
-                message_alert_name(m->body.reply.alert_code));
-        fprintf(to, "%-22s%s\n", "execution time", m->body.reply.execution_time);
+        (void)fprintf(to, "%-22s%04X %s\n", "alert", m->body.reply.alert_code,
+                      message_alert_name(m->body.reply.alert_code));
+        (void)fprintf(to, "%-22s%s\n", "execution time", m->body.reply.execution_time);
         print_reply(to, &m->body.reply);
         break;
     case PAYLOAD_ANSWER:
@@ -310,9 +312,9 @@ static void print_body(FILE *to, const struct message *m)
     case PAYLOAD_QUERY:
         line_cell(to, "authorising cell", &m->body.query.auth_cell);
         for (size_t i = 0; i < m->body.query.n_roles; i++) {
-            fprintf(to, "%-22s", "asks for");
+            (void)fprintf(to, "%-22s", "asks for");
             put_role(to, m->body.query.roles[i]);
-            fputc('\n', to);
+            (void)fputc('\n', to);
         }
         break;
     case PAYLOAD_REPORT:
@@ -327,31 +329,33 @@ static void print_body(FILE *to, const struct message *m)
 static void print_note(FILE *to, const char *what, const struct der_walk_note *n)
 {
     if (n->n > 0)
-        fprintf(to, "%-22s%s: %zu, the first at octet %zu\n", "note", what, n->n,
-                n->offset);
+        (void)fprintf(to, "%-22s%s: %zu, the first at octet %zu\n", "note", what, n->n,
+                      n->offset);
 }
 
 void message_print(FILE *to, const struct message *m)
 {
     const char *timing = message_timing(m);
 
-    fprintf(to, "%-22s%s %s, code %04X%s%s\n", "message", message_use_case(m->code),
-            message_kind_name(m->kind), m->code, timing[0] != '\0' ? ", " : "", timing);
+    (void)fprintf(to, "%-22s%s %s, code %04X%s%s\n", "message", message_use_case(m->code),
+                  message_kind_name(m->kind), m->code, timing[0] != '\0' ? ", " : "",
+                  timing);
     line_hex(to, "originator", m->originator.b, sizeof m->originator.b);
     line_hex(to, "recipient", m->recipient.b, sizeof m->recipient.b);
-    fprintf(to, "%-22s%llu\n", "counter", (unsigned long long)m->counter);
+    (void)fprintf(to, "%-22s%llu\n", "counter", (unsigned long long)m->counter);
     if (m->has_date_time)
         line_hex(to, "date and time", m->date_time, sizeof m->date_time);
     if (m->extra.len > 0)
         line_hex(to, "supplementary party", m->extra.at, m->extra.len);
     print_body(to, m);
-    fprintf(to, "%-22s%s\n", "form", message_form_name(m->form));
+    (void)fprintf(to, "%-22s%s\n", "form", message_form_name(m->form));
     if (m->form == FORM_SIGNED || m->form == FORM_SIGNED_MAC)
         line_hex(to, "signature", m->sig.b, sizeof m->sig.b);
     if (m->form == FORM_MAC || m->form == FORM_SIGNED_MAC)
         line_hex(to, "MAC", m->mac, sizeof m->mac);
     if (!m->consistent)
-        fprintf(to, "%-22s%s\n", "note", "header and payload name different commands");
+        (void)fprintf(to, "%-22s%s\n", "note",
+                      "header and payload name different commands");
     print_note(to, "lengths longer than need be", &m->long_lengths);
     print_note(to, "defaults spelled out", &m->spelt_defaults);
     print_note(to, "key usages with zero bits at the end", &m->padded_bits);

@@ -108,20 +108,20 @@ void hsmloss_print(FILE *to, const struct hsmloss_advice *a)
     const char *comma = "";
 
     for (size_t i = 0; i < a->n_rows; i++)
-        fprintf(to, "- %s\n  Method 1: %s. Source: %s (%s).\n", a->rows[i]->sentence,
-                hsmloss_method_1_name(a->rows[i]->method_1), a->rows[i]->source,
-                a->rows[i]->certainty);
+        (void)fprintf(to, "- %s\n  Method 1: %s. Source: %s (%s).\n", a->rows[i]->sentence,
+                      hsmloss_method_1_name(a->rows[i]->method_1), a->rows[i]->source,
+                      a->rows[i]->certainty);
     if (!a->remedy) {
-        fputs("No remote remedy; device exchange.\n", to);
+        (void)fputs("No remote remedy; device exchange.\n", to);
         return;
     }
     if (a->rebuild)
-        fputs("First: restore the token in a ceremony.\n", to);
-    fputs("Routes that remain: ", to);
+        (void)fputs("First: restore the token in a ceremony.\n", to);
+    (void)fputs("Routes that remain: ", to);
     for (unsigned r = 0; r < ROUTE_COUNT; r++)
         if ((a->routes & ROUTE_BIT(r)) != 0) {
-            fprintf(to, "%s%s", comma, incident_route((enum route)r)->name);
+            (void)fprintf(to, "%s%s", comma, incident_route((enum route)r)->name);
             comma = ", ";
         }
-    fputs(*comma == '\0' ? "none is needed\n" : "\n", to);
+    (void)fputs(*comma == '\0' ? "none is needed\n" : "\n", to);
 }

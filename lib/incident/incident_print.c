@@ -39,11 +39,11 @@ static void list(FILE *to, uint64_t set, unsigned count, name_of name)
 
     for (unsigned i = 0; i < count; i++)
         if ((set >> i & 1) != 0) {
-            fprintf(to, "%s%s", comma, name(i));
+            (void)fprintf(to, "%s%s", comma, name(i));
             comma = ", ";
         }
     if (*comma == '\0')
-        fputs("-", to);
+        (void)fputs("-", to);
 }
 
 /* Which states can be met on that route: a row may be written for several routes at once
@@ -79,14 +79,14 @@ void incident_dot(FILE *to, enum route route)
     bool seen[ROUTE_COUNT][STATE_COUNT];
 
     reach(seen);
-    fprintf(to, "digraph \"%s\" {\n    rankdir=LR;\n    node [shape=box];\n",
-            incident_route(route)->name);
+    (void)fprintf(to, "digraph \"%s\" {\n    rankdir=LR;\n    node [shape=box];\n",
+                  incident_route(route)->name);
     for (unsigned s = 0; s < STATE_COUNT; s++)
         if (seen[route][s])
-            fprintf(to, "    %s%s;\n", state_name(s),
-                    incident_may_sign(route, (enum state)s) ? " [style=bold]"
-                    : incident_state((enum state)s)->final  ? " [peripheries=2]"
-                                                            : "");
+            (void)fprintf(to, "    %s%s;\n", state_name(s),
+                          incident_may_sign(route, (enum state)s) ? " [style=bold]"
+                          : incident_state((enum state)s)->final  ? " [peripheries=2]"
+                                                                  : "");
     for (unsigned s = 0; s < STATE_COUNT; s++)
         for (unsigned v = 0; seen[route][s] && v < EVENT_COUNT; v++) {
             const struct transition *t = incident_next(route, (enum state)s, (enum event)v);
@@ -94,54 +94,56 @@ void incident_dot(FILE *to, enum route route)
             if (t == NULL || t->to == STATE_SAME)
                 continue;
             if (t->takes == ROUTE_SAME || t->takes == route)
-                fprintf(to, "    %s -> %s [label=\"%s\"];\n", state_name(s),
-                        state_name(t->to), incident_event((enum event)v)->name);
+                (void)fprintf(to, "    %s -> %s [label=\"%s\"];\n", state_name(s),
+                              state_name(t->to), incident_event((enum event)v)->name);
             else
-                fprintf(to, "    %s -> \"%s %s\" [label=\"%s\", style=dashed];\n",
-                        state_name(s), incident_route(t->takes)->name, state_name(t->to),
-                        incident_event((enum event)v)->name);
+                (void)fprintf(to, "    %s -> \"%s %s\" [label=\"%s\", style=dashed];\n",
+                              state_name(s), incident_route(t->takes)->name,
+                              state_name(t->to), incident_event((enum event)v)->name);
         }
-    fputs("}\n", to);
+    (void)fputs("}\n", to);
 }
 
 static void print_transition(FILE *to, size_t i)
 {
     const struct transition *t = &incident_transitions[i];
 
-    fprintf(to, "\n%zu. %s -> %s\n   from:      ", i + 1, incident_event(t->event)->name,
-            t->to == STATE_SAME ? "(stays)" : state_name(t->to));
+    (void)fprintf(to, "\n%zu. %s -> %s\n   from:      ", i + 1,
+                  incident_event(t->event)->name,
+                  t->to == STATE_SAME ? "(stays)" : state_name(t->to));
     list(to, t->from, STATE_COUNT, state_name);
-    fputs("\n   routes:    ", to);
+    (void)fputs("\n   routes:    ", to);
     list(to, t->routes, ROUTE_COUNT, route_name);
     if (t->takes != ROUTE_SAME)
-        fprintf(to, " -> %s", incident_route(t->takes)->name);
-    fputs("\n   by:        ", to);
+        (void)fprintf(to, " -> %s", incident_route(t->takes)->name);
+    (void)fputs("\n   by:        ", to);
     list(to, t->actors, ACTOR_COUNT, actor_name);
-    fputs("\n   evidence:  ", to);
+    (void)fputs("\n   evidence:  ", to);
     list(to, t->evidence, EVIDENCE_COUNT, evidence_name);
-    fputs("\n   rules:     ", to);
+    (void)fputs("\n   rules:     ", to);
     list(to, t->guards, GUARD_COUNT, guard_name);
-    fprintf(to, "\n   devices:   %s\n   audit:     %s", incident_effect_name(t->effect),
-            incident_event(t->event)->audit);
+    (void)fprintf(to, "\n   devices:   %s\n   audit:     %s",
+                  incident_effect_name(t->effect), incident_event(t->event)->audit);
     if (t->also != NULL)
-        fprintf(to, ", %s", t->also);
-    fprintf(to, "\n   source:    %s (%s)\n", t->source, t->certainty);
+        (void)fprintf(to, ", %s", t->also);
+    (void)fprintf(to, "\n   source:    %s (%s)\n", t->source, t->certainty);
 }
 
 void incident_table_print(FILE *to)
 {
-    fputs("Routes\n\n", to);
+    (void)fputs("Routes\n\n", to);
     for (unsigned r = 0; r < ROUTE_COUNT; r++)
-        fprintf(to, "  %-16s %s\n", route_name(r), incident_route((enum route)r)->sentence);
-    fputs("\nStates\n\n", to);
+        (void)fprintf(to, "  %-16s %s\n", route_name(r),
+                      incident_route((enum route)r)->sentence);
+    (void)fputs("\nStates\n\n", to);
     for (unsigned s = 0; s < STATE_COUNT; s++) {
         const struct state_row *row = incident_state((enum state)s);
 
-        fprintf(to, "  %-27s %-10s %s\n", row->name,
-                row->alarm == ALARM_NONE ? "" : incident_alarm_name(row->alarm),
-                row->sentence);
+        (void)fprintf(to, "  %-27s %-10s %s\n", row->name,
+                      row->alarm == ALARM_NONE ? "" : incident_alarm_name(row->alarm),
+                      row->sentence);
     }
-    fputs("\nTransitions\n", to);
+    (void)fputs("\nTransitions\n", to);
     for (size_t i = 0; i < incident_n_transitions; i++)
         print_transition(to, i);
 }

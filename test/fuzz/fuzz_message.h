@@ -40,7 +40,7 @@ static inline void fuzz_message(const struct message *m, struct span octets)
     f = open_memstream(&page, &page_len);
     fuzz_must(f != NULL);
     message_print(f, m);
-    fclose(f);
+    (void)fclose(f);
 }
 
 #endif

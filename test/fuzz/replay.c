@@ -24,11 +24,11 @@ static bool run_file(const char *path)
     octets = malloc(cap);
     if (f == NULL || octets == NULL) {
         if (f != NULL)
-            fclose(f);
+            (void)fclose(f);
         return false;
     }
     len = fread(octets, 1, cap, f);
-    fclose(f);
+    (void)fclose(f);
     (void)LLVMFuzzerTestOneInput(octets, len);
     n_run++;
     return true;
@@ -59,7 +59,7 @@ int main(int argc, char **argv)
         if (argv[i][0] == '-')
             continue;
         if (!run(argv[i])) {
-            fprintf(stderr, "replay: cannot read %s\n", argv[i]);
+            (void)fprintf(stderr, "replay: cannot read %s\n", argv[i]);
             return EXIT_FAILURE;
         }
     }

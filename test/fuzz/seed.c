@@ -50,7 +50,7 @@ int main(int argc, char **argv)
     size_t n;
 
     if (argc != 2) {
-        fprintf(stderr, "usage: seed DIR\n");
+        (void)fprintf(stderr, "usage: seed DIR\n");
         return EXIT_FAILURE;
     }
     n = samples_make(samples);
@@ -60,7 +60,7 @@ int main(int argc, char **argv)
         if (!write_file(argv[1], s->sort == SAMPLE_COMMAND ? "command" : "response",
                         s->name, s->octets, s->len) ||
             !write_json(argv[1], s)) {
-            fprintf(stderr, "seed: cannot write %s to %s\n", s->name, argv[1]);
+            (void)fprintf(stderr, "seed: cannot write %s to %s\n", s->name, argv[1]);
             return EXIT_FAILURE;
         }
     }

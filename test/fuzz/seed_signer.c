@@ -89,7 +89,7 @@ static void ready(const char *dir, const char *name)
 int main(int argc, char **argv)
 {
     if (argc != 2) {
-        fprintf(stderr, "usage: seed-signer DIR\n");
+        (void)fprintf(stderr, "usage: seed-signer DIR\n");
         return 2;
     }
     ready(argv[1], "honest");

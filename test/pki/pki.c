@@ -42,7 +42,7 @@ static void need(bool ok, const char *what, int line)
 {
     if (ok)
         return;
-    fprintf(stderr, "pki.c:%d: %s failed\n", line, what);
+    (void)fprintf(stderr, "pki.c:%d: %s failed\n", line, what);
     ERR_print_errors_fp(stderr);
     abort();
 }

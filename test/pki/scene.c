@@ -15,7 +15,7 @@ static void need(bool ok, const char *what)
 {
     if (ok)
         return;
-    fprintf(stderr, "scene.c: %s\n", what);
+    (void)fprintf(stderr, "scene.c: %s\n", what);
     abort();
 }
 

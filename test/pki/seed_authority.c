@@ -37,7 +37,7 @@ int main(int argc, char **argv)
     char *text;
 
     if (argc != 2) {
-        fprintf(stderr, "usage: seed-authority DIR\n");
+        (void)fprintf(stderr, "usage: seed-authority DIR\n");
         return 2;
     }
     scene_make(&s);

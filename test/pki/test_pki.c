@@ -41,7 +41,7 @@ struct options {
 
 static void fail(const char *what)
 {
-    fprintf(stderr, "smki-test-pki: %s\n%s", what, usage_text);
+    (void)fprintf(stderr, "smki-test-pki: %s\n%s", what, usage_text);
     exit(2);
 }
 

@@ -463,7 +463,7 @@ START_TEST(every_state_and_every_row_can_be_reached)
             places += m.at[r][s];
     printf("# %zu rows, %d states, %d events, %d guards; %u places, %u edges walked\n",
            incident_n_transitions, STATE_COUNT, EVENT_COUNT, GUARD_COUNT, places, edges);
-    fflush(stdout);
+    (void)fflush(stdout);
 }
 END_TEST
 

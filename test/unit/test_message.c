@@ -148,7 +148,7 @@ START_TEST(printing_names_what_is_there)
         decode(cases[i].sample, &m);
         message_print(f, &m);
         message_done(&m);
-        fclose(f);
+        (void)fclose(f);
         ck_assert_msg(strstr(page, cases[i].words) != NULL, "%s: no '%s' in\n%s",
                       cases[i].sample, cases[i].words, page);
         free(page);

@@ -416,8 +416,8 @@ START_TEST(a_line_or_a_list_has_an_end)
     refused(text, &(struct partyfile_reader){0}, "file.header", ERR_INPUT);
     free(text);
     for (int i = 0; i < PARTYFILE_CERTS_MAX - 1; i++)
-        snprintf(list + strlen(list), sizeof list - strlen(list),
-                 "certificate,I,%02X,90B3D51F30000001,supplier-ds\n", i + 0x10);
+        (void)snprintf(list + strlen(list), sizeof list - strlen(list),
+                       "certificate,I,%02X,90B3D51F30000001,supplier-ds\n", i + 0x10);
     strcat(list, "certainty,");
     text = with(notification, "certainty,", list);
     refused(text, &(struct partyfile_reader){0}, "file.header", ERR_INPUT);
@@ -441,7 +441,7 @@ START_TEST(a_full_disk_is_not_silent)
     ck_assert(read_text(notification, &(struct partyfile_reader){0}, &h, &e));
     ck_assert(!partyfile_write_header(full, &h, &e));
     ck_assert_str_eq(e.id, "file.write");
-    fclose(full);
+    (void)fclose(full);
 }
 END_TEST
 
