@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LINE_MAX_HEX (2 * 65536)
+#define LINE_MAX_HEX ((size_t)2 * 65536)
 #define PER_COMMIT   1000
 
 /* --- in --- */

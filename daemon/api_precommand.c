@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LINE_HEX   (2 * CS02B_COMMAND_MAX)
+#define LINE_HEX   ((size_t)2 * CS02B_COMMAND_MAX)
 #define LISTED_MAX 100
 
 struct comparison {

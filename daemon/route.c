@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "route.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -185,6 +186,7 @@ bool route_data(struct exchange *x, const char *data, size_t len)
      * the answer instead of a broken pipe. */
     int64_t patience = REQUEST_SMALL_MAX;
 
+    assert(x->failed || x->route != NULL); /* route_begin has seen to it */
     x->seen += (int64_t)len;
     if (x->route != NULL && body_cap(x) > patience)
         patience = body_cap(x);

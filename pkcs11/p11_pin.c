@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define SECURE_HEAP  (16 * 1024)
+#define SECURE_HEAP  ((size_t)16 * 1024)
 #define SECURE_PIECE 32
 
 static const char from_credential[] = "credential";

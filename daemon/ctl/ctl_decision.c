@@ -85,7 +85,7 @@ static void take_window(json_t *d, const char *hours)
     int64_t now = clock_now(&clock) / 1000000 * 1000000;
     int64_t h = hours != NULL ? strtoll(hours, NULL, 10) : 24;
 
-    if (h < 1 || h > 24 * 366)
+    if (h < 1 || h > 24L * 366)
         h = 24;
     clock_text(now, text);
     (void)json_object_set_new(d, "valid_from", json_string(text));

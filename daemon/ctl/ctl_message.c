@@ -43,7 +43,7 @@ int ctl_message_decode(struct ctl *c, const struct ctl_args *a)
     size_t len;
     int rc = CTL_OK;
 
-    if (!ctl_read_file(a->v[0], MESSAGE_MAX * 3, &text, &len))
+    if (!ctl_read_file(a->v[0], (size_t)3 * MESSAGE_MAX, &text, &len))
         return CTL_INPUT;
     (void)unhex(text, &len);
     if (!message_decode(span_of(text, len), &m, &e))

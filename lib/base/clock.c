@@ -81,7 +81,7 @@ bool clock_parse(const char *text, int64_t *us)
         !number(text + 17, 2, 0, 59, &tm.tm_sec))
         return false;
     if (len > 20) {
-        int scale = 100000;
+        int64_t scale = 100000;
 
         if (text[19] != '.' || len == 21)
             return false;

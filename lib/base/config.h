@@ -17,7 +17,7 @@
 
 #include "bytes.h"
 
-#define CONFIG_FILE_MAX        (256 * 1024)
+#define CONFIG_FILE_MAX        ((size_t)256 * 1024)
 #define CONFIG_PATH_MAX        256
 #define CONFIG_NAME_MAX        40
 #define CONFIG_TOKENS_MAX      4

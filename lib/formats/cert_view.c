@@ -15,7 +15,7 @@ static void text(const unsigned char *from, int len, char *out, size_t cap)
     size_t n = 0;
 
     for (int i = 0; i < len && n + 1 < cap; i++)
-        out[n++] = from[i] >= 0x20 && from[i] < 0x7F ? (char)from[i] : '?';
+        out[n++] = (char)(from[i] >= 0x20 && from[i] < 0x7F ? from[i] : '?');
     out[n] = '\0';
 }
 

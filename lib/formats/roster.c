@@ -75,7 +75,7 @@ static const char *shown(struct piece value, char out[static 49])
     size_t n = value.len > 48 ? 48 : value.len;
 
     for (size_t i = 0; i < n; i++)
-        out[i] = value.at[i] >= ' ' && value.at[i] <= '~' ? value.at[i] : '?';
+        out[i] = (char)(value.at[i] >= ' ' && value.at[i] <= '~' ? value.at[i] : '?');
     out[n] = '\0';
     return out;
 }

@@ -127,7 +127,8 @@ static bool read_slice(void *arg, const struct store_row *row)
         return false;
     sl->n = (uint32_t)n;
     for (uint32_t i = 0; i < sl->n; i++)
-        sl->rows[i] = rows.len == 4 ? get_be32(rows.at) + i : get_be32(rows.at + 4 * i);
+        sl->rows[i] =
+            rows.len == 4 ? get_be32(rows.at) + i : get_be32(rows.at + (size_t)4 * i);
     memcpy(sl->sigs, sigs.at, sigs.len);
     sl->has_macs = macs.len == (size_t)n * sizeof sl->macs[0];
     if (sl->has_macs)

@@ -16,7 +16,7 @@
 #include <openssl/crypto.h>
 
 #define RESERVE_MAX       1000000u
-#define LEAP_MAX          (16u * RESERVE_MAX) /* counters left out before a run */
+#define LEAP_MAX          ((uint64_t)16 * RESERVE_MAX) /* counters left out before a run */
 #define SYMMETRIC_KEY_MAX 64
 
 struct mapped {
@@ -203,8 +203,9 @@ static bool no_leap(struct desk *d, uint64_t first, struct err *e)
         mark = d->s.config->counter.start;
     if (first > mark && first - mark > LEAP_MAX)
         return err_set(e, ERR_DENIED, "signer.counter-leap",
-                       "a run from %llu would leave out more than %u counters after %llu",
-                       (unsigned long long)first, LEAP_MAX, (unsigned long long)mark);
+                       "a run from %llu would leave out more than %llu counters after %llu",
+                       (unsigned long long)first, (unsigned long long)LEAP_MAX,
+                       (unsigned long long)mark);
     return true;
 }
 

@@ -12,6 +12,7 @@
 #include "bench.h"
 #include "p11_key.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <getopt.h>
 #include <pthread.h>
@@ -74,6 +75,7 @@ static bool sign_all(struct session *s, CK_OBJECT_HANDLE key, double seconds,
     struct bench_time from;
     bool ok = true;
 
+    assert(n > 0); /* the configuration was read */
     for (unsigned i = 0; i < n; i++) {
         threads[i] = (struct thread){.f = s->f, .key = key, .seconds = seconds};
         if (s->f->C_OpenSession(s->slot, CKF_SERIAL_SESSION, NULL, NULL, &threads[i].h) !=

@@ -316,7 +316,7 @@ static bool wrap_run(struct octets key, struct octets in, struct out *result, in
               EVP_CipherUpdate(ctx, buf, &n, in.at, (int)in.len) == 1 &&
               EVP_CipherFinal_ex(ctx, buf + n, &last) == 1;
     if (ok)
-        out_put(result, buf, (size_t)(n + last));
+        out_put(result, buf, (size_t)n + (size_t)last);
     EVP_CIPHER_CTX_free(ctx);
     ERR_clear_error();
     return ok;

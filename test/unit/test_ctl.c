@@ -194,7 +194,7 @@ static const struct router_row rows[] = {
     {VERB_POST, "/v1/batches/{n}/pause", PEER_OPERATOR, BODY_NONE, post_any, NULL},
     {VERB_GET, "/v1/batches/{n}/commands", PEER_OPERATOR, BODY_NONE, get_commands, NULL},
 };
-static const struct router router = {rows, sizeof rows / sizeof rows[0], NULL, 1ll << 30,
+static const struct router router = {rows, sizeof rows / sizeof rows[0], NULL, 1LL << 30,
                                      NULL};
 
 /* ---- running it ---- */

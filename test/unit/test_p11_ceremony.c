@@ -66,16 +66,17 @@ struct words {
 static int exec_it(struct rig *r, void *arg)
 {
     struct words *w = arg;
+    const char *program = getenv("SMKI_CEREMONY");
     int fd = open(rig_path(r, "said"), O_WRONLY | O_CREAT | O_TRUNC, 0600);
     size_t n = 0;
 
-    if (fd < 0 || dup2(fd, 1) < 0 || dup2(fd, 2) < 0)
+    if (program == NULL || fd < 0 || dup2(fd, 1) < 0 || dup2(fd, 2) < 0)
         abort();
     while (w->argv[n] != NULL)
         n++;
     w->argv[n++] = "--config";
     w->argv[n++] = rig_path(r, "recovery.conf");
-    (void)execv(getenv("SMKI_CEREMONY"), (char **)(uintptr_t)w->argv);
+    (void)execv(program, (char **)(uintptr_t)w->argv);
     abort();
 }
 

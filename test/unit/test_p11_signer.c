@@ -85,11 +85,12 @@ static void write_config(void)
     c->signer = rig.config.signer;
     c->tokens[0] = rig.config.tokens[0];
     c->n_tokens = 1;
+    ck_assert_uint_eq(c->n_authorities, sizeof anchors / sizeof anchors[0]);
     c->counter.has_start = true;
     c->counter.start = 1;
     save("root.pem", scene.root.cert, c->trust.root);
     save("issuing.pem", scene.issuing.cert, c->trust.issuing);
-    for (size_t i = 0; i < c->n_authorities; i++) {
+    for (size_t i = 0; i < sizeof anchors / sizeof anchors[0]; i++) {
         char name[64];
 
         (void)snprintf(name, sizeof name, "anchor-%zu.pem", i);
@@ -153,6 +154,7 @@ static void start_as(bool activated)
     const char *conf = rig_path(&rig, "recovery.conf");
     int pair[2];
 
+    ck_assert_ptr_nonnull(program);
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
     pid = fork();
     ck_assert_int_ge(pid, 0);
@@ -507,6 +509,7 @@ START_TEST(without_a_socket_it_is_called_wrongly)
 {
     const char *program = getenv("SMKI_SIGNER");
 
+    ck_assert_ptr_nonnull(program);
     pid = fork();
     if (pid == 0) {
         redirect("stderr", 2);

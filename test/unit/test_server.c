@@ -17,7 +17,7 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
-#define BIG (64ll << 20)
+#define BIG (64LL << 20)
 
 static atomic_int n_refused, n_at_door, n_aborted, n_closed, n_asked;
 static bool signer_ready; /* of the server's thread */

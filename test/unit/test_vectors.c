@@ -80,7 +80,7 @@ static bool load_file(const char *dir, const char *file)
         if (strcmp(line, "source") != 0)
             add(file, section, line, text);
     }
-    fclose(f);
+    (void)fclose(f);
     return true;
 }
 
@@ -634,6 +634,7 @@ START_TEST(changed_octet_is_refused_or_kept)
         if (strcmp(values[i].name, "message") != 0)
             continue;
         s = unhex(values[i].text);
+        ck_assert_uint_gt(s.len, 0);
         copy = malloc(s.len);
         memcpy(copy, s.at, s.len);
         for (size_t k = 0; k < s.len; k++) {
