@@ -15,7 +15,7 @@
 
 #include "p11_error.h"
 #include "token.h"
-#include "warrant.h"
+#include "trust.h"
 
 /* How it stands; the caller's, outlives the token, also filled when opening failed. */
 struct token_p11_note {

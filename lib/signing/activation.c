@@ -3,7 +3,7 @@
 
 #include "clock.h"
 #include "mem.h"
-#include "warrant.h"
+#include "trust.h"
 
 #include <string.h>
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+#include "trust.h"
+
 #include "mem.h"
-#include "warrant.h"
 
 #include <openssl/err.h>
 #include <openssl/pem.h>

@@ -8,7 +8,7 @@
  * project is built here, from checked parts and a counter.
  *
  * Source:  SEC L10.9, L10.30; SEC Appendix L 1.2; GBCS 13.3.3.
- * Effects: none; trust_load reads files. Time is a parameter.
+ * Effects: none. Time is a parameter.
  */
 #ifndef WARRANT_H
 #define WARRANT_H
@@ -17,25 +17,7 @@
 #include "policy.h"
 #include "roster.h"
 #include "token.h"
-
-/* The anchors of this machine, from root-owned configuration. */
-struct trust {
-    const struct config *config;
-    struct certs root;    /* exactly one */
-    struct certs issuing; /* at least one */
-    struct {
-        struct certs cert; /* exactly one: the key's certificate */
-        bool present;
-        char missing[160];   /* why not present */
-    } keys[CONFIG_KEYS_MAX]; /* as config->keys */
-    X509_STORE
-    *anchors[CONFIG_AUTHORITIES_MAX]; /* as config->authorities; NULL: unreadable,
-                                         then nothing by that authority is valid */
-};
-/* A missing or bad anchor or key certificate makes its authority or key unusable, not the
- * whole machine: default deny. Missing root or issuing: ERR_INPUT "config.trust". */
-MUST_CHECK bool trust_load(const struct config *c, struct trust *out, struct err *e);
-void trust_done(struct trust *t);
+#include "trust.h"
 
 struct warrant_parts { /* borrowed for the life of the warrant */
     struct span cms;

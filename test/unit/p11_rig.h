@@ -9,7 +9,7 @@
 #define P11_RIG_H
 
 #include "p11_key.h"
-#include "warrant.h"
+#include "trust.h"
 
 #define RIG_PIN "rehearsal-7261"
 
