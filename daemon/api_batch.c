@@ -178,8 +178,8 @@ static bool end_unconfirmed(struct service *sv, const struct docket *d,
 
     return queue_each(sv->store, incident, find_waiting, &w, e) &&
            (w.id == 0 ||
-            (queue_state(sv->store, w.id, BATCH_STOPPED, "not confirmed in time", d->now_us,
-                         e) &&
+            (queue_state(sv->store, w.id, BATCH_STOPPED, "batch.confirm-time",
+                         "not confirmed in time", d->now_us, e) &&
              audit_put(sv->store, d->now_us, "BATCH_STOPPED", incident, who, e, "{s:I,s:s}",
                        "batch", (json_int_t)w.id, "reason", "not confirmed in time")));
 }
@@ -330,7 +330,7 @@ static bool step_confirm(struct service *sv, const struct request *r, struct spa
     if (!docket_get(sv->store, b.incident, &i, e))
         return false;
     ok = queue_confirm(sv->store, id, who, e) &&
-         queue_state(sv->store, id, BATCH_QUEUED, "", d.now_us, e) &&
+         queue_state(sv->store, id, BATCH_QUEUED, "", "", d.now_us, e) &&
          audit_put(sv->store, d.now_us, "BATCH_CONFIRMED", b.incident, who, e, "{s:I,s:s}",
                    "batch", (json_int_t)id, "asked_by", b.asked_by) &&
          authority_by_digest(sv, &b.decision, a, e) && execute(&d, &i, &b, a, who, e) &&
@@ -362,7 +362,7 @@ static bool step_pause(struct service *sv, const struct request *r, struct span 
     if (queue_state_final(b.state) || b.state == BATCH_PAUSED)
         return err_set(e, ERR_DENIED, "batch.state", "batch %" PRId64 " is %s", id,
                        queue_state_name(b.state));
-    if (!queue_state(sv->store, id, BATCH_PAUSED, "paused by an operator",
+    if (!queue_state(sv->store, id, BATCH_PAUSED, "", "paused by an operator",
                      clock_now(&sv->clock), e) ||
         !audit_put(sv->store, clock_now(&sv->clock), "BATCH_PAUSED", b.incident, who, e,
                    "{s:I}", "batch", (json_int_t)id) ||
@@ -403,7 +403,7 @@ static bool step_resume(struct service *sv, const struct request *r, struct span
     if (!queue_state(sv->store, id,
                      needs_second(sv, b.key) && b.confirmed_by[0] == '\0' ? BATCH_WAITING
                                                                           : BATCH_QUEUED,
-                     "", clock_now(&sv->clock), e) ||
+                     "", "", clock_now(&sv->clock), e) ||
         !audit_put(sv->store, clock_now(&sv->clock), "BATCH_RESUMED", b.incident, who, e,
                    "{s:I}", "batch", (json_int_t)id) ||
         !queue_get(sv->store, id, &b, e))

@@ -227,7 +227,8 @@ static bool stop_batches(struct service *sv, const char *incident, const char *w
     if (!queue_each(sv->store, incident, stop_one, ids, e))
         return false;
     for (int64_t i = 1; i <= ids[0]; i++) {
-        if (!queue_state(sv->store, ids[i], BATCH_STOPPED, why, now, e) ||
+        if (!queue_state(sv->store, ids[i], BATCH_STOPPED, "decision.revoked", why, now,
+                         e) ||
             !audit_put(sv->store, now, "BATCH_STOPPED", incident, who, e, "{s:I,s:s}",
                        "batch", (json_int_t)ids[i], "reason", why))
             return false;

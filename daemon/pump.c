@@ -75,13 +75,14 @@ static void batch_over(struct pump *p, int64_t id)
     pump_wake(p);
 }
 
-static bool end_now(struct pump *p, enum batch_state to, const char *reason, struct err *e)
+static bool end_now(struct pump *p, enum batch_state to, const char *rule,
+                    const char *reason, struct err *e)
 {
     int64_t id = engine_batch(p->s.engine)->id;
 
     log_event(LOG_WARNING, MSG_BATCH_STOPPED, NULL, "batch %" PRId64 " is %s: %s", id,
               queue_state_name(to), reason);
-    if (!engine_end(p->s.engine, to, reason, e))
+    if (!engine_end(p->s.engine, to, rule, reason, e))
         return false;
     batch_over(p, id);
     return true;
@@ -102,7 +103,7 @@ static void engine_trouble(struct pump *p, const struct err *why)
                  why->code == ERR_DENIED && strncmp(why->id, "ledger.", 7) != 0
                      ? BATCH_STOPPED
                      : BATCH_HELD,
-                 reason, &e))
+                 why->id, reason, &e))
         fatal(p, &e);
 }
 
@@ -349,7 +350,7 @@ static void on_fail(struct pump *p, unsigned i, enum proto_type asked,
                          strncmp(f->id, "signer.counter", 14) == 0
                      ? BATCH_HELD
                      : BATCH_STOPPED,
-                 reason, &e))
+                 f->id, reason, &e))
         fatal(p, &e);
 }
 
@@ -425,7 +426,8 @@ static void look_for_token(struct pump *p)
     log_event(LOG_CRIT, MSG_TOKEN_TROUBLE, NULL,
               "no signer for %u seconds: the token is lost",
               p->s.config->signer.token_lost_s);
-    if (!end_now(p, BATCH_HELD, "token.lost: no signer could reach the token", &e))
+    if (!end_now(p, BATCH_HELD, "token.lost", "token.lost: no signer could reach the token",
+                 &e))
         fatal(p, &e);
 }
 

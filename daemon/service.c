@@ -144,9 +144,9 @@ void service_batch_ended(void *arg, int64_t batch)
     struct err e;
     bool ok = queue_get(sv->store, batch, &b, &e);
 
-    if (ok && b.state == BATCH_HELD && strncmp(b.reason, "token.lost", 10) == 0)
+    if (ok && b.state == BATCH_HELD && strcmp(b.rule, "token.lost") == 0)
         ok = own_step(sv, b.incident, EVENT_LOSE_TOKEN, &e);
-    else if (ok && b.state == BATCH_STOPPED && strstr(b.reason, "decision.window") != NULL)
+    else if (ok && b.state == BATCH_STOPPED && strcmp(b.rule, "decision.window") == 0)
         ok = own_step(sv, b.incident, EVENT_EXPIRE, &e);
     if (!ok)
         store_trouble(sv, &e);

@@ -189,7 +189,7 @@ static bool facts_of_decisions(const struct docket *d, const struct docket_incid
     f->batch_running = n > 0;
     if (!count(d->store,
                "SELECT count(*) FROM batch WHERE incident = ?1 AND state = 'held'"
-               " AND reason LIKE 'ledger.rolled-back%'",
+               " AND rule = 'ledger.rolled-back'",
                i->id, &n, e))
         return false;
     f->counter_above_reserved = n == 0;

@@ -247,7 +247,7 @@ static bool leave(struct engine *g, enum batch_state to, const char *rule,
 
     (void)snprintf(text, sizeof text, "%s", reason);
     plain_tidy(text); /* it may have been cut within a letter on its way here */
-    return queue_state(g->s.store, g->b.id, to, text, now_us(g), e) &&
+    return queue_state(g->s.store, g->b.id, to, rule, text, now_us(g), e) &&
            audit_put(g->s.store, now_us(g), kinds[to], g->b.incident, AUDIT_ACTOR_SYSTEM, e,
                      "{s:I,s:s,s:s}", "batch", (long long)g->b.id, "rule", rule, "reason",
                      text);
@@ -595,7 +595,8 @@ bool engine_finish(struct engine *g, bool *done, struct err *e)
     return true;
 }
 
-bool engine_end(struct engine *g, enum batch_state to, const char *reason, struct err *e)
+bool engine_end(struct engine *g, enum batch_state to, const char *rule, const char *reason,
+                struct err *e)
 {
     bool ok;
 
@@ -603,7 +604,7 @@ bool engine_end(struct engine *g, enum batch_state to, const char *reason, struc
         return true;
     if (!engine_flush(g, true, e) || !store_begin(g->s.store, e))
         return false;
-    ok = leave(g, to, "", reason, e) &&
+    ok = leave(g, to, rule, reason, e) &&
          (g->out == 0 ||
           audit_put(g->s.store, now_us(g), "ORDERS_VOID", g->b.incident, AUDIT_ACTOR_SYSTEM,
                     e, "{s:I,s:i}", "batch", (long long)g->b.id, "orders", (int)g->out));

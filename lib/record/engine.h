@@ -90,9 +90,9 @@ MUST_CHECK bool engine_flush(struct engine *g, bool now_, struct err *e);
 /* Every row accounted for? Then the batch is done. *done tells. */
 MUST_CHECK bool engine_finish(struct engine *g, bool *done, struct err *e);
 /* Leave the batch in another state (paused, held, stopped), flushed;
- * orders still out are void. */
-MUST_CHECK bool engine_end(struct engine *g, enum batch_state to, const char *reason,
-                           struct err *e);
+ * orders still out are void. rule and reason as in queue_state(). */
+MUST_CHECK bool engine_end(struct engine *g, enum batch_state to, const char *rule,
+                           const char *reason, struct err *e);
 /* Put the batch down without a word:
  * the caller has written its new state (engine_flush first). */
 void engine_drop(struct engine *g);

@@ -20,7 +20,7 @@ bool queue_state_final(enum batch_state s)
 #define COLUMNS                                                                      \
     "id, incident, decision, key, originator, roster, selection IS NOT NULL, rows, " \
     "signed,"                                                                        \
-    " failed, state, reason, asked_us, started_us, ended_us, asked_by, confirmed_by"
+    " failed, state, reason, asked_us, started_us, ended_us, asked_by, confirmed_by, rule"
 
 static void read_batch(const struct store_row *r, struct batch *b)
 {
@@ -48,6 +48,7 @@ static void read_batch(const struct store_row *r, struct batch *b)
     b->ended_us = store_i64(r, 14);
     store_copy(r, 15, b->asked_by, sizeof b->asked_by);
     store_copy(r, 16, b->confirmed_by, sizeof b->confirmed_by);
+    store_copy(r, 17, b->rule, sizeof b->rule);
 }
 
 bool queue_put(struct store *s, struct batch *b, struct span selection, struct span certs,
@@ -107,17 +108,17 @@ bool queue_due(struct store *s, struct batch *out, bool *found, struct err *e)
     return true;
 }
 
-bool queue_state(struct store *s, int64_t id, enum batch_state to, const char *reason,
-                 int64_t now_us, struct err *e)
+bool queue_state(struct store *s, int64_t id, enum batch_state to, const char *rule,
+                 const char *reason, int64_t now_us, struct err *e)
 {
     if (!store_run(
             s, e,
-            "UPDATE batch SET state = ?2, reason = ?3,"
+            "UPDATE batch SET state = ?2, rule = ?5, reason = ?3,"
             " started_us = CASE WHEN ?2 = 'running' THEN coalesce(started_us, ?4)"
             " ELSE started_us END,"
             " ended_us = CASE WHEN ?2 IN ('stopped', 'done') THEN ?4 END WHERE id = ?1"
             " AND state NOT IN ('stopped', 'done')",
-            "itti", id, queue_state_name(to), reason, now_us))
+            "ittit", id, queue_state_name(to), reason, now_us, rule))
         return false;
     if (store_changes(s) == 0)
         return err_set(e, ERR_DENIED, "batch.state", "batch %lld is over, or there is none",

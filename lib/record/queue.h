@@ -18,6 +18,7 @@
 #include "store.h"
 
 #define QUEUE_TEXT 256
+#define QUEUE_RULE 64
 
 enum batch_state {
     BATCH_WAITING,
@@ -41,7 +42,8 @@ struct batch {
     bool selected;   /* positions index a selection of roster rows */
     int64_t signed_, failed;
     enum batch_state state;
-    char reason[QUEUE_TEXT];
+    char rule[QUEUE_RULE]; /* why it stands so, for programs: a rule id (rules.c), or "" */
+    char reason[QUEUE_TEXT]; /* the same for people; nothing is decided by it */
     int64_t asked_us, started_us, ended_us; /* 0: not yet */
     char asked_by[QUEUE_TEXT], confirmed_by[QUEUE_TEXT];
 };
@@ -54,9 +56,11 @@ MUST_CHECK bool queue_put(struct store *s, struct batch *b, struct span selectio
 MUST_CHECK bool queue_get(struct store *s, int64_t id, struct batch *out, struct err *e);
 /* The one to work on: running before queued, oldest first. */
 MUST_CHECK bool queue_due(struct store *s, struct batch *out, bool *found, struct err *e);
-/* ERR_DENIED "batch.state": it is stopped or done, and stays so. */
+/* rule: the id of what brought it there, "" where no rule did; reason: the sentence.
+ * ERR_DENIED "batch.state": it is stopped or done, and stays so. */
 MUST_CHECK bool queue_state(struct store *s, int64_t id, enum batch_state to,
-                            const char *reason, int64_t now_us, struct err *e);
+                            const char *rule, const char *reason, int64_t now_us,
+                            struct err *e);
 MUST_CHECK bool queue_confirm(struct store *s, int64_t id, const char *by, struct err *e);
 MUST_CHECK bool queue_progress(struct store *s, int64_t id, int64_t more_signed,
                                int64_t more_failed, struct err *e);

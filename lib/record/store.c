@@ -95,6 +95,15 @@ static const char *const migrations[] = {
     "ALTER TABLE incident_event ADD COLUMN source TEXT NOT NULL DEFAULT '';"
     "CREATE TABLE refused (incident TEXT NOT NULL, seq INTEGER NOT NULL,"
     " PRIMARY KEY (incident, seq)) STRICT, WITHOUT ROWID;",
+    /* why a batch stands still, by rule: until now the id led the sentence, after "signer: "
+     * where a signer said it; what is no id was said by a person or of a decision */
+    "ALTER TABLE batch ADD COLUMN rule TEXT NOT NULL DEFAULT '';"
+    "UPDATE batch SET rule = CASE WHEN substr(reason, 1, 8) = 'signer: '"
+    " THEN substr(reason, 9) ELSE reason END;"
+    "UPDATE batch SET rule = substr(rule, 1, instr(rule, ': ') - 1)"
+    " WHERE instr(rule, ': ') > 0;"
+    "UPDATE batch SET rule = '' WHERE rule GLOB '*[^a-z0-9.-]*'"
+    " OR rule NOT GLOB '[a-z]*.[a-z]*';",
 };
 #define VERSION ((int)(sizeof migrations / sizeof migrations[0]))
 

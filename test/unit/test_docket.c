@@ -359,16 +359,16 @@ static void outcome(int64_t row, const char *state, int64_t batch)
         "iti", row, state, batch));
 }
 
-static int64_t batch(const char *key, const char *state, const char *reason,
+static int64_t batch(const char *key, const char *state, const char *rule,
                      const char *decision)
 {
     struct digest d = digest_of(span_of(decision, strlen(decision)), span_of("I-1", 3));
 
     OK(store_run(store, &e,
                  "INSERT INTO batch (incident, decision, key, originator, roster, certs,"
-                 " rows, signed, failed, state, reason, asked_us, asked_by) VALUES"
-                 " ('I-1', ?1, ?2, x'', x'', x'', 1, 0, 0, ?3, ?4, 1, '')",
-                 "bttt", span_of(d.b, 32), key, state, reason));
+                 " rows, signed, failed, state, rule, reason, asked_us, asked_by) VALUES"
+                 " ('I-1', ?1, ?2, x'', x'', x'', 1, 0, 0, ?3, ?4, 'in words', 1, '')",
+                 "bttt", span_of(d.b, 32), key, state, rule));
     return store_last_id(store);
 }
 
@@ -408,9 +408,9 @@ START_TEST(batches_make_facts)
     ck_assert(!facts().batch_running && facts().counter_above_reserved);
     (void)batch("recovery", "done", "", "D-1");
     ck_assert(!facts().batch_running);
-    (void)batch("recovery", "held", "token gone", "D-1");
+    (void)batch("recovery", "held", "token.gone", "D-1");
     ck_assert(facts().batch_running && facts().counter_above_reserved);
-    (void)batch("recovery", "held", "ledger.rolled-back: the token has seen more", "D-1");
+    (void)batch("recovery", "held", "ledger.rolled-back", "D-1");
     ck_assert(!facts().counter_above_reserved);
     id = batch("contingency", "queued", "", "D-1");
     ck_assert(!facts().contingency_used);

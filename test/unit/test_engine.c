@@ -299,7 +299,7 @@ START_TEST(a_batch_that_ran_comes_before_one_that_waits)
     int64_t first = whole_batch(10, NULL);
     int64_t second = put_batch(10, span_of(NULL, 0));
 
-    OK(queue_state(store, second, BATCH_RUNNING, "", 1, &e));
+    OK(queue_state(store, second, BATCH_RUNNING, "", "", 1, &e));
     begin();
     ck_assert_int_eq(engine_batch(engine)->id, second);
     run_to_the_end();

@@ -120,7 +120,7 @@ START_TEST(a_refusal_between_orders_stops_signing)
     REFUSED(engine_order(engine, 10, lease_next, &order, &found, &e),
             "decision.superseded");
     ck_assert(!found);
-    OK(engine_end(engine, BATCH_STOPPED, e.text, &e));
+    OK(engine_end(engine, BATCH_STOPPED, e.id, e.text, &e));
     ck_assert_ptr_null(engine_batch(engine));
     ck_assert_int_eq(batch_now(id).state, BATCH_STOPPED);
     ck_assert_int_eq(batch_now(id).signed_, 100); /* what was verified before is kept */
@@ -177,7 +177,7 @@ START_TEST(what_the_machine_lacks_is_held_for_a_person)
     ck_assert_int_eq(batch_now(id).state, BATCH_HELD);
     ck_assert_int_eq(audited("BATCH_HELD"), 1);
     kit_write(name, "device,type,status\n00DB000000000000,ESME,commissioned\n", 54);
-    OK(queue_state(store, id, BATCH_QUEUED, "", 1, &e));
+    OK(queue_state(store, id, BATCH_QUEUED, "", "", 1, &e));
     ck_assert(!picks()); /* another roster than the decision names */
     ck_assert_int_eq(batch_now(id).state, BATCH_STOPPED);
 }
@@ -292,15 +292,16 @@ START_TEST(orders_that_are_out_when_a_batch_ends_are_void)
     begin();
     ck_assert(turn());
     ck_assert(plan());
-    OK(engine_end(engine, BATCH_HELD, "signer: token.gone: Jos\xe9", &e));
+    OK(engine_end(engine, BATCH_HELD, "token.gone", "signer: token.gone: Jos\xe9", &e));
     ck_assert_int_eq(batch_now(id).state, BATCH_HELD);
     ck_assert_str_eq(batch_now(id).reason, "signer: token.gone: Jos?");
+    ck_assert_str_eq(batch_now(id).rule, "token.gone");
     ck_assert_int_eq(batch_now(id).signed_, 100);
     ck_assert_int_eq(audited("ORDERS_VOID"), 1);
-    OK(engine_end(engine, BATCH_STOPPED, "nothing to end", &e));
+    OK(engine_end(engine, BATCH_STOPPED, "", "nothing to end", &e));
     ck_assert_int_eq(batch_now(id).state, BATCH_HELD);
     OK(engine_lost(engine, &order, "late", &e)); /* of no batch any more */
-    OK(queue_state(store, id, BATCH_QUEUED, "", 1, &e));
+    OK(queue_state(store, id, BATCH_QUEUED, "", "", 1, &e));
     begin();
     run_to_the_end();
     all_is_accounted_for(id, 300);

@@ -205,10 +205,10 @@ START_TEST(what_a_stopped_batch_has_signed_is_given_out_whole)
     ck_assert(turn());
     ck_assert(plan()); /* never answered */
     ck_assert(turn());
-    OK(engine_end(engine, BATCH_HELD, "token gone", &e));
+    OK(engine_end(engine, BATCH_HELD, "token.gone", "token gone", &e));
     OK(opens(id, 0));
     ck_assert_uint_eq(walk(0), 20);
-    OK(queue_state(store, id, BATCH_STOPPED, "aborted", 1, &e));
+    OK(queue_state(store, id, BATCH_STOPPED, "", "aborted", 1, &e));
     OK(opens(id, 0));
     ck_assert_uint_eq(walk(0), 40);
 }

@@ -43,7 +43,7 @@ static int64_t due(void)
 
 static void to(int64_t id, enum batch_state state)
 {
-    OK(queue_state(store, id, state, "because", 5, &e));
+    OK(queue_state(store, id, state, "", "because", 5, &e));
 }
 
 START_TEST(a_batch_comes_back_as_it_was_put)
@@ -106,14 +106,17 @@ START_TEST(times_of_start_and_end_are_kept)
 {
     int64_t id = put("I-1", BATCH_QUEUED);
 
-    OK(queue_state(store, id, BATCH_RUNNING, "", 10, &e));
-    OK(queue_state(store, id, BATCH_PAUSED, "lunch", 20, &e));
-    OK(queue_state(store, id, BATCH_RUNNING, "", 30, &e));
+    OK(queue_state(store, id, BATCH_RUNNING, "", "", 10, &e));
+    OK(queue_state(store, id, BATCH_PAUSED, "token.lost", "lunch", 20, &e));
+    OK(queue_get(store, id, &got, &e));
+    ck_assert_str_eq(got.rule, "token.lost");
+    ck_assert_str_eq(got.reason, "lunch");
+    OK(queue_state(store, id, BATCH_RUNNING, "", "", 30, &e));
     OK(queue_get(store, id, &got, &e));
     ck_assert_int_eq(got.started_us, 10); /* the first time */
     ck_assert_int_eq(got.ended_us, 0);
     ck_assert_str_eq(got.reason, "");
-    OK(queue_state(store, id, BATCH_DONE, "all", 40, &e));
+    OK(queue_state(store, id, BATCH_DONE, "", "all", 40, &e));
     OK(queue_get(store, id, &got, &e));
     ck_assert_int_eq(got.ended_us, 40);
     ck_assert_str_eq(got.reason, "all");
@@ -130,12 +133,13 @@ START_TEST(what_is_over_stays_over)
         ck_assert(queue_state_final(ends[i]));
         to(id, ends[i]);
         for (int s = 0; s < BATCH_STATES; s++)
-            REFUSED(queue_state(store, id, (enum batch_state)s, "", 9, &e), "batch.state");
+            REFUSED(queue_state(store, id, (enum batch_state)s, "", "", 9, &e),
+                    "batch.state");
         OK(queue_get(store, id, &got, &e));
         ck_assert_int_eq(got.state, ends[i]);
         ck_assert_int_eq(got.ended_us, 5);
     }
-    REFUSED(queue_state(store, 99, BATCH_QUEUED, "", 9, &e), "batch.state");
+    REFUSED(queue_state(store, 99, BATCH_QUEUED, "", "", 9, &e), "batch.state");
 }
 END_TEST
 

@@ -509,8 +509,8 @@ START_TEST(the_latest_of_many_batches_is_known)
     for (int i = 0; i < 300; i++) {
         int64_t id = put_batch(DEVICES, span_of(NULL, 0));
 
-        OK(queue_state(store, id, BATCH_RUNNING, "", 1, &e));
-        OK(queue_state(store, id, BATCH_STOPPED, "", 1, &e));
+        OK(queue_state(store, id, BATCH_RUNNING, "", "", 1, &e));
+        OK(queue_state(store, id, BATCH_STOPPED, "", "", 1, &e));
     }
     batch_of_another(7);
     good_answer(0);
