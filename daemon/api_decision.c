@@ -56,32 +56,6 @@ static bool operator_apart(const struct authority *a, const struct request *r,
     return true;
 }
 
-static bool judge(struct service *sv, const struct request *r, struct span cms,
-                  struct paper *p, struct err *e)
-{
-    const struct config_authority *who = NULL;
-    struct authority *a = &p->a;
-    size_t k;
-
-    if (!authority_content(cms, &p->json, e) || !authority_parse(p->json, a, e))
-        return false;
-    if (strcmp(a->incident, r->args[0]) != 0)
-        return err_set(e, ERR_DENIED, "decision.other-incident",
-                       "member incident: the document is for incident %s, not %s",
-                       a->incident, r->args[0]);
-    who = config_authority_find(&sv->config, a->by);
-    if (who == NULL)
-        return err_set(e, ERR_DENIED, "decision.addressee",
-                       "member by: no [Authority \"%s\"] is configured here", a->by);
-    k = (size_t)(who - sv->config.authorities);
-    if (sv->trust.anchors[k] == NULL)
-        return err_set(e, ERR_DENIED, "decision.addressee",
-                       "the anchor of [Authority \"%s\"] cannot be read: %s", a->by,
-                       who->anchor);
-    return authority_open(cms, who, sv->trust.anchors[k], clock_now(&sv->clock), a, e) &&
-           operator_apart(a, r, e);
-}
-
 /* The whole check that the signer will make, made early to explain well. */
 static bool try_warrant(struct service *sv, struct span cms, struct paper *p, struct err *e)
 {
@@ -362,7 +336,8 @@ static bool step_decision(struct service *sv, const struct request *r, struct sp
     service_who(r, who);
     if (!docket_get(sv->store, r->args[0], &i, e))
         return false;
-    ok = judge(sv, r, cms, p, e) && in_window(&p->a, d.now_us, e);
+    ok = trust_judge(&sv->trust, cms, i.id, d.now_us, &p->a, &p->json, e) &&
+         operator_apart(&p->a, r, e) && in_window(&p->a, d.now_us, e);
     if (ok && p->a.exercise != sv->config.service.exercise)
         ok = err_set(e, ERR_DENIED, "decision.exercise",
                      "member exercise: this service is %s, the document is %s",

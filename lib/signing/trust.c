@@ -7,6 +7,7 @@
 #include <openssl/pem.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static bool load_anchor(const char *path, X509_STORE **out)
@@ -92,4 +93,40 @@ void trust_done(struct trust *t)
         X509_STORE_free(t->anchors[i]);
         t->anchors[i] = NULL;
     }
+}
+
+/* Who is addressed stands inside; it is believed only after that authority's own anchor and
+ * quorum have spoken for the same octets. */
+static bool judge(const struct trust *t, struct span cms, struct span json,
+                  const char *incident, int64_t now_us, struct authority *out,
+                  struct err *e)
+{
+    const struct config_authority *who;
+
+    if (!authority_parse(json, out, e))
+        return false;
+    if (incident != NULL && strcmp(out->incident, incident) != 0)
+        return err_set(e, ERR_DENIED, "decision.other-incident",
+                       "member incident: the document is for incident %s, not %s",
+                       out->incident, incident);
+    who = config_authority_find(t->config, out->by);
+    if (who == NULL)
+        return err_set(e, ERR_DENIED, "decision.addressee",
+                       "member by: no [Authority \"%s\"] is configured here", out->by);
+    return authority_open(cms, who, t->anchors[who - t->config->authorities], now_us, out,
+                          e);
+}
+
+bool trust_judge(const struct trust *t, struct span cms, const char *incident,
+                 int64_t now_us, struct authority *out, struct span *json, struct err *e)
+{
+    struct span text = {NULL, 0};
+    bool ok =
+        authority_content(cms, &text, e) && judge(t, cms, text, incident, now_us, out, e);
+
+    if (json != NULL)
+        *json = text;
+    else
+        free((void *)(uintptr_t)text.at);
+    return ok;
 }

@@ -8,8 +8,7 @@
 #ifndef TRUST_H
 #define TRUST_H
 
-#include "cert.h"
-#include "config.h"
+#include "authority.h"
 
 /* The anchors of this machine, from root-owned configuration. */
 struct trust {
@@ -29,5 +28,19 @@ struct trust {
  * whole machine: default deny. Missing root or issuing: ERR_INPUT "config.trust". */
 MUST_CHECK bool trust_load(const struct config *c, struct trust *out, struct err *e);
 void trust_done(struct trust *t);
+
+/*
+ * Open, parse and judge a document by the anchor and quorum of whoever it says it is by:
+ * the one way in for decisions and instructions, in the service and in the signer.
+ *   incident  it has to be about, said before anyone is counted; NULL: any
+ *   out       as authority_open() leaves it
+ *   json      its text, malloc'd, caller frees it, also after a failure (at NULL: it came
+ *             to none); NULL: not wanted
+ * Errors: those of authority_open; ERR_DENIED "decision.addressee" (nobody configured),
+ * "decision.other-incident", "decision.no-quorum-configured" (also: anchor unreadable).
+ */
+MUST_CHECK bool trust_judge(const struct trust *t, struct span cms, const char *incident,
+                            int64_t now_us, struct authority *out, struct span *json,
+                            struct err *e);
 
 #endif

@@ -8,33 +8,7 @@
 
 #include <string.h>
 
-/* --- opening: the authority --- */
-
-static bool open_authority(struct warrant *w, struct span cms, int64_t now_us,
-                           struct err *e)
-{
-    const struct config *c = w->trust->config;
-    AUTO(mem) struct authority *draft = malloc(sizeof *draft);
-    struct span json;
-    bool ok;
-
-    if (draft == NULL)
-        return err_set(e, ERR_STORE, "store.memory", "warrant: out of memory");
-    /* Who is addressed stands inside; it is believed only after that authority's own
-     * anchor and quorum have spoken for the same octets. */
-    if (!authority_content(cms, &json, e))
-        return false;
-    ok = authority_parse(json, draft, e);
-    free((void *)(uintptr_t)json.at);
-    if (!ok)
-        return false;
-    for (size_t i = 0; i < c->n_authorities; i++)
-        if (strcmp(c->authorities[i].name, draft->by) == 0)
-            return authority_open(cms, &c->authorities[i], w->trust->anchors[i], now_us,
-                                  &w->authority, e);
-    return err_set(e, ERR_DENIED, "decision.addressee",
-                   "the document is by \"%s\", whom this machine does not know", draft->by);
-}
+/* --- opening: the roster --- */
 
 /* Before anything else of the roster is looked at. */
 static bool check_roster(const struct warrant *w, struct err *e)
@@ -353,7 +327,7 @@ static bool judge(struct warrant *w, int64_t now_us, struct err *e)
 static bool open_all(struct warrant *w, const struct warrant_parts *p, int64_t now_us,
                      struct err *e)
 {
-    if (!open_authority(w, p->cms, now_us, e))
+    if (!trust_judge(w->trust, p->cms, NULL, now_us, &w->authority, NULL, e))
         return false;
     if (w->authority.kind == KIND_ACTIVATION || w->authority.outcome != AUTHORITY_AUTHORISE)
         return err_set(e, ERR_DENIED, "decision.outcome",
