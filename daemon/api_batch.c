@@ -113,48 +113,6 @@ static bool execute(struct docket *d, struct docket_incident *i, const struct ba
     return docket_take_step(d, i, &step, &move, e);
 }
 
-struct decision_row {
-    struct span json;
-    char outcome[24], state[16];
-    bool found;
-};
-
-static bool take_decision(void *arg, const struct store_row *row)
-{
-    struct decision_row *d = arg;
-    const char *text = store_text(row, 0);
-
-    d->json = span_of(strdup(text), strlen(text));
-    (void)snprintf(d->outcome, sizeof d->outcome, "%s", store_text(row, 1));
-    (void)snprintf(d->state, sizeof d->state, "%s", store_text(row, 2));
-    d->found = d->json.at != NULL;
-    return false;
-}
-
-static bool authority_of(struct service *sv, const char *incident, const char *id,
-                         struct authority *a, struct err *e)
-{
-    struct decision_row d = {0};
-    bool ok;
-
-    if (!store_each(
-            sv->store, take_decision, &d, e,
-            "SELECT json, outcome, state FROM decision WHERE incident = ?1 AND id = ?2",
-            "tt", incident, id))
-        return false;
-    if (!d.found)
-        return err_set(e, ERR_MISSING, "decision.none", "incident %s has no decision %s",
-                       incident, id);
-    if (strcmp(d.state, "live") != 0 || strcmp(d.outcome, "authorise") != 0)
-        ok = err_set(e, ERR_DENIED, "decision.revoked",
-                     "decision %s is %s with outcome %s: nothing is signed under it", id,
-                     d.state, d.outcome);
-    else
-        ok = authority_parse(d.json, a, e);
-    free((void *)(uintptr_t)d.json.at);
-    return ok;
-}
-
 /* Who asked and was not confirmed in time has to ask again: that batch is over. */
 struct waiting {
     int64_t before_us;
@@ -220,6 +178,7 @@ static bool step_start(struct service *sv, const struct request *r, struct span 
     struct docket d = service_docket(sv);
     AUTO(mem) struct authority *a = calloc(1, sizeof *a);
     struct docket_incident i;
+    struct docket_decision under;
     struct batch b = {0};
     char incident[AUTHORITY_ID_MAX] = "";
     char decision[AUTHORITY_ID_MAX] = "";
@@ -242,7 +201,8 @@ static bool step_start(struct service *sv, const struct request *r, struct span 
     json_decref(j);
     service_who(r, who);
     (void)snprintf(sv->about, sizeof sv->about, "%s", incident);
-    if (!ok || !authority_of(sv, incident, decision, a, e) ||
+    if (!ok || !docket_decision(sv->store, incident, decision, &under, e) ||
+        !docket_in_force(sv->store, &under.digest, a, e) ||
         !docket_get(sv->store, incident, &i, e))
         return false;
     ok = may_execute(&i, e) && end_unconfirmed(sv, &d, incident, who, e) &&
@@ -262,7 +222,7 @@ static bool step_start(struct service *sv, const struct request *r, struct span 
                   "batch %" PRId64 " of %u rows is %s", b.id, b.n_rows,
                   queue_state_name(b.state));
         reply_header(out, "Location", "/v1/batches/%" PRId64, b.id);
-        ok = reply_json(out, 202, service_batch_json(&b, 0), e);
+        ok = reply_json(out, 202, docket_show_batch(&b, 0), e);
     }
     docket_incident_done(&i);
     return ok;
@@ -274,20 +234,6 @@ HANDLER(api_batch_start)
 }
 
 /* --- confirm, pause, resume --- */
-
-static bool authority_by_digest(struct service *sv, const struct digest *digest,
-                                struct authority *a, struct err *e)
-{
-    struct docket_decision d;
-    bool found;
-
-    if (!docket_decision_by_digest(sv->store, digest, &d, &found, e))
-        return false;
-    if (!found)
-        return err_set(e, ERR_MISSING, "decision.none",
-                       "the batch's decision is not on file");
-    return authority_of(sv, d.incident, d.id, a, e);
-}
 
 static bool named_batch(struct service *sv, const struct request *r, int64_t *id,
                         struct batch *b, struct err *e)
@@ -333,14 +279,14 @@ static bool step_confirm(struct service *sv, const struct request *r, struct spa
          queue_state(sv->store, id, BATCH_QUEUED, "", "", d.now_us, e) &&
          audit_put(sv->store, d.now_us, "BATCH_CONFIRMED", b.incident, who, e, "{s:I,s:s}",
                    "batch", (json_int_t)id, "asked_by", b.asked_by) &&
-         authority_by_digest(sv, &b.decision, a, e) && execute(&d, &i, &b, a, who, e) &&
+         docket_in_force(sv->store, &b.decision, a, e) && execute(&d, &i, &b, a, who, e) &&
          queue_get(sv->store, id, &b, e);
     docket_incident_done(&i);
     if (!ok)
         return false;
     log_event(LOG_NOTICE, MSG_BATCH_CONFIRMED, &(struct log_fields){.peer = &r->peer},
               "batch %" PRId64 " is confirmed", id);
-    return reply_json(out, 200, service_batch_json(&b, 0), e);
+    return reply_json(out, 200, docket_show_batch(&b, 0), e);
 }
 
 HANDLER(api_batch_confirm)
@@ -371,7 +317,7 @@ static bool step_pause(struct service *sv, const struct request *r, struct span 
     sv->after.drop_batch = id;
     log_event(LOG_NOTICE, MSG_BATCH_PAUSED, &(struct log_fields){.peer = &r->peer},
               "batch %" PRId64 " is paused", id);
-    return reply_json(out, 200, service_batch_json(&b, 0), e);
+    return reply_json(out, 200, docket_show_batch(&b, 0), e);
 }
 
 HANDLER(api_batch_pause)
@@ -410,7 +356,7 @@ static bool step_resume(struct service *sv, const struct request *r, struct span
         return false;
     if (b.state == BATCH_QUEUED) {
         /* after a lost token was restored, execution begins anew */
-        if (!authority_by_digest(sv, &b.decision, a, e) ||
+        if (!docket_in_force(sv->store, &b.decision, a, e) ||
             !docket_get(sv->store, b.incident, &i, e))
             return false;
         ok = execute(&d, &i, &b, a, who, e) && service_allowed(sv, &b, e);
@@ -420,7 +366,7 @@ static bool step_resume(struct service *sv, const struct request *r, struct span
     }
     log_event(LOG_NOTICE, MSG_BATCH_RESUMED, &(struct log_fields){.peer = &r->peer},
               "batch %" PRId64 " goes on", id);
-    return reply_json(out, 200, service_batch_json(&b, 0), e);
+    return reply_json(out, 200, docket_show_batch(&b, 0), e);
 }
 
 HANDLER(api_batch_resume)
@@ -446,7 +392,7 @@ HANDLER(api_batch_show)
     (void)body;
     if (!batch_number(r, &id, e) || !queue_get(sv->store, id, &b, e))
         return false;
-    return reply_json(out, 200, service_batch_json(&b, rate_of(sv, &b)), e);
+    return reply_json(out, 200, docket_show_batch(&b, rate_of(sv, &b)), e);
 }
 
 struct listing {
@@ -458,7 +404,7 @@ static bool add_batch(void *arg, const struct batch *b)
 {
     struct listing *l = arg;
 
-    (void)json_array_append_new(l->list, service_batch_json(b, rate_of(l->sv, b)));
+    (void)json_array_append_new(l->list, docket_show_batch(b, rate_of(l->sv, b)));
     return true;
 }
 

@@ -159,28 +159,6 @@ static void activation_facts(void *arg, struct incident_facts *f)
         f->new_contingency_wrapped || f->state == STATE_CONTINGENCY_CONSUMED;
 }
 
-/* The last document that decided something for the incident. */
-static bool take_earlier(void *arg, const struct store_row *row)
-{
-    struct paper *p = arg;
-
-    (void)snprintf(p->earlier.id, sizeof p->earlier.id, "%s", store_text(row, 0));
-    if (store_blob(row, 1).len == 32)
-        memcpy(p->earlier.digest.b, store_blob(row, 1).at, 32);
-    p->has_earlier = true;
-    return false;
-}
-
-static bool find_earlier(struct service *sv, struct paper *p, struct err *e)
-{
-    return store_each(
-        sv->store, take_earlier, p, e,
-        "SELECT id, sha256 FROM decision WHERE incident = ?1 AND state = 'live'"
-        " AND outcome IN ('authorise', 'refuse', 'abort', 'direct-other')"
-        " ORDER BY at_us DESC, rowid DESC LIMIT 1",
-        "t", p->a.incident);
-}
-
 /* Batches under decisions that do not stand any more:
  * written here, put down after commit. */
 static bool stop_one(void *arg, const struct batch *b)
@@ -212,12 +190,12 @@ static bool stop_batches(struct service *sv, const char *incident, const char *w
     return true;
 }
 
-static bool revoke_live(void *arg, const struct store_row *row)
+static bool revoke_live(void *arg, const struct digest *document)
 {
     struct service *sv = arg;
 
-    if (store_blob(row, 0).len == 32 && sv->after.n_revoked < 8)
-        memcpy(sv->after.revoked[sv->after.n_revoked++].b, store_blob(row, 0).at, 32);
+    if (sv->after.n_revoked < sizeof sv->after.revoked / sizeof sv->after.revoked[0])
+        sv->after.revoked[sv->after.n_revoked++] = *document;
     return true;
 }
 
@@ -229,10 +207,7 @@ static bool put_out_of_force(struct service *sv, const struct paper *p, const ch
 
     (void)snprintf(why, sizeof why, "decision %s: %s", a->id,
                    authority_outcome_name(a->outcome));
-    return store_each(sv->store, revoke_live, sv, e,
-                      "SELECT sha256 FROM decision WHERE incident = ?1 AND state = 'live'"
-                      " AND outcome IN ('authorise', 'activation')",
-                      "t", a->incident) &&
+    return docket_each_live(sv->store, a->incident, revoke_live, sv, e) &&
            stop_batches(sv, a->incident, why, who, e) &&
            docket_void_decisions(
                sv->store, a->incident, &a->digest,
@@ -349,7 +324,7 @@ static bool step_decision(struct service *sv, const struct request *r, struct sp
         p->wrapped = wraps_anew(sv, &p->a);
     signers = signers_json(&p->a);
     verdict = json_dumps(signers, JSON_COMPACT);
-    ok = ok && find_earlier(sv, p, e);
+    ok = ok && docket_last_decision(sv->store, i.id, &p->earlier, &p->has_earlier, e);
     /* its effect first: what is void must be void before the new document stands */
     if (ok && p->a.kind == KIND_DECISION)
         ok = apply_decision(sv, &d, &i, p, who, e);
@@ -386,20 +361,15 @@ static bool step_decision(struct service *sv, const struct request *r, struct sp
 
 /* --- the Symmetric Key --- */
 
-/*
- * Released by its custodians when the decision stands and the key is active, from custody
- * of its own. It goes out in clear with the first command, so from here on it is kept like
- * the rest of the batch, and named by its digest only.
- */
+/* Released by its custodians when the decision stands and the key is active, from custody
+ * of its own. */
 static bool step_symmetric(struct service *sv, const struct request *r, struct span key,
                            struct reply *out, struct err *e)
 {
     struct docket d = service_docket(sv);
-    struct digest sum = digest_of(key, (struct span){NULL, 0});
+    struct digest sum;
     char hex[HEX_LEN(32)];
     struct docket_incident i;
-    bool found = false;
-    int64_t n = 0;
     char who[32];
     bool ok;
 
@@ -412,23 +382,11 @@ static bool step_symmetric(struct service *sv, const struct request *r, struct s
         return err_set(e, ERR_DENIED, "contingency.release",
                        "the Symmetric Key is taken in only for a contingency whose key is "
                        "active");
-    hex_encode_lower(sum.b, 32, hex);
-    if (!store_number(sv->store, &n, &found, e,
-                      "SELECT count(*) FROM decision WHERE incident = ?1 AND state = 'live'"
-                      " AND lower(json_extract(json, '$.symmetric_key_sha256')) = ?2",
-                      "tt", r->args[0], hex))
-        return false;
-    if (n == 0)
-        return err_set(e, ERR_DENIED, "contingency.symmetric-key",
-                       "the decision in force names another Symmetric Key");
     service_who(r, who);
-    return store_run(sv->store, e,
-                     "INSERT INTO symmetric (incident, key, at_us) VALUES (?1, ?2, ?3)"
-                     " ON CONFLICT (incident) DO UPDATE SET key = excluded.key",
-                     "tbi", r->args[0], key, d.now_us) &&
-           audit_put(sv->store, d.now_us, "SYMMETRIC_KEY_RELEASED", r->args[0], who, e,
-                     "{s:s}", "sha256", hex) &&
-           reply_json(out, 200, json_pack("{s:s}", "sha256", hex), e);
+    if (!docket_put_symmetric(&d, r->args[0], key, who, &sum, e))
+        return false;
+    hex_encode_lower(sum.b, 32, hex);
+    return reply_json(out, 200, json_pack("{s:s}", "sha256", hex), e);
 }
 
 HANDLER(api_symmetric_put)
@@ -441,53 +399,19 @@ HANDLER(api_decision_put)
     return service_change(arg, r, body, body, step_decision, out, e);
 }
 
-struct shown {
-    json_t *j;
-    struct span cms;
-    bool want_cms;
-};
-
-static bool take_shown(void *arg, const struct store_row *row)
-{
-    struct shown *s = arg;
-    char hex[HEX_LEN(32)] = "";
-
-    if (s->want_cms) {
-        struct span b = store_blob(row, 5);
-        char *copy = malloc(b.len + 1);
-
-        if (copy != NULL)
-            memcpy(copy, b.at, b.len);
-        s->cms = span_of(copy, b.len);
-    }
-    if (store_blob(row, 0).len == 32)
-        hex_encode_lower(store_blob(row, 0).at, 32, hex);
-    s->j = json_pack("{s:s,s:s,s:s,s:o,s:s,s:o*,s:o*}", "sha256", hex, "outcome",
-                     store_text(row, 1), "state", store_text(row, 2), "at",
-                     service_time(store_i64(row, 6)), "by", store_text(row, 7), "document",
-                     json_loads(store_text(row, 3), 0, NULL), "signers",
-                     json_loads(store_text(row, 4), 0, NULL));
-    return false;
-}
-
 HANDLER(api_decision_get)
 {
     struct service *sv = arg;
     const char *form = request_query(r, "form");
-    struct shown s = {.want_cms = form != NULL && strcmp(form, "cms") == 0};
+    struct docket_decision d;
+    struct span cms;
+    json_t *j;
 
     (void)body;
-    if (!store_each(sv->store, take_shown, &s, e,
-                    "SELECT sha256, outcome, state, json, verdict, cms, at_us, actor"
-                    " FROM decision WHERE incident = ?1 AND id = ?2",
-                    "tt", r->args[0], r->args[1]))
-        return false;
-    if (s.j == NULL)
-        return err_set(e, ERR_MISSING, "decision.none", "incident %s has no decision %s",
-                       r->args[0], r->args[1]);
-    if (!s.want_cms)
-        return reply_json(out, 200, s.j, e);
-    json_decref(s.j);
-    return reply_text(out, 200, "application/cms", (char *)(uintptr_t)s.cms.at, s.cms.len,
-                      e);
+    if (form == NULL || strcmp(form, "cms") != 0)
+        return docket_show_decision(sv->store, r->args[0], r->args[1], &j, e) &&
+               reply_json(out, 200, j, e);
+    return docket_decision(sv->store, r->args[0], r->args[1], &d, e) &&
+           docket_cms(sv->store, &d.digest, &cms, e) &&
+           reply_text(out, 200, "application/cms", (char *)(uintptr_t)cms.at, cms.len, e);
 }

@@ -358,7 +358,7 @@ static bool put_outcome(void *arg, const struct store_row *row)
     (void)json_object_set_new(o, "state", json_string(store_text(row, 0)));
     (void)json_object_set_new(o, "counter", json_integer(store_i64(row, 1)));
     (void)json_object_set_new(o, "attempts", json_integer(store_i64(row, 2)));
-    (void)json_object_set_new(o, "answered", service_time(store_i64(row, 3)));
+    (void)json_object_set_new(o, "answered", docket_show_time(store_i64(row, 3)));
     (void)json_object_set_new(o, "cells", json_loads(store_text(row, 4), 0, NULL));
     return false;
 }

@@ -150,18 +150,22 @@ static bool open_warrant(struct comparison *c, struct err *e)
 {
     struct service *sv = c->sv;
     struct warrant_parts p = {.roster = &c->roster, .unreleased = true};
+    struct docket_decision d;
+    bool ok;
 
     if (!service_roster(sv, c->r.args[0], &c->roster, e) ||
-        !docket_bundle(sv->store, c->r.args[0], &c->pem, e) ||
-        !store_each(sv->store, store_take_blob, &c->cms, e,
-                    "SELECT cms FROM decision WHERE incident = ?1 AND id = ?2 AND"
-                    " outcome = 'authorise' AND state = 'live'",
-                    "tt", c->r.args[0], c->r.args[1]))
+        !docket_bundle(sv->store, c->r.args[0], &c->pem, e))
         return false;
-    if (c->cms.at == NULL)
+    ok = docket_decision(sv->store, c->r.args[0], c->r.args[1], &d, e);
+    if (!ok && e->code != ERR_MISSING)
+        return false;
+    if (!ok || d.state != DECISION_LIVE ||
+        strcmp(d.outcome, authority_outcome_name(AUTHORITY_AUTHORISE)) != 0)
         return err_set(e, ERR_MISSING, "decision.none",
                        "incident %s has no live decision %s that authorises", c->r.args[0],
                        c->r.args[1]);
+    if (!docket_cms(sv->store, &d.digest, &c->cms, e))
+        return false;
     p.cms = c->cms;
     p.certs_pem = c->pem;
     return warrant_open(&sv->trust, &p, clock_now(&sv->clock), &c->w, e);

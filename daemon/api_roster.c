@@ -222,7 +222,7 @@ static bool step_certificates(struct service *sv, const struct request *r, struc
             list, json_pack("{s:s,s:s,s:s,s:s,s:s,s:o}", "sha256", hex, "subject",
                             c->subject, "party", eui, "role", gbcs_role_name(c->role),
                             "usage", gbcs_usage_name(c->usage), "not_after",
-                            service_time(c->not_after_us)));
+                            docket_show_time(c->not_after_us)));
     }
     certs_done(certs);
     service_who(r, who);

@@ -60,15 +60,13 @@ static json_t *keys_json(struct service *sv)
     return list;
 }
 
-static bool add_mark(void *arg, const struct store_row *row)
+static bool add_mark(void *arg, const struct eui64 *originator, uint64_t mark)
 {
-    char hex[HEX_LEN(8)] = "";
+    char hex[HEX_LEN(8)];
 
-    if (store_blob(row, 0).len == 8)
-        hex_encode(store_blob(row, 0).at, 8, hex);
-    (void)json_array_append_new(arg,
-                                json_pack("{s:s,s:I}", "originator", hex, "reserved_up_to",
-                                          (json_int_t)store_i64(row, 1)));
+    hex_encode(originator->b, 8, hex);
+    (void)json_array_append_new(
+        arg, json_pack("{s:s,s:I}", "originator", hex, "reserved_up_to", (json_int_t)mark));
     return true;
 }
 
@@ -94,7 +92,7 @@ static bool add_alarm(void *arg, const struct docket_incident *i)
         a->list, json_pack("{s:s,s:s,s:s,s:o,s:b}", "incident", i->id, "state",
                            incident_state(i->state)->name, "alarm",
                            incident_alarm_name(incident_state(i->state)->alarm), "due",
-                           service_time(due), "overdue", (int)(a->now_us >= due)));
+                           docket_show_time(due), "overdue", (int)(a->now_us >= due)));
     return true;
 }
 
@@ -127,31 +125,23 @@ HANDLER(api_status)
     (void)r;
     (void)body;
     if (!docket_each(sv->store, add_alarm, &a, e) || !audit_last(sv->store, &audit, e) ||
-        !store_each(sv->store, add_mark, marks, e, "SELECT originator, last FROM mark",
-                    "")) {
+        !ledger_each_mark(sv->store, add_mark, marks, e)) {
         json_decref(a.list);
         json_decref(marks);
         return false;
     }
-    j = json_pack("{s:s,s:s,s:b,s:o,s:I,s:o,s:o,s:o,s:o,s:o,s:I,s:o}", "service",
-                  SMKI_VERSION, "state", overall(sv), "exercise",
-                  (int)sv->config.service.exercise, "started", service_time(sv->started_us),
-                  "open_incidents", (json_int_t)a.open, "signers", signers_json(sv), "keys",
-                  keys_json(sv), "counters", marks, "alarms", a.list, "batch",
-                  b != NULL ? service_batch_json(b, pump_rate(sv->pump)) : json_null(),
-                  "audit_records", (json_int_t)audit, "last_probe",
-                  service_time(pump_probed_us(sv->pump)));
+    j = json_pack(
+        "{s:s,s:s,s:b,s:o,s:I,s:o,s:o,s:o,s:o,s:o,s:I,s:o}", "service", SMKI_VERSION,
+        "state", overall(sv), "exercise", (int)sv->config.service.exercise, "started",
+        docket_show_time(sv->started_us), "open_incidents", (json_int_t)a.open, "signers",
+        signers_json(sv), "keys", keys_json(sv), "counters", marks, "alarms", a.list,
+        "batch", b != NULL ? docket_show_batch(b, pump_rate(sv->pump)) : json_null(),
+        "audit_records", (json_int_t)audit, "last_probe",
+        docket_show_time(pump_probed_us(sv->pump)));
     return reply_json(out, 200, j, e);
 }
 
 /* --- metrics --- */
-
-static bool put_count(void *arg, const struct store_row *row)
-{
-    (void)fprintf(arg, "smki_recovery_batches{state=\"%s\"} %" PRId64 "\n",
-                  store_text(row, 0), store_i64(row, 1));
-    return true;
-}
 
 static void put(FILE *f, const char *name, const char *type, const char *help, double v)
 {
@@ -168,7 +158,7 @@ HANDLER(api_metrics)
     int64_t audit = 0;
     unsigned ready = 0;
     unsigned restarts = 0;
-    bool found;
+    int64_t batches[BATCH_STATES];
     bool ok;
     char *text = NULL;
     size_t len = 0;
@@ -177,8 +167,7 @@ HANDLER(api_metrics)
     (void)r;
     (void)body;
     ok = docket_each(sv->store, add_alarm, &a, e) && audit_last(sv->store, &audit, e) &&
-         store_number(sv->store, &signed_rows, &found, e, "SELECT sum(signed) FROM batch",
-                      "");
+         queue_signed(sv->store, &signed_rows, e) && queue_count(sv->store, batches, e);
     json_decref(a.list);
     f = ok ? open_memstream(&text, &len) : NULL;
     if (f == NULL)
@@ -208,13 +197,13 @@ HANDLER(api_metrics)
         (double)pump_probed_us(sv->pump) / 1e6);
     (void)fprintf(f, "# HELP smki_recovery_batches Batches by state.\n"
                      "# TYPE smki_recovery_batches gauge\n");
-    ok = store_each(sv->store, put_count, f, e,
-                    "SELECT state, count(*) FROM batch GROUP BY state", "");
-    if (fclose(f) != 0 && ok)
-        ok = err_set(e, ERR_STORE, "store.memory", "out of memory");
-    if (!ok) {
+    for (unsigned i = 0; i < BATCH_STATES; i++)
+        if (batches[i] > 0)
+            (void)fprintf(f, "smki_recovery_batches{state=\"%s\"} %" PRId64 "\n",
+                          queue_state_name((enum batch_state)i), batches[i]);
+    if (fclose(f) != 0) {
         free(text);
-        return false;
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
     }
     return reply_text(out, 200, "text/plain; version=0.0.4", text, len, e);
 }

@@ -5,6 +5,7 @@
 #include "log.h"
 #include "mem.h"
 #include "outbox.h"
+#include "requests.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -152,46 +153,44 @@ void service_batch_ended(void *arg, int64_t batch)
         store_trouble(sv, &e);
 }
 
-static bool take_digest(void *arg, const struct store_row *row)
-{
-    struct span b = store_blob(row, 0);
+struct nth {
+    size_t n;
+    struct digest *out;
+    bool found;
+};
 
-    if (b.len == 32)
-        memcpy(*(struct digest **)arg, b.at, 32);
-    *(struct digest **)arg = NULL; /* found */
-    return false;
+static bool count_down(void *arg, const struct digest *document)
+{
+    struct nth *w = arg;
+
+    w->found = w->n-- == 0;
+    if (w->found)
+        *w->out = *document;
+    return !w->found;
 }
 
 bool service_revoked(void *arg, size_t n, struct digest *out)
 {
     struct service *sv = arg;
+    struct nth w = {n, out, false};
     struct err e;
 
-    if (!store_each(sv->store, take_digest, &out, &e,
-                    "SELECT sha256 FROM decision JOIN incident"
-                    " ON incident.id = decision.incident WHERE decision.state != 'live'"
-                    " AND incident.state != 'CLOSED'"
-                    " AND outcome IN ('authorise', 'activation')"
-                    " ORDER BY at_us, sha256 LIMIT 1 OFFSET ?1",
-                    "i", (int64_t)n))
+    if (!docket_each_void(sv->store, count_down, &w, &e))
         store_trouble(sv, &e);
-    return out == NULL;
+    return w.found;
 }
 
 struct expired {
-    struct service *sv;
     char ids[64][AUTHORITY_ID_MAX];
     size_t n;
 };
 
-static bool note_expired(void *arg, const struct store_row *row)
+static bool note_expired(void *arg, const char *incident)
 {
     struct expired *x = arg;
-    int64_t to;
 
-    if (clock_parse(store_text(row, 1), &to) && clock_now(&x->sv->clock) >= to && x->n < 64)
-        (void)snprintf(x->ids[x->n++], sizeof x->ids[0], "%s", store_text(row, 0));
-    return true;
+    (void)snprintf(x->ids[x->n++], sizeof x->ids[0], "%s", incident);
+    return x->n < 64;
 }
 
 void service_notices(struct service *sv)
@@ -214,21 +213,12 @@ void service_tick(struct service *sv)
 
     if (x == NULL)
         return;
-    x->sv = sv;
     service_notices(sv);
     if (!service_refusals(sv, false, &e) || !service_deadlines(sv, &e)) {
         store_trouble(sv, &e);
         return;
     }
-    if (!store_each(
-            sv->store, note_expired, x, &e,
-            "SELECT incident.id, json_extract(decision.json, '$.valid_to')"
-            " FROM incident JOIN decision ON decision.incident = incident.id"
-            " WHERE incident.state IN ('AUTHORISED', 'CUSTODIANS_CALLED', 'KEY_ACTIVE',"
-            " 'EXECUTING', 'TOKEN_LOST') AND decision.state = 'live'"
-            " AND decision.outcome = 'authorise'"
-            " AND json_extract(decision.json, '$.kind') = 'decision'",
-            "")) {
+    if (!docket_each_expired(sv->store, clock_now(&sv->clock), note_expired, x, &e)) {
         store_trouble(sv, &e);
         return;
     }
@@ -248,7 +238,6 @@ void service_refused(void *arg, const struct request *r, const struct err *why)
 {
     struct service *sv = arg;
     const char *incident = sv->about;
-    int64_t seq;
     char who[32];
     struct err e;
 
@@ -262,12 +251,13 @@ void service_refused(void *arg, const struct request *r, const struct err *why)
     /* reading what one may not read changes nothing, but who tried is worth a record */
     service_who(r, who);
     if (!store_begin(sv->store, &e) ||
-        !audit_put(sv->store, clock_now(&sv->clock), "REFUSED", incident, who, &e,
-                   "{s:s,s:s,s:s,s:s}", "rule", why->id, "text", why->text, "request",
-                   r->path, "method", request_verb_name(r->verb)) ||
-        !audit_last(sv->store, &seq, &e) ||
-        !store_run(sv->store, &e, "INSERT INTO refused (incident, seq) VALUES (?1, ?2)",
-                   "ti", incident, seq) ||
+        !requests_refused(sv->store,
+                          &(struct requests_refusal){.incident = incident,
+                                                     .who = who,
+                                                     .verb = request_verb_name(r->verb),
+                                                     .path = r->path,
+                                                     .why = why},
+                          clock_now(&sv->clock), &e) ||
         !store_commit(sv->store, &e)) {
         store_rollback(sv->store);
         log_event(LOG_EMERG, MSG_STORE_FAILED, &(struct log_fields){.err = &e},
@@ -293,7 +283,7 @@ static bool put_sum(struct service *sv, const struct refusals_sum *sum, struct e
     }
     if (audit_put(sv->store, clock_now(&sv->clock), "REFUSED_MORE", "", who, e,
                   "{s:I,s:o,s:o}", "count", (json_int_t)sum->summed, "rules", rules,
-                  "since", service_time(sum->since_us)) &&
+                  "since", docket_show_time(sum->since_us)) &&
         store_commit(sv->store, e))
         return true;
     store_rollback(sv->store);
@@ -312,70 +302,38 @@ bool service_refusals(struct service *sv, bool everything, struct err *e)
 
 /* --- one changing request --- */
 
-struct stored {
-    struct reply *out;
-    const struct digest *what;
-    bool found, same, no_memory;
-};
-
-static bool take_stored(void *arg, const struct store_row *row)
-{
-    struct stored *s = arg;
-    struct span what = store_blob(row, 0);
-    struct span body = store_blob(row, 3);
-
-    s->found = true;
-    s->same = what.len == 32 && memcmp(what.at, s->what->b, 32) == 0;
-    if (!s->same)
-        return false;
-    s->out->status = (unsigned)store_i64(row, 1);
-    s->out->type = strcmp(store_text(row, 2), "application/json") == 0 ? "application/json"
-                                                                       : "text/plain";
-    s->out->body = malloc(body.len + 1);
-    s->no_memory = s->out->body == NULL;
-    if (!s->no_memory) {
-        if (body.len > 0)
-            memcpy(s->out->body, body.at, body.len);
-        s->out->len = body.len;
-    }
-    return false;
-}
-
 static bool answer_known(struct service *sv, const struct request *r,
                          const struct digest *what, struct reply *out, bool *known,
                          struct err *e)
 {
-    struct stored s = {.out = out, .what = what};
+    struct requests_answer a;
 
     *known = false;
     if (r->key[0] == '\0')
         return true;
-    if (!store_each(
-            sv->store, take_stored, &s, e,
-            "SELECT what, status, type, body FROM request WHERE uid = ?1 AND key = ?2",
-            "it", (int64_t)r->peer.uid, r->key))
+    if (!requests_find(sv->store, r->peer.uid, r->key, what, &a, known, e))
         return false;
-    if (s.no_memory)
-        return err_set(e, ERR_STORE, "store.memory", "out of memory");
-    if (s.found && !s.same)
-        return err_set(e, ERR_INPUT, "request.key-reused",
-                       "Idempotency-Key %s was used for another request", r->key);
-    *known = s.found;
+    if (*known) {
+        out->status = a.status;
+        out->type =
+            strcmp(a.type, "application/json") == 0 ? "application/json" : "text/plain";
+        out->body = (char *)(uintptr_t)a.body.at;
+        out->len = a.body.len;
+    }
     return true;
 }
 
 static bool keep_answer(struct service *sv, const struct request *r,
                         const struct digest *what, const struct reply *out, struct err *e)
 {
+    struct requests_answer a = {.status = out->status,
+                                .body = span_of(out->body, out->len)};
+
     if (r->key[0] == '\0')
         return true;
-    return store_run(sv->store, e,
-                     "INSERT INTO request (uid, key, what, status, type, body, at_us)"
-                     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                     "itbitbi", (int64_t)r->peer.uid, r->key, span_of(what->b, 32),
-                     (int64_t)out->status, out->type != NULL ? out->type : "",
-                     span_of(out->body != NULL ? out->body : "", out->len),
-                     clock_now(&sv->clock));
+    (void)snprintf(a.type, sizeof a.type, "%s", out->type != NULL ? out->type : "");
+    return requests_keep(sv->store, r->peer.uid, r->key, what, &a, clock_now(&sv->clock),
+                         e);
 }
 
 static void do_after(struct service *sv)
@@ -428,36 +386,4 @@ bool service_change(struct service *sv, const struct request *r, struct span bod
         service_refused(sv, r, e);
     }
     return false;
-}
-
-/* --- JSON of things --- */
-
-json_t *service_time(int64_t us)
-{
-    char text[CLOCK_TEXT_LEN];
-
-    if (us == 0)
-        return json_null();
-    clock_text(us, text);
-    return json_string(text);
-}
-
-json_t *service_batch_json(const struct batch *b, double rate)
-{
-    char decision[HEX_LEN(32)];
-    char roster[HEX_LEN(32)];
-    char originator[HEX_LEN(8)];
-
-    hex_encode_lower(b->decision.b, 32, decision);
-    hex_encode_lower(b->roster.b, 32, roster);
-    hex_encode(b->originator.b, 8, originator);
-    return json_pack(
-        "{s:I,s:s,s:s,s:s,s:s,s:s,s:I,s:I,s:I,s:f,s:s,s:s,s:o,s:o,s:o,s:s,s:s}", "id",
-        (json_int_t)b->id, "incident", b->incident, "decision_sha256", decision, "key",
-        b->key, "originator", originator, "roster_sha256", roster, "rows",
-        (json_int_t)b->n_rows, "signed", (json_int_t)b->signed_, "failed",
-        (json_int_t)b->failed, "rate", rate, "state", queue_state_name(b->state), "reason",
-        b->reason, "asked", service_time(b->asked_us), "started",
-        service_time(b->started_us), "ended", service_time(b->ended_us), "asked_by",
-        b->asked_by, "confirmed_by", b->confirmed_by);
 }

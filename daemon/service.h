@@ -6,7 +6,7 @@
 #ifndef SERVICE_H
 #define SERVICE_H
 
-#include "docket.h"
+#include "docket_show.h"
 #include "export.h"
 #include "pump.h"
 #include "refusals.h"
@@ -78,10 +78,6 @@ bool service_change(struct service *sv, const struct request *r, struct span bod
 /* The incident's roster, opened (roster_done). Errors: ERR_MISSING "incident.no-roster". */
 MUST_CHECK bool service_roster(struct service *sv, const char *incident, struct roster *out,
                                struct err *e);
-
-/* JSON of things, for several handlers; new references. */
-json_t *service_batch_json(const struct batch *b, double rate);
-json_t *service_time(int64_t us); /* RFC 3339, or null for 0 */
 
 extern const struct router_row api_rows[];
 extern const size_t api_n_rows;

@@ -5,7 +5,6 @@
  */
 #include "service.h"
 
-#include "audit.h"
 #include "log.h"
 #include "mem.h"
 
@@ -26,25 +25,14 @@ struct late {
     size_t n;
 };
 
-static bool rung(struct service *sv, const char *id, enum state state, int64_t since_us)
-{
-    struct err ignored;
-    int64_t n = 0;
-    bool found;
-
-    return !store_number(sv->store, &n, &found, &ignored,
-                         "SELECT count(*) FROM alarm WHERE incident = ?1 AND since_us = ?2"
-                         " AND state = ?3",
-                         "tit", id, since_us, incident_state(state)->name) ||
-           n > 0;
-}
-
 static bool note_late(void *arg, const struct docket_incident *i)
 {
     struct late *l = arg;
+    struct err ignored;
+    bool rang = true; /* what cannot be looked up does not ring; the store has failed */
 
     if (l->now_us >= incident_due_us(i->state, i->since_us, &l->sv->config) &&
-        !rung(l->sv, i->id, i->state, i->since_us)) {
+        docket_rang(l->sv->store, i->id, i->state, i->since_us, &rang, &ignored) && !rang) {
         (void)snprintf(l->at[l->n].id, sizeof l->at[0].id, "%s", i->id);
         l->at[l->n].state = i->state;
         l->at[l->n++].since_us = i->since_us;
@@ -66,17 +54,13 @@ static const char *message_of(enum alarm a)
 static bool ring(struct late *l, size_t k, struct err *e)
 {
     const struct state_row *state = incident_state(l->at[k].state);
+    struct docket d = service_docket(l->sv);
     struct store *s = l->sv->store;
 
+    d.now_us = l->now_us;
     if (!store_begin(s, e))
         return false;
-    if (!store_run(s, e,
-                   "INSERT INTO alarm (incident, since_us, state, at_us)"
-                   " VALUES (?1, ?2, ?3, ?4)",
-                   "titi", l->at[k].id, l->at[k].since_us, state->name, l->now_us) ||
-        !audit_put(s, l->now_us, "DEADLINE_PASSED", l->at[k].id, AUDIT_ACTOR_SYSTEM, e,
-                   "{s:s,s:s}", "alarm", incident_alarm_name(state->alarm), "state",
-                   state->name) ||
+    if (!docket_ring(&d, l->at[k].id, l->at[k].state, l->at[k].since_us, e) ||
         !store_commit(s, e)) {
         store_rollback(s);
         return false;

@@ -281,7 +281,8 @@ const struct rule rules[] = {
      "Choose a route whose key is sound."},
 
     /* contingency - lib/signing/warrant.c, lib/signing/policy_route.c,
-     * lib/signing/policy_document.c, lib/formats/contingency.c, daemon/api_decision.c */
+     * lib/signing/policy_document.c, lib/formats/contingency.c, daemon/api_decision.c,
+     * lib/record/docket_decision.c */
     {"contingency.release", "SEC L10.30(e)", "INFERRED",
      "The Symmetric Key is released for a contingency whose decision stands and whose key "
      "is "
@@ -951,8 +952,8 @@ const struct rule rules[] = {
      "smki-recoveryctl(1) lists the facts."},
 
     /* incident, decision: what a request meets - daemon/api_incident.c,
-     * daemon/api_roster.c, daemon/api_batch.c, daemon/api_decision.c,
-     * lib/record/docket_papers.c */
+     * daemon/api_roster.c, daemon/api_batch.c, daemon/api_decision.c, daemon/service.c,
+     * lib/record/docket_decision.c, lib/signing/trust.c */
     {"incident.by-document", "SEC L10 (b)", "INFERRED",
      "PMA and custodians speak by signed documents, the service by itself.",
      "Hand the document in: decision submit."},
@@ -1000,7 +1001,7 @@ const struct rule rules[] = {
     {"batch.confirm-time", "project", "choice", "A batch is confirmed while it is fresh.",
      "Ask for it again."},
 
-    /* request, response, export: what there is not - daemon/service.c,
+    /* request, response, export: what there is not - lib/record/requests.c,
      * lib/record/queue.c, lib/record/reconcile.c, lib/record/export.c */
     {"request.key-reused", "project", "choice",
      "An Idempotency-Key stands for one request.", "Choose another key."},

@@ -165,6 +165,37 @@ static bool id_taken(struct store *s, const char *id, bool *taken, struct err *e
     return true;
 }
 
+/* --- alarms --- */
+
+bool docket_rang(struct store *s, const char *incident, enum state state, int64_t since_us,
+                 bool *rang, struct err *e)
+{
+    int64_t n = 0;
+    bool found;
+
+    if (!store_number(s, &n, &found, e,
+                      "SELECT count(*) FROM alarm WHERE incident = ?1 AND since_us = ?2"
+                      " AND state = ?3",
+                      "tit", incident, since_us, incident_state(state)->name))
+        return false;
+    *rang = n > 0;
+    return true;
+}
+
+bool docket_ring(const struct docket *d, const char *incident, enum state state,
+                 int64_t since_us, struct err *e)
+{
+    const struct state_row *row = incident_state(state);
+
+    return store_run(d->store, e,
+                     "INSERT INTO alarm (incident, since_us, state, at_us)"
+                     " VALUES (?1, ?2, ?3, ?4)",
+                     "titi", incident, since_us, row->name, d->now_us) &&
+           audit_put(d->store, d->now_us, "DEADLINE_PASSED", incident, AUDIT_ACTOR_SYSTEM,
+                     e, "{s:s,s:s}", "alarm", incident_alarm_name(row->alarm), "state",
+                     row->name);
+}
+
 /* --- steps --- */
 
 static bool keep_event(const struct docket *d, const struct docket_incident *i,

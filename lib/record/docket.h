@@ -126,6 +126,17 @@ MUST_CHECK bool docket_decision(struct store *s, const char *incident, const cha
 MUST_CHECK bool docket_decision_by_digest(struct store *s, const struct digest *digest,
                                           struct docket_decision *out, bool *found,
                                           struct err *e);
+/* The last live document that decided something, for the next one to supersede. */
+MUST_CHECK bool docket_last_decision(struct store *s, const char *incident,
+                                     struct docket_decision *out, bool *found,
+                                     struct err *e);
+/* What it says, where something may be signed under it: it is live and authorises. Errors:
+ * ERR_MISSING "decision.none"; ERR_DENIED "decision.revoked". */
+MUST_CHECK bool docket_in_force(struct store *s, const struct digest *digest,
+                                struct authority *out, struct err *e);
+/* The document as it came in; malloc'd, at NULL when there is none. */
+MUST_CHECK bool docket_cms(struct store *s, const struct digest *digest, struct span *cms,
+                           struct err *e);
 /* The live authorising decision of the incident, if there is one. */
 MUST_CHECK bool docket_authorised(struct store *s, const char *incident,
                                   struct docket_decision *out, bool *found, struct err *e);
@@ -141,6 +152,37 @@ MUST_CHECK bool docket_void_decisions(struct store *s, const char *incident,
                                       const struct digest *but, enum decision_state to,
                                       struct err *e);
 const char *docket_decision_state_name(enum decision_state s);
+
+/* fn false: stop. */
+typedef bool (*docket_digest_fn)(void *arg, const struct digest *document);
+/* What authorises in this incident now: decisions and activations. */
+MUST_CHECK bool docket_each_live(struct store *s, const char *incident, docket_digest_fn fn,
+                                 void *arg, struct err *e);
+/* What authorised once in an incident that is still open, and stands no more. */
+MUST_CHECK bool docket_each_void(struct store *s, docket_digest_fn fn, void *arg,
+                                 struct err *e);
+/* Each incident that waits or works under a decision whose window is over. */
+MUST_CHECK bool docket_each_expired(struct store *s, int64_t now_us,
+                                    bool (*fn)(void *arg, const char *incident), void *arg,
+                                    struct err *e);
+
+/*
+ * Keep the Symmetric Key that its custodians released. It goes out in clear with the first
+ * command, so from here on it is kept like the rest of the batch and named by its digest.
+ * Errors: ERR_DENIED "contingency.symmetric-key": no document in force names that digest.
+ */
+MUST_CHECK bool docket_put_symmetric(const struct docket *d, const char *incident,
+                                     struct span key, const char *who,
+                                     struct digest *sha256, struct err *e);
+
+/* --- alarms --- */
+
+/* Did the deadline of this state ring, since the incident entered it? */
+MUST_CHECK bool docket_rang(struct store *s, const char *incident, enum state state,
+                            int64_t since_us, bool *rang, struct err *e);
+/* Once, with an audit record. */
+MUST_CHECK bool docket_ring(const struct docket *d, const char *incident, enum state state,
+                            int64_t since_us, struct err *e);
 
 /* --- notification and progress files --- */
 

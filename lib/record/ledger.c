@@ -28,6 +28,30 @@ bool ledger_mark(struct store *s, const struct eui64 *originator, uint64_t *mark
     return true;
 }
 
+struct marks {
+    bool (*fn)(void *arg, const struct eui64 *originator, uint64_t mark);
+    void *arg;
+};
+
+static bool take_mark(void *arg, const struct store_row *r)
+{
+    const struct marks *m = arg;
+    struct eui64 originator = {{0}};
+
+    if (store_blob(r, 0).len == sizeof originator.b)
+        memcpy(originator.b, store_blob(r, 0).at, sizeof originator.b);
+    return m->fn(m->arg, &originator, (uint64_t)store_i64(r, 1));
+}
+
+bool ledger_each_mark(struct store *s,
+                      bool (*fn)(void *arg, const struct eui64 *originator, uint64_t mark),
+                      void *arg, struct err *e)
+{
+    struct marks m = {fn, arg};
+
+    return store_each(s, take_mark, &m, e, "SELECT originator, last FROM mark", "");
+}
+
 static bool set_mark(struct store *s, const struct eui64 *originator, uint64_t last,
                      struct err *e)
 {

@@ -19,6 +19,11 @@
 /* Highest counter ever reserved for originator; 0 and *found false when none was. */
 MUST_CHECK bool ledger_mark(struct store *s, const struct eui64 *originator, uint64_t *mark,
                             bool *found, struct err *e);
+/* Each originator that counters were reserved for. fn false: stop. */
+MUST_CHECK bool ledger_each_mark(struct store *s,
+                                 bool (*fn)(void *arg, const struct eui64 *originator,
+                                            uint64_t mark),
+                                 void *arg, struct err *e);
 /*
  * Set aside n counters first..first+n-1 for batch.
  *   start  the first counter ever, where none was reserved yet (configuration)

@@ -221,3 +221,28 @@ bool queue_open(struct store *s, const char *incident, bool *open, struct err *e
     *open = n > 0;
     return true;
 }
+
+bool queue_signed(struct store *s, int64_t *n, struct err *e)
+{
+    bool found;
+
+    *n = 0;
+    return store_number(s, n, &found, e, "SELECT sum(signed) FROM batch", "");
+}
+
+static bool note_count(void *arg, const struct store_row *r)
+{
+    int64_t *n = arg;
+
+    for (size_t i = 0; i < BATCH_STATES; i++)
+        if (strcmp(store_text(r, 0), state_names[i]) == 0)
+            n[i] = store_i64(r, 1);
+    return true;
+}
+
+bool queue_count(struct store *s, int64_t n[BATCH_STATES], struct err *e)
+{
+    memset(n, 0, BATCH_STATES * sizeof n[0]);
+    return store_each(s, note_count, n, e,
+                      "SELECT state, count(*) FROM batch GROUP BY state", "");
+}

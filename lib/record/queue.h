@@ -76,6 +76,11 @@ MUST_CHECK bool queue_each(struct store *s, const char *incident,
 MUST_CHECK bool queue_open(struct store *s, const char *incident, bool *open,
                            struct err *e);
 
+/* Rows signed, of all batches. */
+MUST_CHECK bool queue_signed(struct store *s, int64_t *n, struct err *e);
+/* How many batches stand in each state. */
+MUST_CHECK bool queue_count(struct store *s, int64_t n[BATCH_STATES], struct err *e);
+
 const char *queue_state_name(enum batch_state s);
 bool queue_state_final(enum batch_state s);
 
