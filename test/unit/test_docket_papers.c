@@ -3,6 +3,7 @@
  * Rosters, certificates and decisions of an incident.
  */
 #include "docket_kit.h"
+#include "mem.h"
 
 #define DECISION "{\"kind\":\"decision\"}"
 
@@ -269,9 +270,128 @@ START_TEST(a_key_switched_off_leaves_no_activation)
 }
 END_TEST
 
+static struct digest digest_by(const char *id)
+{
+    return digest_of(span_of(id, strlen(id)), span_of("I-1", 3));
+}
+
+static bool note_digest(void *arg, const struct digest *document)
+{
+    *(struct digest *)arg = *document;
+    return true;
+}
+
+START_TEST(only_a_live_decision_that_authorises_lets_sign)
+{
+    AUTO(mem) struct authority *a = calloc(1, sizeof *a);
+    struct digest d1 = digest_by("D-1");
+    struct digest d2 = digest_by("D-2");
+    struct docket_decision last;
+    struct digest seen = {{0}};
+    bool found;
+
+    open_incident("I-1", ROUTE_UNDECIDED);
+    REFUSED(docket_in_force(store, &d1, a, &e), "decision.none");
+    OK(docket_last_decision(store, "I-1", &last, &found, &e));
+    ck_assert(!found);
+    decide("D-1", "I-1", AUTHORITY_AUTHORISE, DECISION);
+    /* it stands, so it is read: what is on file here is no whole document */
+    REFUSED(docket_in_force(store, &d1, a, &e), "decision.schema");
+    OK(docket_each_live(store, "I-1", note_digest, &seen, &e));
+    ck_assert(digest_equal(&seen, &d1));
+    decide("D-2", "I-1", AUTHORITY_REFUSE, DECISION);
+    REFUSED(docket_in_force(store, &d2, a, &e), "decision.revoked");
+    OK(docket_last_decision(store, "I-1", &last, &found, &e));
+    ck_assert(found && digest_equal(&last.digest, &d2));
+    OK(docket_void_decisions(store, "I-1", &d2, DECISION_VOID, &e));
+    REFUSED(docket_in_force(store, &d1, a, &e), "decision.revoked");
+    memset(&seen, 0, sizeof seen);
+    OK(docket_each_live(store, "I-1", note_digest, &seen, &e));
+    ck_assert(!digest_equal(&seen, &d1));
+    OK(docket_each_void(store, note_digest, &seen, &e));
+    ck_assert(digest_equal(&seen, &d1));
+}
+END_TEST
+
+static bool count_expired(void *arg, const char *incident)
+{
+    *(size_t *)arg += strcmp(incident, "I-1") == 0;
+    return true;
+}
+
+static size_t expired(void)
+{
+    size_t n = 0;
+
+    OK(docket_each_expired(store, NOW, count_expired, &n, &e));
+    return n;
+}
+
+START_TEST(a_window_that_is_over_is_found_where_it_matters)
+{
+    open_incident("I-1", ROUTE_UNDECIDED);
+    decide("D-1", "I-1", AUTHORITY_AUTHORISE,
+           "{\"kind\":\"decision\",\"valid_to\":\"2026-11-24T13:00:00Z\"}");
+    ck_assert_uint_eq(expired(), 0); /* nothing waits for it */
+    set_state("I-1", "method-3", "KEY_ACTIVE");
+    ck_assert_uint_eq(expired(), 1);
+    OK(store_run(store, &e, "UPDATE decision SET json = replace(json, '13:00', '13:01')",
+                 ""));
+    ck_assert_uint_eq(expired(), 0); /* it is open yet */
+}
+END_TEST
+
+START_TEST(the_symmetric_key_is_the_one_that_the_decision_names)
+{
+    struct span key = span_of("0123456789abcdef", 16);
+    struct digest sum = digest_of(key, (struct span){NULL, 0});
+    struct digest got;
+    char json[160];
+    char hex[HEX_LEN(32)];
+
+    open_incident("I-1", ROUTE_UNDECIDED);
+    REFUSED(docket_put_symmetric(&docket, "I-1", key, "uid 1", &got, &e),
+            "contingency.symmetric-key");
+    hex_encode(sum.b, 32, hex); /* in capitals is the same digest */
+    (void)snprintf(json, sizeof json, "{\"symmetric_key_sha256\":\"%s\"}", hex);
+    decide("D-1", "I-1", AUTHORITY_AUTHORISE, json);
+    REFUSED(docket_put_symmetric(&docket, "I-1", span_of("another", 7), "uid 1", &got, &e),
+            "contingency.symmetric-key");
+    ck_assert_int_eq(number("SELECT count(*) FROM symmetric"), 0);
+    OK(docket_put_symmetric(&docket, "I-1", key, "uid 1", &got, &e));
+    ck_assert(digest_equal(&got, &sum));
+    ck_assert_int_eq(number("SELECT count(*) FROM symmetric"), 1);
+    ck_assert_int_eq(number("SELECT count(*) FROM audit WHERE line LIKE"
+                            " '%SYMMETRIC_KEY_RELEASED%' AND line NOT LIKE '%0123456789%'"),
+                     1);
+}
+END_TEST
+
+START_TEST(a_deadline_rings_once_for_each_time_that_a_state_was_entered)
+{
+    bool rang;
+
+    open_incident("I-1", ROUTE_UNDECIDED);
+    OK(docket_rang(store, "I-1", inc.state, inc.since_us, &rang, &e));
+    ck_assert(!rang);
+    OK(docket_ring(&docket, "I-1", inc.state, inc.since_us, &e));
+    OK(docket_rang(store, "I-1", inc.state, inc.since_us, &rang, &e));
+    ck_assert(rang);
+    OK(docket_rang(store, "I-1", inc.state, inc.since_us + 1, &rang, &e));
+    ck_assert(!rang);
+    ck_assert_int_eq(number("SELECT count(*) FROM audit WHERE line LIKE"
+                            " '%DEADLINE_PASSED%'"),
+                     1);
+}
+END_TEST
+
 KIT_MAIN("docket_papers", docket_kit_begin, docket_kit_end, the_latest_roster_counts,
          certificates_are_kept_and_replaced, devices_in_another_open_incident_are_found,
          a_list_that_is_gone_is_an_error, a_decision_is_on_file_once,
          a_later_decision_takes_the_place_of_an_earlier_one, a_live_decision_makes_facts,
          an_instruction_is_no_decision_of_the_pma, an_activation_authorises_nothing,
-         a_key_switched_off_leaves_no_activation)
+         a_key_switched_off_leaves_no_activation,
+         only_a_live_decision_that_authorises_lets_sign,
+         a_window_that_is_over_is_found_where_it_matters,
+         the_symmetric_key_is_the_one_that_the_decision_names,
+         a_deadline_rings_once_for_each_time_that_a_state_was_entered)
