@@ -379,6 +379,8 @@ START_TEST(a_deadline_rings_once_for_each_time_that_a_state_was_entered)
     ck_assert(rang);
     OK(docket_rang(store, "I-1", inc.state, inc.since_us + 1, &rang, &e));
     ck_assert(!rang);
+    OK(docket_rang(store, "I-1", STATE_CLOSED, inc.since_us, &rang, &e));
+    ck_assert(!rang); /* of another state, entered in the same moment */
     ck_assert_int_eq(number("SELECT count(*) FROM audit WHERE line LIKE"
                             " '%DEADLINE_PASSED%'"),
                      1);

@@ -131,7 +131,7 @@ START_TEST(the_rule_of_a_batch_comes_out_of_its_sentence)
         {"paused", "paused by an operator", ""},
         {"stopped", "decision D-2: refuse", ""},
         {"held", "roster: cannot be read", ""},
-        {"held", "the window closed. Ask again: now", ""},
+        {"held", "see batch.state of it: now", ""},
         {"running", "", ""},
     };
     struct batch b;
