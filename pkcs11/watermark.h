@@ -4,17 +4,13 @@
  *
  * A database can be restored from yesterday's copy; the token is not restored with it. So
  * whoever reserves counters raises the mark first, and a run at or below it is refused.
+ * Beside it stands, for each decision, what was drawn under it (lease.h), so that a copy of
+ * the signers' files from yesterday is told from the real one. Numbers of p11_number.h:
+ *   "originator-counter <EUI-64>"  the mark; the check covers the EUI-64
+ *   "decision-count <SHA-256>"     how often the count changed, and the signatures drawn;
+ *                                  the check covers the digest
  *
- * One private data object per EUI-64:
- *   CKA_APPLICATION  "smki-recovery"
- *   CKA_LABEL        "originator-counter <EUI-64>"
- *   CKA_VALUE        16 octets: the mark, and 8 octets of SHA-256 over mark and EUI-64 as a
- *                    check
- * It is never overwritten: the new object is made, read back, and then the old ones are
- * destroyed, so that a crash at any moment leaves a whole one; the highest whole one
- * counts. Works across processes, under the token's lock.
- *
- * Source:  GBCS 4.3.1.5 (a counter is never used twice).
+ * Source:  GBCS 4.3.1.5 (a counter is never used twice), SEC L10.9.
  * Effects: the token.
  */
 #ifndef WATERMARK_H
@@ -22,14 +18,18 @@
 
 #include "session.h"
 
-/* No object: 0.
- * Errors: those of p11_error; ERR_TOKEN "token.counter-mark-bad" objects, but no whole one;
- *         ERR_STORE "token.state". */
+/* No object: 0. Errors here and below: those of p11_number_get. */
 MUST_CHECK bool watermark_get(struct session *s, const struct eui64 *originator,
                               uint64_t *mark, struct err *e);
-/* Claim first..last: ERR_DENIED "token.counter-mark" when first is not above the mark. On
- * return the mark is last, read back from the token. */
+/* Claim first..last: ERR_DENIED "token.counter-mark" when first is not above the mark, or
+ * another machine was at it. On return the mark is last, read back from the token. */
 MUST_CHECK bool watermark_raise(struct session *s, const struct eui64 *originator,
                                 uint64_t first, uint64_t last, struct err *e);
+
+/* token.h, count_get and count_set. */
+MUST_CHECK bool watermark_count_get(struct session *s, const struct digest *decision,
+                                    uint64_t *step, uint64_t *drawn, struct err *e);
+MUST_CHECK bool watermark_count_set(struct session *s, const struct digest *decision,
+                                    uint64_t from, uint64_t drawn, struct err *e);
 
 #endif
