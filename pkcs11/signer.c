@@ -120,13 +120,29 @@ static int serve(struct desk *d, int fd)
     }
 }
 
+/* Whoever asks first is told why nobody serves here. */
+static void refuse(int fd, const struct err *why)
+{
+    static struct proto in, reply;
+    int fds[PROTO_FDS];
+    size_t n_fds;
+    bool gone;
+    struct err e;
+
+    if (!proto_recv(fd, &in, fds, &n_fds, &gone, &e))
+        return;
+    while (n_fds > 0)
+        (void)close(fds[--n_fds]);
+    desk_refuse(&in, why, &reply);
+    (void)!proto_send(fd, &reply, NULL, 0, &e);
+}
+
 static int run(const char *path, int fd)
 {
-    char revoked[CONFIG_PATH_MAX + 16];
     struct desk_setup setup = {.config = &config,
                                .trust = &trust,
                                .clock = clock_system(),
-                               .revoked_path = revoked,
+                               .state_dir = config.signer.state_dir,
                                .stop_fd = fd,
                                .open_token = open_token,
                                .arg = &note};
@@ -142,9 +158,9 @@ static int run(const char *path, int fd)
         say_err(&e);
         return EX_CONFIG;
     }
-    (void)snprintf(revoked, sizeof revoked, "%s/revoked", config.signer.state_dir);
     if (!desk_new(&setup, &d, &e)) {
         say_err(&e);
+        refuse(fd, &e);
         return EX_CONFIG;
     }
     status = serve(d, fd);

@@ -169,6 +169,22 @@ static bool p11_mark_raise(struct token *t, const struct eui64 *originator, uint
     return usable(p, e) && told(p, watermark_raise(&p->s, originator, first, last, e));
 }
 
+static bool p11_count_get(struct token *t, const struct digest *decision, uint64_t *step,
+                          uint64_t *drawn, struct err *e)
+{
+    struct token_p11 *p = self(t);
+
+    return usable(p, e) && told(p, watermark_count_get(&p->s, decision, step, drawn, e));
+}
+
+static bool p11_count_set(struct token *t, const struct digest *decision, uint64_t from,
+                          uint64_t drawn, struct err *e)
+{
+    struct token_p11 *p = self(t);
+
+    return usable(p, e) && told(p, watermark_count_set(&p->s, decision, from, drawn, e));
+}
+
 static bool derive(struct session *s, CK_OBJECT_HANDLE key, const struct point *peer,
                    uint8_t z[32], struct err *e)
 {
@@ -236,6 +252,8 @@ static const struct token_ops ops = {
     .has_key = p11_has_key,
     .mark_get = p11_mark_get,
     .mark_raise = p11_mark_raise,
+    .count_get = p11_count_get,
+    .count_set = p11_count_set,
     .agree = p11_agree,
     .close = p11_close,
 };

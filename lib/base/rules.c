@@ -528,7 +528,8 @@ const struct rule rules[] = {
      "Look at the document named."},
     {"signer.revoked-list", "SEC L10.9", "INFERRED",
      "The signer's list of revoked authorities can be read and written.",
-     "Look at StateDirectory= of [Signer]; without the list nothing is signed."},
+     "Look at StateDirectory= of [Signer]; without the list nothing is signed. A list that "
+     "was lost is put back from a copy and completed from the audit trail."},
     {"signer.no-warrant", "SEC L10.9", "INFERRED",
      "Nothing is signed and no counter reserved without an open, checked authority.",
      "The service is not what it claims."},
@@ -548,6 +549,21 @@ const struct rule rules[] = {
     {"signer.attempts", "SEC L10.9", "choice",
      "An authority allows a number of commands for each device, and no more.",
      "Ask for a new decision that allows more attempts."},
+    {"signer.lost-budget", "SEC L10.9", "choice",
+     "A command whose answer was lost is signed again a few times, and no more.",
+     "Find out why signers or service keep dying; the rows need a new decision."},
+    {"signer.spent", "SEC L10.9", "choice",
+     "All signers of all machines together sign no more under a decision than it can come "
+     "to.",
+     "Find out who else uses the token; what is left to do needs a new decision."},
+    {"signer.count-lost", "SEC L10.9", "INFERRED",
+     "The count of what was signed under a decision is whole and as the token knows it.",
+     "A file or a token was put back from a copy, or another machine has used the "
+     "decision. "
+     "Put nothing back: what is left to do needs a new decision."},
+    {"signer.count-file", "project", "choice",
+     "The signer's counts can be read and written.",
+     "Look at StateDirectory= of [Signer]; what is not counted is not signed."},
     {"signer.harden", "project", "choice",
      "The process that holds the PIN cannot be dumped or traced.",
      "Look at the limits in the unit file."},
@@ -1018,6 +1034,11 @@ const struct rule rules[] = {
      "Somebody says where the counters begin.", "Set [Counter] Start=."},
     {"ledger.rolled-back", "GBCS 4.3.1.5", "CONFIRMED", "No counter is used twice.",
      "Raise the counter in a ceremony: counter raise."},
+    {"ledger.token-behind", "GBCS 4.3.1.5", "CONFIRMED",
+     "A token knows every counter that the ledger has a signature under.",
+     "Find out whose token this is. If it is meant, raise its mark in a ceremony to what "
+     "the "
+     "ledger has reserved (smki-recovery-ceremony mark), and ask for a new decision."},
     {"ledger.counters-used-up", "GBCS 4.3.1.5", "CONFIRMED",
      "A counter is at most 9223372036854775807.", "Ask the DCC."},
     {"ledger.raise", "GBCS 4.3.1.5", "INFERRED", "Counters are raised, never lowered.",

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "desk.h"
 
+#include "lease.h"
 #include "mem.h"
 #include "revoked.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,11 +32,9 @@ struct desk {
     struct warrant *warrant;
     struct mapped parts[PROTO_PARTS];
     struct roster roster;
-    uint8_t *commands; /* per row: signed under the open warrant */
-    struct {
-        uint64_t next, last; /* what is left of the reserved run; next > last: nothing */
-    } lease;
+    struct lease lease; /* under the open warrant */
     struct revoked revoked;
+    char revoked_path[PATH_MAX], counts[PATH_MAX];
 };
 
 /* --- what was revoked --- */
@@ -72,6 +72,8 @@ static bool not_revoked(struct desk *d, struct err *e)
 
 static void close_warrant(struct desk *d)
 {
+    /* counters left over are spent: a later warrant reserves its own */
+    lease_close(&d->lease);
     warrant_free(TAKE(d->warrant));
     roster_done(&d->roster);
     for (size_t i = 0; i < PROTO_PARTS; i++)
@@ -81,10 +83,6 @@ static void close_warrant(struct desk *d)
             (void)munmap(d->parts[i].at, d->parts[i].len);
             d->parts[i] = (struct mapped){NULL, 0};
         }
-    free(TAKE(d->commands));
-    /* counters left over are spent: a later warrant reserves its own */
-    d->lease.next = 1;
-    d->lease.last = 0;
 }
 
 /* A memfd that nobody can change any more.
@@ -148,6 +146,14 @@ static struct span part(const struct desk *d, enum proto_part p)
     return span_of(d->parts[p].at, d->parts[p].len);
 }
 
+static struct proto_count count_now(const struct desk *d)
+{
+    const struct spent_sums *sums = spent_sums(d->lease.spent);
+
+    return (struct proto_count){
+        .used = sums->made, .allowed = spent_allowed(d->lease.spent), .lost = sums->lost};
+}
+
 static bool do_open(struct desk *d, const struct proto *in, const int fds[], size_t n_fds,
                     struct proto *reply, struct err *e)
 {
@@ -172,14 +178,16 @@ static bool do_open(struct desk *d, const struct proto *in, const int fds[], siz
     if (!not_revoked(d, e) || !d->token->ops->has_key(d->token, key, e) ||
         !d->token->ops->mark_get(d->token, &warrant_key_cert(d->warrant)->eui, &mark, e))
         return false;
-    d->commands = calloc(warrant_rows(d->warrant), 1);
-    if (d->commands == NULL)
-        return err_set(e, ERR_STORE, "store.memory", "out of memory");
+    if (!lease_open(&d->lease, d->token, d->counts,
+                    &(struct spent_paper){&a->digest, warrant_rows(d->warrant), a->attempts,
+                                          a->valid_to_us},
+                    e))
+        return false;
     if (a->supersedes[0] != '\0') {
         char old[2 * AUTHORITY_ID_MAX + 2];
 
         name_of(a, a->supersedes, old, sizeof old);
-        if (!revoked_add(&d->revoked, old, e))
+        if (!revoked_add(&d->revoked, old, 0, clock_now(&d->s.clock), e))
             return false;
     }
     reply->type = PROTO_OPENED;
@@ -187,6 +195,7 @@ static bool do_open(struct desk *d, const struct proto *in, const int fds[], siz
     reply->u.opened.rows = warrant_rows(d->warrant);
     reply->u.opened.key = (uint32_t)key;
     reply->u.opened.mark = mark;
+    reply->u.opened.count = count_now(d);
     return true;
 }
 
@@ -227,27 +236,9 @@ static bool do_reserve(struct desk *d, const struct proto *in, struct proto *rep
                        (unsigned long long)first);
     if (!not_revoked(d, e) || !warrant_live(d->warrant, clock_now(&d->s.clock), e) ||
         !no_leap(d, first, e) ||
-        !d->token->ops->mark_raise(d->token, &warrant_key_cert(d->warrant)->eui, first,
-                                   last, e))
+        !lease_reserve(&d->lease, &warrant_key_cert(d->warrant)->eui, first, last, e))
         return false;
-    d->lease.next = first;
-    d->lease.last = last;
     reply->type = PROTO_RESERVED;
-    return true;
-}
-
-/* Take counters first..first+n-1 out of the lease for good, whatever becomes of them. */
-static bool spend(struct desk *d, uint64_t first, uint32_t n, struct err *e)
-{
-    uint64_t last;
-
-    if (__builtin_add_overflow(first, n - 1, &last) || first < d->lease.next ||
-        last > d->lease.last)
-        return err_set(
-            e, ERR_DENIED, "signer.counter",
-            "counters %llu and %u after it are not in the reserved run, or spent",
-            (unsigned long long)first, n - 1);
-    d->lease.next = last + 1;
     return true;
 }
 
@@ -277,26 +268,21 @@ static bool go_on(void *arg)
     return warrant_live(d->warrant, clock_now(&d->s.clock), &why);
 }
 
-static bool may_sign(struct desk *d, const struct proto_sign *o, struct err *e)
+/* An order, or a word about one: under the open authority, about rows that it names? */
+static bool may_sign(struct desk *d, const struct digest *authority, const uint32_t rows[],
+                     uint32_t n, struct err *e)
 {
-    const struct authority *a;
-
     if (d->warrant == NULL)
-        return err_set(e, ERR_DENIED, "signer.no-warrant", "SIGN without an open warrant");
-    a = warrant_authority(d->warrant);
-    if (!digest_equal(&a->digest, &o->authority))
+        return err_set(e, ERR_DENIED, "signer.no-warrant",
+                       "an order without an open warrant");
+    if (!digest_equal(&warrant_authority(d->warrant)->digest, authority))
         return err_set(e, ERR_DENIED, "signer.other-authority",
                        "the order names another authority than the open one");
     if (!not_revoked(d, e) || !warrant_live(d->warrant, clock_now(&d->s.clock), e))
         return false;
-    if (o->rows[o->n - 1] >= warrant_rows(d->warrant))
+    if (rows[n - 1] >= warrant_rows(d->warrant))
         return err_set(e, ERR_DENIED, "signer.row", "row %u is beyond the roster's %u rows",
-                       o->rows[o->n - 1], warrant_rows(d->warrant));
-    for (uint32_t i = 0; i < o->n; i++)
-        if (d->commands[o->rows[i]] >= a->attempts)
-            return err_set(e, ERR_DENIED, "signer.attempts",
-                           "row %u: decision %s allows %u commands for each device",
-                           o->rows[i], a->id, a->attempts);
+                       rows[n - 1], warrant_rows(d->warrant));
     return true;
 }
 
@@ -332,33 +318,63 @@ static bool add_macs(struct desk *d, const struct proto_sign *o, struct proto_si
     return true;
 }
 
+/* Signatures for the rows of o, counted before. *done: how many from the front. */
+static bool make(struct desk *d, const struct proto_sign *o, struct sig_p256 out[],
+                 size_t *done, struct err *e)
+{
+    struct digest digests[PROTO_ROWS];
+    struct run run = {d, false};
+
+    *done = 0;
+    for (uint32_t i = 0; i < o->n; i++)
+        if (!warrant_digest(d->warrant, o->rows[i], o->counter + i, &digests[i], e))
+            return err_wrap(e, "row %u", o->rows[i]);
+    return d->token->ops->sign(d->token, warrant_key(d->warrant), digests, out, o->n, go_on,
+                               &run, done, e);
+}
+
 static bool do_sign(struct desk *d, const struct proto *in, struct proto *reply,
                     struct err *e)
 {
     const struct proto_sign *o = &in->u.sign;
-    struct digest digests[PROTO_ROWS];
-    struct run run = {d, false};
+    struct err uncounted;
     size_t done = 0;
     bool ok;
 
-    if (!may_sign(d, o, e) || !spend(d, o->counter, o->n, e))
+    if (!may_sign(d, &o->authority, o->rows, o->n, e) ||
+        !lease_spend(&d->lease, o->counter, o->rows, o->n, e))
         return false;
-    for (uint32_t i = 0; i < o->n; i++)
-        if (!warrant_digest(d->warrant, o->rows[i], o->counter + i, &digests[i], e))
-            return err_wrap(e, "row %u", o->rows[i]);
-    ok = d->token->ops->sign(d->token, warrant_key(d->warrant), digests,
-                             reply->u.signed_.sigs, o->n, go_on, &run, &done, e);
-    /* also before a failure: they were made */
-    for (size_t i = 0; i < done; i++)
-        d->commands[o->rows[i]]++;
+    ok = make(d, o, reply->u.signed_.sigs, &done, e);
+    /* what was made stays counted, also before a failure; the rest never leaves this
+     * process, though it may exist half-way */
+    memset(reply->u.signed_.sigs + done, 0, (PROTO_ROWS - done) * sizeof(struct sig_p256));
+    if (!lease_unsigned(&d->lease, o->rows + done, o->n - (uint32_t)done, &uncounted) &&
+        ok) {
+        *e = uncounted;
+        return false;
+    }
     if (!ok)
         return false;
-    /* a signature beyond `done` may exist half-way: it does not leave this process */
-    memset(reply->u.signed_.sigs + done, 0, (PROTO_ROWS - done) * sizeof(struct sig_p256));
     reply->type = PROTO_SIGNED;
     reply->u.signed_.counter = o->counter;
     reply->u.signed_.n = (uint32_t)done;
+    reply->u.signed_.count = count_now(d);
     return add_macs(d, o, &reply->u.signed_, e);
+}
+
+/* The service lost the answers, or the signer that made them: within a small budget these
+ * rows may be signed once more (spent.h). */
+static bool do_lost(struct desk *d, const struct proto *in, struct proto *reply,
+                    struct err *e)
+{
+    const struct proto_lost *o = &in->u.lost;
+
+    if (!may_sign(d, &o->authority, o->rows, o->n, e) ||
+        !spent_claim(d->lease.spent, o->rows, o->n, &reply->u.granted.n, e))
+        return false;
+    reply->type = PROTO_GRANTED;
+    reply->u.granted.count = count_now(d);
+    return true;
 }
 
 /* --- the rest --- */
@@ -392,16 +408,19 @@ static bool do_hello(struct desk *d, const struct proto *in, struct proto *reply
 static bool do_revoke(struct desk *d, const struct proto *in, struct proto *reply,
                       struct err *e)
 {
+    const struct digest *what = &in->u.revoke.authority;
+    int64_t window_us = spent_window(d->counts, what);
     char hex[HEX_LEN(32)];
 
-    if (d->warrant != NULL &&
-        (digest_equal(&warrant_authority(d->warrant)->digest, &in->u.revoke.authority) ||
-         (warrant_activation(d->warrant) != NULL &&
-          digest_equal(warrant_activation(d->warrant), &in->u.revoke.authority))))
+    if (d->warrant != NULL && (digest_equal(&warrant_authority(d->warrant)->digest, what) ||
+                               (warrant_activation(d->warrant) != NULL &&
+                                digest_equal(warrant_activation(d->warrant), what)))) {
+        window_us = warrant_authority(d->warrant)->valid_to_us;
         close_warrant(d);
-    hex_encode_lower(in->u.revoke.authority.b, 32, hex);
+    }
+    hex_encode_lower(what->b, 32, hex);
     reply->type = PROTO_REVOKED;
-    return revoked_add(&d->revoked, hex, e);
+    return revoked_add(&d->revoked, hex, window_us, clock_now(&d->s.clock), e);
 }
 
 static bool answer(struct desk *d, const struct proto *in, const int fds[], size_t n_fds,
@@ -424,6 +443,8 @@ static bool answer(struct desk *d, const struct proto *in, const int fds[], size
         return do_reserve(d, in, reply, e);
     case PROTO_SIGN:
         return do_sign(d, in, reply, e);
+    case PROTO_LOST:
+        return do_lost(d, in, reply, e);
     case PROTO_REVOKE:
         return do_revoke(d, in, reply, e);
     case PROTO_PROBE:
@@ -441,11 +462,22 @@ static bool answer(struct desk *d, const struct proto *in, const int fds[], size
     case PROTO_PROBED:
     case PROTO_MARKED:
     case PROTO_FAIL:
+    case PROTO_GRANTED:
     case PROTO_TYPES:
         break;
     }
     return err_set(e, ERR_INPUT, "signer.record", "a signer takes no record of type %d",
                    (int)in->type);
+}
+
+void desk_refuse(const struct proto *in, const struct err *why, struct proto *reply)
+{
+    memset(reply, 0, sizeof *reply);
+    reply->type = PROTO_FAIL;
+    reply->seq = in->seq;
+    reply->u.fail.code = (uint32_t)why->code;
+    (void)snprintf(reply->u.fail.id, sizeof reply->u.fail.id, "%s", why->id);
+    (void)snprintf(reply->u.fail.text, sizeof reply->u.fail.text, "%s", why->text);
 }
 
 void desk_handle(struct desk *d, const struct proto *in, int fds[], size_t n_fds,
@@ -454,13 +486,8 @@ void desk_handle(struct desk *d, const struct proto *in, int fds[], size_t n_fds
     struct err e = {0};
 
     memset(reply, 0, sizeof *reply);
-    if (!answer(d, in, fds, n_fds, reply, &e)) {
-        memset(reply, 0, sizeof *reply);
-        reply->type = PROTO_FAIL;
-        reply->u.fail.code = (uint32_t)e.code;
-        (void)snprintf(reply->u.fail.id, sizeof reply->u.fail.id, "%s", e.id);
-        (void)snprintf(reply->u.fail.text, sizeof reply->u.fail.text, "%s", e.text);
-    }
+    if (!answer(d, in, fds, n_fds, reply, &e))
+        desk_refuse(in, &e, reply);
     reply->seq = in->seq;
     for (size_t i = 0; i < n_fds; i++)
         (void)close(fds[i]);
@@ -473,8 +500,11 @@ bool desk_new(const struct desk_setup *s, struct desk **out, struct err *e)
     if (d == NULL)
         return err_set(e, ERR_STORE, "store.memory", "out of memory");
     d->s = *s;
-    d->lease.next = 1;
-    if (!revoked_open(d->s.revoked_path, &d->revoked, e)) {
+    lease_none(&d->lease);
+    (void)snprintf(d->revoked_path, sizeof d->revoked_path, "%s/revoked", s->state_dir);
+    (void)snprintf(d->counts, sizeof d->counts, "%s/counts", s->state_dir);
+    if (!revoked_open(d->revoked_path, d->counts, clock_now(&d->s.clock), &d->revoked, e) ||
+        !spent_folder(d->counts, clock_now(&d->s.clock), e)) {
         desk_free(d);
         return false;
     }

@@ -3,13 +3,14 @@
  * desk - where a signer process decides: it takes records, trusts none, and answers.
  *
  * It holds its own anchors and quorum (struct trust), its own clock, its own list of
- * revoked authorities, the counters it was lent, and a token port. It has no database, no
- * network and hears no client.
+ * revoked authorities, the counters it was lent, the counts of what was signed under each
+ * decision, and a token port. It has no database, no network and hears no client.
  *
  * Invariant: nothing is signed but warrant_digest() of a row of an open warrant, with a
- *            counter inside the reserved run, each counter once.
+ *            counter inside the reserved run, each counter once (lease.h), each row as often
+ *            as the decision says (spent.h), nothing under what was revoked (revoked.h).
  * Source:    SEC L10.9 (use as the PMA requires), GBCS 4.3.1.5 (counters).
- * Effects:   the token; one append-only file of revoked authority digests.
+ * Effects:   the token; files in the signers' own folder.
  */
 #ifndef DESK_H
 #define DESK_H
@@ -25,20 +26,23 @@ struct desk_setup {
     const struct config *config; /* borrowed */
     const struct trust *trust;   /* borrowed */
     struct clock clock;
-    const char *revoked_path; /* append-only list, one lower-case hex digest per line */
-    int stop_fd;              /* looked at before each row (proto_first); -1: none */
+    const char *state_dir; /* of the signers of this machine: revoked, counts/ */
+    int stop_fd;           /* looked at before each row (proto_first); -1: none */
     /* Open the token named in HELLO. Called once. */
     bool (*open_token)(void *arg, const struct config *c, const struct trust *t,
                        const char *token, struct token **out, struct err *e);
     void *arg;
 };
 
-/* Errors: ERR_STORE "signer.revoked-list" when the list cannot be read: default deny. */
+/* Errors: ERR_STORE "signer.revoked-list", "signer.count-file" when list or counts cannot be
+ * read: default deny. */
 MUST_CHECK bool desk_new(const struct desk_setup *s, struct desk **out, struct err *e);
 /* Answer one record. fds are the desk's to close.
  * reply is always filled (FAIL on error). */
 void desk_handle(struct desk *d, const struct proto *in, int fds[], size_t n_fds,
                  struct proto *reply);
+/* The answer of refusal, for whoever has no desk: in->seq, and why. */
+void desk_refuse(const struct proto *in, const struct err *why, struct proto *reply);
 void desk_free(struct desk *d);
 
 #endif

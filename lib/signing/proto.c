@@ -15,11 +15,11 @@ static const size_t body_sizes[PROTO_TYPES] = {
     [PROTO_HELLO] = PROTO_NAME,
     [PROTO_READY] = 128 + 4 + 4 + 4,
     [PROTO_OPEN] = 4,
-    [PROTO_OPENED] = 32 + 4 + 4 + 8,
+    [PROTO_OPENED] = 32 + 4 + 4 + 8 + 24,
     [PROTO_RESERVE] = 8 + 4,
     [PROTO_RESERVED] = 0,
     [PROTO_SIGN] = 32 + 8 + 4 + 4 * PROTO_ROWS,
-    [PROTO_SIGNED] = 8 + 4 + 4 + (64 + 12) * PROTO_ROWS,
+    [PROTO_SIGNED] = 8 + 4 + 4 + (64 + 12) * PROTO_ROWS + 24,
     [PROTO_REVOKE] = 32,
     [PROTO_REVOKED] = 0,
     [PROTO_PROBE] = 0,
@@ -27,6 +27,8 @@ static const size_t body_sizes[PROTO_TYPES] = {
     [PROTO_MARK] = 8,
     [PROTO_MARKED] = 8,
     [PROTO_FAIL] = 4 + 64 + 512,
+    [PROTO_LOST] = 32 + 4 + 4 * PROTO_ROWS,
+    [PROTO_GRANTED] = 4 + 24,
 };
 
 size_t proto_size(uint16_t type)
@@ -106,6 +108,13 @@ static void rows_and(struct cursor *c, uint32_t *n, uint32_t *rows)
             c->bad = true;
 }
 
+static void count(struct cursor *c, struct proto_count *v)
+{
+    f64(c, &v->used);
+    f64(c, &v->allowed);
+    f64(c, &v->lost);
+}
+
 static void body(struct cursor *c, struct proto *p)
 {
     switch (p->type) {
@@ -129,6 +138,7 @@ static void body(struct cursor *c, struct proto *p)
         f32(c, &p->u.opened.rows);
         f32(c, &p->u.opened.key);
         f64(c, &p->u.opened.mark);
+        count(c, &p->u.opened.count);
         break;
     case PROTO_RESERVE:
         f64(c, &p->u.reserve.first);
@@ -149,6 +159,7 @@ static void body(struct cursor *c, struct proto *p)
             c->bad = true;
         raw(c, p->u.signed_.sigs, sizeof p->u.signed_.sigs);
         raw(c, p->u.signed_.macs, sizeof p->u.signed_.macs);
+        count(c, &p->u.signed_.count);
         break;
     case PROTO_REVOKE:
         raw(c, p->u.revoke.authority.b, 32);
@@ -165,6 +176,16 @@ static void body(struct cursor *c, struct proto *p)
             c->bad = true;
         text(c, p->u.fail.id, sizeof p->u.fail.id);
         text(c, p->u.fail.text, sizeof p->u.fail.text);
+        break;
+    case PROTO_LOST:
+        raw(c, p->u.lost.authority.b, 32);
+        rows_and(c, &p->u.lost.n, p->u.lost.rows);
+        break;
+    case PROTO_GRANTED:
+        f32(c, &p->u.granted.n);
+        if (p->u.granted.n > PROTO_ROWS)
+            c->bad = true;
+        count(c, &p->u.granted.count);
         break;
     case PROTO_RESERVED:
     case PROTO_REVOKED:

@@ -58,6 +58,8 @@ enum proto_type {
     PROTO_MARK, /* read the mark of an originator                       -> MARKED */
     PROTO_MARKED,
     PROTO_FAIL,
+    PROTO_LOST, /* rows whose answers never came: one more for each -> GRANTED */
+    PROTO_GRANTED,
     PROTO_TYPES
 };
 
@@ -74,11 +76,17 @@ struct proto_ready {
 struct proto_open {
     uint32_t parts; /* PROTO_PART_BIT of each descriptor beside it */
 };
+struct proto_count {  /* under the open decision, by all signers of the machine */
+    uint64_t used;    /* commands signed */
+    uint64_t allowed; /* by the decision, for all rows */
+    uint64_t lost;    /* granted again, because their answers were lost */
+};
 struct proto_opened {
     struct digest authority; /* digest of the content */
     uint32_t rows;
     uint32_t key;  /* index into config keys */
     uint64_t mark; /* the originator's mark in the token */
+    struct proto_count count;
 };
 struct proto_reserve {
     uint64_t first;
@@ -97,6 +105,16 @@ struct proto_signed {
     uint32_t maced; /* 1: macs holds the ACB MAC of each (modes 0 to 7, key in the token) */
     struct sig_p256 sigs[PROTO_ROWS];
     uint8_t macs[PROTO_ROWS][12];
+    struct proto_count count;
+};
+struct proto_lost {
+    struct digest authority;   /* must be the open one */
+    uint32_t n;                /* 1..PROTO_ROWS */
+    uint32_t rows[PROTO_ROWS]; /* ascending */
+};
+struct proto_granted {
+    uint32_t n; /* rows that had no command left and have one now */
+    struct proto_count count;
 };
 struct proto_revoke {
     struct digest authority;
@@ -124,6 +142,8 @@ struct proto {
         struct proto_reserve reserve;
         struct proto_sign sign;
         struct proto_signed signed_;
+        struct proto_lost lost;
+        struct proto_granted granted;
         struct proto_revoke revoke;
         struct proto_mark mark;
         struct proto_marked marked;
@@ -131,7 +151,7 @@ struct proto {
     } u;
 };
 
-#define PROTO_SIZE_MAX (12 + 8 + 4 + 4 + PROTO_ROWS * (64 + 12))
+#define PROTO_SIZE_MAX (12 + 8 + 4 + 4 + PROTO_ROWS * (64 + 12) + 24)
 
 /* Octets of a record of that type; 0: no such type. */
 size_t proto_size(uint16_t type);

@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * revoked - what was revoked: told once, remembered for good, by every signer of a machine.
+ * revoked - what was revoked: told once, remembered by every signer of a machine until no
+ * window can be open any more.
  *
- * One append-only file: a lower-case hex digest, or "incident/id", in each line. Nothing
- * that was known is forgotten; a list that is gone or damaged is not an empty one.
+ * One file: a lower-case hex digest, or "incident/id", in each line, a blank, and until when
+ * the line stays, in seconds since 1970. Lines are added under a lock; a signer that begins
+ * leaves out those whose time is over, a day after the window of their decision, or
+ * REVOKED_STAYS_DAYS after they came where the window is not known. (A line without a time
+ * stays.) Nothing that a process knows is forgotten by it; a list that is gone or damaged is
+ * not an empty one. Adding ends at REVOKED_MAX lines; reading never does, so that nobody is
+ * locked out by a long list.
  *
  * Source:  SEC L10.9.
  * Effects: the file.
@@ -15,24 +21,32 @@
 
 #include <sys/types.h>
 
-#define REVOKED_MAX  4096
-#define REVOKED_LINE (2 * 32 + 1 + AUTHORITY_ID_MAX * 2)
+#define REVOKED_MAX        (1u << 20)
+#define REVOKED_STAYS_DAYS 400
+#define REVOKED_WHAT       (2 * 32 + 1 + AUTHORITY_ID_MAX * 2)
 
 struct revoked {
-    const char *path; /* borrowed */
-    char (*lines)[REVOKED_LINE];
-    size_t n;
-    off_t len; /* of the file, when it was last read */
+    const char *path;     /* borrowed */
+    struct digest *known; /* of what is revoked; a table with holes, 0: none */
+    size_t n, cap;
+    dev_t dev; /* the file that was read last, and how far */
+    ino_t ino;
+    off_t len;
 };
 
-/* Read the list, make the file where there is none.
- * Errors here and below: ERR_STORE "signer.revoked-list", "store.memory". */
-MUST_CHECK bool revoked_open(const char *path, struct revoked *out, struct err *e);
+/* Read the list, leave out what is over. There is none: it is made, unless `begun` is there,
+ * which signers make after it. Errors here and below: ERR_STORE "signer.revoked-list",
+ * "store.memory". */
+MUST_CHECK bool revoked_open(const char *path, const char *begun, int64_t now_us,
+                             struct revoked *out, struct err *e);
 void revoked_done(struct revoked *r);
 bool revoked_has(const struct revoked *r, const char *what);
 /* Other signer processes add to the same list: what one was told binds all. */
 MUST_CHECK bool revoked_fresh(struct revoked *r, struct err *e);
-/* On disk before it is acknowledged. */
-MUST_CHECK bool revoked_add(struct revoked *r, const char *what, struct err *e);
+/* On disk before it is acknowledged.
+ *   what       without a blank
+ *   window_us  the end of its decision's window; 0: not known */
+MUST_CHECK bool revoked_add(struct revoked *r, const char *what, int64_t window_us,
+                            int64_t now_us, struct err *e);
 
 #endif

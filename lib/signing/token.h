@@ -40,6 +40,17 @@ struct token_ops {
     bool (*mark_raise)(struct token *t, const struct eui64 *originator, uint64_t first,
                        uint64_t last, struct err *e); /* ERR_DENIED "token.counter-mark"
                                                          when first <= mark */
+    /*
+     * What signers of all machines have drawn under a decision, a data object in the token,
+     * one per decision: how often it changed (step, 0: never) and how many signatures may
+     * have been made. count_set makes step `from` into from + 1, durably, read back; another
+     * machine that does the same at the same time is told apart, and one of them refused.
+     * ERR_DENIED "signer.count-lost" when the token is not at `from`.
+     */
+    bool (*count_get)(struct token *t, const struct digest *decision, uint64_t *step,
+                      uint64_t *drawn, struct err *e);
+    bool (*count_set)(struct token *t, const struct digest *decision, uint64_t from,
+                      uint64_t drawn, struct err *e);
     /* ECDH x-coordinate with a key-agreement key (CKM_ECDH1_DERIVE), for the ACB MAC.
      * Secrets: the caller wipes z. NULL: this token does not do it. */
     bool (*agree)(struct token *t, size_t key, const struct point *peer, uint8_t z[32],

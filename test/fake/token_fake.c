@@ -104,6 +104,45 @@ static bool fake_mark_raise(struct token *t, const struct eui64 *originator, uin
     return true;
 }
 
+/* A place that nothing was counted at stands for each decision not asked for before. */
+static size_t count_of(struct token_fake *f, const struct digest *decision)
+{
+    size_t i = 0;
+
+    while (i < f->n_counts && !digest_equal(&f->counts[i].decision, decision))
+        i++;
+    if (i == f->n_counts) {
+        assert(i < TOKEN_FAKE_MARKS);
+        f->counts[f->n_counts++].decision = *decision;
+    }
+    return i;
+}
+
+static bool fake_count_get(struct token *t, const struct digest *decision, uint64_t *step,
+                           uint64_t *drawn, struct err *e)
+{
+    size_t i = count_of(fake(t), decision);
+
+    (void)e;
+    *step = fake(t)->counts[i].step;
+    *drawn = fake(t)->counts[i].drawn;
+    return true;
+}
+
+static bool fake_count_set(struct token *t, const struct digest *decision, uint64_t from,
+                           uint64_t drawn, struct err *e)
+{
+    size_t i = count_of(fake(t), decision);
+
+    if (fake(t)->counts[i].step != from)
+        return err_set(e, ERR_DENIED, "signer.count-lost", "it is at step %llu",
+                       (unsigned long long)fake(t)->counts[i].step);
+    fake(t)->counts[i].step++;
+    fake(t)->counts[i].drawn = drawn;
+    fake(t)->steps++;
+    return true;
+}
+
 static void fake_close(struct token *t)
 {
     fake(t)->closes++;
@@ -116,6 +155,8 @@ struct token *token_fake_init(struct token_fake *t, EVP_PKEY *const keys[], size
                                          .has_key = fake_has_key,
                                          .mark_get = fake_mark_get,
                                          .mark_raise = fake_mark_raise,
+                                         .count_get = fake_count_get,
+                                         .count_set = fake_count_set,
                                          .close = fake_close};
 
     memset(t, 0, sizeof *t);
@@ -189,6 +230,20 @@ static bool flaky_mark_raise(struct token *t, const struct eui64 *originator,
     return flaky(t)->inner->ops->mark_raise(flaky(t)->inner, originator, first, last, e);
 }
 
+static bool flaky_count_get(struct token *t, const struct digest *decision, uint64_t *step,
+                            uint64_t *drawn, struct err *e)
+{
+    return flaky(t)->inner->ops->count_get(flaky(t)->inner, decision, step, drawn, e);
+}
+
+static bool flaky_count_set(struct token *t, const struct digest *decision, uint64_t from,
+                            uint64_t drawn, struct err *e)
+{
+    if (flaky(t)->way == FLAKY_NO_COUNT)
+        return err_set(e, ERR_TOKEN, "token.mark", "it cannot write its count");
+    return flaky(t)->inner->ops->count_set(flaky(t)->inner, decision, from, drawn, e);
+}
+
 static void flaky_close(struct token *t)
 {
     flaky(t)->inner->ops->close(flaky(t)->inner);
@@ -202,6 +257,8 @@ struct token *token_flaky_init(struct token_flaky *t, struct token *inner,
                                          .has_key = flaky_has_key,
                                          .mark_get = flaky_mark_get,
                                          .mark_raise = flaky_mark_raise,
+                                         .count_get = flaky_count_get,
+                                         .count_set = flaky_count_set,
                                          .close = flaky_close};
 
     memset(t, 0, sizeof *t);

@@ -23,7 +23,12 @@ struct token_fake {
         uint64_t last;
     } marks[TOKEN_FAKE_MARKS];
     size_t n_marks;
-    uint64_t rows, calls, raises, probes, closes; /* what it did */
+    struct {
+        struct digest decision;
+        uint64_t step, drawn;
+    } counts[TOKEN_FAKE_MARKS];
+    size_t n_counts;
+    uint64_t rows, calls, raises, steps, probes, closes; /* what it did */
     /* Before each row, ahead of the caller's own question; may be NULL. */
     void (*each_row)(void *arg);
     void *arg;
@@ -42,6 +47,7 @@ enum flaky_way {
     FLAKY_SWAP,      /* first and last signature change places */
     FLAKY_NO_KEY,    /* has_key fails */
     FLAKY_NO_MARK,   /* mark_raise fails */
+    FLAKY_NO_COUNT,  /* count_set fails */
 };
 
 struct token_flaky {

@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: MIT
  *
- * Any records in any order, with honest documents and others, at a desk with a fake token.
- * Whatever they are: each counter is signed once and upwards, no row more often than the
- * decision allows, nothing without an opened warrant; and each answer is a record.
+ * Any records in any order, with honest documents and others, at a desk with a fake token;
+ * the desk may be closed and made anew at any time, as by a fresh process. Whatever comes:
+ * each counter is signed once and upwards, no row more often than the decision allows and
+ * lost answers were granted for, whatever was opened or begun anew in between; nothing
+ * without an opened warrant; and each answer is a record. What was signed and granted is
+ * counted here too, by what was answered, once for the whole input.
  */
 #include "fuzz_signer.h"
 
 #include "desk.h"
 #include "scene.h"
+#include "spent.h"
 #include "token_fake.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,12 +30,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static struct scene scene;
 static struct token_fake token;
 static char dir[] = "/tmp/fuzz-signer-XXXXXX";
-static char revoked[64];
+static char revoked[64], counts[64];
+static bool begun; /* the token of this input */
 
 static struct digest opened; /* the last one; what 00..00 stands for */
 static bool is_open;
 static uint64_t last_counter;
-static unsigned commands[ROWS]; /* under the open warrant */
+static unsigned commands[ROWS]; /* signed under the scene's decision, by any desk */
+static uint64_t granted;        /* for lost answers */
 
 static void need(bool ok)
 {
@@ -38,9 +45,22 @@ static void need(bool ok)
         abort();
 }
 
+static void empty(void)
+{
+    DIR *d = opendir(counts);
+    struct dirent *entry;
+
+    (void)unlink(revoked);
+    while (d != NULL && (entry = readdir(d)) != NULL)
+        (void)unlinkat(dirfd(d), entry->d_name, 0);
+    if (d != NULL)
+        (void)closedir(d);
+    (void)rmdir(counts);
+}
+
 static void clean_up(void)
 {
-    (void)unlink(revoked);
+    empty();
     (void)rmdir(dir);
 }
 
@@ -56,7 +76,11 @@ static bool open_token(void *arg, const struct config *c, const struct trust *t,
         return err_set(e, ERR_TOKEN, "token.unknown", "there is no token \"%s\"", name);
     for (size_t i = 0; i < SCENE_KEYS; i++)
         keys[i] = scene.keys[i].key;
-    *out = token_fake_init(&token, keys, SCENE_KEYS);
+    /* a fresh process finds the token as it was left */
+    if (!begun)
+        (void)token_fake_init(&token, keys, SCENE_KEYS);
+    begun = true;
+    *out = &token.base;
     return true;
 }
 
@@ -75,6 +99,7 @@ static void set_up(void)
         (void)strcpy(scene.config.keys[i].token, "main");
     need(mkdtemp(dir) != NULL);
     (void)snprintf(revoked, sizeof revoked, "%s/revoked", dir);
+    (void)snprintf(counts, sizeof counts, "%s/counts", dir);
     (void)atexit(clean_up);
 }
 
@@ -108,7 +133,8 @@ static void check_signed(const struct proto_sign *order, const struct proto_sign
         last_counter = got->counter + got->n - 1;
     need(last_counter <= INT64_MAX);
     for (uint32_t i = 0; i < got->n; i++)
-        need(order->rows[i] < ROWS && ++commands[order->rows[i]] <= 1);
+        need(order->rows[i] < ROWS && ++commands[order->rows[i]] <= 1 + SPENT_LOST_ROW);
+    need(commands[0] + commands[1] + commands[2] <= ROWS + granted);
 }
 
 static void check_reply(const struct proto *in, const struct proto *reply, uint64_t rows)
@@ -121,9 +147,13 @@ static void check_reply(const struct proto *in, const struct proto *reply, uint6
     need(reply->seq == in->seq && proto_decode(span_of(octets, n), &again, &e));
     if (in->type == PROTO_OPEN) {
         is_open = reply->type == PROTO_OPENED;
-        memset(commands, 0, sizeof commands);
         if (is_open)
             opened = reply->u.opened.authority;
+    }
+    if (reply->type == PROTO_GRANTED) {
+        need(is_open && reply->u.granted.n <= in->u.lost.n);
+        granted += reply->u.granted.n;
+        need(granted <= ROWS * SPENT_LOST_ROW);
     }
     if (reply->type == PROTO_SIGNED)
         check_signed(&in->u.sign, &reply->u.signed_);
@@ -136,6 +166,8 @@ static void name_the_open_one(struct proto *in)
 
     if (in->type == PROTO_SIGN && digest_equal(&in->u.sign.authority, &none))
         in->u.sign.authority = opened;
+    if (in->type == PROTO_LOST && digest_equal(&in->u.lost.authority, &none))
+        in->u.lost.authority = opened;
     if (in->type == PROTO_REVOKE && digest_equal(&in->u.revoke.authority, &none))
         in->u.revoke.authority = opened;
 }
@@ -146,7 +178,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct desk_setup setup = {.config = &scene.config,
                                .trust = &scene.trust,
                                .clock = {noon, NULL},
-                               .revoked_path = revoked,
+                               .state_dir = dir,
                                .stop_fd = -1,
                                .open_token = open_token};
     struct desk *desk;
@@ -154,10 +186,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (revoked[0] == '\0')
         set_up();
-    (void)unlink(revoked);
+    empty();
+    begun = is_open = false;
     memset(&token, 0, sizeof token);
     memset(&opened, 0, sizeof opened);
-    is_open = false;
+    memset(commands, 0, sizeof commands);
+    granted = 0;
     last_counter = 0;
     need(desk_new(&setup, &desk, &e));
     for (size_t at = 0, step = 0; at < size && step < STEPS_MAX; step++) {
@@ -171,7 +205,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         len = get_be16(data + at - 2);
         if (len > size - at)
             break;
-        if (proto_decode(span_of(data + at, len), &in, &e)) {
+        if (len == 0) {
+            desk_free(desk);
+            is_open = false;
+            need(desk_new(&setup, &desk, &e));
+        } else if (proto_decode(span_of(data + at, len), &in, &e)) {
             uint64_t rows = token.rows;
 
             for (size_t i = 0; i < n_fds; i++)

@@ -4,10 +4,10 @@
  *
  *   octet    how many descriptors come along, modulo PROTO_FDS + 1
  *   octets   which, one for each, modulo PALETTE_SIZE
- *   16 bits  the record's length
+ *   16 bits  the record's length; 0: the desk is closed and another one made
  *   octets   the record, as on the socket
  *
- * A SIGN or REVOKE of the authority 00..00 means the authority that was opened last: its
+ * A SIGN, LOST or REVOKE of the authority 00..00 means the authority that was opened last: its
  * digest is another one in each process.
  */
 #ifndef FUZZ_SIGNER_H

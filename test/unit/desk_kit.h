@@ -47,13 +47,10 @@ static bool desk_kit_new(void)
     struct desk_setup d = {.config = &s.config,
                            .trust = &s.trust,
                            .clock = {desk_kit_now, NULL},
-                           .revoked_path = kit_path("revoked"),
+                           .state_dir = kit_dir,
                            .stop_fd = stop[0],
                            .open_token = desk_kit_token};
-    static char path[256];
 
-    (void)strcpy(path, d.revoked_path);
-    d.revoked_path = path;
     return desk_new(&d, &desk, &e);
 }
 

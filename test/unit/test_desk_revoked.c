@@ -3,6 +3,7 @@
  * What a signer was told once it knows for good: revoked digests and superseded decisions.
  */
 #include "desk_kit.h"
+#include "revoked.h"
 
 #include <sys/stat.h>
 
@@ -186,21 +187,106 @@ START_TEST(a_torn_line_takes_nothing_with_it)
 }
 END_TEST
 
-START_TEST(a_full_list_is_an_error_and_stays_readable)
+/* Whoever has the service in his hands may fill it: neither new signers nor what is revoked
+ * later are locked out. */
+START_TEST(a_list_full_of_rubbish_locks_nobody_out)
 {
-    FILE *f = fopen(kit_path("revoked"), "w");
+    FILE *f = fopen(kit_path("revoked"), "a");
 
-    for (int i = 0; i < 4096; i++)
-        (void)fprintf(f, "I-9/D-%d\n", i);
+    for (int i = 0; i < 50000; i++)
+        (void)fprintf(f, "I-9/D-%d 9999999999\n", i);
     (void)fclose(f);
     desk_kit_restart();
     ready();
+    open_warrant();
+    ANSWERED(PROTO_OPENED);
     revoke_it();
-    FAILED("signer.revoked-list");
-    revoke_it();
-    FAILED("signer.revoked-list");
-    ck_assert_uint_eq(lines_of_list(), 4096);
+    ANSWERED(PROTO_REVOKED);
+    ck_assert_uint_eq(lines_of_list(), 50001);
     desk_kit_restart();
+    ready();
+    open_warrant();
+    FAILED("decision.revoked");
+}
+END_TEST
+
+START_TEST(at_the_end_of_the_list_nothing_is_added_and_all_is_read)
+{
+    FILE *f = fopen(kit_path("revoked"), "w");
+    char hex[HEX_LEN(32)];
+    struct digest d = authority_digest();
+
+    hex_encode_lower(d.b, 32, hex);
+    (void)fprintf(f, "%s\n", hex);
+    for (unsigned i = 1; i < REVOKED_MAX; i++)
+        (void)fprintf(f, "D-%u\n", i);
+    (void)fclose(f);
+    desk_kit_restart();
+    ready();
+    open_warrant();
+    FAILED("decision.revoked");
+    scene_set(&s, "reasons", json_string("Other words, another digest, the same name."));
+    scene_sign(&s, 2);
+    revoke_it();
+    FAILED("signer.revoked-list");
+}
+END_TEST
+
+/* A line stays until a day after the window of its decision, where that is known. */
+START_TEST(a_line_leaves_when_its_window_is_over)
+{
+    const int64_t day = INT64_C(86400) * 1000000;
+    struct digest other = digest_of(span_of("other", 5), span_of(NULL, 0));
+
+    ready();
+    open_warrant();
+    ANSWERED(PROTO_OPENED);
+    revoke_it(); /* its window is known: it is open */
+    memset(&in, 0, sizeof in);
+    in.u.revoke.authority = other; /* nobody knows this one's */
+    ask(PROTO_REVOKE);
+    ANSWERED(PROTO_REVOKED);
+    ck_assert_uint_eq(lines_of_list(), 2);
+    now = SCENE_NOW + 2 * day;
+    desk_kit_restart();
+    ck_assert_uint_eq(lines_of_list(), 2);
+    now = SCENE_NOW + 60 * day;
+    desk_kit_restart();
+    ck_assert_uint_eq(lines_of_list(), 1);
+    now = SCENE_NOW + (REVOKED_STAYS_DAYS - 1) * day;
+    desk_kit_restart();
+    ck_assert_uint_eq(lines_of_list(), 1);
+    now = SCENE_NOW + (REVOKED_STAYS_DAYS + 1) * day;
+    desk_kit_restart();
+    ck_assert_uint_eq(lines_of_list(), 0);
+}
+END_TEST
+
+/* Another signer began meanwhile and left out what was over. */
+START_TEST(a_list_put_in_the_place_of_the_list_is_read)
+{
+    struct digest d = authority_digest();
+    char hex[HEX_LEN(32) + 12];
+
+    ready();
+    hex_encode_lower(d.b, 32, hex);
+    (void)strcat(hex, " 9999999999\n");
+    kit_text("revoked.other", hex);
+    ck_assert_int_eq(rename(kit_path("revoked.other"), kit_path("revoked")), 0);
+    open_warrant();
+    FAILED("decision.revoked");
+}
+END_TEST
+
+START_TEST(a_list_that_is_gone_since_the_last_process_is_missing)
+{
+    ready();
+    revoke_it();
+    desk_free(desk);
+    desk = NULL;
+    (void)unlink(kit_path("revoked"));
+    REFUSED(desk_kit_new(), "signer.revoked-list");
+    ck_assert_int_eq(e.code, ERR_STORE);
 }
 END_TEST
 
@@ -209,4 +295,7 @@ KIT_MAIN("desk_revoked", desk_kit_begin, desk_kit_end, a_revoked_decision_never_
          a_superseded_decision_is_not_replayed_after_a_restart,
          what_another_worker_was_told_counts_here, without_its_list_there_is_no_desk,
          a_list_that_is_gone_is_not_an_empty_one, a_list_made_empty_is_still_known,
-         a_torn_line_takes_nothing_with_it, a_full_list_is_an_error_and_stays_readable)
+         a_torn_line_takes_nothing_with_it, a_list_full_of_rubbish_locks_nobody_out,
+         at_the_end_of_the_list_nothing_is_added_and_all_is_read,
+         a_line_leaves_when_its_window_is_over, a_list_put_in_the_place_of_the_list_is_read,
+         a_list_that_is_gone_since_the_last_process_is_missing)

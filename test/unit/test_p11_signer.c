@@ -376,6 +376,8 @@ START_TEST(a_counter_is_signed_once_and_a_run_is_lent_once)
     reserve(FIRST_COUNTER, 512);
     fails(PROTO_RESERVE, "token.counter-mark");
     order(authority, FIRST_COUNTER + 1, 1);
+    fails(PROTO_SIGN, "signer.attempts"); /* that one is counted by the decision */
+    in.u.sign.rows[0] = 1;
     fails(PROTO_SIGN, "signer.counter");
     hang_up();
     ended_with(0);

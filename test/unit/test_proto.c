@@ -58,6 +58,7 @@ static void make(enum proto_type type)
         p.u.opened.rows = UINT32_MAX;
         p.u.opened.key = 3;
         p.u.opened.mark = UINT64_MAX;
+        p.u.opened.count = (struct proto_count){1, UINT64_MAX, 3};
         break;
     case PROTO_RESERVE:
         p.u.reserve.first = INT64_MAX;
@@ -74,6 +75,15 @@ static void make(enum proto_type type)
         p.u.signed_.maced = 1;
         octets(p.u.signed_.sigs, sizeof p.u.signed_.sigs, 3);
         octets(p.u.signed_.macs, sizeof p.u.signed_.macs, 7);
+        p.u.signed_.count = (struct proto_count){UINT64_MAX, 2, 1};
+        break;
+    case PROTO_LOST:
+        octets(&p.u.lost.authority, 32, 6);
+        fill_rows(&p.u.lost.n, p.u.lost.rows);
+        break;
+    case PROTO_GRANTED:
+        p.u.granted.n = PROTO_ROWS;
+        p.u.granted.count = (struct proto_count){4, 5, UINT64_MAX};
         break;
     case PROTO_REVOKE:
         octets(&p.u.revoke.authority, 32, 4);
@@ -158,6 +168,10 @@ START_TEST(fields_out_of_range_are_refused)
     bad32(PROTO_SIGN, 40, PROTO_ROWS + 1);
     bad32(PROTO_SIGNED, 8, PROTO_ROWS + 1);
     bad32(PROTO_SIGNED, 12, 2);
+    bad32(PROTO_LOST, 32, 0);
+    bad32(PROTO_LOST, 32, PROTO_ROWS + 1);
+    bad32(PROTO_LOST, 36 + 4 * 255, 0);
+    bad32(PROTO_GRANTED, 0, PROTO_ROWS + 1);
     bad32(PROTO_FAIL, 0, ERR_NONE);
     bad32(PROTO_FAIL, 0, ERR_STORE + 1);
 }
