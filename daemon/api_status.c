@@ -96,6 +96,21 @@ static bool add_alarm(void *arg, const struct docket_incident *i)
     return true;
 }
 
+/* The batch at work, and what signers have counted under its decision. */
+static json_t *batch_json(const struct service *sv)
+{
+    const struct batch *b = engine_batch(sv->engine);
+    const struct proto_count *c = engine_counted(sv->engine);
+    json_t *j = b != NULL ? docket_show_batch(b, pump_rate(sv->pump)) : json_null();
+
+    if (c != NULL)
+        (void)json_object_update_new(j, json_pack("{s:I,s:I,s:I}", "commands_used",
+                                                  (json_int_t)c->used, "commands_allowed",
+                                                  (json_int_t)c->allowed, "commands_lost",
+                                                  (json_int_t)c->lost));
+    return j;
+}
+
 static const char *overall(const struct service *sv)
 {
     const struct signers *s = pump_signers(sv->pump);
@@ -117,7 +132,6 @@ HANDLER(api_status)
 {
     struct service *sv = arg;
     struct alarms a = {sv, json_array(), clock_now(&sv->clock), 0, 0};
-    const struct batch *b = engine_batch(sv->engine);
     json_t *marks = json_array();
     int64_t audit = 0;
     json_t *j;
@@ -135,8 +149,7 @@ HANDLER(api_status)
         "state", overall(sv), "exercise", (int)sv->config.service.exercise, "started",
         docket_show_time(sv->started_us), "open_incidents", (json_int_t)a.open, "signers",
         signers_json(sv), "keys", keys_json(sv), "counters", marks, "alarms", a.list,
-        "batch", b != NULL ? docket_show_batch(b, pump_rate(sv->pump)) : json_null(),
-        "audit_records", (json_int_t)audit, "last_probe",
+        "batch", batch_json(sv), "audit_records", (json_int_t)audit, "last_probe",
         docket_show_time(pump_probed_us(sv->pump)));
     return reply_json(out, 200, j, e);
 }

@@ -127,7 +127,7 @@ static bool lend(struct pump *p, unsigned i, struct err *e)
 {
     struct proto reserve = {.type = PROTO_RESERVE};
 
-    if (!engine_lease(p->s.engine, &reserve.u.reserve.first, &reserve.u.reserve.n, e))
+    if (!engine_lease(p->s.engine, p->n, &reserve.u.reserve.first, &reserve.u.reserve.n, e))
         return false;
     p->reserving = p->hands[i].reserving = true;
     p->hands[i].next = reserve.u.reserve.first;
@@ -173,7 +173,7 @@ static bool busy_hand(struct pump *p, unsigned i, struct err *e)
         /* orders follow at once: the signer takes up the RESERVE first, and denies them
          * where it fails */
         if (h->next > h->last) {
-            if (p->reserving)
+            if (p->reserving || !engine_has_rows(p->s.engine))
                 return true;
             if (!lend(p, i, e))
                 return false;
@@ -273,6 +273,13 @@ static void on_gone(void *arg, unsigned i, const char *why)
     pump_wake(p);
 }
 
+/* What the signers have counted under the decision at work. */
+static void note_count(struct pump *p, unsigned i, const struct proto_count *c)
+{
+    if (p->hands[i].opened == p->generation)
+        engine_count(p->s.engine, c);
+}
+
 static void note_rate(struct pump *p, uint32_t n)
 {
     int64_t now = monotonic_us();
@@ -314,6 +321,17 @@ static void on_signed(struct pump *p, unsigned i, const struct proto_signed *got
         fatal(p, &e);
 }
 
+/* Say that the answers for these rows never came: they may be signed again (spent.h). */
+static void claim(struct pump *p, unsigned i, const struct order *o)
+{
+    struct proto lost = {.type = PROTO_LOST};
+
+    lost.u.lost.authority = o->sign.authority;
+    lost.u.lost.n = o->sign.n;
+    memcpy(lost.u.lost.rows, o->sign.rows, sizeof lost.u.lost.rows);
+    (void)signers_send(p->signers, i, &lost, NULL, 0);
+}
+
 /* A refusal by the signer: of the warrant, of the counters, of the order. */
 static void on_fail(struct pump *p, unsigned i, enum proto_type asked,
                     const struct proto_fail *f)
@@ -339,15 +357,21 @@ static void on_fail(struct pump *p, unsigned i, enum proto_type asked,
             fatal(p, &e);
             return;
         }
+        /* the ledger does not hold them, or they were not in an order: an answer was lost */
+        if (generation == p->generation && strcmp(f->id, "signer.attempts") == 0) {
+            claim(p, i, &o);
+            return;
+        }
     }
     if (engine_batch(p->s.engine) == NULL || generation != p->generation)
         return;
     log_event(LOG_ERR, MSG_BATCH_STOPPED, NULL, "%s", reason);
-    /* the counter mark is a matter for a ceremony;
+    /* the counter mark is a matter for a ceremony, a count that is gone for a person;
      * all else says that the authority is void */
     if (!end_now(p,
                  strcmp(f->id, "token.counter-mark") == 0 ||
-                         strncmp(f->id, "signer.counter", 14) == 0
+                         strncmp(f->id, "signer.counter", 14) == 0 ||
+                         strcmp(f->id, "signer.count-lost") == 0
                      ? BATCH_HELD
                      : BATCH_STOPPED,
                  f->id, reason, &e))
@@ -367,6 +391,7 @@ static void on_opened(struct pump *p, unsigned i, const struct proto_opened *o)
         signers_kill(p->signers, i, "it opened another authority", false);
         return;
     }
+    note_count(p, i, &o->count);
     if (!engine_check_mark(p->s.engine, o->mark, &e)) {
         log_event(LOG_CRIT, MSG_COUNTER_BEHIND, &(struct log_fields){.err = &e}, "%s",
                   e.text);
@@ -394,9 +419,12 @@ static void on_answer(void *arg, unsigned i, const struct proto *asked,
         on_opened(p, i, &reply->u.opened);
     } else if (reply->type == PROTO_SIGNED && asked->type == PROTO_SIGN &&
                h->n_flight > 0) {
+        note_count(p, i, &reply->u.signed_.count);
         on_signed(p, i, &reply->u.signed_);
     } else if (reply->type == PROTO_PROBED) {
         p->probed_us = clock_now(&(struct clock){clock_system().now_us, NULL});
+    } else if (reply->type == PROTO_GRANTED && asked->type == PROTO_LOST) {
+        note_count(p, i, &reply->u.granted.count);
     } else if (reply->type != PROTO_RESERVED && reply->type != PROTO_REVOKED) {
         signers_kill(p->signers, i, "it answered out of turn", false);
     }

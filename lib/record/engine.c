@@ -43,6 +43,7 @@ struct engine {
     uint32_t staged_rows;
     struct failed_row failed[FAILED_MAX];
     size_t n_failed;
+    struct proto_count count; /* allowed 0: no signer has said */
 };
 
 bool engine_new(const struct engine_setup *s, struct engine **out, struct err *e)
@@ -78,6 +79,7 @@ static void put_down(struct engine *g)
     g->n_staged = g->n_failed = 0;
     g->staged_rows = 0;
     g->out = 0;
+    g->count = (struct proto_count){0};
     g->active = false;
 }
 
@@ -110,6 +112,17 @@ uint32_t engine_parts(const struct engine *g, int fds[PROTO_FDS], size_t *n)
             parts |= PROTO_PART_BIT(i);
         }
     return parts;
+}
+
+void engine_count(struct engine *g, const struct proto_count *c)
+{
+    if (g->active)
+        g->count = *c;
+}
+
+const struct proto_count *engine_counted(const struct engine *g)
+{
+    return g->active && g->count.allowed > 0 ? &g->count : NULL;
 }
 
 static int64_t now_us(const struct engine *g)
@@ -244,13 +257,21 @@ static bool leave(struct engine *g, enum batch_state to, const char *rule,
         [BATCH_HELD] = "BATCH_HELD",       [BATCH_STOPPED] = "BATCH_STOPPED",
         [BATCH_DONE] = "BATCH_DONE"};
     char text[sizeof e->text];
+    const struct proto_count *c = engine_counted(g);
 
     (void)snprintf(text, sizeof text, "%s", reason);
     plain_tidy(text); /* it may have been cut within a letter on its way here */
-    return queue_state(g->s.store, g->b.id, to, rule, text, now_us(g), e) &&
-           audit_put(g->s.store, now_us(g), kinds[to], g->b.incident, AUDIT_ACTOR_SYSTEM, e,
-                     "{s:I,s:s,s:s}", "batch", (long long)g->b.id, "rule", rule, "reason",
-                     text);
+    if (!queue_state(g->s.store, g->b.id, to, rule, text, now_us(g), e))
+        return false;
+    if (c == NULL)
+        return audit_put(g->s.store, now_us(g), kinds[to], g->b.incident,
+                         AUDIT_ACTOR_SYSTEM, e, "{s:I,s:s,s:s}", "batch",
+                         (long long)g->b.id, "rule", rule, "reason", text);
+    return audit_put(g->s.store, now_us(g), kinds[to], g->b.incident, AUDIT_ACTOR_SYSTEM, e,
+                     "{s:I,s:s,s:s,s:I,s:I,s:I}", "batch", (long long)g->b.id, "rule", rule,
+                     "reason", text, "commands_used", (long long)c->used,
+                     "commands_allowed", (long long)c->allowed, "commands_lost",
+                     (long long)c->lost);
 }
 
 static bool in_transaction(struct engine *g, bool ok, struct err *e)
@@ -323,10 +344,46 @@ bool engine_check_mark(struct engine *g, uint64_t token_mark, struct err *e)
             "the token has seen counters up to %llu, the ledger only up to %llu: an "
             "older database was restored, or another service uses this token",
             (unsigned long long)token_mark, (unsigned long long)mark);
-    return true;
+    if (!ledger_used_above(g->s.store, &warrant_key_cert(g->w)->eui, token_mark, &found, e))
+        return false;
+    return !found ||
+           err_set(e, ERR_DENIED, "ledger.token-behind",
+                   "the token has seen counters up to %llu, the ledger holds signatures "
+                   "under higher ones, up to %llu at most: this is another token, or an "
+                   "older copy of it",
+                   (unsigned long long)token_mark, (unsigned long long)mark);
 }
 
-bool engine_lease(struct engine *g, uint64_t *first, uint32_t *n, struct err *e)
+/* Positions that are in nobody's order. */
+static uint64_t to_hand_out(const struct engine *g)
+{
+    uint64_t n = 0;
+
+    for (size_t i = 0; i < g->n_gaps; i++)
+        n += (uint64_t)g->gaps[i].last - g->gaps[i].first + 1;
+    return n;
+}
+
+bool engine_has_rows(const struct engine *g)
+{
+    return g->n_gaps > 0;
+}
+
+/* A fair share, and enough to be busy with; what is reserved and not used is lost for good. */
+static uint32_t block_for(const struct engine *g, unsigned signers)
+{
+    uint64_t rows = to_hand_out(g);
+    uint64_t share = (rows + signers - 1) / signers;
+
+    if (share < 2 * PROTO_ROWS)
+        share = rows < 2 * PROTO_ROWS ? rows : 2 * PROTO_ROWS;
+    if (share > g->s.config->counter.block)
+        share = g->s.config->counter.block;
+    return share > 0 ? (uint32_t)share : 1;
+}
+
+bool engine_lease(struct engine *g, unsigned signers, uint64_t *first, uint32_t *n,
+                  struct err *e)
 {
     const struct config *c = g->s.config;
     bool ok;
@@ -344,7 +401,7 @@ bool engine_lease(struct engine *g, uint64_t *first, uint32_t *n, struct err *e)
             return err_set(e, ERR_DENIED, "ledger.no-start",
                            "[Counter] Start= is not set and no counter was ever used");
     }
-    *n = c->counter.block;
+    *n = block_for(g, signers);
     if (!store_begin(g->s.store, e))
         return false;
     ok = ledger_reserve(g->s.store, &warrant_key_cert(g->w)->eui, g->b.id,

@@ -58,10 +58,21 @@ const struct warrant *engine_warrant(const struct engine *g);
 uint32_t engine_parts(const struct engine *g, int fds[PROTO_FDS], size_t *n);
 
 /* Compare the token's mark with ours. A token that knows more than we do means a restored
- * database: ERR_DENIED "ledger.rolled-back"; hold the batch. */
+ * database: ERR_DENIED "ledger.rolled-back"; one that does not know counters that we have
+ * signatures under is another token, or one put back: "ledger.token-behind". Hold the batch. */
 MUST_CHECK bool engine_check_mark(struct engine *g, uint64_t token_mark, struct err *e);
-/* Reserve a block of counters, on disk when this returns. */
-MUST_CHECK bool engine_lease(struct engine *g, uint64_t *first, uint32_t *n, struct err *e);
+/* Are there rows that nobody has an order for? Then a signer needs counters. */
+bool engine_has_rows(const struct engine *g);
+/* Reserve a block of counters for one of so many signers, no more than there are rows for;
+ * on disk when this returns. */
+MUST_CHECK bool engine_lease(struct engine *g, unsigned signers, uint64_t *first,
+                             uint32_t *n, struct err *e);
+
+/* What the signers say was used under the decision: for status, and for the record that the
+ * batch leaves. */
+void engine_count(struct engine *g, const struct proto_count *c);
+/* NULL: no batch, or no signer has said. */
+const struct proto_count *engine_counted(const struct engine *g);
 
 /* The rows of one order and where they belong. */
 struct order {

@@ -98,6 +98,19 @@ bool ledger_raise(struct store *s, const struct eui64 *originator, uint64_t to,
     return set_mark(s, originator, to, e);
 }
 
+bool ledger_used_above(struct store *s, const struct eui64 *originator, uint64_t counter,
+                       bool *used, struct err *e)
+{
+    int64_t ignored = 0;
+
+    return store_number(s, &ignored, used, e,
+                        "SELECT 1 FROM lease WHERE originator = ?1 AND last > ?2"
+                        " AND EXISTS (SELECT 1 FROM slice WHERE slice.id BETWEEN"
+                        " lease.batch << 32 AND (lease.batch << 32) + 4294967295"
+                        " AND slice.counter + slice.n - 1 > ?2) LIMIT 1",
+                        "bi", eui_span(originator), (int64_t)counter);
+}
+
 static bool in_a_row(const struct slice *sl)
 {
     return sl->rows[sl->n - 1] - sl->rows[0] == sl->n - 1;

@@ -37,6 +37,11 @@ MUST_CHECK bool ledger_reserve(struct store *s, const struct eui64 *originator,
 MUST_CHECK bool ledger_raise(struct store *s, const struct eui64 *originator, uint64_t to,
                              struct err *e);
 
+/* Is there a signature under a counter above that? Looks only at batches that counters above
+ * it were set aside for, which is none as a rule. */
+MUST_CHECK bool ledger_used_above(struct store *s, const struct eui64 *originator,
+                                  uint64_t counter, bool *used, struct err *e);
+
 struct slice {
     int64_t batch;
     uint32_t pos;  /* first position in the batch */

@@ -170,7 +170,7 @@ static void lend(void)
     uint64_t first;
     uint32_t n;
 
-    OK(engine_lease(engine, &first, &n, &e));
+    OK(engine_lease(engine, 1, &first, &n, &e));
     reserve(first, n);
     ANSWERED(PROTO_RESERVED);
     lease_next = first;

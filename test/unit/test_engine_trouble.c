@@ -259,11 +259,11 @@ START_TEST(a_person_says_where_the_sequence_begins)
     s.config.counter.has_start = false;
     (void)whole_batch(10, NULL);
     begin();
-    REFUSED(engine_lease(engine, &first, &n, &e), "ledger.no-start");
+    REFUSED(engine_lease(engine, 1, &first, &n, &e), "ledger.no-start");
     OK(ledger_raise(store, &s.trust.keys[SCENE_RECOVERY].cert.at[0].eui, 50, &e));
-    OK(engine_lease(engine, &first, &n, &e));
+    OK(engine_lease(engine, 1, &first, &n, &e));
     ck_assert_uint_eq(first, 51);
-    ck_assert_uint_eq(n, 256);
+    ck_assert_uint_eq(n, 10); /* no more than there are rows */
 }
 END_TEST
 
@@ -275,11 +275,56 @@ START_TEST(a_lease_is_on_disk_before_it_is_lent)
 
     (void)whole_batch(10, NULL);
     begin();
-    OK(engine_lease(engine, &first, &n, &e));
+    OK(engine_lease(engine, 1, &first, &n, &e));
     crash();
     ck_assert(picks());
-    OK(engine_lease(engine, &again, &n, &e));
-    ck_assert_uint_eq(again, first + 256);
+    OK(engine_lease(engine, 1, &again, &n, &e));
+    ck_assert_uint_eq(n, 10);
+    ck_assert_uint_eq(again, first + n);
+}
+END_TEST
+
+/* The ledger holds signatures under counters that this token never heard of. */
+START_TEST(a_token_without_its_mark_is_noticed)
+{
+    uint64_t mark;
+
+    (void)whole_batch(300, NULL);
+    begin();
+    OK(engine_check_mark(engine, 0, &e)); /* nothing was signed yet */
+    lend();
+    OK(engine_check_mark(engine, 0, &e)); /* a run set aside is no signature */
+    ck_assert(turn());
+    OK(engine_flush(engine, true, &e));
+    mark = fake_token.marks[0].last;
+    OK(engine_check_mark(engine, mark, &e));
+    REFUSED(engine_check_mark(engine, 0, &e), "ledger.token-behind");
+    ck_assert_int_eq(e.code, ERR_DENIED);
+    REFUSED(engine_check_mark(engine, order.sign.counter + order.sign.n - 2, &e),
+            "ledger.token-behind");
+    OK(engine_check_mark(engine, order.sign.counter + order.sign.n - 1, &e));
+}
+END_TEST
+
+static uint32_t lent_to(unsigned signers)
+{
+    uint64_t first;
+    uint32_t n;
+
+    OK(engine_lease(engine, signers, &first, &n, &e));
+    return n;
+}
+
+START_TEST(a_lease_is_a_share_of_the_rows)
+{
+    (void)whole_batch(4000, NULL);
+    begin();
+    s.config.counter.block = 8192;
+    ck_assert_uint_eq(lent_to(1), 4000);
+    ck_assert_uint_eq(lent_to(3), 1334);
+    ck_assert_uint_eq(lent_to(100), 512); /* two orders: enough to be busy with */
+    s.config.counter.block = 256;
+    ck_assert_uint_eq(lent_to(1), 256);
 }
 END_TEST
 
@@ -363,7 +408,8 @@ KIT_MAIN("engine_trouble", engine_kit_begin, engine_kit_end,
          a_refusal_between_orders_stops_signing, a_window_that_closes_stops_signing,
          a_batch_whose_authority_is_gone_is_passed_over,
          what_the_machine_lacks_is_held_for_a_person, a_damaged_selection_is_held,
-         a_database_of_yesterday_is_noticed, a_person_says_where_the_sequence_begins,
+         a_database_of_yesterday_is_noticed, a_token_without_its_mark_is_noticed,
+         a_lease_is_a_share_of_the_rows, a_person_says_where_the_sequence_begins,
          a_lease_is_on_disk_before_it_is_lent,
          orders_that_are_out_when_a_batch_ends_are_void, a_batch_put_down_says_nothing,
          little_is_flushed_late_and_much_at_once, a_store_that_fails_stops_the_engine)
