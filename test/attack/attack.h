@@ -21,6 +21,7 @@ struct attack {
 /* Each ends with a row without name. */
 extern const struct attack attack_records[];      /* the record protocol itself */
 extern const struct attack attack_orders[];       /* counters, rows, revocation */
+extern const struct attack attack_counts[];       /* what is used up */
 extern const struct attack attack_people[];       /* who signed a decision */
 extern const struct attack attack_papers[];       /* what a decision says */
 extern const struct attack attack_devices[];      /* rosters and their rows */

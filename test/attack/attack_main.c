@@ -19,8 +19,8 @@
 #define ONLY_MAX 64
 
 static const struct attack *const tables[] = {
-    attack_records, attack_orders,       attack_people,     attack_papers,
-    attack_devices, attack_certificates, attack_activations};
+    attack_records, attack_orders,  attack_counts,       attack_people,
+    attack_papers,  attack_devices, attack_certificates, attack_activations};
 
 static struct stage stage;
 static const char *only[ONLY_MAX];

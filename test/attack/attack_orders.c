@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MANY 4096 /* lines of the revoked list, as the signer has it */
+#define MANY 4096 /* lines of the revoked list: what once was its end */
 
 /* --- rows --- */
 
@@ -385,7 +385,7 @@ const struct attack attack_orders[] = {
      superseded_restarted},
     {"superseded-other", "superseded through another signer", "decision.revoked",
      superseded_elsewhere},
-    {"revoke-flood", "a flood of REVOKE over a revoked decision", "signer.revoked-list",
+    {"revoke-flood", "a flood of REVOKE over a revoked decision", "decision.revoked",
      flood},
     {"window-closes", "SIGN when the window has closed", "decision.window", closes},
     {0},
