@@ -509,8 +509,8 @@ const struct rule rules[] = {
      "Nothing; the first answer is on record."},
 
     /* signer: the record protocol and the signer's own walls - lib/signing/desk.c,
-     * lib/signing/proto.c, lib/signing/revoked.c, pkcs11/harden.c, lib/incident/incident.c,
-     * daemon/service.c */
+     * lib/signing/proto.c, lib/signing/revoked.c, lib/signing/spent.c, lib/signing/lease.c,
+     * pkcs11/harden.c, lib/incident/incident.c, daemon/service.c */
     {"signer.record", "project", "choice",
      "A record has the fixed form of its type and every field in range.",
      "Service and signer are of different versions, or the service is not what it claims."},
@@ -633,7 +633,7 @@ const struct rule rules[] = {
      "The probe key's signatures are right on every session.",
      "Take the token out of service and call the vendor."},
 
-    /* token: the counter mark - pkcs11/watermark.c */
+    /* token: the counter mark - pkcs11/watermark.c, pkcs11/p11_number.c */
     {"token.counter-mark", "GBCS 4.3.1.5", "INFERRED",
      "Counters at or below the mark in the token are never handed out again.",
      "The database may be an older copy: find out before raising anything; then a ceremony "
