@@ -7,7 +7,9 @@
 #include "audit.h"
 #include "log.h"
 #include "mem.h"
+#include "outcome.h"
 #include "reconcile.h"
+#include "sent.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,6 +42,8 @@ static void ingest_free(struct ingest *g)
     free(g);
 }
 
+#define VERDICT(g, v) reconcile_verdict_name(v), (json_int_t)(g)->by_verdict[v]
+
 static bool settle(struct ingest *g, struct err *e)
 {
     char who[32];
@@ -49,11 +53,9 @@ static bool settle(struct ingest *g, struct err *e)
     service_who(&g->r, who);
     if (audit_put(g->sv->store, clock_now(&g->sv->clock), "RESPONSES_TAKEN", g->r.args[0],
                   who, e, "{s:I,s:I,s:I,s:I,s:I,s:I}", "lines", (json_int_t)g->no,
-                  "success", (json_int_t)g->by_verdict[RECONCILE_SUCCESS], "partly",
-                  (json_int_t)g->by_verdict[RECONCILE_PARTLY], "failed",
-                  (json_int_t)g->by_verdict[RECONCILE_FAILED], "accepted",
-                  (json_int_t)g->by_verdict[RECONCILE_ACCEPTED], "aside",
-                  (json_int_t)g->by_verdict[RECONCILE_ASIDE]) &&
+                  VERDICT(g, RECONCILE_SUCCESS), VERDICT(g, RECONCILE_PARTLY),
+                  VERDICT(g, RECONCILE_FAILED), VERDICT(g, RECONCILE_ACCEPTED),
+                  VERDICT(g, RECONCILE_ASIDE)) &&
         store_commit(g->sv->store, e)) {
         g->in_transaction = 0;
         return true;
@@ -232,217 +234,222 @@ HANDLER(api_marks)
 
 /* --- figures --- */
 
-struct figures {
-    json_t *by_type; /* type -> state -> count */
-    json_t *by_state;
-    json_t *failed_cells; /* cell -> status code -> count */
-    json_t *set_aside;    /* rule -> count */
-    int64_t answered;
-};
-
-static void figures_done(struct figures *f)
+/* Names with a count each; what there is none of is not named. */
+static void add_states(json_t *o, const int64_t n[OUTCOME_STATES])
 {
-    json_decref(f->by_type);
-    json_decref(f->by_state);
-    json_decref(f->failed_cells);
-    json_decref(f->set_aside);
+    for (unsigned s = 0; s < OUTCOME_STATES; s++)
+        if (n[s] > 0)
+            (void)json_object_set_new(o, outcome_state_name((enum outcome_state)s),
+                                      json_integer((json_int_t)n[s]));
 }
 
-static void add(json_t *o, const char *name, int64_t n)
+static bool add_cell(void *arg, const char *name, const char *code, int64_t n)
 {
-    (void)json_object_set_new(
-        o, name,
-        json_integer(json_integer_value(json_object_get(o, name)) + (json_int_t)n));
-}
-
-static bool add_outcome(void *arg, const struct store_row *row)
-{
-    struct figures *f = arg;
-    json_t *type = json_object_get(f->by_type, store_text(row, 0));
-
-    if (type != NULL)
-        add(type, store_text(row, 1), store_i64(row, 2));
-    add(f->by_state, store_text(row, 1), store_i64(row, 2));
-    f->answered += store_i64(row, 2);
-    return true;
-}
-
-static bool add_cell(void *arg, const struct store_row *row)
-{
-    struct figures *f = arg;
-    json_t *cell = json_object_get(f->failed_cells, store_text(row, 0));
+    json_t *cell = json_object_get(arg, name);
 
     if (cell == NULL) {
         cell = json_object();
-        (void)json_object_set_new(f->failed_cells, store_text(row, 0), cell);
+        (void)json_object_set_new(arg, name, cell);
     }
-    add(cell, store_text(row, 1), store_i64(row, 2));
+    (void)json_object_set_new(cell, code, json_integer((json_int_t)n));
     return true;
 }
 
-static bool add_aside(void *arg, const struct store_row *row)
+static bool add_aside(void *arg, const char *rule, int64_t n)
 {
-    (void)json_object_set_new(arg, store_text(row, 0), json_integer(store_i64(row, 1)));
+    (void)json_object_set_new(arg, rule, json_integer((json_int_t)n));
     return true;
 }
 
-static bool add_all(struct service *sv, const char *incident, struct figures *f,
-                    struct err *e)
+/* Every device type of the roster, and how its devices stand. */
+static json_t *types_json(const struct roster *roster,
+                          int64_t by_type[DEVICE_COUNT][OUTCOME_STATES])
 {
-    return store_each(sv->store, add_outcome, f, e,
-                      "SELECT type, state, count(*) FROM outcome WHERE incident = ?1"
-                      " GROUP BY type, state",
-                      "t", incident) &&
-           store_each(
-               sv->store, add_cell, f, e,
-               "SELECT cell.key, CAST(json_extract(cell.value, '$.status') AS TEXT),"
-               " count(*) FROM outcome, json_each(outcome.cells) AS cell"
-               " WHERE incident = ?1 AND state IN ('partly', 'failed')"
-               " AND cell.type = 'object' AND json_extract(cell.value, '$.status') > 0"
-               " GROUP BY 1, 2",
-               "t", incident) &&
-           store_each(sv->store, add_aside, f->set_aside, e,
-                      "SELECT rule, count(*) FROM aside WHERE incident = ?1 GROUP BY rule",
-                      "t", incident);
+    json_t *types = json_object();
+
+    for (unsigned t = 0; t < DEVICE_COUNT; t++) {
+        json_t *type;
+
+        if (roster->by_type[t] == 0)
+            continue;
+        type = json_pack("{s:I}", "devices", (json_int_t)roster->by_type[t]);
+        add_states(type, by_type[t]);
+        (void)json_object_set_new(types, gbcs_device((enum device_type)t)->name, type);
+    }
+    return types;
+}
+
+static bool figures_json(struct service *sv, const char *incident,
+                         const struct roster *roster, json_t *o, struct err *e)
+{
+    int64_t by_type[DEVICE_COUNT][OUTCOME_STATES];
+    int64_t all[OUTCOME_STATES] = {0};
+    int64_t answered = 0;
+    int64_t signed_ = 0;
+    int64_t failed = 0;
+    json_t *states = json_object();
+    json_t *cells = json_object();
+    json_t *asides = json_object();
+
+    if (!outcome_count_types(sv->store, incident, by_type, e) ||
+        !outcome_failed_cells(sv->store, incident, add_cell, cells, e) ||
+        !reconcile_asides(sv->store, incident, add_aside, asides, e) ||
+        !queue_totals(sv->store, incident, &signed_, &failed, e)) {
+        json_decref(states);
+        json_decref(cells);
+        json_decref(asides);
+        return false;
+    }
+    for (unsigned t = 0; t < DEVICE_COUNT; t++)
+        for (unsigned s = 0; s < OUTCOME_STATES; s++) {
+            all[s] += by_type[t][s];
+            answered += by_type[t][s];
+        }
+    add_states(states, all);
+    (void)json_object_update_new(
+        o, json_pack("{s:s,s:I,s:I,s:I,s:I,s:I,s:o,s:o,s:o,s:o}", "incident", incident,
+                     "devices", (json_int_t)roster->n_rows, "commands_signed",
+                     (json_int_t)signed_, "rows_failed", (json_int_t)failed, "answered",
+                     (json_int_t)answered, "unanswered",
+                     (json_int_t)roster->n_rows - (json_int_t)answered, "by_state", states,
+                     "by_type", types_json(roster, by_type), "failed_cells", cells,
+                     "set_aside", asides));
+    return true;
 }
 
 HANDLER(api_figures)
 {
     struct service *sv = arg;
-    struct figures f = {json_object(), json_object(), json_object(), json_object(), 0};
     struct roster roster;
-    int64_t signed_rows = 0;
-    int64_t failed_rows = 0;
-    uint32_t devices;
-    bool found;
+    json_t *o;
+    bool ok;
 
     (void)body;
-    if (!service_roster(sv, r->args[0], &roster, e)) {
-        figures_done(&f);
+    if (!service_roster(sv, r->args[0], &roster, e))
         return false;
-    }
-    for (size_t t = 0; t < DEVICE_COUNT; t++)
-        if (roster.by_type[t] > 0)
-            (void)json_object_set_new(
-                f.by_type, gbcs_device((enum device_type)t)->name,
-                json_pack("{s:I}", "devices", (json_int_t)roster.by_type[t]));
-    devices = roster.n_rows;
+    o = json_object();
+    ok = figures_json(sv, r->args[0], &roster, o, e);
     roster_done(&roster);
-    if (!add_all(sv, r->args[0], &f, e) ||
-        !store_number(sv->store, &signed_rows, &found, e,
-                      "SELECT sum(signed) FROM batch WHERE incident = ?1", "t",
-                      r->args[0]) ||
-        !store_number(sv->store, &failed_rows, &found, e,
-                      "SELECT sum(failed) FROM batch WHERE incident = ?1", "t",
-                      r->args[0])) {
-        figures_done(&f);
+    if (!ok) {
+        json_decref(o);
         return false;
     }
-    return reply_json(out, 200,
-                      json_pack("{s:s,s:I,s:I,s:I,s:I,s:I,s:o,s:o,s:o,s:o}", "incident",
-                                r->args[0], "devices", (json_int_t)devices,
-                                "commands_signed", (json_int_t)signed_rows, "rows_failed",
-                                (json_int_t)failed_rows, "answered", (json_int_t)f.answered,
-                                "unanswered", (json_int_t)devices - (json_int_t)f.answered,
-                                "by_state", f.by_state, "by_type", f.by_type,
-                                "failed_cells", f.failed_cells, "set_aside", f.set_aside),
-                      e);
+    return reply_json(out, 200, o, e);
 }
 
 /* --- devices --- */
 
-static bool put_outcome(void *arg, const struct store_row *row)
-{
-    json_t *o = arg;
+struct page {
+    uint32_t first, n; /* rows of the roster */
+    json_t *list;      /* one object for each */
+};
 
-    (void)json_object_set_new(o, "state", json_string(store_text(row, 0)));
-    (void)json_object_set_new(o, "counter", json_integer(store_i64(row, 1)));
-    (void)json_object_set_new(o, "attempts", json_integer(store_i64(row, 2)));
-    (void)json_object_set_new(o, "answered", docket_show_time(store_i64(row, 3)));
-    (void)json_object_set_new(o, "cells", json_loads(store_text(row, 4), 0, NULL));
-    return false;
+static void put_sent(json_t *o, const struct sent_row *at)
+{
+    enum outcome_state state = at->rule != NULL ? OUTCOME_FAILED_ALONE
+                               : at->batch != 0 ? OUTCOME_SENT
+                                                : OUTCOME_PENDING;
+
+    (void)json_object_set_new(o, "state", json_string(outcome_state_name(state)));
+    (void)json_object_set_new(o, "counter", json_integer((json_int_t)at->counter));
+    if (at->rule != NULL) {
+        (void)json_object_set_new(o, "rule", json_string(at->rule));
+        (void)json_object_set_new(o, "reason", json_string(at->reason));
+    }
 }
 
-static bool put_failed(void *arg, const struct store_row *row)
+/* What a device answered goes before what was sent to it. */
+static bool put_outcome(void *arg, const struct outcome *at)
 {
-    json_t *o = arg;
+    const struct page *p = arg;
+    json_t *o = json_array_get(p->list, at->row - p->first);
 
-    (void)json_object_set_new(o, "state", json_string("failed-alone"));
-    (void)json_object_set_new(o, "rule", json_string(store_text(row, 0)));
-    (void)json_object_set_new(o, "reason", json_string(store_text(row, 1)));
-    return false;
+    (void)json_object_set_new(o, "state", json_string(outcome_state_name(at->state)));
+    (void)json_object_set_new(o, "counter", json_integer((json_int_t)at->counter));
+    (void)json_object_set_new(o, "attempts", json_integer(at->attempts));
+    (void)json_object_set_new(o, "answered", docket_show_time(at->at_us));
+    (void)json_object_set_new(o, "cells", json_loads(at->cells, 0, NULL));
+    return true;
 }
 
-static bool device_json(struct service *sv, struct reconcile *rec, const char *incident,
-                        const struct roster *roster, uint32_t i, json_t *list,
-                        struct err *e)
+/* Roster, ledger and outcomes of the page, each walked once side by side. */
+static bool page_json(struct service *sv, const char *incident, const struct roster *roster,
+                      struct page *p, struct err *e)
 {
-    struct roster_row row;
-    char device[HEX_LEN(8)];
-    uint64_t counter = 0;
-    int64_t batch = 0;
-    bool found;
-    json_t *o;
+    AUTO(mem) struct sent_row *sent = calloc(p->n + (size_t)1, sizeof *sent);
+    struct sent t;
+    bool ok;
 
-    roster_get(roster, i, &row);
-    hex_encode(row.device.b, 8, device);
-    if (!reconcile_signed(rec, i, &batch, &counter, &found, e))
-        return false;
-    o = json_pack("{s:s,s:s,s:s,s:s,s:I}", "device", device, "type",
-                  gbcs_device(row.type)->name, "status", roster_status_name(row.status),
-                  "state", found ? "sent" : "pending", "counter", (json_int_t)counter);
-    (void)json_array_append_new(list, o);
-    return store_each(sv->store, put_failed, o, e,
-                      "SELECT failed_row.rule, failed_row.reason FROM failed_row JOIN batch"
-                      " ON failed_row.id >> 32 = batch.id WHERE batch.incident = ?1"
-                      " AND failed_row.row = ?2 ORDER BY failed_row.id DESC LIMIT 1",
-                      "ti", incident, (int64_t)i) &&
-           store_each(sv->store, put_outcome, o, e,
-                      "SELECT state, counter, attempts, at_us, cells FROM outcome"
-                      " WHERE incident = ?1 AND row = ?2",
-                      "ti", incident, (int64_t)i);
+    if (sent == NULL)
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
+    ok = sent_open(sv->store, incident, roster, &t, e) &&
+         sent_page(&t, p->first, p->n, sent, e);
+    for (uint32_t i = 0; ok && i < p->n; i++) {
+        struct roster_row row;
+        char device[HEX_LEN(8)];
+        json_t *o;
+
+        roster_get(roster, p->first + i, &row);
+        hex_encode(row.device.b, 8, device);
+        o = json_pack("{s:s,s:s,s:s}", "device", device, "type",
+                      gbcs_device(row.type)->name, "status",
+                      roster_status_name(row.status));
+        put_sent(o, &sent[i]);
+        (void)json_array_append_new(p->list, o);
+    }
+    for (uint32_t i = 0; i < p->n; i++)
+        sent_row_done(&sent[i]);
+    sent_close(&t);
+    return ok && (p->n == 0 || outcome_each(sv->store, incident, p->first,
+                                            p->first + p->n - 1, put_outcome, p, e));
+}
+
+/* The row behind the device named in ?from=; the first one without. */
+static bool first_row(const struct request *r, const struct roster *roster, uint32_t *first,
+                      struct err *e)
+{
+    const char *from = request_query(r, "from");
+    struct eui64 eui;
+
+    *first = 0;
+    if (from == NULL || from[0] == '\0')
+        return true;
+    if (!eui64_parse(from, strlen(from), &eui) || !roster_find(roster, &eui, first))
+        return err_set(e, ERR_INPUT, "request.query", "from: %s is not in the roster",
+                       from);
+    ++*first;
+    return true;
 }
 
 HANDLER(api_devices)
 {
     struct service *sv = arg;
-    const char *from = request_query(r, "from");
-    struct reconcile *rec = NULL;
+    struct page p = {0};
     struct roster roster;
-    struct eui64 eui;
     uint64_t limit;
-    uint32_t i = 0;
     char next[HEX_LEN(8)] = "";
-    json_t *list;
     bool ok;
 
     (void)body;
     if (!request_number(r, "limit", 1, 10000, 1000, &limit, e) ||
         !service_roster(sv, r->args[0], &roster, e))
         return false;
-    if (from != NULL && from[0] != '\0') {
-        if (!eui64_parse(from, strlen(from), &eui) || !roster_find(&roster, &eui, &i)) {
-            roster_done(&roster);
-            return err_set(e, ERR_INPUT, "request.query", "from: %s is not in the roster",
-                           from);
-        }
-        i++;
+    p.list = json_array();
+    ok = first_row(r, &roster, &p.first, e);
+    if (ok) {
+        p.n = roster.n_rows - p.first < limit ? roster.n_rows - p.first : (uint32_t)limit;
+        ok = page_json(sv, r->args[0], &roster, &p, e);
     }
-    list = json_array();
-    ok = reconcile_open(sv->store, r->args[0], &roster, &rec, e);
-    for (uint64_t n = 0; ok && n < limit && i < roster.n_rows; n++, i++)
-        ok = device_json(sv, rec, r->args[0], &roster, i, list, e);
-    if (ok && i < roster.n_rows && i > 0) {
+    if (ok && p.first + p.n < roster.n_rows) {
         struct roster_row row;
 
-        roster_get(&roster, i - 1, &row);
+        roster_get(&roster, p.first + p.n - 1, &row);
         hex_encode(row.device.b, 8, next);
     }
-    reconcile_close(rec);
     roster_done(&roster);
     if (!ok) {
-        json_decref(list);
+        json_decref(p.list);
         return false;
     }
-    return reply_json(out, 200, json_pack("{s:o,s:s}", "devices", list, "next", next), e);
+    return reply_json(out, 200, json_pack("{s:o,s:s}", "devices", p.list, "next", next), e);
 }

@@ -947,11 +947,14 @@ const struct rule rules[] = {
      "Look at the outbox directory and the disk."},
 
     /* store: memory, disk or database; said wherever it happens, as in
-     * lib/record/store.c */
+     * lib/record/store.c and lib/record/outcome.c */
     {"store.failed", "project", "choice", "What was promised is on disk before it is said.",
      "Look at the disk and the journal; the service has stopped so that nothing leaves."},
     {"store.memory", "project", "choice", "There is memory for the work at hand.",
      "Give the machine more memory, or the request fewer rows."},
+    {"store.state", "project", "choice",
+     "A state that the database holds is one that this program knows.",
+     "Use the program that wrote it, or have the database looked at; do not sign on."},
 
     /* incident, on file - lib/record/docket.c, lib/record/docket_facts.c */
     {"incident.none", "project", "choice", "An incident is asked for by its name.",

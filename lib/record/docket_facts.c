@@ -4,6 +4,7 @@
  */
 #include "docket.h"
 
+#include "outcome.h"
 #include "rosters.h"
 
 #include <jansson.h>
@@ -218,39 +219,38 @@ static bool facts_of_lists(const struct docket *d, const struct docket_incident 
     return ok;
 }
 
-/* Batches under an instruction to hand back. */
-#define HANDBACK_BATCHES                                                            \
-    "(SELECT batch.id FROM batch JOIN decision ON decision.sha256 = batch.decision" \
-    " WHERE batch.incident = ?1 AND json_extract(decision.json, '$.method') = 'handback')"
+static uint32_t at_most(int64_t n, uint32_t limit)
+{
+    return n > limit ? limit : (uint32_t)n;
+}
+
+static int64_t replaced(const int64_t n[OUTCOME_STATES])
+{
+    return n[OUTCOME_SUCCESS] + n[OUTCOME_PARTLY];
+}
 
 /* Method 2 answers twice: a device that took the ACB's certificate is not done before it
  * took the subscriber's new one. */
 static bool facts_of_handback(const struct docket *d, const struct docket_incident *i,
-                              uint32_t rows, struct incident_facts *f, struct err *e)
+                              uint32_t rows, const int64_t all[OUTCOME_STATES],
+                              struct incident_facts *f, struct err *e)
 {
-    int64_t settled, done, acb;
+    int64_t back[OUTCOME_STATES]; /* whose last command was to hand back */
+    int64_t acb;
 
     if (i->route != ROUTE_METHOD_2)
         return true;
-    if (!count(d->store,
-               "SELECT count(*) FROM outcome WHERE incident = ?1 AND (state = 'excused' OR"
-               " (state = 'success' AND batch IN " HANDBACK_BATCHES "))",
-               i->id, &settled, e) ||
-        !count(d->store,
-               "SELECT count(*) FROM outcome WHERE incident = ?1"
-               " AND state IN ('success', 'partly') AND batch IN " HANDBACK_BATCHES,
-               i->id, &done, e) ||
-        !count(d->store,
-               "SELECT count(*) FROM outcome WHERE incident = ?1"
-               " AND (CASE WHEN batch IN " HANDBACK_BATCHES
-               " THEN state NOT IN ('success', 'excused')"
-               " ELSE state IN ('success', 'partly') END)",
-               i->id, &acb, e))
+    if (!outcome_count(d->store, i->id, true, back, e))
         return false;
+    acb = replaced(all) - replaced(back);
+    for (unsigned s = 0; s < OUTCOME_STATES; s++)
+        if (s != OUTCOME_SUCCESS && s != OUTCOME_EXCUSED)
+            acb += back[s];
     f->rows_acb = (uint32_t)acb;
     if (i->state == STATE_HANDBACK || i->state == STATE_HANDBACK_TOKEN_LOST) {
-        f->rows_pending = settled > rows ? 0 : rows - (uint32_t)settled;
-        f->rows_done = (uint32_t)done;
+        f->rows_pending =
+            rows - at_most(all[OUTCOME_EXCUSED] + back[OUTCOME_SUCCESS], rows);
+        f->rows_done = (uint32_t)replaced(back);
     }
     return true;
 }
@@ -263,7 +263,7 @@ bool docket_facts(const struct docket *d, const struct docket_incident *i, bool 
     struct digest sha256;
     uint32_t rows;
     bool found;
-    int64_t n;
+    int64_t n[OUTCOME_STATES];
 
     memset(f, 0, sizeof *f);
     f->route = i->route;
@@ -279,27 +279,14 @@ bool docket_facts(const struct docket *d, const struct docket_incident *i, bool 
         !docket_roster(d->store, i->id, &sha256, &rows, &found, e))
         return false;
     f->devices_suspended = f->devices_suspended ? rows : 0;
-    f->rows_pending = rows;
     /* what has answered for good, or is excused,
      * is not pending (reconcile keeps the table) */
-    if (!count(d->store,
-               "SELECT count(*) FROM outcome WHERE incident = ?1 AND state IN"
-               " ('success', 'excused')",
-               i->id, &n, e))
+    if (!outcome_count(d->store, i->id, false, n, e))
         return false;
-    f->rows_pending -= n > rows ? rows : (uint32_t)n;
-    if (!count(d->store,
-               "SELECT count(*) FROM outcome WHERE incident = ?1 AND state IN"
-               " ('success', 'partly')",
-               i->id, &n, e))
-        return false;
-    f->rows_done = (uint32_t)n;
-    if (!count(d->store,
-               "SELECT count(*) FROM outcome WHERE incident = ?1 AND state = 'unknown'",
-               i->id, &n, e))
-        return false;
-    f->rows_unknown = (uint32_t)n;
-    if (!facts_of_handback(d, i, rows, f, e) || !docket_file_facts(d, i, f, e) ||
+    f->rows_pending = rows - at_most(n[OUTCOME_SUCCESS] + n[OUTCOME_EXCUSED], rows);
+    f->rows_done = (uint32_t)replaced(n);
+    f->rows_unknown = (uint32_t)n[OUTCOME_UNKNOWN];
+    if (!facts_of_handback(d, i, rows, n, f, e) || !docket_file_facts(d, i, f, e) ||
         (found && !docket_list_refused(d, i->id, &sha256, &f->list_refused_before, e)))
         return false;
     apply_declared(i->declared, f);

@@ -223,6 +223,32 @@ bool ledger_failures(struct store *s, int64_t batch, uint32_t first, uint32_t la
     return true;
 }
 
+struct failures {
+    bool (*fn)(void *arg, uint32_t row, const char *rule, const char *reason);
+    void *arg;
+};
+
+static bool take_failure(void *arg, const struct store_row *row)
+{
+    struct failures *f = arg;
+
+    return f->fn(f->arg, (uint32_t)store_i64(row, 0), store_text(row, 1),
+                 store_text(row, 2));
+}
+
+bool ledger_each_failure(struct store *s, int64_t batch, uint32_t first, uint32_t last,
+                         bool (*fn)(void *arg, uint32_t row, const char *rule,
+                                    const char *reason),
+                         void *arg, struct err *e)
+{
+    struct failures f = {fn, arg};
+
+    return store_each(s, take_failure, &f, e,
+                      "SELECT row, rule, reason FROM failed_row WHERE id BETWEEN ?1 AND ?2"
+                      " ORDER BY id",
+                      "ii", key_of(batch, first), key_of(batch, last));
+}
+
 struct gaps {
     struct gap *at;
     size_t n, cap;

@@ -66,6 +66,12 @@ MUST_CHECK bool ledger_fail(struct store *s, int64_t batch, uint32_t pos, uint32
 /* How many of the positions first..last failed. */
 MUST_CHECK bool ledger_failures(struct store *s, int64_t batch, uint32_t first,
                                 uint32_t last, uint32_t *n, struct err *e);
+/* Those that did, ascending: the roster row, and why. fn false: stop. */
+MUST_CHECK bool ledger_each_failure(struct store *s, int64_t batch, uint32_t first,
+                                    uint32_t last,
+                                    bool (*fn)(void *arg, uint32_t row, const char *rule,
+                                               const char *reason),
+                                    void *arg, struct err *e);
 
 struct gap { /* positions first..last that neither a slice nor a failure covers */
     uint32_t first, last;

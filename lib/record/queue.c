@@ -132,6 +132,29 @@ bool queue_confirm(struct store *s, int64_t id, const char *by, struct err *e)
                      by);
 }
 
+struct totals {
+    int64_t *signed_, *failed;
+};
+
+static bool take_totals(void *arg, const struct store_row *r)
+{
+    struct totals *t = arg;
+
+    *t->signed_ = store_i64(r, 0);
+    *t->failed = store_i64(r, 1);
+    return false;
+}
+
+bool queue_totals(struct store *s, const char *incident, int64_t *signed_, int64_t *failed,
+                  struct err *e)
+{
+    struct totals t = {signed_, failed};
+
+    return store_each(s, take_totals, &t, e,
+                      "SELECT sum(signed), sum(failed) FROM batch WHERE incident = ?1", "t",
+                      incident);
+}
+
 bool queue_progress(struct store *s, int64_t id, int64_t more_signed, int64_t more_failed,
                     struct err *e)
 {

@@ -64,6 +64,9 @@ MUST_CHECK bool queue_state(struct store *s, int64_t id, enum batch_state to,
 MUST_CHECK bool queue_confirm(struct store *s, int64_t id, const char *by, struct err *e);
 MUST_CHECK bool queue_progress(struct store *s, int64_t id, int64_t more_signed,
                                int64_t more_failed, struct err *e);
+/* Rows signed and rows failed in all batches of the incident. */
+MUST_CHECK bool queue_totals(struct store *s, const char *incident, int64_t *signed_,
+                             int64_t *failed, struct err *e);
 /* The stored selection and certificates; malloc'd, caller frees.
  * selection->at NULL: none. */
 MUST_CHECK bool queue_parts(struct store *s, int64_t id, struct span *selection,

@@ -1,15 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * reconcile - what devices answered, matched to what was sent, one outcome per device.
- *
- *   (none)        not signed yet, or signed and not answered ("pending", "sent")
- *   accepted      future-dated command stored by the device, not executed yet
- *   success       every cell replaced, each by the certificate the decision names
- *   partly        some cells replaced
- *   failed        no cell replaced
- *   unreachable   given up for now: an operator said so
- *   unknown       signed, fate unclear: to be resolved by asking the device (CS02a)
- *   excused       on the exception list
+ * reconcile - what devices answered, matched to what was sent, one outcome per device
+ * (outcome.h).
  *
  * A part that failed is tried again only where the same command may succeed later
  * (resources busy, memory short, other); a certificate that a device refuses needs a new
@@ -27,7 +19,8 @@
 #ifndef RECONCILE_H
 #define RECONCILE_H
 
-#include "export.h"
+#include "roster.h"
+#include "store.h"
 
 enum reconcile_verdict {
     RECONCILE_SUCCESS,
@@ -74,10 +67,10 @@ MUST_CHECK bool reconcile_unclear(struct reconcile *r, uint32_t from, uint32_t *
                                   struct eui64 *device, uint32_t *cells, bool *found,
                                   struct err *e);
 
-/* The command last signed for a roster row: batch, slice position, counter; false in *found
- * when none is. */
-MUST_CHECK bool reconcile_signed(struct reconcile *r, uint32_t row, int64_t *batch,
-                                 uint64_t *counter, bool *found, struct err *e);
+/* How many messages of the incident were set aside, by rule. fn false: stop. */
+MUST_CHECK bool reconcile_asides(struct store *s, const char *incident,
+                                 bool (*fn)(void *arg, const char *rule, int64_t n),
+                                 void *arg, struct err *e);
 
 const char *reconcile_verdict_name(enum reconcile_verdict v);
 

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT */
+#include "outcome.h"
+
+#include "authority.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define FIRST_STORED OUTCOME_ACCEPTED
+
+static const char *const names[OUTCOME_STATES] = {
+    [OUTCOME_PENDING] = "pending",
+    [OUTCOME_SENT] = "sent",
+    [OUTCOME_FAILED_ALONE] = "failed-alone",
+    [OUTCOME_ACCEPTED] = "accepted",
+    [OUTCOME_SUCCESS] = "success",
+    [OUTCOME_PARTLY] = "partly",
+    [OUTCOME_FAILED] = "failed",
+    [OUTCOME_UNREACHABLE] = "unreachable",
+    [OUTCOME_UNKNOWN] = "unknown",
+    [OUTCOME_EXCUSED] = "excused",
+};
+
+const char *outcome_state_name(enum outcome_state s)
+{
+    return (unsigned)s < OUTCOME_STATES ? names[s] : "";
+}
+
+bool outcome_state_find(const char *name, enum outcome_state *out)
+{
+    for (unsigned s = FIRST_STORED; s < OUTCOME_STATES; s++)
+        if (strcmp(names[s], name) == 0) {
+            *out = (enum outcome_state)s;
+            return true;
+        }
+    return false;
+}
+
+bool outcome_put(struct store *s, const char *incident, const struct outcome *o,
+                 struct err *e)
+{
+    assert(o->state >= FIRST_STORED && o->state < OUTCOME_STATES);
+    return store_run(
+        s, e,
+        "INSERT INTO outcome (incident, row, type, state, batch, counter, attempts, at_us,"
+        " cells, retry) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
+        " ON CONFLICT (incident, row) DO UPDATE SET state = excluded.state,"
+        " batch = excluded.batch, counter = excluded.counter, attempts = excluded.attempts,"
+        " at_us = excluded.at_us, cells = excluded.cells, retry = excluded.retry",
+        "tittiiiiti", incident, (int64_t)o->row, gbcs_device(o->type)->name,
+        names[o->state], o->batch, (int64_t)o->counter, o->attempts, o->at_us, o->cells,
+        (int64_t)o->retry);
+}
+
+/* --- reading --- */
+
+struct reading {
+    const char *incident;
+    bool (*fn)(void *arg, const struct outcome *o);
+    void *arg;
+    bool ok;
+    struct err *e;
+};
+
+static bool no_state(struct reading *r, const char *what, const char *text)
+{
+    r->ok = false;
+    return err_set(r->e, ERR_STORE, "store.state",
+                   "incident %s: the database holds the %s \"%.32s\" of a device, which "
+                   "this program does not know",
+                   r->incident, what, text);
+}
+
+static bool read_type(struct reading *r, const char *text, enum device_type *out)
+{
+    return gbcs_device_find(text, strlen(text), out) || no_state(r, "type", text);
+}
+
+static bool read_state(struct reading *r, const char *text, enum outcome_state *out)
+{
+    return outcome_state_find(text, out) || no_state(r, "state", text);
+}
+
+#define COLUMNS "row, type, state, batch, counter, attempts, retry, at_us"
+
+static bool read_row(struct reading *r, const struct store_row *row, struct outcome *o)
+{
+    o->row = (uint32_t)store_i64(row, 0);
+    o->batch = store_i64(row, 3);
+    o->counter = (uint64_t)store_i64(row, 4);
+    o->attempts = store_i64(row, 5);
+    o->retry = store_i64(row, 6) != 0;
+    o->at_us = store_i64(row, 7);
+    o->cells = NULL;
+    return read_type(r, store_text(row, 1), &o->type) &&
+           read_state(r, store_text(row, 2), &o->state);
+}
+
+struct getting {
+    struct reading r;
+    struct outcome *out;
+    bool found;
+};
+
+static bool take_row(void *arg, const struct store_row *row)
+{
+    struct getting *g = arg;
+
+    g->found = read_row(&g->r, row, g->out);
+    return false;
+}
+
+bool outcome_get(struct store *s, const char *incident, uint32_t row, struct outcome *out,
+                 bool *found, struct err *e)
+{
+    struct getting g = {
+        .r = {.incident = incident, .ok = true, .e = e}, .out = out, .found = false};
+
+    *out = (struct outcome){.row = row};
+    if (!store_each(s, take_row, &g, e,
+                    "SELECT " COLUMNS " FROM outcome WHERE incident = ?1 AND row = ?2",
+                    "ti", incident, (int64_t)row))
+        return false;
+    *found = g.found;
+    return g.r.ok;
+}
+
+static bool pass_row(void *arg, const struct store_row *row)
+{
+    struct reading *r = arg;
+    struct outcome o;
+
+    if (!read_row(r, row, &o))
+        return false;
+    o.cells = store_text(row, 8);
+    return r->fn(r->arg, &o);
+}
+
+bool outcome_each(struct store *s, const char *incident, uint32_t from, uint32_t last,
+                  bool (*fn)(void *arg, const struct outcome *o), void *arg, struct err *e)
+{
+    struct reading r = {incident, fn, arg, true, e};
+
+    return store_each(s, pass_row, &r, e,
+                      "SELECT " COLUMNS ", cells FROM outcome WHERE incident = ?1"
+                      " AND row BETWEEN ?2 AND ?3 ORDER BY row",
+                      "tii", incident, (int64_t)from, (int64_t)last) &&
+           r.ok;
+}
+
+/* --- counting --- */
+
+/* Batches of ?1 under an instruction of method ?2. */
+#define BATCHES                                                                     \
+    "(SELECT batch.id FROM batch JOIN decision ON decision.sha256 = batch.decision" \
+    " WHERE batch.incident = ?1 AND json_extract(decision.json, '$.method') = ?2)"
+
+/* One walk, without sorting: there may be 32 million rows. The states from ?3 on. */
+#define COUNT                                                             \
+    "SELECT count(*), sum(state = ?3), sum(state = ?4), sum(state = ?5)," \
+    " sum(state = ?6), sum(state = ?7), sum(state = ?8), sum(state = ?9)" \
+    " FROM outcome WHERE incident = ?1"
+#define COUNTED 7
+_Static_assert(COUNTED == OUTCOME_STATES - FIRST_STORED, "COUNT has a sum for each state");
+
+struct counting {
+    int64_t all;
+    int64_t *n;
+};
+
+static bool take_counts(void *arg, const struct store_row *row)
+{
+    struct counting *c = arg;
+
+    c->all = store_i64(row, 0);
+    for (int i = 0; i < COUNTED; i++)
+        c->n[FIRST_STORED + i] = store_i64(row, 1 + i);
+    return false;
+}
+
+bool outcome_count(struct store *s, const char *incident, bool handed_back,
+                   int64_t n[OUTCOME_STATES], struct err *e)
+{
+    const char *const *name = names + FIRST_STORED;
+    struct counting c = {0, n};
+
+    memset(n, 0, OUTCOME_STATES * sizeof n[0]);
+    if (!store_each(s, take_counts, &c, e,
+                    handed_back ? COUNT " AND batch IN " BATCHES : COUNT, "ttttttttt",
+                    incident, authority_method_name(METHOD_HANDBACK), name[0], name[1],
+                    name[2], name[3], name[4], name[5], name[6]))
+        return false;
+    for (unsigned i = FIRST_STORED; i < OUTCOME_STATES; i++)
+        c.all -= n[i];
+    return c.all == 0 ||
+           err_set(e, ERR_STORE, "store.state",
+                   "incident %s: %lld devices are in a state that this program does not "
+                   "know",
+                   incident, (long long)c.all);
+}
+
+struct typed {
+    struct reading r;
+    int64_t (*n)[OUTCOME_STATES];
+};
+
+static bool take_typed(void *arg, const struct store_row *row)
+{
+    struct typed *t = arg;
+    enum device_type type;
+    enum outcome_state state;
+
+    if (!read_type(&t->r, store_text(row, 0), &type) ||
+        !read_state(&t->r, store_text(row, 1), &state))
+        return false;
+    t->n[type][state] = store_i64(row, 2);
+    return true;
+}
+
+bool outcome_count_types(struct store *s, const char *incident,
+                         int64_t n[DEVICE_COUNT][OUTCOME_STATES], struct err *e)
+{
+    struct typed t = {.r = {.incident = incident, .ok = true, .e = e}, .n = n};
+
+    memset(n, 0, DEVICE_COUNT * sizeof n[0]);
+    return store_each(s, take_typed, &t, e,
+                      "SELECT type, state, count(*) FROM outcome WHERE incident = ?1"
+                      " GROUP BY type, state",
+                      "t", incident) &&
+           t.r.ok;
+}
+
+struct cells {
+    bool (*fn)(void *arg, const char *cell, const char *code, int64_t n);
+    void *arg;
+};
+
+static bool take_cell(void *arg, const struct store_row *row)
+{
+    struct cells *c = arg;
+
+    return c->fn(c->arg, store_text(row, 0), store_text(row, 1), store_i64(row, 2));
+}
+
+bool outcome_failed_cells(struct store *s, const char *incident,
+                          bool (*fn)(void *arg, const char *cell, const char *code,
+                                     int64_t n),
+                          void *arg, struct err *e)
+{
+    struct cells c = {fn, arg};
+
+    return store_each(
+        s, take_cell, &c, e,
+        "SELECT cell.key, CAST(json_extract(cell.value, '$.status') AS TEXT), count(*)"
+        " FROM outcome, json_each(outcome.cells) AS cell"
+        " WHERE incident = ?1 AND state IN (?2, ?3)"
+        " AND cell.type = 'object' AND json_extract(cell.value, '$.status') > 0"
+        " GROUP BY 1, 2",
+        "ttt", incident, names[OUTCOME_PARTLY], names[OUTCOME_FAILED]);
+}
+
+bool outcome_handback(struct store *s, int64_t batch, bool *is, struct err *e)
+{
+    int64_t n = 0;
+    bool found;
+
+    if (!store_number(s, &n, &found, e,
+                      "SELECT json_extract(decision.json, '$.method') = ?2 FROM batch JOIN"
+                      " decision ON decision.sha256 = batch.decision WHERE batch.id = ?1",
+                      "it", batch, authority_method_name(METHOD_HANDBACK)))
+        return false;
+    *is = n != 0;
+    return true;
+}
