@@ -5,9 +5,9 @@
 #include "service.h"
 
 #include "audit.h"
-#include "batch_rows.h"
 #include "log.h"
 #include "mem.h"
+#include "selection.h"
 #include "tar.h"
 
 #include <errno.h>
@@ -165,7 +165,7 @@ static bool make_batch(struct service *sv, struct docket *d, struct docket_incid
     if (certs.at == NULL)
         return err_set(e, ERR_MISSING, "incident.no-certificates",
                        "incident %s has no certificates", i->id);
-    ok = batch_rows(sv, a, rows, &b->n_rows, &selection, e);
+    ok = selection_rows(sv->store, a, rows, &b->n_rows, &selection, e);
     ok = ok && queue_put(sv->store, b, selection, certs, e);
     free((void *)(uintptr_t)selection.at);
     free((void *)(uintptr_t)certs.at);

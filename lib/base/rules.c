@@ -1006,7 +1006,7 @@ const struct rule rules[] = {
      "A decision that was superseded or made void lets nothing be signed.",
      "Use the decision in force; decision show names it."},
 
-    /* batch - daemon/api_batch.c, daemon/batch_rows.c, lib/record/queue.c */
+    /* batch - daemon/api_batch.c, lib/record/selection.c, lib/record/queue.c */
     {"batch.state", "project", "choice", "A batch is handled according to its state.",
      "Look at it: batch show."},
     {"batch.one-at-a-time", "project", "choice",
