@@ -205,6 +205,10 @@ MUST_CHECK bool docket_put_file(const struct docket *d, const char *incident,
 /* The latest notification, or the latest progress file. */
 MUST_CHECK bool docket_last_file(struct store *s, const char *incident, bool progress,
                                  struct docket_file *out, bool *found, struct err *e);
+/* The decision that a progress file reports on: the last one that authorised, whether it
+ * stands still or not. */
+MUST_CHECK bool docket_file_decision(struct store *s, const char *incident,
+                                     struct authority *out, bool *found, struct err *e);
 /* rows_pending and rows_done of routes whose progress comes by file. */
 MUST_CHECK bool docket_file_facts(const struct docket *d, const struct docket_incident *i,
                                   struct incident_facts *f, struct err *e);

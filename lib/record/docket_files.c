@@ -123,6 +123,38 @@ bool docket_last_file(struct store *s, const char *incident, bool progress,
     return true;
 }
 
+/* --- what a file of our own reports on --- */
+
+struct reported {
+    struct authority *out;
+    bool found, ok;
+    struct err *e;
+};
+
+static bool take_reported(void *arg, const struct store_row *row)
+{
+    struct reported *r = arg;
+    const char *json = store_text(row, 0);
+
+    r->found = true;
+    r->ok = authority_parse(span_of(json, strlen(json)), r->out, r->e);
+    return false;
+}
+
+bool docket_file_decision(struct store *s, const char *incident, struct authority *out,
+                          bool *found, struct err *e)
+{
+    struct reported r = {out, false, true, e};
+
+    if (!store_each(s, take_reported, &r, e,
+                    "SELECT json FROM decision WHERE incident = ?1 AND outcome = ?2"
+                    " ORDER BY at_us DESC, rowid DESC LIMIT 1",
+                    "tt", incident, authority_outcome_name(AUTHORITY_AUTHORISE)))
+        return false;
+    *found = r.found;
+    return r.ok;
+}
+
 /* --- facts --- */
 
 bool docket_file_facts(const struct docket *d, const struct docket_incident *i,
@@ -140,8 +172,9 @@ bool docket_file_facts(const struct docket *d, const struct docket_incident *i,
                       "SELECT count(*) FROM file_row WHERE incident = ?1", "t", i->id) ||
         !store_number(d->store, &open, &found, e,
                       "SELECT count(*) FROM file_row WHERE incident = ?1"
-                      " AND state NOT IN ('success', 'excluded')",
-                      "t", i->id))
+                      " AND state NOT IN (?2, ?3)",
+                      "ttt", i->id, partyfile_state_name(PARTYFILE_SUCCESS),
+                      partyfile_state_name(PARTYFILE_EXCLUDED)))
         return false;
     if (all > 0) { /* who reports by files is counted by files */
         f->rows_pending = (uint32_t)open;
@@ -175,8 +208,8 @@ bool docket_file_replaced(struct store *s, const char *incident, const struct ro
     struct named c = {r, 0};
 
     if (!store_each(s, count_named, &c, e,
-                    "SELECT device FROM file_row WHERE incident = ?1 AND state = 'success'",
-                    "t", incident))
+                    "SELECT device FROM file_row WHERE incident = ?1 AND state = ?2", "tt",
+                    incident, partyfile_state_name(PARTYFILE_SUCCESS)))
         return false;
     *n = c.n;
     return true;

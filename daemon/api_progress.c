@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A progress file of this service's own: how far the recovery is, device by device, in the
+ * form of the parties' files, to be signed by an officer.
+ */
+#include "service.h"
+
+#include "audit.h"
+#include "mem.h"
+#include "outcome.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct writing {
+    struct service *sv;
+    const char *incident;
+    struct partyfile_header h;
+    struct roster roster;
+    const struct authority *a;
+    const struct certs *bundle;
+    FILE *to;
+    uint32_t next; /* row */
+    bool ok;
+    struct err *e;
+};
+
+struct fate {
+    enum partyfile_state state;
+    unsigned code;
+};
+
+static enum partyfile_state state_of(enum outcome_state s)
+{
+    switch (s) {
+    case OUTCOME_SUCCESS:
+        return PARTYFILE_SUCCESS;
+    case OUTCOME_PARTLY:
+    case OUTCOME_FAILED:
+        return PARTYFILE_FAILED;
+    case OUTCOME_UNREACHABLE:
+        return PARTYFILE_UNREACHABLE;
+    case OUTCOME_EXCUSED:
+        return PARTYFILE_EXCLUDED;
+    case OUTCOME_PENDING:
+    case OUTCOME_SENT:
+    case OUTCOME_FAILED_ALONE:
+    case OUTCOME_ACCEPTED:
+    case OUTCOME_UNKNOWN:
+    case OUTCOME_STATES:
+        break;
+    }
+    return PARTYFILE_SENT;
+}
+
+static struct fate fate_of(const struct outcome *o)
+{
+    struct fate f = {state_of(o->state), 0};
+    json_t *cells;
+    const char *name;
+    json_t *v;
+
+    if (f.state != PARTYFILE_FAILED)
+        return f;
+    cells = json_loads(o->cells, 0, NULL);
+    json_object_foreach(cells, name, v)
+    {
+        json_int_t status = json_integer_value(json_object_get(v, "status"));
+
+        if (f.code == 0 && status > 0 && status < 128)
+            f.code = (unsigned)status;
+    }
+    json_decref(cells);
+    if (f.code == 0)
+        f.code = 127; /* it names no cause: "other" */
+    return f;
+}
+
+/* "01ab" of a certificate as the file writes it: whole octets, upper case. */
+static void serial_of(const struct writing *w, const struct digest *sha256,
+                      char out[PARTYFILE_SERIAL_MAX])
+{
+    const struct cert *c = certs_find(w->bundle, sha256);
+
+    out[0] = '\0';
+    if (c == NULL || strlen(c->serial) >= PARTYFILE_SERIAL_MAX)
+        return;
+    (void)snprintf(out, PARTYFILE_SERIAL_MAX, "%s%.39s", strlen(c->serial) % 2 ? "0" : "",
+                   c->serial);
+    for (char *p = out; *p != '\0'; p++)
+        if (*p >= 'a' && *p <= 'f')
+            *p = (char)(*p - 'a' + 'A');
+}
+
+static bool write_row(struct writing *w, uint32_t i, struct fate o, struct err *e)
+{
+    struct partyfile_row out = {0};
+    struct roster_row row;
+
+    roster_get(&w->roster, i, &row);
+    out.device = row.device;
+    out.type = row.type;
+    out.state = o.state;
+    out.code = o.code;
+    for (size_t k = 0; k < w->a->n_replacements; k++)
+        if (((row.cells != 0 ? row.cells : gbcs_device(row.type)->cells) &
+             CELL_BIT(w->a->replacements[k].cell)) != 0) {
+            out.cells |= CELL_BIT(w->a->replacements[k].cell);
+            if (out.replacement[0] == '\0')
+                serial_of(w, &w->a->replacements[k].sha256, out.replacement);
+        }
+    for (size_t k = 0; k < w->a->n_compromised && out.old[0] == '\0'; k++)
+        if ((out.cells & CELL_BIT(w->a->compromised[k].cell)) != 0)
+            serial_of(w, &w->a->compromised[k].sha256, out.old);
+    return partyfile_write_row(w->to, &w->h, &out, e);
+}
+
+/* Rows up to this one, not included: nothing is known of their devices. */
+static bool write_pending(struct writing *w, uint32_t until)
+{
+    while (w->next < until)
+        if (!write_row(w, w->next++, (struct fate){PARTYFILE_PENDING, 0}, w->e))
+            return false;
+    return true;
+}
+
+static bool count_outcome(void *arg, const struct outcome *o)
+{
+    ((struct writing *)arg)->h.total[fate_of(o).state]++;
+    return true;
+}
+
+static bool write_outcome(void *arg, const struct outcome *o)
+{
+    struct writing *w = arg;
+
+    w->ok = write_pending(w, o->row) && write_row(w, w->next++, fate_of(o), w->e);
+    return w->ok;
+}
+
+/* Two walks over roster and outcomes, side by side: totals stand before the rows. */
+static bool write_all(struct writing *w, struct err *e)
+{
+    struct store *s = w->sv->store;
+    uint32_t n = w->roster.n_rows;
+    uint32_t pending = n;
+
+    if (!outcome_each(s, w->incident, 0, n - 1, count_outcome, w, e))
+        return false;
+    for (unsigned k = 0; k < PARTYFILE_STATE_COUNT; k++)
+        pending -= w->h.total[k];
+    w->h.total[PARTYFILE_PENDING] = pending;
+    for (unsigned t = 0; t < DEVICE_COUNT; t++)
+        w->h.anticipated[t] = w->roster.by_type[t];
+    w->h.percent = (unsigned)((uint64_t)w->h.total[PARTYFILE_SUCCESS] * 100 / n);
+    w->ok = true;
+    w->e = e;
+    if (!partyfile_write_header(w->to, &w->h, e) ||
+        !outcome_each(s, w->incident, 0, n - 1, write_outcome, w, e) || !w->ok ||
+        !write_pending(w, n))
+        return false;
+    return fflush(w->to) == 0 ||
+           err_set(e, ERR_STORE, "file.write", "progress file: %s", strerror(errno));
+}
+
+/* The decision that the incident ran under, and the certificates it names. */
+static bool under_decision(struct service *sv, const char *incident, struct authority *a,
+                           struct certs *bundle, struct err *e)
+{
+    struct span pem;
+    bool found;
+    bool ok;
+
+    if (!docket_file_decision(sv->store, incident, a, &found, e) ||
+        !docket_bundle(sv->store, incident, &pem, e))
+        return false;
+    if (!found || pem.at == NULL) {
+        free((void *)(uintptr_t)pem.at);
+        return err_set(e, ERR_MISSING, "decision.none",
+                       "incident %s has no decision to report on", incident);
+    }
+    ok = certs_read(pem, "certificates", bundle, e);
+    free((void *)(uintptr_t)pem.at);
+    return ok;
+}
+
+/* A file without a name; the reply reads it from its start and lets it go. */
+static FILE *scratch(struct service *sv, struct err *e)
+{
+    int fd = open(sv->incoming_dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    FILE *to = fd < 0 ? NULL : fdopen(fd, "w");
+
+    if (to == NULL) {
+        (void)err_set(e, ERR_STORE, "file.write", "%s: %s", sv->incoming_dir,
+                      strerror(errno));
+        fd_auto(&fd);
+    }
+    return to;
+}
+
+static bool note_written(struct service *sv, const struct request *r,
+                         const struct partyfile_header *h, struct err *e)
+{
+    char who[32];
+
+    service_who(r, who);
+    if (store_begin(sv->store, e) &&
+        audit_put(sv->store, clock_now(&sv->clock), "PROGRESS_FILE_WRITTEN", h->incident,
+                  who, e, "{s:s,s:I}", "file", h->id, "success",
+                  (json_int_t)h->total[PARTYFILE_SUCCESS]) &&
+        store_commit(sv->store, e))
+        return true;
+    store_rollback(sv->store);
+    return false;
+}
+
+static bool write_progress(struct writing *w, const struct request *r, struct reply *out,
+                           struct err *e)
+{
+    int fd;
+    bool ok;
+
+    w->to = scratch(w->sv, e);
+    if (w->to == NULL)
+        return false;
+    ok = write_all(w, e) && note_written(w->sv, r, &w->h, e);
+    fd = ok ? dup(fileno(w->to)) : -1;
+    (void)fclose(w->to);
+    if (!ok)
+        return false;
+    if (fd < 0 || lseek(fd, 0, SEEK_SET) != 0) {
+        fd_auto(&fd);
+        return err_set(e, ERR_STORE, "file.write", "progress file: %s", strerror(errno));
+    }
+    return reply_fd(out, "text/csv", fd, e);
+}
+
+HANDLER(api_progress)
+{
+    AUTO(mem) struct writing *w = calloc(1, sizeof *w);
+    AUTO(mem) struct authority *a = calloc(1, sizeof *a);
+    AUTO(mem) struct certs *bundle = calloc(1, sizeof *bundle);
+    struct docket_incident i;
+    struct partyfile_header *h;
+    json_t *j;
+    bool ok;
+
+    if (w == NULL || a == NULL || bundle == NULL)
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
+    h = &w->h;
+    {
+        const struct member members[] = {
+            {"file", MEMBER_TEXT, true, h->id, sizeof h->id, NULL},
+            {"organisation", MEMBER_TEXT, true, h->organisation, sizeof h->organisation,
+             NULL},
+            {"role", MEMBER_TEXT, true, h->role, sizeof h->role, NULL},
+            {"officer", MEMBER_TEXT, true, h->aro, sizeof h->aro, NULL},
+        };
+
+        if (!request_json(body, &j, e))
+            return false;
+        ok = request_members(j, members, sizeof members / sizeof members[0], e);
+        json_decref(j);
+    }
+    w->sv = arg;
+    w->incident = r->args[0];
+    if (!ok || !docket_get(w->sv->store, w->incident, &i, e))
+        return false;
+    (void)snprintf(h->incident, sizeof h->incident, "%s", i.id);
+    h->has_subscriber =
+        i.subscriber[0] != '\0' && eui64_parse(i.subscriber, 16, &h->subscriber);
+    h->kind =
+        h->has_subscriber ? PARTYFILE_ORGANISATION_PROGRESS : PARTYFILE_OTHER_PROGRESS;
+    h->as_at_us = clock_now(&w->sv->clock);
+    docket_incident_done(&i);
+    w->a = a;
+    w->bundle = bundle;
+    ok = under_decision(w->sv, w->incident, a, bundle, e) &&
+         service_roster(w->sv, w->incident, &w->roster, e);
+    ok = ok && write_progress(w, r, out, e);
+    roster_done(&w->roster);
+    certs_done(bundle);
+    return ok;
+}
