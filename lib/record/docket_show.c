@@ -3,6 +3,7 @@
 
 #include "clock.h"
 #include "mem.h"
+#include "outcome.h"
 #include "rules.h"
 
 #include <stdio.h>
@@ -59,33 +60,25 @@ static bool add_incident(void *arg, const struct docket_incident *i)
     return true;
 }
 
-static bool number_of(struct store *s, json_t *j, const char *name, const char *incident,
-                      const char *sql, struct err *e)
-{
-    int64_t n = 0;
-    bool found;
-
-    return store_number(s, &n, &found, e, sql, "t", incident) &&
-           (json_object_set_new(j, name, json_integer(n)) == 0 ||
-            err_set(e, ERR_STORE, "store.memory", "out of memory"));
-}
-
 /* How far it is. */
 static bool counts(struct store *s, json_t *j, struct err *e)
 {
     const char *id = json_string_value(json_object_get(j, "id"));
+    int64_t states[OUTCOME_STATES];
     struct digest sha256;
+    int64_t signed_;
+    int64_t failed;
     uint32_t rows = 0;
     bool found;
 
-    if (!docket_roster(s, id, &sha256, &rows, &found, e))
+    if (!docket_roster(s, id, &sha256, &rows, &found, e) ||
+        !queue_totals(s, id, &signed_, &failed, e) ||
+        !outcome_count(s, id, false, states, e))
         return false;
     (void)json_object_set_new(j, "devices", json_integer(rows));
-    return number_of(s, j, "signed", id,
-                     "SELECT sum(signed) FROM batch WHERE incident = ?1", e) &&
-           number_of(
-               s, j, "recovered", id,
-               "SELECT count(*) FROM outcome WHERE incident = ?1 AND state = 'success'", e);
+    (void)json_object_set_new(j, "signed", json_integer(signed_));
+    (void)json_object_set_new(j, "recovered", json_integer(states[OUTCOME_SUCCESS]));
+    return true;
 }
 
 bool docket_show_all(struct store *s, json_t **out, struct err *e)
