@@ -15,13 +15,6 @@
 #define FIELDS_MAX 12
 #define FIELD_MAX  640
 
-static int limit = LOG_INFO;
-
-void log_limit(int priority)
-{
-    limit = priority;
-}
-
 /* systemd says which device and inode stderr had when it was the journal. */
 static bool stderr_is_journal(void)
 {
@@ -62,7 +55,7 @@ static void field(struct line *l, const char *name, const char *value)
     l->n++;
 }
 
-static void strictjson_number(struct line *l, const char *name, unsigned long value)
+static void number_field(struct line *l, const char *name, unsigned long value)
 {
     char text[24];
 
@@ -78,7 +71,7 @@ void log_event(int priority, const char *id, const struct log_fields *f, const c
     va_list ap;
     struct line l;
 
-    if (priority > limit)
+    if (priority > LOG_INFO)
         return;
     if (f == NULL)
         f = &none;
@@ -92,15 +85,15 @@ void log_event(int priority, const char *id, const struct log_fields *f, const c
     if (stderr_is_journal()) {
         l.n = 0;
         field(&l, "MESSAGE", text);
-        strictjson_number(&l, "PRIORITY", (unsigned long)priority);
+        number_field(&l, "PRIORITY", (unsigned long)priority);
         field(&l, "MESSAGE_ID", id);
         field(&l, "INCIDENT_ID", f->incident);
         field(&l, "DECISION_ID", f->decision);
         field(&l, "BATCH_ID", f->batch);
         field(&l, "SIGNER", f->signer);
         if (f->peer != NULL) {
-            strictjson_number(&l, "PEER_UID", f->peer->uid);
-            strictjson_number(&l, "PEER_PID", (unsigned long)f->peer->pid);
+            number_field(&l, "PEER_UID", f->peer->uid);
+            number_field(&l, "PEER_PID", (unsigned long)f->peer->pid);
         }
         if (f->err != NULL) {
             field(&l, "ERR_CODE", err_code_name(f->err->code));

@@ -28,15 +28,11 @@ struct log_fields { /* each may be NULL */
 };
 
 /*
- *   priority  LOG_DEBUG .. LOG_EMERG
+ *   priority  LOG_EMERG .. LOG_INFO; debug lines are dropped
  *   id        MSG_* of log_id.h, or NULL for lines without an entry in the catalogue
  *   f         may be NULL
  */
 void log_event(int priority, const char *id, const struct log_fields *f, const char *fmt,
                ...) __attribute__((format(printf, 4, 5)));
-
-/* Lines less urgent than this are dropped on stderr (default LOG_INFO); the journal gets
- * all but debug unless it is raised here. */
-void log_limit(int priority);
 
 #endif

@@ -149,20 +149,6 @@ bool request_number(const struct request *r, const char *name, uint64_t min, uin
                    name, text, (unsigned long long)min, (unsigned long long)max);
 }
 
-bool request_query_only(const struct request *r, const char *const list[], struct err *e)
-{
-    for (size_t i = 0; i < r->n_query; i++) {
-        size_t k = 0;
-
-        while (list[k] != NULL && strcmp(list[k], r->query[i].name) != 0)
-            k++;
-        if (list[k] == NULL)
-            return err_set(e, ERR_INPUT, "request.query",
-                           "this request has no parameter \"%s\"", r->query[i].name);
-    }
-    return true;
-}
-
 bool request_json(struct span body, json_t **out, struct err *e)
 {
     json_error_t je;

@@ -89,9 +89,6 @@ const char *request_query(const struct request *r, const char *name);
 MUST_CHECK bool request_number(const struct request *r, const char *name, uint64_t min,
                                uint64_t max, uint64_t fallback, uint64_t *out,
                                struct err *e);
-/* Every parameter must be one of names (NULL-terminated). Errors: "request.query". */
-MUST_CHECK bool request_query_only(const struct request *r, const char *const names[],
-                                   struct err *e);
 /* Decimal digits only, no sign, no rest. */
 MUST_CHECK bool request_parse_number(const char *text, uint64_t min, uint64_t max,
                                      uint64_t *out);

@@ -46,7 +46,8 @@ static const struct router_row *find(const struct router *r, struct request *q,
     return NULL;
 }
 
-void route_allow(const struct router *r, const char *path, char *out, size_t cap)
+/* The verbs a path takes ("GET, PUT"). */
+static void allow_header(const struct router *r, const char *path, char *out, size_t cap)
 {
     char args[REQUEST_ARGS_MAX][REQUEST_SEGMENT_MAX + 1];
     size_t n_args, at = 0;
@@ -238,7 +239,7 @@ void route_end(struct exchange *x, struct reply *out)
     if (out->status == 405) {
         char allow[64];
 
-        route_allow(x->router, x->request.path, allow, sizeof allow);
+        allow_header(x->router, x->request.path, allow, sizeof allow);
         reply_header(out, "Allow", "%s", allow);
     }
 }

@@ -89,8 +89,4 @@ void route_end(struct exchange *x, struct reply *out);
 /* Release; aborts a sink that was not ended. */
 void route_done(struct exchange *x);
 
-/* The verbs a path takes, for the Allow header ("GET, PUT");
- * "" when the path is unknown. */
-void route_allow(const struct router *r, const char *path, char *out, size_t cap);
-
 #endif

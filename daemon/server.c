@@ -704,16 +704,6 @@ bool server_open(sd_event *loop, const struct server_options *o, struct server *
     return true;
 }
 
-void server_quiesce(struct server *s)
-{
-    s->accepting = sd_event_source_disable_unref(s->accepting);
-}
-
-unsigned server_clients(const struct server *s)
-{
-    return s->n_clients;
-}
-
 void server_close(struct server *s)
 {
     if (s == NULL)

@@ -52,9 +52,6 @@ MUST_CHECK bool server_listen(const char *path, int *fd, struct err *e);
 /* Errors: ERR_STORE "request.server". */
 MUST_CHECK bool server_open(sd_event *loop, const struct server_options *o,
                             struct server **out, struct err *e);
-/* Take no new clients; those connected may finish. */
-void server_quiesce(struct server *s);
-unsigned server_clients(const struct server *s);
 /* What held requests wait for may have come: ask each again, soon. */
 void server_ask_again(struct server *s);
 /* Cuts every connection (open sinks are aborted, streams closed). NULL: nothing. */

@@ -25,7 +25,8 @@ static void worse(struct session *s, enum p11_class class)
         s->worst = class;
 }
 
-void session_note(struct session *s, CK_RV rv)
+/* Keep the worst, and count a rebuild on disk when the code is one that nobody knows. */
+static void note(struct session *s, CK_RV rv)
 {
     enum p11_class class = p11_code(rv)->class;
 
@@ -40,7 +41,7 @@ void session_note(struct session *s, CK_RV rv)
 
 bool session_failed(struct session *s, const char *call, CK_RV rv, struct err *e)
 {
-    session_note(s, rv);
+    note(s, rv);
     return p11_error(call, rv, e);
 }
 

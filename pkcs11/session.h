@@ -74,8 +74,6 @@ MUST_CHECK bool session_forgive(const struct config *c, const char *token, struc
 
 /* Like p11_error, and the worst is kept. Returns false. */
 bool session_failed(struct session *s, const char *call, CK_RV rv, struct err *e);
-/* Keep the worst, and count a rebuild on disk when the code is one that nobody knows. */
-void session_note(struct session *s, CK_RV rv);
 /* A real signature has succeeded: forget an earlier rebuild. */
 void session_proven(struct session *s);
 

@@ -95,8 +95,6 @@ int ctl_upload(struct ctl *c, const char *method, const char *path, const char *
 int ctl_download(struct ctl *c, const char *path, const char *file);
 /* The same with a POST of a JSON body (steal). */
 int ctl_fetch(struct ctl *c, const char *path, json_t *steal, const char *file);
-/* The key of this command line. */
-const char *ctl_key(struct ctl *c);
 
 /* Print "smki-recoveryctl: text", rule, source, advice; the exit code of it.
  *   a  the service's refusal */

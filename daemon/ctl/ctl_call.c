@@ -116,7 +116,8 @@ bool ctl_path(char out[static 512], const char *pattern, const char *a, const ch
     return true;
 }
 
-const char *ctl_key(struct ctl *c)
+/* The idempotency key of this command line. */
+static const char *call_key(struct ctl *c)
 {
     uint8_t random[16];
 
@@ -171,7 +172,7 @@ int ctl_send(struct ctl *c, const char *method, const char *path, json_t *steal,
     AUTO(mem) char *body = steal == NULL ? NULL : json_dumps(steal, JSON_COMPACT);
     struct client_call send = {.method = method, .path = path, .fd = -1};
 
-    send.key = ctl_key(c);
+    send.key = call_key(c);
     if (steal != NULL && body == NULL) {
         json_decref(steal);
         ctl_say("a value is not UTF-8 text");
@@ -228,7 +229,7 @@ int ctl_upload(struct ctl *c, const char *method, const char *path, const char *
     if (rc != CTL_OK)
         return rc;
     put.fd = fd;
-    put.key = ctl_key(c);
+    put.key = call_key(c);
     u.size = put.fd_size;
     progress_start(&u.bar, stderr, file, true,
                    c->quiet || c->json || (u.size >= 0 && u.size < BAR_FROM));

@@ -95,19 +95,3 @@ bool clock_parse(const char *text, int64_t *us)
     tm.tm_mon -= 1;
     return compose(&tm, rest, us);
 }
-
-bool clock_parse_generalized(const char *text, size_t len, int64_t *us)
-{
-    struct tm tm = {0};
-
-    if (len != 15 || text[14] != 'Z' || !number(text, 4, 1970, 9999, &tm.tm_year) ||
-        !number(text + 4, 2, 1, 12, &tm.tm_mon) ||
-        !number(text + 6, 2, 1, 31, &tm.tm_mday) ||
-        !number(text + 8, 2, 0, 23, &tm.tm_hour) ||
-        !number(text + 10, 2, 0, 59, &tm.tm_min) ||
-        !number(text + 12, 2, 0, 59, &tm.tm_sec))
-        return false;
-    tm.tm_year -= 1900;
-    tm.tm_mon -= 1;
-    return compose(&tm, 0, us);
-}

@@ -30,7 +30,5 @@ struct clock clock_system(void);
 void clock_text(int64_t us, char out[static CLOCK_TEXT_LEN]);
 /* "YYYY-MM-DDTHH:MM:SS[.ffffff]Z" only, all in range; false otherwise. */
 MUST_CHECK bool clock_parse(const char *text, int64_t *us);
-/* An ASN.1 GeneralizedTime value "YYYYMMDDHHMMSSZ" (15 characters). */
-MUST_CHECK bool clock_parse_generalized(const char *text, size_t len, int64_t *us);
 
 #endif

@@ -11,8 +11,7 @@ ASN1_SEQUENCE(CELL_DER) = {
     ASN1_SIMPLE(CELL_DER, trustAnchorCellRemotePartyRole, ASN1_INTEGER),
     ASN1_SIMPLE(CELL_DER, trustAnchorCellKeyUsage, ASN1_BIT_STRING),
     ASN1_OPT(CELL_DER, trustAnchorCellUsage, ASN1_INTEGER),
-} ASN1_SEQUENCE_END(CELL_DER)
-IMPLEMENT_ASN1_FUNCTIONS(CELL_DER)
+} static_ASN1_SEQUENCE_END(CELL_DER)
 
 /* SpecialistSeqNumber ::= SEQUENCE {
  *   seqNumberUsage  SeqNumberUsage,
@@ -20,8 +19,8 @@ IMPLEMENT_ASN1_FUNCTIONS(CELL_DER)
 ASN1_SEQUENCE(SPECIALIST_DER) = {
     ASN1_SIMPLE(SPECIALIST_DER, seqNumberUsage, ASN1_INTEGER),
     ASN1_SIMPLE(SPECIALIST_DER, seqNumber, ASN1_INTEGER),
-} ASN1_SEQUENCE_END(SPECIALIST_DER)
-IMPLEMENT_ASN1_FUNCTIONS(SPECIALIST_DER)
+} static_ASN1_SEQUENCE_END(SPECIALIST_DER)
+IMPLEMENT_ASN1_ALLOC_FUNCTIONS(SPECIALIST_DER)
 
 /* RemotePartySeqNumberChange ::= SEQUENCE {
  *   otherRemotePartyRole                   RemotePartyRole,
@@ -32,8 +31,8 @@ ASN1_SEQUENCE(CHANGE_DER) = {
     ASN1_SIMPLE(CHANGE_DER, otherRemotePartyFloorSeqNumber, ASN1_INTEGER),
     ASN1_SEQUENCE_OF_OPT(CHANGE_DER, newRemotePartySpecialistFloorSeqNumber,
                          SPECIALIST_DER),
-} ASN1_SEQUENCE_END(CHANGE_DER)
-IMPLEMENT_ASN1_FUNCTIONS(CHANGE_DER)
+} static_ASN1_SEQUENCE_END(CHANGE_DER)
+IMPLEMENT_ASN1_ALLOC_FUNCTIONS(CHANGE_DER)
 
 /* AuthorisingRemotePartyControl ::= SEQUENCE {
  *   credentialsReplacementMode                  CredentialsReplacementMode,
@@ -56,8 +55,7 @@ ASN1_SEQUENCE(CONTROL_DER) = {
     ASN1_IMP_SEQUENCE_OF_OPT(CONTROL_DER, newRemotePartySpecialistFloorSeqNumber,
                              SPECIALIST_DER, 5),
     ASN1_IMP_SEQUENCE_OF_OPT(CONTROL_DER, otherRemotePartySeqNumberChanges, CHANGE_DER, 6),
-} ASN1_SEQUENCE_END(CONTROL_DER)
-IMPLEMENT_ASN1_FUNCTIONS(CONTROL_DER)
+} static_ASN1_SEQUENCE_END(CONTROL_DER)
 
 /* TrustAnchorReplacement ::= SEQUENCE {
  *   replacementCertificate  Certificate,
@@ -65,8 +63,8 @@ IMPLEMENT_ASN1_FUNCTIONS(CONTROL_DER)
 ASN1_SEQUENCE(REPLACEMENT_DER) = {
     ASN1_SIMPLE(REPLACEMENT_DER, replacementCertificate, ASN1_ANY),
     ASN1_SIMPLE(REPLACEMENT_DER, targetTrustAnchorCell, CELL_DER),
-} ASN1_SEQUENCE_END(REPLACEMENT_DER)
-IMPLEMENT_ASN1_FUNCTIONS(REPLACEMENT_DER)
+} static_ASN1_SEQUENCE_END(REPLACEMENT_DER)
+IMPLEMENT_ASN1_ALLOC_FUNCTIONS(REPLACEMENT_DER)
 
 /* CommandPayload ::= SEQUENCE {
  *   authorisingRemotePartyControl  AuthorisingRemotePartyControl,
@@ -79,7 +77,6 @@ ASN1_SEQUENCE(UPDATE_DER) = {
     ASN1_SEQUENCE_OF(UPDATE_DER, certificationPathCertificates, ASN1_ANY),
     ASN1_OPT(UPDATE_DER, executionDateTime, ASN1_GENERALIZEDTIME),
 } ASN1_SEQUENCE_END(UPDATE_DER)
-IMPLEMENT_ASN1_FUNCTIONS(UPDATE_DER)
 
 /* ReplacementOutcome ::= SEQUENCE {
  *   affectedTrustAnchorCell        TrustAnchorCellIdentifier,
@@ -95,8 +92,8 @@ ASN1_SEQUENCE(RESULT_DER) = {
     ASN1_SIMPLE(RESULT_DER, existingSubjectKeyIdentifier, ASN1_OCTET_STRING),
     ASN1_SIMPLE(RESULT_DER, replacingSubjectUniqueID, ASN1_OCTET_STRING),
     ASN1_SIMPLE(RESULT_DER, replacingSubjectKeyIdentifier, ASN1_OCTET_STRING),
-} ASN1_SEQUENCE_END(RESULT_DER)
-IMPLEMENT_ASN1_FUNCTIONS(RESULT_DER)
+} static_ASN1_SEQUENCE_END(RESULT_DER)
+IMPLEMENT_ASN1_ALLOC_FUNCTIONS(RESULT_DER)
 
 /* ExecutionOutcome ::= SEQUENCE {
  *   authorisingRemotePartySeqNumber  SeqNumber,
@@ -109,7 +106,6 @@ ASN1_SEQUENCE(OUTCOME_DER) = {
     ASN1_SEQUENCE_OF(OUTCOME_DER, remotePartySeqNumberChanges, CHANGE_DER),
     ASN1_SEQUENCE_OF(OUTCOME_DER, replacementOutcomes, RESULT_DER),
 } ASN1_SEQUENCE_END(OUTCOME_DER)
-IMPLEMENT_ASN1_FUNCTIONS(OUTCOME_DER)
 
 /* ResponsePayload ::= SEQUENCE {
  *   commandAccepted   NULL,
@@ -118,7 +114,6 @@ ASN1_SEQUENCE(ANSWER_DER) = {
     ASN1_SIMPLE(ANSWER_DER, commandAccepted, ASN1_NULL),
     ASN1_OPT(ANSWER_DER, executionOutcome, OUTCOME_DER),
 } ASN1_SEQUENCE_END(ANSWER_DER)
-IMPLEMENT_ASN1_FUNCTIONS(ANSWER_DER)
 
 /* AlertPayload ::= SEQUENCE {
  *   alertCode          INTEGER (0..4294967295),
@@ -129,7 +124,6 @@ ASN1_SEQUENCE(ALERT_DER) = {
     ASN1_SIMPLE(ALERT_DER, executionDateTime, ASN1_GENERALIZEDTIME),
     ASN1_SIMPLE(ALERT_DER, executionOutcome, OUTCOME_DER),
 } ASN1_SEQUENCE_END(ALERT_DER)
-IMPLEMENT_ASN1_FUNCTIONS(ALERT_DER)
 
 /* CS02a CommandPayload ::= SEQUENCE {
  *   authorisingRemotePartyTACellIdentifier  TrustAnchorCellIdentifier,
@@ -138,7 +132,6 @@ ASN1_SEQUENCE(QUERY_DER) = {
     ASN1_SIMPLE(QUERY_DER, authorisingRemotePartyTACellIdentifier, CELL_DER),
     ASN1_SEQUENCE_OF(QUERY_DER, remotePartyRolesCredentialsRequired, ASN1_INTEGER),
 } ASN1_SEQUENCE_END(QUERY_DER)
-IMPLEMENT_ASN1_FUNCTIONS(QUERY_DER)
 
 /* TrustAnchorCellContents ::= SEQUENCE {
  *   trustAnchorCellKeyUsage       KeyUsage,
@@ -150,8 +143,8 @@ ASN1_SEQUENCE(CONTENT_DER) = {
     ASN1_OPT(CONTENT_DER, trustAnchorCellUsage, ASN1_INTEGER),
     ASN1_SIMPLE(CONTENT_DER, existingSubjectUniqueID, ASN1_OCTET_STRING),
     ASN1_SIMPLE(CONTENT_DER, existingSubjectKeyIdentifier, ASN1_OCTET_STRING),
-} ASN1_SEQUENCE_END(CONTENT_DER)
-IMPLEMENT_ASN1_FUNCTIONS(CONTENT_DER)
+} static_ASN1_SEQUENCE_END(CONTENT_DER)
+IMPLEMENT_ASN1_ALLOC_FUNCTIONS(CONTENT_DER)
 
 /* RemotePartyDetails ::= SEQUENCE {
  *   remotePartyRole          RemotePartyRole,
@@ -163,8 +156,8 @@ ASN1_SEQUENCE(DETAILS_DER) = {
     ASN1_SIMPLE(DETAILS_DER, statusCode, ASN1_ENUMERATED),
     ASN1_OPT(DETAILS_DER, currentSeqNumber, ASN1_INTEGER),
     ASN1_SEQUENCE_OF_OPT(DETAILS_DER, trustAnchorCellsDetails, CONTENT_DER),
-} ASN1_SEQUENCE_END(DETAILS_DER)
-IMPLEMENT_ASN1_FUNCTIONS(DETAILS_DER)
+} static_ASN1_SEQUENCE_END(DETAILS_DER)
+IMPLEMENT_ASN1_ALLOC_FUNCTIONS(DETAILS_DER)
 
 /* CS02a ResponsePayload ::= SEQUENCE OF RemotePartyDetails */
 /* clang-format off */
@@ -247,7 +240,7 @@ bool asn1_put_raw(ASN1_TYPE **p, struct span tlv)
 bool asn1_put_cell(CELL_DER **p, unsigned role, unsigned usage_bits, unsigned cell_usage)
 {
     if (*p == NULL)
-        *p = CELL_DER_new();
+        *p = (CELL_DER *)ASN1_item_new(ASN1_ITEM_rptr(CELL_DER));
     return *p != NULL && asn1_put_uint(&(*p)->trustAnchorCellRemotePartyRole, role) &&
            asn1_put_usage(&(*p)->trustAnchorCellKeyUsage, usage_bits) &&
            (cell_usage == 0 || asn1_put_uint(&(*p)->trustAnchorCellUsage, cell_usage));

@@ -502,7 +502,8 @@ bool cert_issued_by(const struct cert *c, const struct cert *issuer)
     return ok;
 }
 
-bool cert_in_date(const struct cert *c, int64_t now_us, struct err *e)
+/* ERR_DENIED "cert.expired". */
+static bool in_date(const struct cert *c, int64_t now_us, struct err *e)
 {
     char from[CLOCK_TEXT_LEN], to[CLOCK_TEXT_LEN];
 
@@ -535,15 +536,15 @@ bool cert_chain(const struct cert *leaf, const struct certs *issuing,
             !cert_issued_by(c, root))
             continue;
         found = c;
-        if (cert_in_date(c, now_us, e)) /* two certificates of one key: take the live one */
+        if (in_date(c, now_us, e)) /* two certificates of one key: take the live one */
             break;
     }
     if (found == NULL)
         return err_set(e, ERR_DENIED, "cert.chain",
                        "%s (serial %s) does not chain through an Issuing OCA to the Root",
                        leaf->subject, leaf->serial);
-    if (!cert_in_date(leaf, now_us, e) || !cert_in_date(found, now_us, e) ||
-        !cert_in_date(root, now_us, e))
+    if (!in_date(leaf, now_us, e) || !in_date(found, now_us, e) ||
+        !in_date(root, now_us, e))
         return false;
     if (issuer != NULL)
         *issuer = found;

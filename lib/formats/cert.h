@@ -61,8 +61,6 @@ const struct cert *certs_find(const struct certs *c, const struct digest *sha256
 
 /* Subject is issuer, and its own key verifies it. */
 bool cert_self_signed(const struct cert *c);
-/* Is c within its dates? ERR_DENIED "cert.expired". */
-MUST_CHECK bool cert_in_date(const struct cert *c, int64_t now_us, struct err *e);
 /* Name, key identifier and signature say that issuer made c. Dates are not looked at. */
 bool cert_issued_by(const struct cert *c, const struct cert *issuer);
 

@@ -19,14 +19,16 @@ typedef struct {
     X509_ALGOR *wrapAlgorithm;
     ASN1_OCTET_STRING *wrappedContinPubKey;
 } CONTINGENCY_DER;
-DECLARE_ASN1_FUNCTIONS(CONTINGENCY_DER)
 ASN1_SEQUENCE(CONTINGENCY_DER) = {
     ASN1_SIMPLE(CONTINGENCY_DER, wrapAlgorithm, X509_ALGOR),
     ASN1_SIMPLE(CONTINGENCY_DER, wrappedContinPubKey, ASN1_OCTET_STRING),
-} ASN1_SEQUENCE_END(CONTINGENCY_DER)
-IMPLEMENT_ASN1_FUNCTIONS(CONTINGENCY_DER)
+} static_ASN1_SEQUENCE_END(CONTINGENCY_DER)
 
-AUTO_DEFINE(contingency, CONTINGENCY_DER *, NULL, CONTINGENCY_DER_free)
+static void contingency_free(CONTINGENCY_DER *der)
+{
+    ASN1_item_free((ASN1_VALUE *)der, ASN1_ITEM_rptr(CONTINGENCY_DER));
+}
+AUTO_DEFINE(contingency, CONTINGENCY_DER *, NULL, contingency_free)
 AUTO_DEFINE(cipherctx, EVP_CIPHER_CTX *, NULL, EVP_CIPHER_CTX_free)
 
 static CONTINGENCY_DER *find(const struct cert *root)
@@ -44,13 +46,16 @@ static CONTINGENCY_DER *find(const struct cert *root)
         return NULL;
     data = X509_EXTENSION_get_data(X509_get_ext(root->x, at));
     p = data->data;
-    der = d2i_CONTINGENCY_DER(NULL, &p, data->length);
-    len = der != NULL ? i2d_CONTINGENCY_DER(der, &again) : -1;
+    der = (CONTINGENCY_DER *)ASN1_item_d2i(NULL, &p, data->length,
+                                           ASN1_ITEM_rptr(CONTINGENCY_DER));
+    len = der != NULL
+              ? ASN1_item_i2d((ASN1_VALUE *)der, &again, ASN1_ITEM_rptr(CONTINGENCY_DER))
+              : -1;
     ERR_clear_error();
     /* DER and nothing else: what BER libcrypto takes depends on its patch level */
     if (len < 0 || !span_equal(span_of(again, (size_t)len),
                                span_of(data->data, (size_t)data->length))) {
-        CONTINGENCY_DER_free(der);
+        contingency_free(der);
         der = NULL;
     }
     OPENSSL_free(again);

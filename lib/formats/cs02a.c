@@ -87,8 +87,3 @@ bool cs02a_command(const struct eui64 *originator, const struct eui64 *device,
     *len = (size_t)(p - out);
     return true;
 }
-
-struct digest cs02a_digest(const uint8_t *pre_command, size_t len)
-{
-    return digest_of(span_of(pre_command + 1, len - 1), span_of(NULL, 0));
-}

@@ -31,7 +31,5 @@ MUST_CHECK bool cs02a_command(const struct eui64 *originator, const struct eui64
                               uint64_t counter, enum cell auth, const enum role roles[],
                               size_t n, uint8_t out[CS02A_PRE_COMMAND_MAX], size_t *len,
                               struct err *e);
-/* SHA-256 over a pre-command without its first octet DF (GBCS 6.2.3). */
-struct digest cs02a_digest(const uint8_t *pre_command, size_t len);
 
 #endif

@@ -169,7 +169,12 @@ static void wipe(UPDATE_DER *u)
     key = u->authorisingRemotePartyControl->plaintextSymmetricKey;
     if (key != NULL)
         OPENSSL_cleanse(key->data, (size_t)key->length);
-    UPDATE_DER_free(u);
+    ASN1_item_free((ASN1_VALUE *)u, payload_item(PAYLOAD_UPDATE));
+}
+
+static int encode(const UPDATE_DER *u, uint8_t **to)
+{
+    return ASN1_item_i2d((const ASN1_VALUE *)u, to, payload_item(PAYLOAD_UPDATE));
 }
 
 /* Lay out header and payload for one length of the counter; the counter's place is where
@@ -186,7 +191,7 @@ static bool lay_out(UPDATE_DER *u, const struct eui64 *originator, enum mode mod
     int len, twin_len;
     size_t gh = GH_FIXED;
 
-    if (!asn1_put_uint(counter, low) || (len = i2d_UPDATE_DER(u, NULL)) <= 0)
+    if (!asn1_put_uint(counter, low) || (len = encode(u, NULL)) <= 0)
         return no_memory(e);
     if ((size_t)len > CS02B_COMMAND_MAX - GH_MAX)
         return refuse(e, "it would be longer than 32768 octets");
@@ -211,9 +216,9 @@ static bool lay_out(UPDATE_DER *u, const struct eui64 *originator, enum mode mod
     f->octets[gh++] = (uint8_t)len;
 
     at = f->octets + gh;
-    if (i2d_UPDATE_DER(u, &at) != len || !asn1_put_uint(counter, high))
+    if (encode(u, &at) != len || !asn1_put_uint(counter, high))
         return no_memory(e);
-    twin_len = i2d_UPDATE_DER(u, &twin);
+    twin_len = encode(u, &twin);
     if (twin_len != len)
         return no_memory(e);
     for (f->counter = gh; f->octets[f->counter] == twin[f->counter - gh];)
@@ -283,14 +288,6 @@ static struct form *fill_in(struct cs02b_template *t, const struct eui64 *device
     memcpy(f->octets + GH_RECIPIENT, device->b, sizeof device->b);
     memcpy(f->octets + f->counter, raw + sizeof raw - n, n);
     return f;
-}
-
-struct span cs02b_pre_command(struct cs02b_template *t, const struct eui64 *device,
-                              uint64_t counter)
-{
-    struct form *f = fill_in(t, device, counter);
-
-    return span_of(f->octets, f->len);
 }
 
 struct digest cs02b_digest(struct cs02b_template *t, const struct eui64 *device,

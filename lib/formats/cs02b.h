@@ -65,16 +65,13 @@ MUST_CHECK bool cs02b_template_new(const struct cs02b_recipe *r,
                                    struct cs02b_template **out, struct err *e);
 void cs02b_template_free(struct cs02b_template *t);
 
-/* Grouping header and payload (the "pre-command"): what is hashed is octets 1.. of it.
- * Returns its length, at most CS02B_COMMAND_MAX; counter <= INT64_MAX (assert). The octets
- * belong to the template and last until its next call. */
-struct span cs02b_pre_command(struct cs02b_template *t, const struct eui64 *device,
-                              uint64_t counter);
-/* SHA-256 over the pre-command without its first octet DF (GBCS 6.2.3). */
+/* SHA-256 over the pre-command (grouping header and payload) without its first octet DF
+ * (GBCS 6.2.3). counter <= INT64_MAX (assert). */
 struct digest cs02b_digest(struct cs02b_template *t, const struct eui64 *device,
                            uint64_t counter);
 /* The finished command without MAC: pre-command, 40, signature (modes 8 and 9; signed part
- * of the others). Same ownership as cs02b_pre_command. */
+ * of the others), at most CS02B_COMMAND_MAX octets. They belong to the template and last
+ * until its next call. */
 struct span cs02b_command(struct cs02b_template *t, const struct eui64 *device,
                           uint64_t counter, const struct sig_p256 *sig);
 

@@ -297,19 +297,6 @@ bool gbcs_mode_find(const char *name, size_t len, enum mode *out)
     return false;
 }
 
-bool gbcs_cell_of(enum role role, enum key_usage usage, bool prepayment, enum cell *out)
-{
-    for (unsigned i = 0; i < CELL_COUNT; i++) {
-        const struct cell_row *row = &cell_rows[i];
-
-        if (row->role == role && row->usage == usage && row->prepayment == prepayment) {
-            *out = (enum cell)i;
-            return true;
-        }
-    }
-    return false;
-}
-
 const char *gbcs_role_name(enum role r)
 {
     switch (r) {

@@ -111,9 +111,6 @@ const struct mode_row *gbcs_mode(enum mode m);
 MUST_CHECK bool gbcs_cell_find(const char *name, size_t len, enum cell *out);
 MUST_CHECK bool gbcs_device_find(const char *name, size_t len, enum device_type *out);
 MUST_CHECK bool gbcs_mode_find(const char *name, size_t len, enum mode *out);
-/* The cell with exactly that identifier; false when GBCS has none. */
-MUST_CHECK bool gbcs_cell_of(enum role role, enum key_usage usage, bool prepayment,
-                             enum cell *out);
 const char *gbcs_role_name(enum role r);       /* "supplier"; "unknown" */
 const char *gbcs_usage_name(enum key_usage u); /* "digitalSignature" */
 

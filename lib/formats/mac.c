@@ -165,10 +165,3 @@ bool mac_wrap(struct span inner, const uint8_t tag[MAC_LEN], uint8_t *out, struc
     memcpy(p + 5 + inner.len, tag, MAC_LEN);
     return true;
 }
-
-bool mac_command(struct span inner, const struct mac_key *k, uint8_t *out, struct err *e)
-{
-    uint8_t tag[MAC_LEN];
-
-    return mac_tag(inner, k, tag, e) && mac_wrap(inner, tag, out, e);
-}

@@ -62,17 +62,16 @@ MUST_CHECK bool mac_gcm(const struct mac_key *k, const uint8_t iv[12], struct sp
 MUST_CHECK bool mac_tag(struct span inner, const struct mac_key *k, uint8_t tag[MAC_LEN],
                         struct err *e);
 
-/* Octets a finished message has around inner: MAC header before, MAC after. */
+/* Octets of a finished message: inner, its MAC header before, its MAC after. */
 size_t mac_command_len(size_t inner_len);
 /*
  * Wrap a signed or unsigned command into its finished MAC form: MAC header, inner, MAC.
+ *   tag  from mac_tag
  *   out  mac_command_len(inner.len) octets; inner may not overlap it
  *
- * Errors: as mac_tag.
+ * Errors: ERR_INPUT "mac.inner" longer than a header can say.
  */
 MUST_CHECK bool mac_wrap(struct span inner, const uint8_t tag[MAC_LEN], uint8_t *out,
-                         struct err *e); /* with a MAC made before */
-MUST_CHECK bool mac_command(struct span inner, const struct mac_key *k, uint8_t *out,
-                            struct err *e);
+                         struct err *e);
 
 #endif

@@ -141,27 +141,18 @@ struct partyfile_trust {
 };
 
 /*
- * Read a file, signature aside: own files, drafts, fuzzing.
+ * Read a file from outside: the header is read, then the signature is judged, then the rows
+ * are handed out.
+ *   cms   detached CMS SignedData (DER or PEM) with one signer
  *   name  what errors call it; they name line and field
  *   out   the header, filled on success only
  *
  * Errors: what the row callback says, and
  *   ERR_INPUT   "file.format", "file.header", "file.row", "file.device", "file.type",
  *               "file.cells", "file.certificate", "file.state", "file.order", "file.count",
- *               "file.too-large"
- *   ERR_DENIED  "file.incident", "file.replayed", "file.not-notified", "file.backwards"
- */
-MUST_CHECK bool partyfile_read(struct span text, const char *name,
-                               const struct partyfile_reader *r,
-                               struct partyfile_header *out, struct err *e);
-/*
- * The same for a file from outside: the header is read, then the signature is judged, then
- * the rows are handed out.
- *   cms  detached CMS SignedData (DER or PEM) with one signer
- *
- * Errors: those above, and
- *   ERR_INPUT   "file.cms"
- *   ERR_DENIED  "file.signature", "file.chain", "file.signer", "file.compromised-signer"
+ *               "file.too-large", "file.cms"
+ *   ERR_DENIED  "file.incident", "file.replayed", "file.not-notified", "file.backwards",
+ *               "file.signature", "file.chain", "file.signer", "file.compromised-signer"
  */
 MUST_CHECK bool partyfile_accept(struct span text, struct span cms, const char *name,
                                  const struct partyfile_reader *r,

@@ -393,7 +393,7 @@ static bool write_outcome(const struct payload_reply *b, OUTCOME_DER **p)
     OUTCOME_DER *d;
 
     if (*p == NULL)
-        *p = OUTCOME_DER_new();
+        *p = (OUTCOME_DER *)ASN1_item_new(ASN1_ITEM_rptr(OUTCOME_DER));
     d = *p;
     if (d == NULL || !asn1_put_uint(&d->authorisingRemotePartySeqNumber, b->counter) ||
         !asn1_put_uint(&d->credentialsReplacementMode, b->mode) ||

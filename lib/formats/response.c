@@ -87,11 +87,3 @@ bool response_verify(const struct response *r, EVP_PKEY *device_key)
 
     return verify_one(device_key, &d, &r->sig);
 }
-
-bool response_succeeded(const struct response *r)
-{
-    for (size_t i = 0; i < r->n_outcomes; i++)
-        if (r->outcomes[i].status != 0)
-            return false;
-    return r->n_outcomes > 0;
-}

@@ -62,7 +62,4 @@ MUST_CHECK bool response_read(struct span octets, struct response *out, struct e
 /* True when the device's key signed it. */
 bool response_verify(const struct response *r, EVP_PKEY *device_key);
 
-/* Every outcome succeeded, and there is at least one. */
-bool response_succeeded(const struct response *r);
-
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "hsmloss.h"
 
+#include <assert.h>
 #include <string.h>
 
 #define L(l) HSMLOSS_BIT(HSMLOSS_##l)
@@ -8,7 +9,7 @@
 
 /* A row speaks when all that it names is lost. What rows take away ("closes") is taken from
  * what the others leave open. */
-const struct hsmloss_row hsmloss_rows[] = {
+static const struct hsmloss_row rows[] = {
     {L(USER), HSMLOSS_M1_NO, R(METHOD_2) | R(METHOD_3), false, true, 0,
      "The user cannot sign any more, so Method 1 is out; Method 2 or 3 under a PMA "
      "decision, "
@@ -44,7 +45,8 @@ const struct hsmloss_row hsmloss_rows[] = {
      "devices have to be exchanged.",
      "GBCS 13.3.3", "INFERRED"},
 };
-const size_t hsmloss_n_rows = sizeof hsmloss_rows / sizeof hsmloss_rows[0];
+enum { N_ROWS = sizeof rows / sizeof rows[0] };
+static_assert(N_ROWS <= HSMLOSS_COUNT + 1, "an advice has room for every row");
 
 static const char *const losses[HSMLOSS_COUNT] = {
     [HSMLOSS_USER] = "user",
@@ -63,8 +65,8 @@ bool hsmloss_advise(uint32_t lost, struct hsmloss_advice *out)
     if (lost == 0 || (lost & ~(HSMLOSS_BIT(HSMLOSS_COUNT) - 1)) != 0)
         return false;
     *out = (struct hsmloss_advice){.remedy = true, .method_1 = true};
-    for (size_t i = 0; i < hsmloss_n_rows; i++) {
-        const struct hsmloss_row *r = &hsmloss_rows[i];
+    for (size_t i = 0; i < N_ROWS; i++) {
+        const struct hsmloss_row *r = &rows[i];
 
         if ((lost & r->lost) != r->lost)
             continue;
@@ -96,7 +98,7 @@ bool hsmloss_find(const char *name, enum hsmloss *out)
     return false;
 }
 
-const char *hsmloss_method_1_name(enum hsmloss_method_1 m)
+static const char *method_1_name(enum hsmloss_method_1 m)
 {
     static const char *const names[] = {"no", "no, for all", "not affected"};
 
@@ -109,7 +111,7 @@ void hsmloss_print(FILE *to, const struct hsmloss_advice *a)
 
     for (size_t i = 0; i < a->n_rows; i++)
         (void)fprintf(to, "- %s\n  Method 1: %s. Source: %s (%s).\n", a->rows[i]->sentence,
-                      hsmloss_method_1_name(a->rows[i]->method_1), a->rows[i]->source,
+                      method_1_name(a->rows[i]->method_1), a->rows[i]->source,
                       a->rows[i]->certainty);
     if (!a->remedy) {
         (void)fputs("No remote remedy; device exchange.\n", to);

@@ -49,15 +49,11 @@ struct hsmloss_advice {
     size_t n_rows;
 };
 
-extern const struct hsmloss_row hsmloss_rows[];
-extern const size_t hsmloss_n_rows;
-
 /* lost: HSMLOSS_BIT set. False when it is empty or has bits that mean nothing. */
 MUST_CHECK bool hsmloss_advise(uint32_t lost, struct hsmloss_advice *out);
 
 const char *hsmloss_name(enum hsmloss l); /* "recovery-key" */
 MUST_CHECK bool hsmloss_find(const char *name, enum hsmloss *out);
-const char *hsmloss_method_1_name(enum hsmloss_method_1 m);
 /* The advice as text. */
 void hsmloss_print(FILE *to, const struct hsmloss_advice *a);
 

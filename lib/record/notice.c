@@ -22,7 +22,7 @@ static const char *const recipients[NOTICE_TO_COUNT] = {
     [NOTICE_SUBSCRIBER] = "subscriber",
 };
 
-const char *notice_to_name(enum notice_to to)
+static const char *to_name(enum notice_to to)
 {
     return recipients[to];
 }
@@ -54,7 +54,7 @@ static bool name_of(const struct notice *n, char *out, struct err *e)
         if (at[i] != '-' && at[i] != ':')
             at[k++] = at[i];
     at[k] = '\0';
-    len = snprintf(out, NOTICE_NAME_MAX, "%s-%s-%s.json", at, notice_to_name(n->to), n->id);
+    len = snprintf(out, NOTICE_NAME_MAX, "%s-%s-%s.json", at, to_name(n->to), n->id);
     return (len > 0 && len < NOTICE_NAME_MAX) ||
            err_set(e, ERR_INPUT, "notice.content", "notice %s: the name is too long",
                    n->id);
@@ -77,8 +77,8 @@ static bool text_of(const struct notice *n, char **text, struct err *e)
     }
     clock_text(n->at_us, at);
     all = json_pack("{s:s, s:s, s:s, s:s, s:s?, s:s, s:o}", "schema",
-                    "smki-recovery/notice/1", "id", n->id, "to", notice_to_name(n->to),
-                    "kind", n->kind, "incident", n->incident, "at", at, "body", body);
+                    "smki-recovery/notice/1", "id", n->id, "to", to_name(n->to), "kind",
+                    n->kind, "incident", n->incident, "at", at, "body", body);
     *text = all != NULL ? json_dumps(all, JSON_INDENT(2)) : NULL;
     return *text != NULL ||
            err_set(e, ERR_STORE, "notice.write", "notice %s: out of memory", n->id);

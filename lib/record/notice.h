@@ -59,6 +59,4 @@ struct notice {
 MUST_CHECK bool notice_put(const char *dir, const struct notice *n,
                            char name[static NOTICE_NAME_MAX], struct err *e);
 
-const char *notice_to_name(enum notice_to to); /* "subscriber" */
-
 #endif

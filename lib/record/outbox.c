@@ -42,11 +42,6 @@ static const uint32_t recipients[EVENT_COUNT] = {
     [EVENT_CLOSE] = EVERYBODY,
 };
 
-uint32_t outbox_recipients(enum event event)
-{
-    return recipients[event];
-}
-
 static bool queue_one(struct store *s, const struct outbox_step *step, enum notice_to to,
                       const char *body, struct err *e)
 {

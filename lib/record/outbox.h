@@ -17,9 +17,6 @@
 #include "notice.h"
 #include "store.h"
 
-/* NOTICE_TO bits of those who are told of the event; 0: nobody. */
-uint32_t outbox_recipients(enum event event);
-
 /* What a notice says of the step. */
 struct outbox_step {
     const char *incident, *title, *subscriber; /* subscriber: "" when none */

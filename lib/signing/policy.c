@@ -42,23 +42,6 @@ const char *policy_first_cell(uint32_t mask)
 static const struct policy_rule *const lists[] = {policy_document_rules, policy_route_rules,
                                                   policy_target_rules};
 
-/* Rule i of the three lists in a row; NULL behind the last. */
-static const struct policy_rule *rule_at(size_t i)
-{
-    for (size_t k = 0; k < sizeof lists / sizeof lists[0]; k++)
-        for (const struct policy_rule *r = lists[k]; r->id != NULL; r++)
-            if (i-- == 0)
-                return r;
-    return NULL;
-}
-
-const char *policy_rule_id(size_t i)
-{
-    const struct policy_rule *r = rule_at(i);
-
-    return r != NULL ? r->id : NULL;
-}
-
 static bool applies(const struct policy_rule *r, const struct policy_facts *f)
 {
     switch (r->when) {
@@ -75,13 +58,6 @@ static bool applies(const struct policy_rule *r, const struct policy_facts *f)
         return f->outcome == AUTHORITY_AUTHORISE && f->n_replacements > 0;
     }
     return false;
-}
-
-bool policy_rule_applies(size_t i, const struct policy_facts *f)
-{
-    const struct policy_rule *r = rule_at(i);
-
-    return r != NULL && applies(r, f);
 }
 
 static bool holds(const struct policy_rule *r, struct look *l)

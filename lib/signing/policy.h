@@ -118,9 +118,4 @@ void policy_facts_of(const struct authority *a, struct policy_facts *f);
 MUST_CHECK bool policy_facts_from_json(struct span text, struct policy_facts *f,
                                        int64_t *now_us, struct err *e);
 
-/* The rules, for listing and for the coverage test: id of rule 0, 1, ...; NULL: no more. */
-const char *policy_rule_id(size_t i);
-/* Does rule i apply to these facts at all? */
-bool policy_rule_applies(size_t i, const struct policy_facts *f);
-
 #endif

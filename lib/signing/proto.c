@@ -353,8 +353,3 @@ enum proto_first proto_first(int fd)
     return n == 0 || (n == HEAD && get_be16(head + 4) == PROTO_REVOKE) ? PROTO_FIRST_STOP
                                                                        : PROTO_FIRST_OTHER;
 }
-
-bool proto_stop_waiting(int fd)
-{
-    return proto_first(fd) == PROTO_FIRST_STOP;
-}

@@ -172,7 +172,5 @@ MUST_CHECK bool proto_recv(int fd, struct proto *out, int fds[static PROTO_FDS],
 /* What waits first in line, not taken: it stays the first until it is taken. */
 enum proto_first { PROTO_FIRST_NONE, PROTO_FIRST_STOP, PROTO_FIRST_OTHER };
 enum proto_first proto_first(int fd);
-/* Is a REVOKE (or a hang-up) waiting first in line? Does not take it. */
-bool proto_stop_waiting(int fd);
 
 #endif

@@ -400,11 +400,6 @@ const struct digest *warrant_activation(const struct warrant *w)
     return w->activation.given ? &w->activation.digest : NULL;
 }
 
-void warrant_facts(const struct warrant *w, struct policy_facts *out)
-{
-    *out = w->facts;
-}
-
 bool warrant_live(const struct warrant *w, int64_t now_us, struct err *e)
 {
     char from[CLOCK_TEXT_LEN], to[CLOCK_TEXT_LEN];

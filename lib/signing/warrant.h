@@ -56,9 +56,6 @@ const struct cert *warrant_key_cert(const struct warrant *w);
 uint32_t warrant_rows(const struct warrant *w);
 /* The activation it was opened with; NULL: none was needed. */
 const struct digest *warrant_activation(const struct warrant *w);
-/* The facts it was judged by, for a caller that knows more (the incident's state, who
- * operates) and judges again with policy_judge. */
-void warrant_facts(const struct warrant *w, struct policy_facts *out);
 
 /* Is it still within its window, and its activation in its own? ERR_DENIED
  * "decision.window", "activation.window". Cheap: called before each row. */

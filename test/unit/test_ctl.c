@@ -432,7 +432,6 @@ int main(void)
     SRunner *r;
     int failed;
 
-    log_limit(LOG_EMERG);
     served_roles = PEER_OPERATOR;
     tcase_set_timeout(t, 60);
     tcase_add_checked_fixture(t, served_place, NULL);

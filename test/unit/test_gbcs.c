@@ -151,30 +151,6 @@ START_TEST(cells_ascend_by_role_then_usage_then_prepayment)
 }
 END_TEST
 
-START_TEST(a_cell_is_found_by_its_identifier_and_by_nothing_else)
-{
-    unsigned found = 0;
-
-    for (unsigned role = 0; role < 256; role++) {
-        for (unsigned usage = 0; usage < 4; usage++) {
-            for (unsigned pp = 0; pp < 2; pp++) {
-                enum cell c = CELL_COUNT;
-
-                if (!gbcs_cell_of((enum role)role, (enum key_usage)usage, pp == 1, &c)) {
-                    ck_assert_uint_eq(c, CELL_COUNT);
-                    continue;
-                }
-                found++;
-                ck_assert_uint_eq(gbcs_cell(c)->role, role);
-                ck_assert_uint_eq(gbcs_cell(c)->usage, usage);
-                ck_assert_uint_eq(gbcs_cell(c)->prepayment, pp);
-            }
-        }
-    }
-    ck_assert_uint_eq(found, CELL_COUNT);
-}
-END_TEST
-
 START_TEST(every_device_row_is_as_known)
 {
     const struct device_row *row = gbcs_device((enum device_type)_i);
@@ -305,7 +281,6 @@ int main(void)
     tcase_add_loop_test(c, every_cell_row_agrees_with_the_published_identifier, 0,
                         CELL_COUNT);
     tcase_add_test(c, cells_ascend_by_role_then_usage_then_prepayment);
-    tcase_add_test(c, a_cell_is_found_by_its_identifier_and_by_nothing_else);
     tcase_add_loop_test(c, every_device_row_is_as_known, 0, DEVICE_COUNT);
     tcase_add_test(c, every_device_with_cells_holds_root_and_recovery);
     tcase_add_loop_test(c, every_mode_row_is_as_known, 0, MODE_COUNT);

@@ -125,7 +125,6 @@ int main(void)
     SRunner *r;
     int failed;
 
-    log_limit(LOG_EMERG);
     tcase_add_test(t, names_and_numbers_become_ids_and_unknown_ones_nobody);
     tcase_add_test(t, roles_follow_user_group_and_supplementary_groups);
     tcase_add_test(t, the_kernel_says_who_is_there);

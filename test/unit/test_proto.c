@@ -326,24 +326,24 @@ START_TEST(only_a_revoke_or_a_hang_up_stops)
     size_t n;
     bool gone;
 
-    ck_assert(!proto_stop_waiting(pair[1]));
+    ck_assert_int_ne(proto_first(pair[1]), PROTO_FIRST_STOP);
     make(PROTO_PROBE);
     OK(proto_send(pair[0], &p, NULL, 0, &e));
-    ck_assert(!proto_stop_waiting(pair[1]));
+    ck_assert_int_ne(proto_first(pair[1]), PROTO_FIRST_STOP);
     make(PROTO_REVOKE);
     OK(proto_send(pair[0], &p, NULL, 0, &e));
-    ck_assert(!proto_stop_waiting(pair[1])); /* not first in line */
+    ck_assert_int_ne(proto_first(pair[1]), PROTO_FIRST_STOP); /* not first in line */
     ck_assert_int_eq(proto_first(pair[1]), PROTO_FIRST_OTHER);
     OK(proto_recv(pair[1], &back, got, &n, &gone, &e));
-    ck_assert(proto_stop_waiting(pair[1]));
-    ck_assert(proto_stop_waiting(pair[1])); /* looking does not take it */
+    ck_assert_int_eq(proto_first(pair[1]), PROTO_FIRST_STOP);
+    ck_assert_int_eq(proto_first(pair[1]), PROTO_FIRST_STOP); /* looking does not take it */
     OK(proto_recv(pair[1], &back, got, &n, &gone, &e));
     ck_assert_int_eq(back.type, PROTO_REVOKE);
-    ck_assert(!proto_stop_waiting(pair[1]));
+    ck_assert_int_ne(proto_first(pair[1]), PROTO_FIRST_STOP);
     ck_assert_int_eq(proto_first(pair[1]), PROTO_FIRST_NONE);
     (void)close(pair[0]);
     pair[0] = -1;
-    ck_assert(proto_stop_waiting(pair[1]));
+    ck_assert_int_eq(proto_first(pair[1]), PROTO_FIRST_STOP);
 }
 END_TEST
 

@@ -46,7 +46,6 @@ END_TEST
 
 START_TEST(numbers_have_a_range_and_no_rest)
 {
-    static const char *const only_n[] = {"n", NULL}, *const other[] = {"m", NULL};
     struct request r;
     struct err e;
     uint64_t v;
@@ -58,8 +57,6 @@ START_TEST(numbers_have_a_range_and_no_rest)
     ck_assert_uint_eq(v, 5);
     ck_assert(!request_number(&r, "n", 18, 100, 5, &v, &e));
     ck_assert_str_eq(e.id, "request.query");
-    ck_assert(request_query_only(&r, only_n, &e));
-    ck_assert(!request_query_only(&r, other, &e));
     ck_assert(request_parse_number("18446744073709551615", 0, UINT64_MAX, &v));
     ck_assert(!request_parse_number("18446744073709551616", 0, UINT64_MAX, &v));
     ck_assert(!request_parse_number("", 0, 9, &v));

@@ -695,7 +695,6 @@ int main(void)
     SRunner *r;
     int failed;
 
-    log_limit(LOG_EMERG);
     tcase_set_timeout(t, 120);
     tcase_add_checked_fixture(t, served_place, NULL);
     tcase_add_test(t, each_bad_request_has_its_status);

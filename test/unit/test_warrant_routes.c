@@ -539,25 +539,6 @@ START_TEST(a_signature_over_the_digest_verifies)
 }
 END_TEST
 
-START_TEST(the_facts_can_be_judged_again)
-{
-    struct policy_facts f;
-    struct verdict v;
-
-    opens();
-    warrant_facts(w, &f);
-    policy_judge(&f, SCENE_NOW, &v);
-    ck_assert(v.allowed);
-    f.incident = INCIDENT_ABORTED;
-    f.operator_is_approver = true;
-    f.other_incident_document = true;
-    policy_judge(&f, SCENE_NOW, &v);
-    ck_assert(!v.allowed);
-    ck_assert_uint_eq(v.n, 3);
-    ck_assert_str_eq(v.failed[0].id, "decision.incident");
-}
-END_TEST
-
 static void add(TCase *t)
 {
     tcase_add_test(t, method_3_opens_and_says_what_is_signed);
@@ -576,7 +557,6 @@ static void add(TCase *t)
     tcase_add_test(t, a_bad_row_fails_alone);
     tcase_add_test(t, rows_of_other_cells_have_other_commands);
     tcase_add_test(t, a_signature_over_the_digest_verifies);
-    tcase_add_test(t, the_facts_can_be_judged_again);
 }
 
 int main(void)
