@@ -78,6 +78,23 @@ static void sign(uint64_t counter, uint32_t first, uint32_t n)
     step(PROTO_SIGN, NULL, 0);
 }
 
+static void lost(uint32_t first, uint32_t n)
+{
+    p.u.lost.n = n;
+    for (uint32_t i = 0; i < n; i++)
+        p.u.lost.rows[i] = first + i;
+    step(PROTO_LOST, NULL, 0);
+}
+
+/* The desk is closed and another one made. */
+static void restart(void)
+{
+    static const uint8_t nothing[3];
+
+    (void)fwrite(nothing, 1, sizeof nothing, out);
+    hello();
+}
+
 static void ready(const char *dir, const char *name)
 {
     begin(dir, name);
@@ -109,6 +126,24 @@ int main(int argc, char **argv)
     open_with(PALETTE_ROSTER);
     reserve(2000, 50);
     sign(2000, 0, 3);
+    end();
+    ready(argv[1], "restarted");
+    sign(1000, 0, 2);
+    restart();
+    open_with(PALETTE_ROSTER);
+    reserve(2000, 50);
+    sign(2000, 1, 1);
+    sign(2001, 2, 1);
+    end();
+    ready(argv[1], "lost");
+    sign(1000, 0, 3);
+    for (uint64_t i = 1; i < 6; i++) {
+        lost(0, (uint32_t)i % 3 + 1);
+        restart();
+        open_with(PALETTE_ROSTER);
+        reserve(1000 * (i + 1), 50);
+        sign(1000 * (i + 1), 0, 2);
+    }
     end();
     ready(argv[1], "revoked");
     sign(1000, 0, 1);
