@@ -63,6 +63,49 @@ tcos-ds 05 90B3D51F30050001 ds
 wan-ds 06 90B3D51F30060001 ds
 END
     cat "$1"/supplier-??-new.pem "$1"/supplier-??-old.pem >"$1/bundle.pem"
+    # a drop-in of the configuration beside PKI
+    mkdir -p "${1%/*}/recovery.conf.d"
+    rehearsal_people "$1" >"${1%/*}/recovery.conf.d/people.conf"
+}
+
+# rehearsal_key CERTIFICATE: what Keys= of a [Person] says: SHA-256 of the octets in its public
+# key's BIT STRING (of an EC key: its point).
+rehearsal_key() {
+    openssl x509 -in "$1" -noout -pubkey | openssl pkey -pubin -outform DER -out "$1.spki" &&
+        key_len=$(openssl asn1parse -inform DER -in "$1.spki" |
+            sed -n 's/.* l= *\([0-9]*\) prim: BIT STRING.*/\1/p') &&
+        tail -c $((key_len - 1)) "$1.spki" | sha256sum | cut -d ' ' -f 1
+    rm -f "$1.spki"
+}
+# rehearsal_subject CERTIFICATE commonName|organizationName|organizationalUnitName
+rehearsal_subject() {
+    openssl x509 -in "$1" -noout -subject -nameopt multiline,utf8,-esc_msb | sed -n "s/^ *$2 *= //p"
+}
+
+# rehearsal_person SECTION CERTIFICATE [LINE...]: the [Person] whose certificate it is.
+rehearsal_person() {
+    printf '[Person "%s"]\nName=%s\nOrganisation=%s\nKeys=%s\n' "$1" \
+        "$(rehearsal_subject "$2" commonName)" "$(rehearsal_subject "$2" organizationName)" \
+        "$(rehearsal_key "$2")"
+    shift 2
+    [ $# -eq 0 ] || printf '%s\n' "$@"
+}
+# rehearsal_login SECTION NAME UID...: a [Person] without key, who operates.
+rehearsal_login() {
+    printf '[Person "%s"]\nName=%s\nOrganisation=DCC\n' "$1" "$2"
+    shift 2
+    printf 'Users=%s\n' "$*"
+}
+# rehearsal_people PKI: everybody of a rehearsal; whoever runs it operates.
+rehearsal_people() {
+    for person in pma-1 pma-2 pma-3 pma-4 pma-5; do
+        rehearsal_person $person "$1/$person.pem" \
+            "Seats=$(rehearsal_subject "$1/$person.pem" organizationalUnitName)"
+    done
+    for person in org-1 org-2 custodian-1 custodian-2 custodian-3; do
+        rehearsal_person $person "$1/$person.pem"
+    done
+    rehearsal_login operator 'Operator One' "$(id -u)"
 }
 
 # rehearsal_config DIR SOCKET: the configuration of a rehearsal in DIR by one person, on standard

@@ -168,7 +168,7 @@ static bool judge(struct span cms, const char *config_file, struct authority *a,
         X509_STORE_free(anchors);
         return err_set(e, ERR_INPUT, "config.trust", "%s: %s", who->anchor, err_openssl());
     }
-    ok = authority_open(cms, who, anchors, clock_now(&clock), a, e);
+    ok = authority_open(cms, &config, who, anchors, clock_now(&clock), a, e);
     X509_STORE_free(anchors);
     return ok;
 }

@@ -87,6 +87,7 @@ static const struct key_row table[] = {
     U64("Command", "OtherFloor", config, command.other_floor, command.has_other_floor),
     PATH("Trust", "Root", config, trust.root),
     PATH("Trust", "Issuing", config, trust.issuing),
+    TEXT("Trust", "Custodians", config, trust.custodians),
     PATH("Token", "Module", config_token, module),
     TEXT("Token", "Label", config_token, label),
     TEXT("Token", "Serial", config_token, serial),
@@ -108,6 +109,11 @@ static const struct key_row table[] = {
     LIST("Authority", "RequiredSeats", config_authority, seats, n_seats),
     HEXT("Authority", "Organisation", config_authority, organisation),
     S64("Authority", "MaxWindowSec", config_authority, max_window_s, 60, 315360000),
+    TEXT("Person", "Name", config_person, holder),
+    TEXT("Person", "Organisation", config_person, organisation),
+    LIST("Person", "Users", config_person, users, n_users),
+    LIST("Person", "Keys", config_person, keys, n_keys),
+    LIST("Person", "Seats", config_person, seats, n_seats),
     LIST("Role", "Users", config_role, users, n_users),
     LIST("Role", "Groups", config_role, groups, n_groups),
 };
@@ -125,13 +131,14 @@ static const struct named_row {
      AT(config, n_authorities), CONFIG_AUTHORITIES_MAX},
     {"Role", AT(config, roles), sizeof(struct config_role), AT(config, n_roles),
      CONFIG_ROLES_MAX},
+    {"Person", AT(config, people), sizeof(struct config_person), AT(config, n_people),
+     CONFIG_PEOPLE_MAX},
 };
-
-static const char *const role_names[] = {"viewer", "operator", "approver", "auditor"};
 
 /* Every element begins with its name. */
 _Static_assert(AT(config_token, name) == 0 && AT(config_key, name) == 0 &&
-                   AT(config_authority, name) == 0 && AT(config_role, name) == 0,
+                   AT(config_authority, name) == 0 && AT(config_role, name) == 0 &&
+                   AT(config_person, name) == 0,
                "elements are found by the name at their front");
 
 void config_defaults(struct config *c)
@@ -157,8 +164,14 @@ static void token_defaults(struct config_token *t)
     t->copy_key = true;
 }
 
-#define NAMED_MAX \
-    (CONFIG_TOKENS_MAX + CONFIG_KEYS_MAX + CONFIG_AUTHORITIES_MAX + CONFIG_ROLES_MAX)
+static void authority_defaults(struct config_authority *a)
+{
+    a->max_window_s = 14 * 86400;
+}
+
+#define NAMED_MAX                                                                      \
+    (CONFIG_TOKENS_MAX + CONFIG_KEYS_MAX + CONFIG_AUTHORITIES_MAX + CONFIG_ROLES_MAX + \
+     CONFIG_PEOPLE_MAX)
 
 struct parser {
     struct config *c;
@@ -198,6 +211,8 @@ static bool add_element(struct parser *p, const struct named_row *n, const char 
     (void)strcpy(p->element, name);
     if (strcmp(n->section, "Token") == 0)
         token_defaults((struct config_token *)(void *)p->element);
+    if (strcmp(n->section, "Authority") == 0)
+        authority_defaults((struct config_authority *)(void *)p->element);
     return true;
 }
 
@@ -260,6 +275,7 @@ static bool reset(const struct parser *p, const struct key_row *k)
 
     config_defaults(&d);
     token_defaults(&d.tokens[0]);
+    authority_defaults(&d.authorities[0]);
     if (k->type == T_LIST)
         *(size_t *)(void *)(p->element + k->extra) = 0;
     else
@@ -397,73 +413,7 @@ bool config_parse(struct span text, const char *name, struct config *out, struct
     return true;
 }
 
-/* --- across sections --- */
-
-static bool check_token(const struct config_token *t, struct err *e)
-{
-    if (t->module[0] == '\0' || t->label[0] == '\0' || t->serial[0] == '\0')
-        return err_set(
-            e, ERR_INPUT, "config.token",
-            "[Token \"%s\"]: Module=, Label= and Serial= are mandatory (a token is "
-            "found by label and serial, never by slot number)",
-            t->name);
-    if ((t->pin_credential[0] == '\0') == (t->pin_file[0] == '\0'))
-        return err_set(e, ERR_INPUT, "config.token",
-                       "[Token \"%s\"]: exactly one of PinCredential= and PinFile= is due",
-                       t->name);
-    return true;
-}
-
-bool config_check(const struct config *c, struct err *e)
-{
-    if (c->service.signer_program[0] != '\0' && c->service.signer_socket[0] != '\0')
-        return err_set(e, ERR_INPUT, "config.service",
-                       "[Service]: SignerProgram= and SignerSocket= exclude each other");
-    if (c->trust.root[0] == '\0' || c->trust.issuing[0] == '\0')
-        return err_set(e, ERR_INPUT, "config.trust",
-                       "[Trust]: Root= and Issuing= are mandatory");
-    for (size_t i = 0; i < c->n_tokens; i++)
-        if (!check_token(&c->tokens[i], e))
-            return false;
-    for (size_t i = 0; i < c->n_keys; i++) {
-        const struct config_key *k = &c->keys[i];
-
-        if (k->id[0] == '\0' || k->certificate[0] == '\0')
-            return err_set(e, ERR_INPUT, "config.key",
-                           "[Key \"%s\"]: Id= and Certificate= are mandatory", k->name);
-        if (config_token_find(c, k->token) == NULL)
-            return err_set(e, ERR_INPUT, "config.key", "[Key \"%s\"]: no [Token \"%s\"]",
-                           k->name, k->token);
-        if (k->authority[0] != '\0' && config_authority_find(c, k->authority) == NULL)
-            return err_set(e, ERR_INPUT, "config.key",
-                           "[Key \"%s\"]: no [Authority \"%s\"]", k->name, k->authority);
-    }
-    for (size_t i = 0; i < c->n_authorities; i++) {
-        const struct config_authority *a = &c->authorities[i];
-
-        if (a->threshold > 0 && a->members < a->threshold)
-            return err_set(
-                e, ERR_INPUT, "config.authority",
-                "[Authority \"%s\"]: Members= must be at least Threshold=", a->name);
-        if (a->threshold == 1 && a->organisation[0] == '\0')
-            return err_set(e, ERR_INPUT, "config.authority",
-                           "[Authority \"%s\"]: Threshold= of at least 2 is due", a->name);
-        if (a->organisation[0] != '\0' && strlen(a->organisation) != 16)
-            return err_set(e, ERR_INPUT, "config.authority",
-                           "[Authority \"%s\"]: Organisation= is an EUI-64", a->name);
-    }
-    for (size_t i = 0; i < c->n_roles; i++) {
-        bool known = false;
-
-        for (size_t k = 0; k < 4; k++)
-            known = known || strcmp(c->roles[i].name, role_names[k]) == 0;
-        if (!known)
-            return err_set(e, ERR_INPUT, "config.role",
-                           "[Role \"%s\"]: roles are viewer, operator, approver, auditor",
-                           c->roles[i].name);
-    }
-    return true;
-}
+/* --- finding --- */
 
 #define FIND(what, list)                                                     \
     const struct config_##what *config_##what##_find(const struct config *c, \

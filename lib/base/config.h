@@ -26,6 +26,8 @@
 #define CONFIG_ROLES_MAX       4
 #define CONFIG_SEATS_MAX       8
 #define CONFIG_LIST_MAX        16
+#define CONFIG_PEOPLE_MAX      96
+#define CONFIG_HOLDER_MAX      64 /* name of a person or an organisation, with its NUL */
 
 struct config_token { /* [Token "recovery"] */
     char name[CONFIG_NAME_MAX];
@@ -59,7 +61,20 @@ struct config_authority { /* [Authority "pma"] */
     char seats[CONFIG_SEATS_MAX][CONFIG_NAME_MAX]; /* RequiredSeats= */
     size_t n_seats;
     char organisation[17]; /* Organisation=, EUI-64; empty: not an organisation's */
-    int64_t max_window_s;  /* MaxWindowSec=, longest valid_from..valid_to */
+    int64_t max_window_s;  /* MaxWindowSec=, longest valid_from..valid_to; 14 days */
+};
+
+struct
+    config_person { /* [Person "ann"]: one human being, whatever certificates and logins */
+    char name[CONFIG_NAME_MAX];
+    char holder[CONFIG_HOLDER_MAX]; /* Name=, as certificates (CN) and documents say */
+    char organisation[CONFIG_HOLDER_MAX]; /* Organisation=, as certificates (O) say */
+    char users[4][CONFIG_NAME_MAX];       /* Users=, logins: names or numbers */
+    size_t n_users;
+    char keys[6][65]; /* Keys=, SHA-256 of the public keys, hex (X509_pubkey_digest) */
+    size_t n_keys;
+    char seats[4][CONFIG_NAME_MAX]; /* Seats=, which of RequiredSeats= the person fills */
+    size_t n_seats;
 };
 
 struct config_role { /* [Role "operator"]: viewer, operator, approver, auditor */
@@ -110,6 +125,7 @@ struct config {
     struct {                           /* [Trust] */
         char root[CONFIG_PATH_MAX];    /* Root=, SMKI Root OCA, PEM */
         char issuing[CONFIG_PATH_MAX]; /* Issuing=, Issuing OCA(s), PEM */
+        char custodians[8]; /* Custodians=none: it is meant that there are none */
     } trust;
     struct config_token tokens[CONFIG_TOKENS_MAX];
     size_t n_tokens;
@@ -119,6 +135,8 @@ struct config {
     size_t n_authorities;
     struct config_role roles[CONFIG_ROLES_MAX];
     size_t n_roles;
+    struct config_person people[CONFIG_PEOPLE_MAX];
+    size_t n_people;
 };
 
 /*
@@ -142,6 +160,8 @@ MUST_CHECK bool config_check(const struct config *c, struct err *e);
 /* The merged result in the file's own syntax; caller frees. NULL: out of memory. */
 char *config_dump(const struct config *c);
 
+/* [Authority "custodians"]: who switches keys on; NULL: there are none. */
+extern const char config_custodians[];
 const struct config_token *config_token_find(const struct config *c, const char *name);
 const struct config_key *config_key_find(const struct config *c, const char *name);
 const struct config_authority *config_authority_find(const struct config *c,

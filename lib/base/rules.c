@@ -6,7 +6,7 @@
 /* One row per stable id, in groups; each heading names the files that judge the rows below
  * it, and a test holds it to that. From a rule to its line: open the file, look for the id. */
 const struct rule rules[] = {
-    /* config - lib/base/config.c, lib/base/config_file.c */
+    /* config - lib/base/config.c, lib/base/config_check.c, lib/base/config_file.c */
     {"config.line", "project", "choice", "A line is [Section], Key=Value or a comment.",
      "Mend the line named."},
     {"config.section", "project", "choice",
@@ -33,6 +33,12 @@ const struct rule rules[] = {
     {"config.authority", "SEC L10.9", "UNKNOWN",
      "A quorum is set on purpose: k of n, k at least 2 for the Recovery key.",
      "Set Threshold= and Members= as the PMA decided them."},
+    {"config.people", "SEC L10.9", "INFERRED",
+     "People are configured, each once, with the keys and logins that are theirs; nobody "
+     "else counts.",
+     "Write a [Person] section for each approver, custodian, officer, requester and "
+     "operator: "
+     "recovery.conf(5)."},
     {"config.role", "project", "choice",
      "Roles are viewer, operator, approver and auditor.", "Mend the [Role] section."},
 
@@ -95,7 +101,8 @@ const struct rule rules[] = {
      "Every certificate given is named by the document or needed on a path.",
      "Leave it out, or have the document name it."},
 
-    /* decision, who signed it - lib/signing/authority.c, lib/signing/authority_json.c */
+    /* decision, who signed it - lib/signing/authority.c, lib/signing/authority_json.c,
+     * lib/signing/people.c */
     {"decision.no-quorum-configured", "SEC L10.9", "UNKNOWN",
      "An authority has an anchor and a quorum of at least two, set on purpose.",
      "Set Anchor=, Threshold= and Members= of the [Authority] section."},
@@ -132,6 +139,9 @@ const struct rule rules[] = {
      "Enough distinct people have signed, each by a key of their own, with no part in the "
      "matter.",
      "The verdict on every signature says why it does not count."},
+    {"decision.unknown-person", "SEC L10.9", "INFERRED",
+     "Requester and people in conflict are named as [Person] sections name them.",
+     "Spell the name as Name= does, or configure the person."},
     {"decision.seats", "SEC L10.9", "UNKNOWN",
      "Somebody of each required seat is among those counted.",
      "Have a member of that seat sign too."},
@@ -195,9 +205,10 @@ const struct rule rules[] = {
      "The factors that shall be considered are weighed in the decision.",
      "Add the factors of the SMKI Recovery Key Guidance."},
 
-    /* activation, its people - lib/signing/authority.c */
+    /* activation, its people - lib/signing/people.c */
     {"activation.people", "SEC Appendix L 3", "INFERRED",
-     "Nobody is custodian and approver in one matter.", "Let another custodian activate."},
+     "Nobody who decided, asked or is in conflict is custodian in the same matter.",
+     "Let another custodian activate."},
 
     /* deferral; the incident of a decision - lib/signing/policy_document.c */
     {"deferral.end", "SEC MP134A; MP185", "INFERRED", "A deferral has an end condition.",

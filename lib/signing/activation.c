@@ -3,20 +3,21 @@
 
 #include "clock.h"
 #include "mem.h"
+#include "people.h"
 #include "trust.h"
 
 #include <string.h>
 
-static const char custodians[] = "custodians";
-
 bool activation_needed(const struct config *c, const char *by, uint32_t *needed)
 {
     const struct config_authority *who = config_authority_find(c, by);
-    const struct config_authority *keepers = config_authority_find(c, custodians);
+    const struct config_authority *keepers = config_authority_find(c, config_custodians);
 
     *needed = 0;
-    if (keepers == NULL || (who != NULL && who->organisation[0] != '\0'))
+    if (who != NULL && who->organisation[0] != '\0')
         return false;
+    if (keepers == NULL) /* nobody can switch it on, unless that is meant */
+        return strcmp(c->trust.custodians, "none") != 0;
     *needed = keepers->threshold;
     return true;
 }
@@ -49,8 +50,10 @@ bool activation_open(const struct trust *t, struct span cms,
                      const struct authority *decision, int64_t now_us,
                      struct activation *out, struct err *e)
 {
-    const struct config_authority *who = config_authority_find(t->config, custodians);
+    const struct config_authority *who =
+        config_authority_find(t->config, config_custodians);
     AUTO(mem) struct authority *a = malloc(sizeof *a);
+    struct people matter = {.config = t->config};
     int64_t us;
 
     memset(out, 0, sizeof *out);
@@ -60,12 +63,17 @@ bool activation_open(const struct trust *t, struct span cms,
         return err_set(e, ERR_DENIED, "activation.missing",
                        "no custodian has switched on key \"%s\" for decision %s",
                        decision->key, decision->id);
-    if (!authority_open(cms, who, t->anchors[who - t->config->authorities], now_us, a, e))
+    if (!authority_open(cms, t->config, who, t->anchors[who - t->config->authorities],
+                        now_us, a, e))
         return err_wrap(e, "activation");
     if (!about(a, decision, e))
         return false;
+    people_of_document(&matter, decision);
+    people_of_document(&matter, a);
+    if (!people_apart(&matter, e))
+        return false;
     us = a->valid_to_us - a->valid_from_us;
-    if (who->max_window_s != 0 && us > who->max_window_s * 1000000)
+    if (us > who->max_window_s * 1000000)
         return err_set(e, ERR_DENIED, "decision.window-length",
                        "activation %s: the window is %lld s long; %lld s are allowed",
                        a->id, (long long)(us / 1000000), (long long)who->max_window_s);

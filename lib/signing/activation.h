@@ -32,7 +32,7 @@ bool activation_needed(const struct config *c, const char *by, uint32_t *needed)
  * Errors: those of authority_open, in the custodians' name, and
  *   ERR_DENIED  "activation.missing", "activation.kind", "activation.decision",
  *               "activation.key", "activation.exercise", "activation.window",
- *               "decision.window-length"
+ *               "decision.window-length"; of people.h "activation.people"
  */
 MUST_CHECK bool activation_open(const struct trust *t, struct span cms,
                                 const struct authority *decision, int64_t now_us,

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "authority.h"
 #include "mem.h"
+#include "name.h"
+#include "people.h"
 
 #include <openssl/cms.h>
 #include <openssl/err.h>
@@ -10,7 +12,7 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
+#include <time.h>
 
 #define RSA_BITS_MIN 2048
 
@@ -132,16 +134,23 @@ static bool not(struct authority_signer * s, const char *reason)
     return false;
 }
 
-/* The one attribute of that kind, as printable UTF-8 that fits; false otherwise. */
-static bool attribute(X509_NAME *name, int nid, char *out, size_t cap)
+/* Three answers about an attribute of a subject. */
+enum attribute { ATTRIBUTE_READ, ATTRIBUTE_NONE, ATTRIBUTE_BAD };
+
+/* The one attribute of that kind, as printable UTF-8 that fits. What cannot be read whole is
+ * bad, not empty: it may be the name that puts somebody aside. */
+static enum attribute attribute(X509_NAME *name, int nid, char *out, size_t cap)
 {
     int i = X509_NAME_get_index_by_NID(name, nid, -1);
     uint8_t *utf8 = NULL;
     int len;
     bool ok;
 
-    if (i < 0 || X509_NAME_get_index_by_NID(name, nid, i) >= 0)
-        return false;
+    out[0] = '\0';
+    if (i < 0)
+        return ATTRIBUTE_NONE;
+    if (X509_NAME_get_index_by_NID(name, nid, i) >= 0)
+        return ATTRIBUTE_BAD;
     len =
         ASN1_STRING_to_UTF8(&utf8, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, i)));
     ok = len > 0 && (size_t)len < cap;
@@ -150,9 +159,40 @@ static bool attribute(X509_NAME *name, int nid, char *out, size_t cap)
     if (ok) {
         memcpy(out, utf8, (size_t)len);
         out[len] = '\0';
+        ok = name_same(out, out);
     }
     OPENSSL_free(utf8);
-    return ok;
+    return ok ? ATTRIBUTE_READ : ATTRIBUTE_BAD;
+}
+
+static bool subject_read(X509 *x, struct authority_signer *s)
+{
+    X509_NAME *name = X509_get_subject_name(x);
+
+    if (attribute(name, NID_commonName, s->holder, sizeof s->holder) != ATTRIBUTE_READ)
+        return not(s, "certificate: subject has no one CN that names the holder");
+    if (attribute(name, NID_organizationalUnitName, s->seat, sizeof s->seat) ==
+        ATTRIBUTE_BAD)
+        return not(s, "certificate: subject has an OU that cannot be read whole");
+    if (attribute(name, NID_organizationName, s->organisation, sizeof s->organisation) ==
+        ATTRIBUTE_BAD)
+        return not(s, "certificate: subject has an O that cannot be read whole");
+    return true;
+}
+
+/* The key says who it is, and the subject must not say otherwise. */
+static bool person_found(const struct config *c, struct authority_signer *s)
+{
+    s->person = people_of_key(c, &s->key_sha256);
+    if (s->person == NULL)
+        return not(s, "no [Person] has this key");
+    if (!people_named(s->person, s->holder))
+        return not(s, "certificate: CN is not the Name= of the [Person] with this key");
+    if (s->organisation[0] == '\0')
+        (void)snprintf(s->organisation, sizeof s->organisation, "%s",
+                       s->person->organisation);
+    return name_same(s->organisation, s->person->organisation) ||
+           not(s, "certificate: O is not the Organisation= of the [Person] with this key");
 }
 
 static bool digest_allowed(int nid)
@@ -220,9 +260,20 @@ static bool chain_holds(X509 *x, STACK_OF(X509) * others, X509_STORE *anchor,
     return false;
 }
 
+static bool ends(X509 *x, struct authority_signer *s)
+{
+    struct tm tm;
+
+    if (ASN1_TIME_to_tm(X509_get0_notAfter(x), &tm) != 1)
+        return not(s, "certificate: its end is unreadable");
+    s->ends_us = (int64_t)timegm(&tm) * 1000000;
+    return true;
+}
+
 /* Is it a sound signature over this content by someone the anchor vouches for? */
 static bool signer_valid(CMS_SignerInfo *si, STACK_OF(X509) * certs, BIO *content,
-                         X509_STORE *anchor, int64_t now_us, struct authority_signer *s)
+                         const struct config *c, X509_STORE *anchor, int64_t now_us,
+                         struct authority_signer *s)
 {
     X509 *x = NULL;
     unsigned len = 0;
@@ -232,12 +283,8 @@ static bool signer_valid(CMS_SignerInfo *si, STACK_OF(X509) * certs, BIO *conten
             x = sk_X509_value(certs, i);
     if (x == NULL)
         return not(s, "the message holds no certificate of this signer");
-    if (!attribute(X509_get_subject_name(x), NID_commonName, s->holder, sizeof s->holder))
-        return not(s, "certificate: subject has no one CN that names the holder");
-    (void)attribute(X509_get_subject_name(x), NID_organizationalUnitName, s->seat,
-                    sizeof s->seat);
-    (void)attribute(X509_get_subject_name(x), NID_organizationName, s->organisation,
-                    sizeof s->organisation);
+    if (!subject_read(x, s))
+        return false;
     if (!key_allowed(X509_get0_pubkey(x)))
         return not(s, "certificate: key is not ECDSA P-256, P-384 or RSA of 2048 bits");
     if (X509_pubkey_digest(x, EVP_sha256(), s->key_sha256.b, &len) != 1)
@@ -251,31 +298,25 @@ static bool signer_valid(CMS_SignerInfo *si, STACK_OF(X509) * certs, BIO *conten
         return not(s, "signature is wrong");
     if (CMS_SignerInfo_verify_content(si, content) != 1)
         return not(s, "signature is over another document");
-    return chain_holds(x, certs, anchor, now_us, s);
+    return chain_holds(x, certs, anchor, now_us, s) && ends(x, s) && person_found(c, s);
 }
 
 /* --- the quorum --- */
 
-/* Holders compare without case, so that spelling makes no second person. */
-static bool same_name(const char *a, const char *b)
-{
-    return a[0] != '\0' && strcasecmp(a, b) == 0;
-}
-
 static bool in_conflict(const struct authority *a, const struct authority_signer *s)
 {
     for (size_t i = 0; i < a->n_conflicts; i++)
-        if (same_name(a->conflicts[i], s->holder))
+        if (people_named(s->person, a->conflicts[i]))
             return true;
     return false;
 }
 
 static bool of_affected(const struct authority *a, const struct authority_signer *s)
 {
-    if (same_name(a->subscriber_name, s->organisation))
+    if (name_same(a->subscriber_name, s->organisation))
         return true;
     for (size_t i = 0; i < a->n_affected; i++)
-        if (same_name(a->affected[i], s->organisation))
+        if (name_same(a->affected[i], s->organisation))
             return true;
     return false;
 }
@@ -287,20 +328,18 @@ static bool counts(const struct authority *a, const struct config_authority *who
     for (size_t k = 0; k < i; k++) {
         if (!valid[k])
             continue;
-        if (digest_equal(&a->signers[k].key_sha256, &s->key_sha256))
-            return not(s, "the same key has signed already");
-        if (same_name(a->signers[k].holder, s->holder))
-            return not(s, "the same holder has signed already");
+        if (a->signers[k].person == s->person)
+            return not(s, "the same person has signed already");
         if (a->kind == KIND_ACTIVATION && a->signers[k].counted &&
-            same_name(a->signers[k].organisation, s->organisation))
+            name_same(a->signers[k].organisation, s->organisation))
             return not(s, "another custodian of the same organisation is counted");
     }
-    if (a->kind == KIND_ACTIVATION && s->organisation[0] == '\0')
-        return not(s, "certificate: subject has no O that names the custodian's party");
-    if (who->organisation[0] == '\0' && same_name(a->requester, s->holder))
-        return not(s, "asked for this decision");
+    if (who->organisation[0] == '\0' && a->requester[0] != '\0' &&
+        people_named(s->person, a->requester))
+        return not(s, a->kind == KIND_ACTIVATION ? "is requester and custodian: has asked"
+                                                 : "is requester and approver: has asked");
     if (in_conflict(a, s))
-        return not(s, "declared a conflict of interest");
+        return not(s, "is conflicted and approver: declared a conflict of interest");
     if (a->kind == KIND_DECISION && of_affected(a, s))
         return not(s, "belongs to an affected organisation");
     return true;
@@ -314,17 +353,35 @@ static size_t people(const struct authority *a, const bool valid[])
         bool new = valid[i];
 
         for (size_t k = 0; new &&k < i; k++)
-            new = !valid[k] ||
-                  (!same_name(a->signers[k].holder, a->signers[i].holder) &&
-                   !digest_equal(&a->signers[k].key_sha256, &a->signers[i].key_sha256));
+            new = !valid[k] || a->signers[k].person != a->signers[i].person;
         n += new;
     }
     return n;
 }
 
+/* Does a counted signer fill the seat? The CA (OU) and root (Seats=) must both say so. */
+static bool seated(const struct authority_signer *s, const char *seat)
+{
+    for (size_t i = 0; s->counted && i < s->person->n_seats; i++)
+        if (name_same(seat, s->seat) && name_same(seat, s->person->seats[i]))
+            return true;
+    return false;
+}
+
+/* Who does not count and why, for the sentence of a refusal; "" when everybody counts. */
+static void first_left_out(const struct authority *a, char *out, size_t cap)
+{
+    out[0] = '\0';
+    for (size_t i = 0; out[0] == '\0' && i < a->n_signers; i++)
+        if (!a->signers[i].counted)
+            (void)snprintf(out, cap, "; \"%s\": %s", a->signers[i].holder,
+                           a->signers[i].reason);
+}
+
 static bool quorum(struct authority *a, const struct config_authority *who,
                    const bool valid[], struct err *e)
 {
+    char why[200];
     size_t n;
 
     for (size_t i = 0; i < a->n_signers; i++) {
@@ -338,15 +395,17 @@ static bool quorum(struct authority *a, const struct config_authority *who,
         return err_set(e, ERR_DENIED, "decision.members",
                        "%zu people of \"%s\" have signed; it has %u members", n, who->name,
                        who->members);
-    if (a->n_counted < who->threshold)
+    if (a->n_counted < who->threshold) {
+        first_left_out(a, why, sizeof why);
         return err_set(e, ERR_DENIED, "decision.quorum",
-                       "%zu of %zu signatures count; \"%s\" needs %u", a->n_counted,
-                       a->n_signers, who->name, who->threshold);
+                       "%zu of %zu signatures count; \"%s\" needs %u%s", a->n_counted,
+                       a->n_signers, who->name, who->threshold, why);
+    }
     for (size_t k = 0; k < who->n_seats; k++) {
         bool seen = false;
 
         for (size_t i = 0; i < a->n_signers; i++)
-            seen |= a->signers[i].counted && same_name(who->seats[k], a->signers[i].seat);
+            seen |= seated(&a->signers[i], who->seats[k]);
         if (!seen)
             return err_set(e, ERR_DENIED, "decision.seats",
                            "nobody of the required seat \"%s\" is counted", who->seats[k]);
@@ -356,8 +415,8 @@ static bool quorum(struct authority *a, const struct config_authority *who,
 
 /* --- the whole --- */
 
-static bool judge_signers(CMS_ContentInfo *ci, X509_STORE *anchor, int64_t now_us,
-                          struct authority *a, bool valid[], struct err *e)
+static bool judge_signers(CMS_ContentInfo *ci, const struct config *c, X509_STORE *anchor,
+                          int64_t now_us, struct authority *a, bool valid[], struct err *e)
 {
     STACK_OF(CMS_SignerInfo) *list = CMS_get0_SignerInfos(ci);
     AUTO(certificates) STACK_OF(X509) *certs = CMS_get1_certs(ci);
@@ -380,7 +439,7 @@ static bool judge_signers(CMS_ContentInfo *ci, X509_STORE *anchor, int64_t now_u
     for (size_t i = 0; i < a->n_signers; i++) {
         CMS_SignerInfo *si = sk_CMS_SignerInfo_value(list, (int)i);
 
-        valid[i] = signer_valid(si, certs, content, anchor, now_us, &a->signers[i]);
+        valid[i] = signer_valid(si, certs, content, c, anchor, now_us, &a->signers[i]);
         ERR_clear_error();
     }
     return true;
@@ -400,8 +459,9 @@ static bool addressed(const struct authority *a, const struct config_authority *
     return true;
 }
 
-bool authority_open(struct span cms, const struct config_authority *who, X509_STORE *anchor,
-                    int64_t now_us, struct authority *out, struct err *e)
+bool authority_open(struct span cms, const struct config *c,
+                    const struct config_authority *who, X509_STORE *anchor, int64_t now_us,
+                    struct authority *out, struct err *e)
 {
     AUTO(cms) CMS_ContentInfo *ci = NULL;
     bool valid[AUTHORITY_SIGNERS_MAX] = {false};
@@ -413,40 +473,11 @@ bool authority_open(struct span cms, const struct config_authority *who, X509_ST
         return err_set(e, ERR_DENIED, "decision.no-quorum-configured",
                        "authority \"%s\" has no %s; nothing by it is valid", who->name,
                        anchor == NULL ? "readable anchor" : "threshold of at least two");
+    if (c->n_people == 0)
+        return err_set(e, ERR_DENIED, "config.people",
+                       "no [Person] is configured here; nobody counts");
     if (!envelope(cms, &ci, &content, e) || !authority_parse(content, out, e) ||
-        !judge_signers(ci, anchor, now_us, out, valid, e))
+        !judge_signers(ci, c, anchor, now_us, out, valid, e))
         return false;
-    return addressed(out, who, e) && quorum(out, who, valid, e);
-}
-
-bool authority_activates(const struct authority *activation,
-                         const struct authority *decision, int64_t now_us, struct err *e)
-{
-    if (activation->kind != KIND_ACTIVATION || decision->kind == KIND_ACTIVATION)
-        return err_set(e, ERR_DENIED, "activation.kind",
-                       "%s is of kind %s and %s of kind %s", activation->id,
-                       authority_kind_name(activation->kind), decision->id,
-                       authority_kind_name(decision->kind));
-    if (!digest_equal(&activation->decision, &decision->digest) ||
-        strcmp(activation->key, decision->key) != 0 ||
-        activation->exercise != decision->exercise)
-        return err_set(e, ERR_DENIED, "activation.decision",
-                       "%s activates another decision, another key, or an exercise for "
-                       "the live case",
-                       activation->id);
-    if (now_us < activation->valid_from_us || now_us > activation->valid_to_us)
-        return err_set(e, ERR_DENIED, "activation.window", "%s is not in its window",
-                       activation->id);
-    for (size_t i = 0; i < activation->n_signers; i++)
-        for (size_t k = 0; k < decision->n_signers; k++) {
-            const struct authority_signer *c = &activation->signers[i];
-            const struct authority_signer *a = &decision->signers[k];
-
-            if (c->counted && a->counted &&
-                (same_name(c->holder, a->holder) ||
-                 digest_equal(&c->key_sha256, &a->key_sha256)))
-                return err_set(e, ERR_DENIED, "activation.people",
-                               "\"%s\" is custodian and approver", c->holder);
-        }
-    return true;
+    return addressed(out, who, e) && people_known(c, out, e) && quorum(out, who, valid, e);
 }

@@ -6,8 +6,8 @@
  * Never CMS_verify(): that is all or nothing. Each SignerInfo gets a verdict (signature
  * over attributes, digest of the content, chain to the anchor, purpose, date); then
  * distinct public keys, distinct holders and required seats are counted against k of n from
- * configuration. Holder and seat come from the approver's certificate: CN and OU of its
- * subject.
+ * configuration. Who signed is the [Person] whose key it is; the certificate's subject (CN,
+ * O) must name the same one, and a seat is filled where OU and Seats= both say so.
  *
  * Source:  SEC L10.9 (decision), SEC Section L10 (use of the Recovery Private Key as the
  *          PMA requires); the quorum is UNKNOWN in public text and therefore configuration.
@@ -100,10 +100,12 @@ struct authority_replacement {
 };
 
 struct authority_signer {
-    char holder[CONFIG_NAME_MAX];       /* CN */
-    char seat[CONFIG_NAME_MAX];         /* OU */
-    char organisation[CONFIG_NAME_MAX]; /* O */
-    struct digest key_sha256;
+    const struct config_person *person;   /* whose key it is; NULL: nobody's */
+    char holder[CONFIG_HOLDER_MAX];       /* CN */
+    char seat[CONFIG_NAME_MAX];           /* OU; "" */
+    char organisation[CONFIG_HOLDER_MAX]; /* O; "": the person's own, once known */
+    struct digest key_sha256;             /* X509_pubkey_digest: of an EC key, its point */
+    int64_t ends_us;                      /* notAfter of the certificate */
     bool counted;
     char reason[96]; /* why not counted; "" when counted */
 };
@@ -142,9 +144,9 @@ struct authority {
     int64_t valid_from_us, valid_to_us;
     struct digest symmetric_key_sha256; /* contingency only */
     bool has_symmetric_key;
-    struct digest decision;          /* KIND_ACTIVATION: what is put into effect */
-    char requester[CONFIG_NAME_MAX]; /* holder who asked: never counted */
-    char conflicts[CONFIG_LIST_MAX][CONFIG_NAME_MAX]; /* holders declared in conflict */
+    struct digest decision;            /* KIND_ACTIVATION: what is put into effect */
+    char requester[CONFIG_HOLDER_MAX]; /* holder who asked: never counted */
+    char conflicts[CONFIG_LIST_MAX][CONFIG_HOLDER_MAX]; /* holders declared in conflict */
     size_t n_conflicts;
     char meeting[160];                       /* reference */
     char guidance_version[64];               /* of the SMKI Recovery Key Guidance */
@@ -167,40 +169,29 @@ MUST_CHECK bool authority_parse(struct span json, struct authority *out, struct 
 /*
  * Open a CMS: content parsed, every signer judged, quorum counted.
  *   cms     DER, or PEM ("CMS")
+ *   c       whose people count; kept in out->signers[].person. None: ERR_DENIED
+ *           "config.people"
  *   who     the configured authority; who->threshold 0 (or 1, where it is no organisation's
  *           and no custodians'): ERR_DENIED "decision.no-quorum-configured"
  *   anchor  its certificates, borrowed
  *   out     filled with the signers' verdicts even where the quorum fails, so that they can
  *           be shown
  *
- * Custodians are counted once per organisation, officers and members once per holder and
- * key.
+ * Custodians are counted once per organisation, officers and members once per person.
  *
  * Errors:
  *   ERR_INPUT   "decision.too-large", "decision.cms", "decision.trailing",
  *               "decision.not-signed", "decision.detached", "decision.no-signers",
  *               "decision.too-many-signers", "decision.schema"
  *   ERR_DENIED  "decision.addressee", "decision.kind", "decision.members",
- *               "decision.quorum", "decision.seats"
+ *               "decision.quorum", "decision.seats", "decision.unknown-person"
  */
-MUST_CHECK bool authority_open(struct span cms, const struct config_authority *who,
-                               X509_STORE *anchor, int64_t now_us, struct authority *out,
-                               struct err *e);
+MUST_CHECK bool authority_open(struct span cms, const struct config *c,
+                               const struct config_authority *who, X509_STORE *anchor,
+                               int64_t now_us, struct authority *out, struct err *e);
 /* The content octets of a CMS without judging anything;
  * caller frees *json.at with free(). */
 MUST_CHECK bool authority_content(struct span cms, struct span *json, struct err *e);
-
-/*
- * Does an activation put this decision into effect now? Both opened before. It names the
- * decision by digest and the same key, is exercise or live alike, is in its window, and no
- * custodian counted in it is an approver counted in the decision.
- *
- * Errors (ERR_DENIED): "activation.kind", "activation.decision", "activation.window",
- * "activation.people".
- */
-MUST_CHECK bool authority_activates(const struct authority *activation,
-                                    const struct authority *decision, int64_t now_us,
-                                    struct err *e);
 
 /* Names as in documents. */
 const char *authority_kind_name(enum authority_kind k);

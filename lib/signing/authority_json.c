@@ -160,7 +160,7 @@ static bool meeting(struct strictjson_at *at, json_t *v, const struct strictjson
 static bool conflict(struct strictjson_at *at, json_t *v, size_t i, void *base)
 {
     static const struct strictjson_member table[] = {
-        {"holder", MUST, strictjson_text, 0, CONFIG_NAME_MAX, NULL, 1, 0},
+        {"holder", MUST, strictjson_text, 0, CONFIG_HOLDER_MAX, NULL, 1, 0},
         {"reason", MUST, strictjson_text, NOT_KEPT, TEXT(400)},
         {0},
     };

@@ -113,8 +113,8 @@ static bool judge(const struct trust *t, struct span cms, struct span json,
     if (who == NULL)
         return err_set(e, ERR_DENIED, "decision.addressee",
                        "member by: no [Authority \"%s\"] is configured here", out->by);
-    return authority_open(cms, who, t->anchors[who - t->config->authorities], now_us, out,
-                          e);
+    return authority_open(cms, t->config, who, t->anchors[who - t->config->authorities],
+                          now_us, out, e);
 }
 
 bool trust_judge(const struct trust *t, struct span cms, const char *incident,

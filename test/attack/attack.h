@@ -23,6 +23,7 @@ extern const struct attack attack_records[];      /* the record protocol itself 
 extern const struct attack attack_orders[];       /* counters, rows, revocation */
 extern const struct attack attack_counts[];       /* what is used up */
 extern const struct attack attack_people[];       /* who signed a decision */
+extern const struct attack attack_hats[];         /* who they are beside that */
 extern const struct attack attack_papers[];       /* what a decision says */
 extern const struct attack attack_devices[];      /* rosters and their rows */
 extern const struct attack attack_certificates[]; /* what would be placed on devices */

@@ -74,7 +74,7 @@ static void one_twice(struct stage *s)
 static void one_party(struct stage *s)
 {
     struct pki_pair colleague = pki_person("Custodian 9", "custodian", "Keeper 1", false,
-                                           NULL, &s->custodian_anchor, FROM, TO);
+                                           s->colleague, &s->custodian_anchor, FROM, TO);
 
     s->keepers[1] = colleague;
     handed_in(s);
@@ -83,8 +83,8 @@ static void one_party(struct stage *s)
 
 static void no_party(struct stage *s)
 {
-    struct pki_pair somebody = pki_person("Custodian 9", "custodian", NULL, false, NULL,
-                                          &s->custodian_anchor, FROM, TO);
+    struct pki_pair somebody = pki_person("Custodian 9", "custodian", NULL, false,
+                                          s->colleague, &s->custodian_anchor, FROM, TO);
 
     s->keepers[1] = somebody;
     handed_in(s);
@@ -93,15 +93,15 @@ static void no_party(struct stage *s)
 
 static void by_the_pma(struct stage *s)
 {
-    s->keepers[0] = s->sc.pma[0];
-    s->keepers[1] = s->sc.pma[1];
+    s->keepers[0] = s->sc.pma[2]; /* none of those who decided */
+    s->keepers[1] = s->sc.pma[3];
     handed_in(s);
 }
 
 static void named_pma(struct stage *s)
 {
-    s->keepers[0] = s->sc.pma[0];
-    s->keepers[1] = s->sc.pma[1];
+    s->keepers[0] = s->sc.pma[2];
+    s->keepers[1] = s->sc.pma[3];
     with(s, "by", json_string("pma"));
 }
 
@@ -207,7 +207,8 @@ const struct attack attack_activations[] = {
     {"act-one", "an activation by one custodian", "decision.quorum", one},
     {"act-twice", "one custodian twice", "decision.quorum", one_twice},
     {"act-party", "two custodians of one organisation", "decision.quorum", one_party},
-    {"act-no-party", "a custodian of no organisation", "decision.quorum", no_party},
+    {"act-no-party", "the same, and one certificate does not say so", "decision.quorum",
+     no_party},
     {"act-pma", "the PMA's members as custodians", "decision.quorum", by_the_pma},
     {"act-by-pma", "an activation by the PMA", "decision.addressee", named_pma},
     {"act-same", "the decision as its own activation", "decision.addressee",

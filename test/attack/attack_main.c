@@ -19,7 +19,7 @@
 #define ONLY_MAX 64
 
 static const struct attack *const tables[] = {
-    attack_records, attack_orders,  attack_counts,       attack_people,
+    attack_records, attack_orders,  attack_counts,       attack_people,     attack_hats,
     attack_papers,  attack_devices, attack_certificates, attack_activations};
 
 static struct stage stage;

@@ -108,14 +108,20 @@ static void two_names(struct stage *s)
     chair_and(s, member(s, "Member 9", "Party 9", s->sc.pma[0].key, NULL));
 }
 
+/* The chair's second key, which root knows too. */
+static struct pki_pair again(struct stage *s, const char *holder)
+{
+    return member(s, holder, "Party 1", s->second_key, NULL);
+}
+
 static void two_keys(struct stage *s)
 {
-    chair_and(s, member(s, "Member 1", "Party 9", NULL, NULL));
+    chair_and(s, again(s, "Member 1"));
 }
 
 static void two_spellings(struct stage *s)
 {
-    chair_and(s, member(s, "MEMBER 1", "Party 9", NULL, NULL));
+    chair_and(s, again(s, "MEMBER\xc2\xa0 1"));
 }
 
 static void stranger(struct stage *s)
@@ -123,20 +129,23 @@ static void stranger(struct stage *s)
     struct pki_pair ca =
         pki_person("PMA Approver CA", NULL, "Test", true, NULL, NULL, FROM, TO);
 
-    chair_and(s, member(s, "Member 2", "Party 2", NULL, &ca));
+    chair_and(s, member(s, "Member 2", "Party 2", s->sc.pma[1].key, &ca));
     pki_pair_done(&ca);
 }
 
 static void self_made(struct stage *s)
 {
-    chair_and(s, pki_person("Member 2", "tabasc", "Party 2", false, NULL, NULL, FROM, TO));
+    chair_and(s, pki_person("Member 2", "tabasc", "Party 2", false, s->sc.pma[1].key, NULL,
+                            FROM, TO));
 }
 
 /* A member's own certificate makes no members. */
 static void vouched(struct stage *s)
 {
     struct pki_pair three[] = {
-        s->sc.pma[0], member(s, "Member 9", "Party 9", NULL, &s->sc.pma[0]), {0}};
+        s->sc.pma[0],
+        member(s, "Member 2", "Party 2", s->sc.pma[1].key, &s->sc.pma[0]),
+        {0}};
 
     by(s, three, 2);
     pki_pair_done(&three[1]);
@@ -144,14 +153,14 @@ static void vouched(struct stage *s)
 
 static void expired(struct stage *s)
 {
-    chair_and(s, pki_person("Member 2", "tabasc", "Party 2", false, NULL, &s->sc.pma_anchor,
-                            FROM, FROM + 86400));
+    chair_and(s, pki_person("Member 2", "tabasc", "Party 2", false, s->sc.pma[1].key,
+                            &s->sc.pma_anchor, FROM, FROM + 86400));
 }
 
 static void not_yet(struct stage *s)
 {
-    chair_and(s, pki_person("Member 2", "tabasc", "Party 2", false, NULL, &s->sc.pma_anchor,
-                            TO - 86400, TO));
+    chair_and(s, pki_person("Member 2", "tabasc", "Party 2", false, s->sc.pma[1].key,
+                            &s->sc.pma_anchor, TO - 86400, TO));
 }
 
 static void conflict(struct stage *s)
@@ -169,7 +178,7 @@ static void requester(struct stage *s)
 
 static void subscriber(struct stage *s)
 {
-    chair_and(s, member(s, "Member 9", "Supplier Ltd", NULL, NULL));
+    chair_and(s, member(s, "Member 9", "Supplier Ltd", s->of_supplier, NULL));
 }
 
 static void affected(struct stage *s)
@@ -188,7 +197,7 @@ static void too_many_people(struct stage *s)
     struct pki_pair six[6];
 
     memcpy(six, s->sc.pma, sizeof s->sc.pma);
-    six[5] = member(s, "Member 6", "Party 6", NULL, NULL);
+    six[5] = member(s, "Member 6", "Party 6", s->sixth, NULL);
     by(s, six, 6);
     pki_pair_done(&six[5]);
 }
@@ -209,8 +218,14 @@ static void officers(struct stage *s)
 
 static void custodians_decide(struct stage *s)
 {
+    /* not the two who will switch the key on */
+    struct pki_pair two[] = {s->custodians[2],
+                             pki_person("Custodian 9", "custodian", "Keeper 1", false,
+                                        s->colleague, &s->custodian_anchor, FROM, TO)};
+
     stage_set(s, "by", json_string("custodians"));
-    by(s, s->custodians, 2);
+    by(s, two, 2);
+    pki_pair_done(&two[1]);
 }
 
 static void unknown_authority(struct stage *s)

@@ -73,7 +73,22 @@ static void make_custodians(struct stage *s)
         (void)snprintf(party, sizeof party, "Keeper %d", i + 1);
         s->custodians[i] = pki_person(holder, "custodian", party, false, NULL,
                                       &s->custodian_anchor, FROM, TO);
+        scene_person(&s->sc, holder, party, NULL, s->custodians[i].key);
     }
+    c->trust.custodians[0] = '\0';
+}
+
+/* Who is known and has no certificate yet. */
+static void make_people(struct stage *s)
+{
+    s->second_key = pki_key_new();
+    s->sixth = pki_key_new();
+    s->of_supplier = pki_key_new();
+    s->colleague = pki_key_new();
+    scene_person(&s->sc, "Member 1", "Party 1", NULL, s->second_key);
+    scene_person(&s->sc, "Member 6", "Party 6", NULL, s->sixth);
+    scene_person(&s->sc, "Member 9", "Supplier Ltd", NULL, s->of_supplier);
+    scene_person(&s->sc, "Custodian 9", "Keeper 1", NULL, s->colleague);
 }
 
 void stage_configure(struct stage *s)
@@ -124,6 +139,7 @@ void stage_make(struct stage *s)
                               "certificate", scene_digest(s->sc.old_ds.cert));
     s->pristine = json_deep_copy(s->sc.doc);
     make_custodians(s);
+    make_people(s);
     rig_shim(&s->rig, "");
     (void)setenv("P11_SHIM_COUNT_LABEL", "recovery", 1);
     (void)setenv("P11_SHIM_COUNT_FILE", rig_path(&s->rig, "uses"), 1);
@@ -145,6 +161,10 @@ void stage_done(struct stage *s)
     for (int i = 0; i < STAGE_CUSTODIANS; i++)
         pki_pair_done(&s->custodians[i]);
     pki_pair_done(&s->custodian_anchor);
+    EVP_PKEY_free(s->second_key);
+    EVP_PKEY_free(s->sixth);
+    EVP_PKEY_free(s->of_supplier);
+    EVP_PKEY_free(s->colleague);
     json_decref(s->pristine);
     json_decref(s->activation);
     release(&s->activation_cms);

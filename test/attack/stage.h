@@ -33,6 +33,10 @@ struct stage {
     struct scene sc;
     json_t *pristine; /* the honest decision */
     struct pki_pair custodian_anchor, custodians[STAGE_CUSTODIANS];
+    /* keys of people that root knows: Member 1's other one; a sixth member's, Member 6 of
+     * Party 6; and that of Member 9, who works for the Subscriber; of
+     * Custodian 9, a colleague of Custodian 1 */
+    EVP_PKEY *second_key, *sixth, *of_supplier, *colleague;
 
     /* to be bent: who signs, what is handed in */
     const struct pki_pair *signers;

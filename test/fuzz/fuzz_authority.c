@@ -17,6 +17,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct config_authority who = {
         .name = "pma", .threshold = 2, .members = 5};
+    static struct config config = {
+        .n_people = 1, .people = {{.holder = "Member 1", .organisation = "Party 1"}}};
     static X509_STORE *anchor;
     static struct pki_pair ca;
     static struct authority a;
@@ -32,7 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (anchor == NULL || X509_STORE_add_cert(anchor, ca.cert) != 1)
             abort();
     }
-    if (authority_open(span_of(data, size), &who, anchor, NOW, &a, &e))
+    if (authority_open(span_of(data, size), &config, &who, anchor, NOW, &a, &e))
         abort(); /* nobody knows the anchor's key */
     if (authority_content(span_of(data, size), &json, &e))
         free((void *)(uintptr_t)json.at);

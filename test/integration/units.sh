@@ -115,6 +115,12 @@ END
         rehearsal_certificates "$work/pki" "$work/public.pem" &&
         (cd "$work/pki" && install -m 644 -t $etc root.pem issuing.pem recovery-ds.pem \
             pma-anchor.pem custodian-anchor.pem) &&
+        {
+            cat "$work/recovery.conf.d/people.conf"
+            for person in anna ben cleo; do
+                rehearsal_login $person "Operator $person" smki-$person
+            done
+        } >"$work/people.conf" && install -D -m 644 -t $etc/recovery.conf.d "$work/people.conf" &&
         as smki-recovery "$(systemctl cat smki-recovery.service | sed -n 's/^ExecStart=\([^ ]*\).*/\1/p')" \
             --config $etc/recovery.conf --check &&
         rehearsal_meters "$work/meters" "$work/pki" 40 &&

@@ -55,6 +55,22 @@ EVP_PKEY *pki_key_new(void)
     return key;
 }
 
+struct span pki_key_octets(EVP_PKEY *key)
+{
+    X509_PUBKEY *pub = NULL;
+    const unsigned char *at;
+    uint8_t *copy;
+    int len;
+
+    NEED(X509_PUBKEY_set(&pub, key) == 1 &&
+         X509_PUBKEY_get0_param(NULL, &at, &len, NULL, pub) == 1 && len > 0);
+    copy = malloc((size_t)len);
+    NEED(copy != NULL);
+    memcpy(copy, at, (size_t)len);
+    X509_PUBKEY_free(pub);
+    return span_of(copy, (size_t)len);
+}
+
 struct span pki_point(EVP_PKEY *key)
 {
     size_t len = 0;

@@ -83,6 +83,8 @@ struct span pki_wrap_contingency(EVP_PKEY *pub, struct span symmetric_key);
 struct span pki_der(X509 *x);
 struct span pki_pem(X509 *x);
 struct span pki_point(EVP_PKEY *key); /* 65 octets; free() */
+/* What Keys= of a [Person] is the SHA-256 of: the octets in the BIT STRING. free() */
+struct span pki_key_octets(EVP_PKEY *key);
 
 /* content in CMS SignedData by n signers, as `openssl cms -sign -binary -nodetach` and
  * `-resign` make it. DER; caller frees .at with free(). */

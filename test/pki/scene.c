@@ -53,6 +53,46 @@ static X509_STORE *store_of(X509 *anchor)
     return store;
 }
 
+void scene_person(struct scene *s, const char *holder, const char *organisation,
+                  const char *seat, EVP_PKEY *key)
+{
+    struct config *c = &s->config;
+    struct config_person *p = NULL;
+    struct digest d;
+    struct span point;
+
+    for (size_t i = 0; i < c->n_people; i++)
+        if (strcmp(c->people[i].holder, holder) == 0 &&
+            strcmp(c->people[i].organisation, organisation) == 0)
+            p = &c->people[i];
+    if (p == NULL) {
+        need(c->n_people < CONFIG_PEOPLE_MAX, "people");
+        p = &c->people[c->n_people++];
+        (void)snprintf(p->name, sizeof p->name, "person-%zu", c->n_people);
+        (void)snprintf(p->holder, sizeof p->holder, "%s", holder);
+        (void)snprintf(p->organisation, sizeof p->organisation, "%s", organisation);
+        if (seat != NULL)
+            (void)snprintf(p->seats[p->n_seats++], sizeof p->seats[0], "%s", seat);
+    }
+    if (key == NULL)
+        return;
+    need(p->n_keys < sizeof p->keys / sizeof p->keys[0], "keys");
+    point = pki_key_octets(key);
+    d = digest_of(point, span_of(NULL, 0));
+    release(&point);
+    hex_encode_lower(d.b, sizeof d.b, p->keys[p->n_keys++]);
+}
+
+struct pki_pair scene_pma_person(struct scene *s, const char *holder, const char *seat,
+                                 const char *organisation)
+{
+    struct pki_pair made =
+        pki_person(holder, seat, organisation, false, NULL, &s->pma_anchor, FROM, TO);
+
+    scene_person(s, holder, organisation, seat, made.key);
+    return made;
+}
+
 static void make_people(struct scene *s)
 {
     static const char *const seats[SCENE_MEMBERS] = {"chair", "tabasc", "specialist",
@@ -67,15 +107,19 @@ static void make_people(struct scene *s)
         (void)snprintf(organisation_name, sizeof organisation_name, "Party %d", i + 1);
         s->pma[i] = pki_person(holder, seats[i], organisation_name, false, NULL,
                                &s->pma_anchor, FROM, TO);
+        scene_person(s, holder, organisation_name, seats[i], s->pma[i].key);
     }
     for (int i = 0; i < 2; i++) {
         (void)snprintf(holder, sizeof holder, "Officer %d", i + 1);
         s->org[i] = pki_person(holder, "officer", "Supplier Ltd", false, NULL,
                                &s->org_anchor, FROM, TO);
+        scene_person(s, holder, "Supplier Ltd", NULL, s->org[i].key);
         (void)snprintf(holder, sizeof holder, "ACB Officer %d", i + 1);
         s->acb_org[i] =
             pki_person(holder, "officer", "DCC", false, NULL, &s->acb_anchor, FROM, TO);
+        scene_person(s, holder, "DCC", NULL, s->acb_org[i].key);
     }
+    scene_person(s, "Requester One", "Supplier Ltd", NULL, NULL);
 }
 
 static void authority(struct config *c, const char *name, unsigned k, unsigned n,
@@ -98,7 +142,7 @@ static void make_config(struct scene *s)
     struct config *c = &s->config;
     struct trust *t = &s->trust;
 
-    config_defaults(c);
+    (void)strcpy(c->trust.custodians, "none");
     authority(c, "pma", 2, SCENE_MEMBERS, "");
     authority(c, "supplier", 1, 2, "90B3D51F30010000");
     authority(c, "acb", 1, 2, "90B3D51F30000200");
@@ -186,6 +230,7 @@ void scene_make(struct scene *s)
     X509 *bundle[4];
 
     memset(s, 0, sizeof *s);
+    config_defaults(&s->config);
     need(eui64_parse("90B3D51F30010000", 16, &s->supplier), "supplier");
     for (size_t i = 0; i < sizeof s->symmetric; i++)
         s->symmetric[i] = (uint8_t)i;

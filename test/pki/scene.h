@@ -49,6 +49,13 @@ void scene_sign(struct scene *s, size_t n);
 void scene_sign_by(struct scene *s, const struct pki_pair *signers, size_t n);
 /* Members of the document by JSON pointer-like path: "roster.count". Steals value. */
 void scene_set(struct scene *s, const char *path, json_t *value);
+/* That key, too, is this person's: one [Person] for a name in an organisation. seat NULL:
+ * none; key NULL: a person who only has a name. */
+void scene_person(struct scene *s, const char *holder, const char *organisation,
+                  const char *seat, EVP_PKEY *key);
+/* A further person of the PMA's, with a certificate by its anchor. */
+struct pki_pair scene_pma_person(struct scene *s, const char *holder, const char *seat,
+                                 const char *organisation);
 json_t *scene_digest(X509 *x); /* SHA-256 of a certificate as a JSON text */
 bool scene_open(struct scene *s, int64_t now_us, struct warrant **w, struct err *e);
 

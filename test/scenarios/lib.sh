@@ -129,8 +129,13 @@ story_setup() {
     rehearsal_pki init --dir "$work/dcc" >>"$log" 2>&1 || return 1
     for end in pem key; do
         cp "$work/dcc/org-anchor.$end" "$pki/dcc-anchor.$end"
-        cp "$work/dcc/org-1.$end" "$pki/dcc-1.$end"
     done
+    rehearsal_pki person --dir "$work/dcc" --anchor org-anchor --out "$pki/dcc-1.pem" \
+        --key "$pki/dcc-1.key" --cn 'DCC Officer' --seat officer --organisation DCC >>"$log" 2>&1 || return 1
+    {
+        rehearsal_person dcc-1 "$pki/dcc-1.pem"
+        printf '[Person "duty"]\nName=Duty Manager\nOrganisation=DCC\n' # asks for things, signs nothing
+    } >>"$work/recovery.conf.d/people.conf"
     rm -rf "$work/uses"
     mkdir "$work/uses"
 }

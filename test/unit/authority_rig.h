@@ -34,8 +34,8 @@ static inline void teardown(void)
 static inline bool open_by(size_t who)
 {
     memset(&e, 0, sizeof e);
-    return authority_open(s.cms, &s.config.authorities[who], s.trust.anchors[who],
-                          SCENE_NOW, &a, &e);
+    return authority_open(s.cms, &s.config, &s.config.authorities[who],
+                          s.trust.anchors[who], SCENE_NOW, &a, &e);
 }
 
 static inline bool open_it(void)

@@ -39,7 +39,8 @@ START_TEST(a_quorum_must_be_configured)
     refused("decision.no-quorum-configured");
     s.config.authorities[0].threshold = 2;
     opens();
-    ck_assert(!authority_open(s.cms, &s.config.authorities[0], NULL, SCENE_NOW, &a, &e));
+    ck_assert(!authority_open(s.cms, &s.config, &s.config.authorities[0], NULL, SCENE_NOW,
+                              &a, &e));
     ck_assert_str_eq(e.id, "decision.no-quorum-configured");
 }
 END_TEST
@@ -52,7 +53,7 @@ START_TEST(one_member_signing_twice_counts_once)
     refused("decision.quorum");
     ck_assert_uint_eq(a.n_counted, 1);
     ck_assert(nth("Member 1", 0)->counted && !nth("Member 1", 1)->counted);
-    ck_assert_ptr_nonnull(strstr(nth("Member 1", 1)->reason, "same key"));
+    ck_assert_ptr_nonnull(strstr(nth("Member 1", 1)->reason, "same person"));
     scene_sign_by(&s, pairs, 3);
     opens();
     ck_assert_uint_eq(a.n_counted, 2);
@@ -61,15 +62,24 @@ END_TEST
 
 START_TEST(two_certificates_over_one_key_count_once)
 {
-    struct pki_pair again = pki_person("Somebody Else", "networks", "Party 9", false,
-                                       s.pma[0].key, &s.pma_anchor, FROM, TO);
-    struct pki_pair pairs[2] = {s.pma[0], again};
+    static const struct {
+        const char *holder, *party, *why;
+    } rows[] = {{"Somebody Else", "Party 1", "CN"},
+                {"Member 1", "Party 9", "Organisation="},
+                {"member  1", "PARTY 1", "same person"}};
 
-    scene_sign_by(&s, pairs, 2);
-    refused("decision.quorum");
-    ck_assert_ptr_nonnull(strstr(
-        a.signers[0].counted ? a.signers[1].reason : a.signers[0].reason, "same key"));
-    pki_pair_done(&again);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct pki_pair again = pki_person(rows[i].holder, "networks", rows[i].party, false,
+                                           s.pma[0].key, &s.pma_anchor, FROM, TO);
+        struct pki_pair pairs[2] = {s.pma[0], again};
+
+        scene_sign_by(&s, pairs, 2);
+        refused("decision.quorum");
+        ck_assert_ptr_nonnull(
+            strstr(a.signers[a.signers[0].counted ? 1 : 0].reason, rows[i].why));
+        ck_assert_ptr_nonnull(strstr(e.text, rows[i].why)); /* and the refusal says so */
+        pki_pair_done(&again);
+    }
 }
 END_TEST
 
@@ -80,10 +90,37 @@ START_TEST(two_keys_of_one_holder_count_once)
         pki_person("MEMBER 1", "networks", "Party 1", false, NULL, &s.pma_anchor, FROM, TO);
     struct pki_pair pairs[2] = {s.pma[0], again};
 
+    scene_person(&s, "Member 1", "Party 1", NULL, again.key);
     scene_sign_by(&s, pairs, 2);
     refused("decision.quorum");
     ck_assert_uint_eq(a.n_counted, 1);
     pki_pair_done(&again);
+}
+END_TEST
+
+START_TEST(a_certificate_whose_key_is_nobodys_counts_for_nothing)
+{
+    struct pki_pair ghost =
+        pki_person("Member 8", "networks", "Party 8", false, NULL, &s.pma_anchor, FROM, TO);
+    struct pki_pair pairs[3] = {s.pma[0], ghost, s.pma[1]};
+
+    scene_sign_by(&s, pairs, 2);
+    refused("decision.quorum");
+    not_counted("Member 8", "no [Person]");
+    /* nor is it one of the members that may sign */
+    s.config.authorities[0].members = 2;
+    scene_sign_by(&s, pairs, 3);
+    opens();
+    scene_person(&s, "Member 8", "Party 8", NULL, ghost.key);
+    refused("decision.members");
+    pki_pair_done(&ghost);
+}
+END_TEST
+
+START_TEST(nobody_is_configured_and_nobody_counts)
+{
+    s.config.n_people = 0;
+    refused("config.people");
 }
 END_TEST
 
@@ -92,9 +129,9 @@ START_TEST(a_stranger_does_not_count)
     struct pki_pair ca =
         pki_person("PMA Approver CA", NULL, "Test", true, NULL, NULL, FROM, TO);
     struct pki_pair stranger =
-        pki_person("Member 2", "tabasc", "Party 2", false, NULL, &ca, FROM, TO);
-    struct pki_pair self =
-        pki_person("Member 3", "specialist", "Party 3", false, NULL, NULL, FROM, TO);
+        pki_person("Member 2", "tabasc", "Party 2", false, s.pma[1].key, &ca, FROM, TO);
+    struct pki_pair self = pki_person("Member 3", "specialist", "Party 3", false,
+                                      s.pma[2].key, NULL, FROM, TO);
     struct pki_pair pairs[3] = {s.pma[0], stranger, self};
 
     scene_sign_by(&s, pairs, 3);
@@ -145,6 +182,13 @@ START_TEST(people_of_an_affected_organisation_do_not_count)
     scene_sign(&s, 2);
     refused("decision.quorum");
     not_counted("Member 2", "affected");
+    /* however it is spelt */
+    scene_set(&s, "affected_organisations",
+              json_pack("[s]", "\xef\xbc\xb0"
+                               "arty\xc2\xa0 2 "));
+    scene_sign(&s, 2);
+    refused("decision.quorum");
+    not_counted("Member 2", "affected");
     scene_set(&s, "affected_organisations", json_array());
     scene_sign(&s, 2);
     opens();
@@ -159,6 +203,14 @@ START_TEST(a_required_seat_must_be_counted)
     (void)snprintf(who->seats[0], sizeof who->seats[0], "chair");
     who->n_seats = 1;
     opens();
+    scene_sign_by(&s, pairs, 2);
+    refused("decision.seats");
+    /* The certificate alone seats nobody, and neither does configuration. */
+    s.config.people[0].n_seats = 0;
+    scene_sign(&s, 3);
+    refused("decision.seats");
+    s.config.people[0].n_seats = 1;
+    (void)strcpy(s.config.people[1].seats[0], "chair");
     scene_sign_by(&s, pairs, 2);
     refused("decision.seats");
     /* Present, but in conflict: the seat is not counted. */
@@ -181,10 +233,10 @@ END_TEST
 
 START_TEST(an_approver_is_in_date_and_for_signing)
 {
-    struct pki_pair late = pki_person("Member 8", "networks", "Party 8", false, NULL,
+    struct pki_pair late = pki_person("Member 2", "tabasc", "Party 2", false, s.pma[1].key,
                                       &s.pma_anchor, FROM, FROM + 86400);
-    struct pki_pair early = pki_person("Member 9", "networks", "Party 9", false, NULL,
-                                       &s.pma_anchor, TO - 86400, TO);
+    struct pki_pair early = pki_person("Member 3", "specialist", "Party 3", false,
+                                       s.pma[2].key, &s.pma_anchor, TO - 86400, TO);
     struct pki_pair pairs[3] = {s.pma[0], late, early};
 
     scene_sign_by(&s, pairs, 3);
@@ -197,8 +249,8 @@ END_TEST
 
 START_TEST(a_ca_key_usage_is_no_approver)
 {
-    struct pki_pair ca =
-        pki_person("Member 8", "networks", "Party 8", true, NULL, &s.pma_anchor, FROM, TO);
+    struct pki_pair ca = pki_person("Member 2", "tabasc", "Party 2", true, s.pma[1].key,
+                                    &s.pma_anchor, FROM, TO);
     struct pki_pair pairs[2] = {s.pma[0], ca};
 
     scene_sign_by(&s, pairs, 2); /* keyCertSign alone: not for signing documents */
@@ -219,6 +271,7 @@ START_TEST(weak_keys_do_not_count)
                                        &s.pma_anchor, FROM, TO);
         struct pki_pair pairs[2] = {s.pma[0], p};
 
+        scene_person(&s, "Member 8", "Party 8", NULL, keys[i]);
         scene_sign_by(&s, pairs, 2);
         if (i < 2)
             refused("decision.quorum");
@@ -227,6 +280,55 @@ START_TEST(weak_keys_do_not_count)
         pki_pair_done(&p);
         EVP_PKEY_free(keys[i]);
     }
+}
+END_TEST
+
+/* What cannot be read whole might be the name that puts somebody aside. */
+START_TEST(a_subject_that_is_not_read_whole_does_not_count)
+{
+    static const char party[] = /* 64 octets, as many as X.520 lets it have */
+        "An organisation whose name is as long as a certificate takes one";
+    struct pki_pair bent = {.cert = X509_dup(s.pma[1].cert), .key = s.pma[1].key};
+    struct pki_pair pairs[2] = {s.pma[0], bent};
+
+    for (int n = 0; n < 3; n++) {
+        X509_NAME *name = X509_NAME_new();
+        const char *second[] = {"O", "O", "OU"};
+
+        (void)X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8,
+                                         (const unsigned char *)"Member 2", -1, -1, 0);
+        for (int k = 0; k < (n == 0 ? 1 : 2); k++)
+            (void)X509_NAME_add_entry_by_txt(
+                name, second[n], MBSTRING_UTF8,
+                (const unsigned char *)(n == 0 ? party : "Party 2"), -1, -1, 0);
+        ck_assert_int_eq(X509_set_subject_name(bent.cert, name), 1);
+        ck_assert_int_gt(X509_sign(bent.cert, s.pma_anchor.key, EVP_sha256()), 0);
+        scene_sign_by(&s, pairs, 2);
+        refused("decision.quorum");
+        not_counted("Member 2", "cannot be read whole");
+        X509_NAME_free(name);
+    }
+    X509_free(bent.cert);
+}
+END_TEST
+
+START_TEST(requester_and_conflicts_are_people_that_are_known)
+{
+    scene_set(&s, "requester", json_string("Somebody Unknown"));
+    scene_sign(&s, 2);
+    refused("decision.unknown-person");
+    scene_set(&s, "requester", json_string("REQUESTER  One"));
+    scene_set(&s, "conflicts",
+              json_pack("[{ss,ss}]", "holder", "Member Two", "reason", "employed there"));
+    scene_sign(&s, 2);
+    refused("decision.unknown-person");
+    scene_set(&s, "conflicts",
+              json_pack("[{ss,ss}]", "holder",
+                        "member\xc2\xa0"
+                        "5",
+                        "reason", "employed"));
+    scene_sign(&s, 2);
+    opens();
 }
 END_TEST
 
@@ -283,12 +385,12 @@ static void make_activation(void)
 
 START_TEST(custodians_count_once_per_organisation)
 {
-    struct pki_pair same = pki_person("Custodian 9", "custodian", "Party 1", false, NULL,
-                                      &s.pma_anchor, FROM, TO);
+    struct pki_pair same = scene_pma_person(&s, "Custodian 9", "custodian", "Party 1");
     struct pki_pair none =
         pki_person("Custodian 8", "custodian", NULL, false, NULL, &s.pma_anchor, FROM, TO);
     struct pki_pair pairs[3] = {s.pma[0], same, none};
 
+    scene_person(&s, "Custodian 8", "party 1", NULL, none.key);
     make_activation();
     scene_sign(&s, 2);
     opens();
@@ -299,50 +401,6 @@ START_TEST(custodians_count_once_per_organisation)
     ck_assert_uint_eq(a.n_counted, 1);
     pki_pair_done(&same);
     pki_pair_done(&none);
-}
-END_TEST
-
-START_TEST(an_activation_fits_one_decision)
-{
-    struct pki_pair others[2] = {s.pma[2], s.pma[3]};
-    struct authority decision;
-    char hex[HEX_LEN(32)];
-    json_t *named;
-
-    opens();
-    decision = a;
-    ck_assert(!authority_activates(&decision, &decision, SCENE_NOW, &e));
-    ck_assert_str_eq(e.id, "activation.kind");
-    make_activation();
-    scene_sign_by(&s, others, 2);
-    opens();
-    ck_assert(!authority_activates(&a, &decision, SCENE_NOW, &e));
-    ck_assert_str_eq(e.id, "activation.decision");
-    hex_encode_lower(decision.digest.b, 32, hex);
-    named = json_string(hex);
-    scene_set(&s, "decision", named);
-    scene_sign_by(&s, others, 2);
-    opens();
-    ck_assert_msg(authority_activates(&a, &decision, SCENE_NOW, &e), "%s", e.text);
-    ck_assert(!authority_activates(&a, &decision, a.valid_to_us + 1, &e));
-    ck_assert_str_eq(e.id, "activation.window");
-    ck_assert(!authority_activates(&a, &decision, a.valid_from_us - 1, &e));
-    scene_set(&s, "key", json_string("contingency"));
-    scene_sign_by(&s, others, 2);
-    opens();
-    ck_assert(!authority_activates(&a, &decision, SCENE_NOW, &e));
-    ck_assert_str_eq(e.id, "activation.decision");
-    scene_set(&s, "key", json_string("recovery"));
-    scene_set(&s, "exercise", json_true());
-    scene_sign_by(&s, others, 2);
-    opens();
-    ck_assert(!authority_activates(&a, &decision, SCENE_NOW, &e));
-    scene_set(&s, "exercise", json_false());
-    others[0] = s.pma[0]; /* who decided may not activate */
-    scene_sign_by(&s, others, 2);
-    opens();
-    ck_assert(!authority_activates(&a, &decision, SCENE_NOW, &e));
-    ck_assert_str_eq(e.id, "activation.people");
 }
 END_TEST
 
@@ -367,7 +425,10 @@ static void add(TCase *t)
     tcase_add_test(t, officers_instruct_for_their_organisation);
     tcase_add_test(t, the_pma_gives_no_instruction);
     tcase_add_test(t, custodians_count_once_per_organisation);
-    tcase_add_test(t, an_activation_fits_one_decision);
+    tcase_add_test(t, a_certificate_whose_key_is_nobodys_counts_for_nothing);
+    tcase_add_test(t, nobody_is_configured_and_nobody_counts);
+    tcase_add_test(t, a_subject_that_is_not_read_whole_does_not_count);
+    tcase_add_test(t, requester_and_conflicts_are_people_that_are_known);
 }
 
 int main(void)

@@ -19,11 +19,16 @@ static bool parse(const char *text)
 
 /* A configuration that stands on its own. */
 #define SOUND                                                          \
-    "[Trust]\nRoot=/r.pem\nIssuing=/i.pem\n"                           \
+    "[Trust]\nRoot=/r.pem\nIssuing=/i.pem\nCustodians=none\n"          \
     "[Token \"t\"]\nModule=/m.so\nLabel=l\nSerial=s\nPinFile=/pin\n"   \
     "[Authority \"pma\"]\nAnchor=/a.pem\nThreshold=2\nMembers=3\n"     \
     "[Key \"k\"]\nToken=t\nId=01\nCertificate=/c.pem\nAuthority=pma\n" \
     "[Role \"operator\"]\nUsers=root\n"
+
+#define KEY_UPPER "0123456789ABCDEF0123456789ABCDEF0123456789ABCDEF0123456789ABCDEF"
+#define KEY_LOWER "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define ANN \
+    "[Person \"a\"]\nName=Ann Evans\nOrganisation=O\nUsers=ann\nKeys=" KEY_UPPER "\n"
 
 START_TEST(each_type_of_value_is_read)
 {
@@ -69,11 +74,12 @@ START_TEST(a_value_of_nothing_resets_to_the_default)
     OK(parse("[Service]\nSocket=/s\nMaxClients=7\nMaxRosterBytes=9\nExercise=yes\n"
              "[Counter]\nStart=1\nBlock=300\n"
              "[Token \"t\"]\nWorkers=9\nSessionKeyCopy=no\nAllowLowPinCount=yes\n"
-             "[Authority \"a\"]\nThreshold=3\nRequiredSeats=x y\n"));
+             "[Authority \"a\"]\nThreshold=3\nRequiredSeats=x y\nMaxWindowSec=60\n"));
     OK(parse("[Service]\nSocket=\nMaxClients=\nMaxRosterBytes=\nExercise=\n"
              "[Counter]\nStart=\nBlock=\n"
              "[Token \"t\"]\nWorkers=\nSessionKeyCopy=\nAllowLowPinCount=\n"
-             "[Authority \"a\"]\nThreshold=\nRequiredSeats=\n"));
+             "[Authority \"a\"]\nThreshold=\nRequiredSeats=\nMaxWindowSec=\n"));
+    ck_assert_int_eq(c.authorities[0].max_window_s, 14 * 86400);
     ck_assert_str_eq(c.service.socket, d.service.socket);
     ck_assert_uint_eq(c.service.max_clients, d.service.max_clients);
     ck_assert_int_eq(c.service.max_roster_bytes, d.service.max_roster_bytes);
@@ -283,6 +289,21 @@ START_TEST(sections_fit_together)
         {"[Authority \"pma\"]\nThreshold=1\n", "config.authority", "at least 2"},
         {"[Authority \"pma\"]\nOrganisation=90B3\n", "config.authority", "EUI-64"},
         {"[Role \"boss\"]\n", "config.role", "\"boss\""},
+        {"[Token \"t\"]\nProbeId=0a\n[Key \"k\"]\nId=0A\n", "config.token", "ProbeId="},
+        {"[Trust]\nCustodians=\n", "config.authority", "Custodians=none"},
+        {"[Trust]\nCustodians=no\n", "config.authority", "\"no\""},
+        {"[Authority \"custodians\"]\n", "config.authority", "Custodians=none, and"},
+        {ANN "Name=\n", "config.people", "mandatory"},
+        {ANN "Organisation=\n", "config.people", "mandatory"},
+        {ANN "Name=\xff\n", "config.people", "UTF-8"},
+        {ANN "Keys=ab\n", "config.people", "64 hex"},
+        {ANN "Keys=" KEY_LOWER "\n", "config.people", "named twice"},
+        {ANN "[Person \"b\"]\nName=B\nOrganisation=O\nKeys=" KEY_LOWER "\n",
+         "config.people", "named twice"},
+        {ANN "[Person \"b\"]\nName=B\nOrganisation=O\nUsers=x ann\n", "config.people",
+         "login ann"},
+        {ANN "[Person \"b\"]\nName=ann  EVANS\nOrganisation=o\n", "config.people",
+         "are both"},
     };
 
     OK(parse(SOUND));
@@ -297,6 +318,14 @@ START_TEST(sections_fit_together)
     OK(parse(
         SOUND
         "[Authority \"org\"]\nThreshold=1\nMembers=1\nOrganisation=90B3D51F30010000\n"));
+    OK(config_check(&c, &e));
+    ck_assert_int_eq(c.authorities[1].max_window_s, 14 * 86400);
+    /* two people may share a name, not the organisation with it */
+    OK(parse(ANN "[Person \"b\"]\nName=Ann Evans\nOrganisation=P\nSeats=chair\n"));
+    OK(config_check(&c, &e));
+    ck_assert_str_eq(c.people[1].seats[0], "chair");
+    /* where custodians are configured there is nothing to say */
+    OK(parse("[Trust]\nCustodians=\n[Authority \"custodians\"]\nThreshold=2\nMembers=3\n"));
     OK(config_check(&c, &e));
 }
 END_TEST

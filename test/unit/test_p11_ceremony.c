@@ -31,7 +31,7 @@ static void write_config(void)
         snprintf(
             text, sizeof text,
             "[Signer]\nStateDirectory=%s\n"
-            "[Trust]\nRoot=/none/root.pem\nIssuing=/none/issuing.pem\n"
+            "[Trust]\nRoot=/none/root.pem\nIssuing=/none/issuing.pem\nCustodians=none\n"
             "[Counter]\nStart=1\n"
             "[Authority \"pma\"]\nAnchor=/none/pma.pem\nThreshold=2\nMembers=3\n"
             "MaxWindowSec=86400\n"
