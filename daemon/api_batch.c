@@ -2,6 +2,7 @@
  *
  * Batches: ask for one, confirm it, watch, pause, resume; the commands as a tar stream.
  */
+#include "hats.h"
 #include "service.h"
 
 #include "audit.h"
@@ -205,7 +206,8 @@ static bool step_start(struct service *sv, const struct request *r, struct span 
         !docket_in_force(sv->store, &under.digest, a, e) ||
         !docket_get(sv->store, incident, &i, e))
         return false;
-    ok = may_execute(&i, e) && end_unconfirmed(sv, &d, incident, who, e) &&
+    ok = may_execute(&i, e) && hats_operate(sv, r, &a->digest, e) &&
+         end_unconfirmed(sv, &d, incident, who, e) &&
          queue_open(sv->store, incident, &open, e);
     if (ok && open)
         ok = err_set(e, ERR_BUSY, "batch.one-at-a-time",
@@ -273,7 +275,7 @@ static bool step_confirm(struct service *sv, const struct request *r, struct spa
                        "batch %" PRId64
                        " was asked for more than %u seconds ago: ask again",
                        id, sv->config.service.two_person_s);
-    if (!docket_get(sv->store, b.incident, &i, e))
+    if (!hats_confirm(sv, r, &b, e) || !docket_get(sv->store, b.incident, &i, e))
         return false;
     ok = queue_confirm(sv->store, id, who, e) &&
          queue_state(sv->store, id, BATCH_QUEUED, "", "", d.now_us, e) &&
@@ -346,7 +348,8 @@ static bool step_resume(struct service *sv, const struct request *r, struct span
         return err_set(e, ERR_DENIED, "batch.state", "batch %" PRId64 " is %s", id,
                        queue_state_name(b.state));
     /* one that never was confirmed goes back to waiting for it */
-    if (!queue_state(sv->store, id,
+    if (!hats_operate(sv, r, &b.decision, e) ||
+        !queue_state(sv->store, id,
                      needs_second(sv, b.key) && b.confirmed_by[0] == '\0' ? BATCH_WAITING
                                                                           : BATCH_QUEUED,
                      "", "", clock_now(&sv->clock), e) ||

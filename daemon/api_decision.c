@@ -3,6 +3,7 @@
  * Decisions, instructions and custodian activations: judged on arrival, kept, put into
  * effect.
  */
+#include "hats.h"
 #include "service.h"
 
 #include "audit.h"
@@ -12,7 +13,6 @@
 #include "rosters.h"
 
 #include <inttypes.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,19 +41,6 @@ static json_t *signers_json(const struct authority *a)
                             "counted", (int)s->counted, "reason", s->reason));
     }
     return list;
-}
-
-/* Who operates may not also be who decides. */
-static bool operator_apart(const struct authority *a, const struct request *r,
-                           struct err *e)
-{
-    const struct passwd *pw = getpwuid(r->peer.uid);
-
-    for (size_t i = 0; pw != NULL && i < a->n_signers; i++)
-        if (a->signers[i].counted && strcmp(a->signers[i].holder, pw->pw_name) == 0)
-            return err_set(e, ERR_DENIED, "decision.operator-approver",
-                           "%s hands the decision in and approved it", pw->pw_name);
-    return true;
 }
 
 /* The whole check that the signer will make, made early to explain well. */
@@ -312,7 +299,8 @@ static bool step_decision(struct service *sv, const struct request *r, struct sp
     if (!docket_get(sv->store, r->args[0], &i, e))
         return false;
     ok = trust_judge(&sv->trust, cms, i.id, d.now_us, &p->a, &p->json, e) &&
-         operator_apart(&p->a, r, e) && in_window(&p->a, d.now_us, e);
+         in_window(&p->a, d.now_us, e) &&
+         (p->a.kind == KIND_ACTIVATION || hats_hand_in(sv, r, &p->a, e));
     if (ok && p->a.exercise != sv->config.service.exercise)
         ok = err_set(e, ERR_DENIED, "decision.exercise",
                      "member exercise: this service is %s, the document is %s",
@@ -329,7 +317,7 @@ static bool step_decision(struct service *sv, const struct request *r, struct sp
     if (ok && p->a.kind == KIND_DECISION)
         ok = apply_decision(sv, &d, &i, p, who, e);
     else if (ok && p->a.kind == KIND_ACTIVATION)
-        ok = apply_activation(&d, &i, p, who, e);
+        ok = apply_activation(&d, &i, p, who, e) && hats_hand_in(sv, r, &p->a, e);
     ok = ok && docket_put_decision(&d, &p->a, cms, p->json,
                                    verdict != NULL ? verdict : "[]", who, e);
     if (ok) {

@@ -318,7 +318,8 @@ int main(int argc, char *argv[])
         free(text);
         return 0;
     }
-    if (!trust_load(&run.sv.config, &run.sv.trust, &e))
+    if (!peer_logins_resolve(&run.sv.config, &run.sv.logins, &e) ||
+        !trust_load(&run.sv.config, &run.sv.trust, &e))
         return complain(&e);
     if (check) {
         (void)puts("configuration and trust anchors can be read");

@@ -102,6 +102,41 @@ void peer_roles_resolve(const struct config *c, uid_t service_uid, struct peer_r
     }
 }
 
+bool peer_logins_resolve(const struct config *c, struct peer_logins *out, struct err *e)
+{
+    out->n_rows = 0;
+    for (size_t i = 0; i < c->n_people; i++)
+        for (size_t k = 0; k < c->people[i].n_users; k++) {
+            const struct config_person *other;
+            uid_t uid;
+
+            if (!find_user(c->people[i].users[k], &uid)) {
+                log_event(LOG_WARNING, MSG_ROLE_UNKNOWN_NAME, NULL,
+                          "person %s: no user \"%s\"; it is nobody's login",
+                          c->people[i].name, c->people[i].users[k]);
+                continue;
+            }
+            other = peer_person(out, c, uid);
+            if (other != NULL)
+                return err_set(
+                    e, ERR_INPUT, "config.people",
+                    "uid %u is a login of [Person \"%s\"] and of [Person \"%s\"]",
+                    (unsigned)uid, other->name, c->people[i].name);
+            out->rows[out->n_rows].uid = uid;
+            out->rows[out->n_rows++].person = i;
+        }
+    return true;
+}
+
+const struct config_person *peer_person(const struct peer_logins *l, const struct config *c,
+                                        uid_t uid)
+{
+    for (size_t i = 0; i < l->n_rows; i++)
+        if (l->rows[i].uid == uid)
+            return &c->people[l->rows[i].person];
+    return NULL;
+}
+
 unsigned peer_roles_of(const struct peer_roles *r, uid_t uid, gid_t gid,
                        const gid_t *groups, size_t n_groups)
 {

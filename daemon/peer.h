@@ -48,6 +48,22 @@ struct peer_roles {
  *   service_uid  geteuid() of the service */
 void peer_roles_resolve(const struct config *c, uid_t service_uid, struct peer_roles *out);
 
+/* Whose logins these are: Users= of the [Person] sections. */
+struct peer_logins {
+    struct {
+        uid_t uid;
+        size_t person; /* index into config->people */
+    } rows[4 * CONFIG_PEOPLE_MAX];
+    size_t n_rows;
+};
+/* Names or numbers to ids; an unknown name is nobody's login: logged and left out. ERR_INPUT
+ * "config.people": one login of two people. */
+MUST_CHECK bool peer_logins_resolve(const struct config *c, struct peer_logins *out,
+                                    struct err *e);
+/* NULL: nobody's. */
+const struct config_person *peer_person(const struct peer_logins *l, const struct config *c,
+                                        uid_t uid);
+
 /* The pure part: roles of these credentials. */
 unsigned peer_roles_of(const struct peer_roles *r, uid_t uid, gid_t gid,
                        const gid_t *groups, size_t n_groups);

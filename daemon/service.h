@@ -15,6 +15,7 @@
 struct service {
     struct config config;
     struct trust trust;
+    struct peer_logins logins;
     struct clock clock;
     struct store *store;
     struct engine *engine;

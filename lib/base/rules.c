@@ -205,7 +205,11 @@ const struct rule rules[] = {
      "The factors that shall be considered are weighed in the decision.",
      "Add the factors of the SMKI Recovery Key Guidance."},
 
-    /* activation, its people - lib/signing/people.c */
+    /* one person, one hat - lib/signing/people.c, daemon/hats.c */
+    {"incident.operator", "SEC L10.9", "INFERRED",
+     "Who operates is known, and no approver, custodian or requester of the matter, nor in "
+     "conflict.",
+     "Let somebody else operate, or configure the login: [Person] in recovery.conf(5)."},
     {"activation.people", "SEC Appendix L 3", "INFERRED",
      "Nobody who decided, asked or is in conflict is custodian in the same matter.",
      "Let another custodian activate."},
@@ -224,9 +228,6 @@ const struct rule rules[] = {
     {"incident.device-held", "SEC Appendix L", "INFERRED",
      "A device is in one open incident.",
      "Close the other incident or take the device out."},
-    {"incident.operator", "SEC L10.9", "INFERRED",
-     "Operator, approver and custodian are different people.",
-     "Let somebody else operate."},
 
     /* method, request, compromised, key: who may order what about which key -
      * lib/signing/policy_route.c, lib/signing/warrant.c */
@@ -1011,8 +1012,6 @@ const struct rule rules[] = {
     {"decision.other-incident", "SEC L10.9", "INFERRED",
      "A document is used for the incident it names.",
      "Lodge it with that incident, or ask for another decision."},
-    {"decision.operator-approver", "SEC L10.9", "INFERRED", "Who operates does not decide.",
-     "Let somebody else hand it in."},
     {"decision.revoked", "SEC L10 (b)", "CONFIRMED",
      "A decision that was superseded or made void lets nothing be signed.",
      "Use the decision in force; decision show names it."},

@@ -17,6 +17,7 @@ must scene_set 'Role "operator"' "Users=$(id -u) 3002"
 must scene_set 'Role "viewer"' Users=3001
 must scene_set 'Role "approver"' Users=3003
 must scene_set 'Role "auditor"' "Users=$(id -u) 3004"
+rehearsal_login ben 'Operator Two' 3002 >>"$scene/recovery.conf.d/people.conf"
 must service_start LC_ALL=C.UTF-8
 must scene_referred
 must scene_decide '.roster.count = 9' # more than there are: what it allows at most

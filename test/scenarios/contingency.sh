@@ -25,6 +25,7 @@ check 'a new root carries a new one' rehearsal_pki root --dir "$pki" --out "$pki
     --contingency-pub "$work/next.pub" --symmetric-key "$(hex "$work/symmetric-next")"
 check 'a new root that carries none' rehearsal_pki root --dir "$pki" --out "$pki/bare-root.pem" --key "$pki/bare-root.key"
 sed -i '/^\[Role "operator"\]/,/^Users=/s/^Users=.*/& 65534/' "$work/recovery.conf"
+rehearsal_login second 'Operator Two' 65534 >>"$work/recovery.conf.d/people.conf"
 chmod 755 "$work" "$work/run"
 install -m 755 "$tools/daemon/smki-recoveryctl" "$work/run/ctl"
 second() {

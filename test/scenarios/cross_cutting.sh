@@ -8,6 +8,14 @@
 devices=20
 check 'token, certificates' story_setup
 sed -i 's/^TwoPersonSec=.*/&\nDecisionAlarmSec=1/' "$work/recovery.conf"
+# Who operates has a certificate of the PMA's, too; and the chair a second one.
+rehearsal_pki person --dir "$pki" --anchor pma-anchor --out "$pki/pma-operator.pem" --key "$pki/pma-operator.key" \
+    --cn 'Operator One' --seat specialist >>"$log" 2>&1
+rehearsal_pki person --dir "$pki" --anchor pma-anchor --out "$pki/pma-again.pem" --key "$pki/pma-again.key" \
+    --cn "$(story_name pma-1 subject)" --seat chair >>"$log" 2>&1
+for person in operator:pma-operator pma-1:pma-again; do
+    printf '[Person "%s"]\nKeys=%s\n' "${person%:*}" "$(rehearsal_key "$pki/${person#*:}.pem")"
+done >"$work/recovery.conf.d/people-more.conf"
 check 'meters' story_meters meters $devices supplier
 chmod 755 "$work" "$work/run"
 check 'the service answers' story_up
@@ -44,16 +52,11 @@ check 'to the PMA' story_to_pma "$pki/bundle.pem" "$roster"
 signed_by() {
     story_decision spoilt supplier "${filter:-.}" && story_sign spoilt "$@" && ctl decision submit "$incident" "$work/spoilt.cms"
 }
-rehearsal_pki person --dir "$pki" --anchor pma-anchor --out "$pki/pma-again.pem" --key "$pki/pma-again.key" \
-    --cn "$(story_name pma-1 subject)" --seat chair >>"$log" 2>&1
 refuse 'a decision that nobody of the PMA signed' decision.quorum signed_by custodian-1 custodian-2 custodian-3
 refuse 'a decision below the threshold' decision.quorum signed_by pma-1 pma-2
 refuse 'a decision outside its window' decision.window story_spoilt '.valid_from = "2026-01-01T00:00:00Z" | .valid_to = "2026-01-02T00:00:00Z"'
 refuse 'one approver with two keys' decision.quorum signed_by pma-1 pma-again pma-2
-operator=$(id -un)
-rehearsal_pki person --dir "$pki" --anchor pma-anchor --out "$pki/pma-operator.pem" --key "$pki/pma-operator.key" \
-    --cn "$operator" --seat specialist >>"$log" 2>&1
-refuse 'an approver who is also the operator' decision.operator-approver signed_by pma-1 pma-2 pma-operator
+refuse 'an approver who is also the operator' incident.operator signed_by pma-1 pma-2 pma-operator
 refuse 'an approver who asked for it' decision.quorum story_spoilt ".requester = \"$(story_name pma-2 subject)\""
 refuse 'an approver with a conflict of interest' decision.quorum \
     story_spoilt ".conflicts = [{holder: \"$(story_name pma-3 subject)\", reason: \"employed by the supplier\"}]"

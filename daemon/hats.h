@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * hats - is whoever asks for it somebody else than those who decided, asked, switched the key
+ * on or are in conflict? The service's half of people.h: it knows the logins.
+ *
+ * Whoever asks for a batch, confirms it or lets it go on operates, and has a login in a
+ * [Person] section: of a login that is nobody's nobody can say that it is not an approver's.
+ *
+ * Source:  SEC L10.9; SEC Appendix L 3. Effects: reads the store.
+ */
+#ifndef HATS_H
+#define HATS_H
+
+#include "service.h"
+
+/* r hands in a document that was opened: he is none of its people, nor of its decision's,
+ * and none of those has operated under it. */
+MUST_CHECK bool hats_hand_in(struct service *sv, const struct request *r,
+                             const struct authority *a, struct err *e);
+/* r asks for a batch under that decision, or lets one go on. */
+MUST_CHECK bool hats_operate(struct service *sv, const struct request *r,
+                             const struct digest *decision, struct err *e);
+/* r confirms what somebody else asked for. Errors of all three: people_apart, and where the
+ * login is nobody's ERR_DENIED "incident.operator". */
+MUST_CHECK bool hats_confirm(struct service *sv, const struct request *r,
+                             const struct batch *b, struct err *e);
+
+#endif
