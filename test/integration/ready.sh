@@ -133,6 +133,7 @@ t 'and is on' state_is KEY_ACTIVE
 must rehearsal_event deactivate-key --evidence 'morning'
 must service_stop
 must scene_set 'Key "recovery"' Id=0F
+must scene_set 'Token "rehearsal"' ProbeId=01 # no key of commands is the probe
 must service_start
 must quickly signers_ready
 must activation other
