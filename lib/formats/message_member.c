@@ -200,7 +200,7 @@ bool message_member_cell(const struct message_member *r, const char *where, json
                          struct payload_cell *out)
 {
     const char *name = json_string_value(v);
-    json_t *role, *usage, *cell_usage;
+    json_t *role = NULL, *usage = NULL, *cell_usage = NULL;
     enum cell cell;
 
     if (name != NULL) {

@@ -93,6 +93,7 @@ bool strictjson_each(struct strictjson_at *at, json_t *v, size_t min, size_t max
 
 static void *place(void *base, const struct strictjson_member *f, size_t want)
 {
+    (void)want; /* only asserted */
     assert(f->size == 0 || f->size == want);
     return f->size == 0 ? NULL : (char *)base + f->offset;
 }
@@ -175,7 +176,7 @@ bool strictjson_number(struct strictjson_at *at, json_t *v,
         return strictjson_fail(at, what);
     }
     if (f->size == sizeof(int64_t))
-        memcpy((char *)base + f->offset, &value, sizeof(int64_t));
+        put(base, f, &value, sizeof value);
     else
         put(base, f, &small, sizeof small);
     return true;

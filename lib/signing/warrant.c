@@ -156,7 +156,6 @@ static void judge_replacements(struct warrant *w, const struct cert *const bad[]
             f->chains = chains(w, issuing, c, now_us, &p->issuer);
         }
         for (size_t k = 0; k < w->authority.n_compromised; k++)
-            // NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): find_compromised filled bad
             f->key_compromised |= digest_equal(&bad[k]->key_sha256, &c->key_sha256);
     }
 }
@@ -185,7 +184,7 @@ static bool all_named(const struct warrant *w, struct err *e)
 static bool open_certificates(struct warrant *w, struct span pem, int64_t now_us,
                               struct err *e)
 {
-    const struct cert *bad[AUTHORITY_CERTS_MAX];
+    const struct cert *bad[AUTHORITY_CERTS_MAX] = {NULL};
     struct certs issuing; /* borrowed copies: the machine's, then the bundle's */
 
     if (!certs_read(pem, "certificates", &w->bundle, e) || !find_compromised(w, bad, e) ||
@@ -202,7 +201,6 @@ static bool open_certificates(struct warrant *w, struct span pem, int64_t now_us
             w->placed[i].issuer = find_cert(w, &w->placed[i].issuer->sha256);
     for (size_t i = 0; i < w->authority.n_compromised; i++)
         if (w->facts.key_known &&
-            // NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): find_compromised filled bad
             digest_equal(&bad[i]->key_sha256, &warrant_key_cert(w)->key_sha256))
             w->facts.key_compromised = true;
     return true;
