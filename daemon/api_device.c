@@ -167,7 +167,7 @@ bool api_responses_begin(void *arg, const struct request *r, struct sink *out,
     }
     g->sv = sv;
     g->r = *r;
-    if (!service_roster(sv, r->args[0], &g->roster, e) ||
+    if (!api_roster_open(sv, r->args[0], &g->roster, e) ||
         !reconcile_open(sv->store, r->args[0], &g->roster, &g->rec, e)) {
         ingest_free(g);
         return false;
@@ -206,7 +206,7 @@ static bool step_marks(struct service *sv, const struct request *r, struct span 
 
     if (text == NULL)
         return err_set(e, ERR_STORE, "store.memory", "out of memory");
-    if (!service_roster(sv, r->args[0], &roster, e))
+    if (!api_roster_open(sv, r->args[0], &roster, e))
         return false;
     ok = reconcile_open(sv->store, r->args[0], &roster, &rec, e);
     for (char *line; ok && (line = strsep(&rest, "\n")) != NULL;) {
@@ -325,7 +325,7 @@ HANDLER(api_figures)
     bool ok;
 
     (void)body;
-    if (!service_roster(sv, r->args[0], &roster, e))
+    if (!api_roster_open(sv, r->args[0], &roster, e))
         return false;
     o = json_object();
     ok = figures_json(sv, r->args[0], &roster, o, e);
@@ -432,7 +432,7 @@ HANDLER(api_devices)
 
     (void)body;
     if (!request_number(r, "limit", 1, 10000, 1000, &limit, e) ||
-        !service_roster(sv, r->args[0], &roster, e))
+        !api_roster_open(sv, r->args[0], &roster, e))
         return false;
     p.list = json_array();
     ok = first_row(r, &roster, &p.first, e);

@@ -153,7 +153,7 @@ static bool open_warrant(struct comparison *c, struct err *e)
     struct docket_decision d;
     bool ok;
 
-    if (!service_roster(sv, c->r.args[0], &c->roster, e) ||
+    if (!api_roster_open(sv, c->r.args[0], &c->roster, e) ||
         !docket_bundle(sv->store, c->r.args[0], &c->pem, e))
         return false;
     ok = docket_decision(sv->store, c->r.args[0], c->r.args[1], &d, e);

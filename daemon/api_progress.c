@@ -279,7 +279,7 @@ HANDLER(api_progress)
     w->a = a;
     w->bundle = bundle;
     ok = under_decision(w->sv, w->incident, a, bundle, e) &&
-         service_roster(w->sv, w->incident, &w->roster, e);
+         api_roster_open(w->sv, w->incident, &w->roster, e);
     ok = ok && write_progress(w, r, out, e);
     roster_done(&w->roster);
     certs_done(bundle);

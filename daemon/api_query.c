@@ -120,7 +120,7 @@ HANDLER(api_queries)
     d->asker = asker;
     d->tar.file = next_query;
     d->tar.arg = d;
-    if (!service_roster(sv, r->args[0], &d->roster, e)) {
+    if (!api_roster_open(sv, r->args[0], &d->roster, e)) {
         free(d);
         return false;
     }

@@ -169,8 +169,8 @@ static bool latest(struct service *sv, const char *incident, struct digest *sha2
                              "incident %s has no roster", incident));
 }
 
-bool service_roster(struct service *sv, const char *incident, struct roster *out,
-                    struct err *e)
+bool api_roster_open(struct service *sv, const char *incident, struct roster *out,
+                     struct err *e)
 {
     struct digest sha256;
 

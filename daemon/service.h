@@ -77,8 +77,8 @@ bool service_change(struct service *sv, const struct request *r, struct span bod
                     struct span what, service_step step, struct reply *out, struct err *e);
 
 /* The incident's roster, opened (roster_done). Errors: ERR_MISSING "incident.no-roster". */
-MUST_CHECK bool service_roster(struct service *sv, const char *incident, struct roster *out,
-                               struct err *e);
+MUST_CHECK bool api_roster_open(struct service *sv, const char *incident,
+                                struct roster *out, struct err *e);
 
 extern const struct router_row api_rows[];
 extern const size_t api_n_rows;
