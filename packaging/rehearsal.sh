@@ -221,6 +221,11 @@ rehearsal_sign() {
     mv "$sign_out.part" "$sign_out"
 }
 
+# rehearsal_at OFFSET: that long from now ('+5 years', 'yesterday'), in UTC.
+rehearsal_at() {
+    date -u -d "$1" +%Y-%m-%dT%H:%M:%SZ
+}
+
 # rehearsal_wait PID SECONDS COMMAND...: until the command succeeds; fails when the process ends
 # or the time is over.
 rehearsal_wait() {

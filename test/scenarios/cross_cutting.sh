@@ -54,13 +54,14 @@ signed_by() {
 }
 refuse 'a decision that nobody of the PMA signed' decision.quorum signed_by custodian-1 custodian-2 custodian-3
 refuse 'a decision below the threshold' decision.quorum signed_by pma-1 pma-2
-refuse 'a decision outside its window' decision.window story_spoilt '.valid_from = "2026-01-01T00:00:00Z" | .valid_to = "2026-01-02T00:00:00Z"'
+refuse 'a decision outside its window' decision.window story_spoilt \
+    ".valid_from = \"$(rehearsal_at '-2 days')\" | .valid_to = \"$(rehearsal_at yesterday)\""
 refuse 'one approver with two keys' decision.quorum signed_by pma-1 pma-again pma-2
 refuse 'an approver who is also the operator' incident.operator signed_by pma-1 pma-2 pma-operator
 refuse 'an approver who asked for it' decision.quorum story_spoilt ".requester = \"$(story_name pma-2 subject)\""
 refuse 'an approver with a conflict of interest' decision.quorum \
     story_spoilt ".conflicts = [{holder: \"$(story_name pma-3 subject)\", reason: \"employed by the supplier\"}]"
-refuse 'a window longer than is allowed' decision.window-length story_spoilt '.valid_to = "2031-01-01T00:00:00Z"'
+refuse 'a window longer than is allowed' decision.window-length story_spoilt ".valid_to = \"$(rehearsal_at '+5 years')\""
 refuse 'no factor weighed' decision.schema story_spoilt '.guidance.shall = []'
 refuse 'a member that the schema does not know' decision.schema story_spoilt '.hurry = true'
 refuse 'a method of the operator alone' method.decider story_spoilt '.method = "M1" | .mode = "supplierBySupplier"'

@@ -322,7 +322,7 @@ story_notify() {
         printf 'format,smki-recovery/file/1\nkind,organisation-notification\nfile,%s-%s\n' "$incident" "$1"
         printf 'incident,%s\nsubscriber,%s\n' "$incident" "$3"
         printf 'certificate,%s,%s,%s,supplier-ds\n' "$(story_name "$2-ds-old" issuer)" "$(story_serial "$2-ds-old")" "$3"
-        printf 'certainty,suspected\nfound,2026-11-01T09:00:00Z\nmethod,%s\nsuspend,%s\n' "$5" "$6"
+        printf 'certainty,suspected\nfound,%s\nmethod,%s\nsuspend,%s\n' "$(rehearsal_at yesterday)" "$5" "$6"
         story_types "$4"
         printf 'signer,%s Ltd,aro,%s\n\ndevice,type,cells,old,new\n' "$2" "$(story_name org-1 subject)"
         awk -F, -v old="$(story_serial "$2-ds-old")" 'NR > 1 { print $1 "," $2 ",supplier-ds," old "," }' "$4"

@@ -30,8 +30,10 @@ refuse 'a batch without a decision' decision.none ctl --yes batch start "$incide
 refuse 'two signatures where three are needed' decision.quorum signed_by pma-1 pma-2
 refuse 'the chair did not sign' decision.seats signed_by pma-2 pma-3 pma-4
 refuse 'the officers of the supplier decide' decision.quorum signed_by org-1 org-2
-refuse 'an expired decision' decision.window with '.valid_from = "2026-01-01T00:00:00Z" | .valid_to = "2026-01-02T00:00:00Z"'
-refuse 'a decision that begins tomorrow' decision.window with '.valid_from = "2030-01-01T00:00:00Z" | .valid_to = "2030-01-02T00:00:00Z"'
+refuse 'an expired decision' decision.window with \
+    ".valid_from = \"$(rehearsal_at '-2 days')\" | .valid_to = \"$(rehearsal_at yesterday)\""
+refuse 'a decision that begins tomorrow' decision.window with \
+    ".valid_from = \"$(rehearsal_at tomorrow)\" | .valid_to = \"$(rehearsal_at '+2 days')\""
 refuse 'another roster than the one on file' decision.roster with '.roster.sha256 = ("0" * 64)'
 refuse 'more devices than the decision allows' decision.count with '.roster.count = 39'
 refuse 'mode 9 under a Method 3 decision' method.mode with '.mode = "anyByContingency"'

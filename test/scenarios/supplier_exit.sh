@@ -30,11 +30,11 @@ check 'the DCC files' event receive-file --as dcc --evidence 'Organisation Compr
 
 lost='.initiator = "ofgem" | .notice = "Ofgem notice 2026/7" | .compromised[].cause = "lost-control"'
 defer="$lost | .outcome = \"defer-revocation\""
-bounds='.end_condition = "all prepayment customers safe" | .review = "2030-01-01T00:00:00Z"'
+bounds=".end_condition = \"all prepayment customers safe\" | .review = \"$(rehearsal_at '+1 month')\""
 weighed='.risk_weighed = "The creditor has shown no wish to use the keys; 312 prepayment customers would lose supply."'
 refuse 'a deferral without end' incident.deferral-unbounded story_spoilt "$defer | $weighed" x
 refuse 'a deferral that was to be reviewed long ago' incident.deferral-unbounded \
-    story_spoilt "$defer | $weighed | .end_condition = \"soon\" | .review = \"2026-01-01T00:00:00Z\"" x
+    story_spoilt "$defer | $weighed | .end_condition = \"soon\" | .review = \"$(rehearsal_at yesterday)\"" x
 refuse 'a deferral while the holder may be hostile, risk not weighed' incident.deferral-risk story_spoilt "$defer | $bounds" x
 refuse 'the end of a deferral that is not' incident.no-deferral event end-deferral --evidence 'over'
 check 'revocation is deferred' story_decide later x "$defer | $bounds | $weighed"
