@@ -132,8 +132,8 @@ t 'the service ends in order' service_stop
 
 login pma-2 $again
 twice() {
-    "$tools/daemon/smki-recoveryd" --config "$scene/recovery.conf" --check >"$scene/out" 2>&1
-    [ $? -ne 0 ] && grep -q 'login 3104 is named twice' "$scene/out"
+    ! "$tools/daemon/smki-recoveryd" --config "$scene/recovery.conf" --check >"$scene/out" 2>&1 &&
+        grep -q 'login 3104 is named twice' "$scene/out"
 }
 t 'a login of two people: nothing starts' twice
 plan
