@@ -58,9 +58,9 @@ EVP_PKEY *pki_key_new(void)
 struct span pki_key_octets(EVP_PKEY *key)
 {
     X509_PUBKEY *pub = NULL;
-    const unsigned char *at;
+    const unsigned char *at = NULL;
     uint8_t *copy;
-    int len;
+    int len = 0;
 
     NEED(X509_PUBKEY_set(&pub, key) == 1 &&
          X509_PUBKEY_get0_param(NULL, &at, &len, NULL, pub) == 1 && len > 0);
