@@ -70,6 +70,7 @@ START_TEST(an_incident_that_just_began_is_told_whole)
                           many("children") + many("files") + many("refusals"),
                       0);
     ck_assert_int_eq(number_in(story, "devices"), 0);
+    json_decref(story);
     REFUSED(docket_show(store, "I-9", &story, &e), "incident.none");
 }
 END_TEST
