@@ -172,7 +172,7 @@ static bool read_signer(const struct span v[], struct partyfile_header *h)
 }
 
 /* In the order in which they are written; the first two stand first, the rest anywhere. */
-static const struct strictjson_member {
+static const struct header_field {
     const char *name;
     size_t values;
     unsigned kinds;     /* where it may stand */
@@ -214,7 +214,7 @@ static bool take_field(struct parse *p, uint32_t *seen, struct partyfile_header 
                        struct err *e)
 {
     for (size_t i = 0; i < COUNT(fields); i++) {
-        const struct strictjson_member *f = &fields[i];
+        const struct header_field *f = &fields[i];
 
         if (!partyfile_parse_is(p->value[0], f->name))
             continue;
