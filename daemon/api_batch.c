@@ -173,6 +173,13 @@ static bool make_batch(struct service *sv, struct docket *d, struct docket_incid
     return ok;
 }
 
+/* What starts a batch. */
+struct start {
+    char incident[AUTHORITY_ID_MAX];
+    char decision[AUTHORITY_ID_MAX];
+    char rows[16];
+};
+
 static bool step_start(struct service *sv, const struct request *r, struct span body,
                        struct reply *out, struct err *e)
 {
@@ -181,25 +188,25 @@ static bool step_start(struct service *sv, const struct request *r, struct span 
     struct docket_incident i;
     struct docket_decision under;
     struct batch b = {0};
-    char incident[AUTHORITY_ID_MAX] = "";
-    char decision[AUTHORITY_ID_MAX] = "";
-    char rows[16] = "all";
+    struct start asked = {.rows = "all"};
+    const char *incident = asked.incident;
+    const char *decision = asked.decision;
+    const char *rows = asked.rows;
     char who[32];
     bool open;
     bool ok;
-    json_t *j;
-    const struct member members[] = {
-        {"incident", MEMBER_TEXT, true, incident, sizeof incident, NULL},
-        {"decision", MEMBER_TEXT, true, decision, sizeof decision, NULL},
-        {"rows", MEMBER_TEXT, false, rows, sizeof rows, NULL},
+    static const struct strictjson_member members[] = {
+        {"incident", MUST, strictjson_text, STRICTJSON_AT(struct start, incident), NULL, 0,
+         0},
+        {"decision", MUST, strictjson_text, STRICTJSON_AT(struct start, decision), NULL, 0,
+         0},
+        {"rows", MAY, strictjson_text, STRICTJSON_AT(struct start, rows), NULL, 0, 0},
+        {0},
     };
 
     if (a == NULL)
         return err_set(e, ERR_STORE, "store.memory", "out of memory");
-    if (!request_json(body, &j, e))
-        return false;
-    ok = request_members(j, members, sizeof members / sizeof members[0], e);
-    json_decref(j);
+    ok = request_json(body, members, &asked, NULL, e);
     service_who(r, who);
     (void)snprintf(sv->about, sizeof sv->about, "%s", incident);
     if (!ok || !docket_decision(sv->store, incident, decision, &under, e) ||

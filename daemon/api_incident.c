@@ -27,65 +27,74 @@ static bool eui_or_empty(const char *member, char text[17], struct err *e)
     return true;
 }
 
+/* What opens an incident. */
+struct opening {
+    struct docket_incident i;
+    char route[32];
+    char initiator[32];
+    char notice[2048];
+};
+
 static bool step_open(struct service *sv, const struct request *r, struct span body,
                       struct reply *out, struct err *e)
 {
     struct docket d = service_docket(sv);
-    struct docket_incident i = {0};
-    char route[32] = "undecided";
-    char initiator[32] = "";
-    char notice[2048] = "";
+    struct opening asked = {.route = "undecided"};
+    struct docket_incident *i = &asked.i;
     char who[32];
     AUTO(mem) char *evidence = NULL;
-    json_t *j;
     json_t *ev;
     bool ok;
-    const struct member members[] = {
-        {"id", MEMBER_TEXT, false, i.id, sizeof i.id, NULL},
-        {"title", MEMBER_TEXT, true, i.title, sizeof i.title, NULL},
-        {"route", MEMBER_TEXT, false, route, sizeof route, NULL},
-        {"initiator", MEMBER_TEXT, true, initiator, sizeof initiator, NULL},
-        {"subscriber", MEMBER_TEXT, false, i.subscriber, sizeof i.subscriber, NULL},
-        {"replacement_subscriber", MEMBER_TEXT, false, i.replacement, sizeof i.replacement,
-         NULL},
-        {"parent", MEMBER_TEXT, false, i.parent, sizeof i.parent, NULL},
-        {"exercise", MEMBER_BOOL, true, &i.exercise, 0, NULL},
-        {"notice", MEMBER_TEXT, true, notice, sizeof notice, NULL},
+    static const struct strictjson_member members[] = {
+        {"id", MAY, strictjson_text, STRICTJSON_AT(struct opening, i.id), NULL, 0, 0},
+        {"title", MUST, strictjson_text, STRICTJSON_AT(struct opening, i.title), NULL, 0,
+         0},
+        {"route", MAY, strictjson_text, STRICTJSON_AT(struct opening, route), NULL, 0, 0},
+        {"initiator", MUST, strictjson_text, STRICTJSON_AT(struct opening, initiator), NULL,
+         0, 0},
+        {"subscriber", MAY, strictjson_text, STRICTJSON_AT(struct opening, i.subscriber),
+         NULL, 0, 0},
+        {"replacement_subscriber", MAY, strictjson_text,
+         STRICTJSON_AT(struct opening, i.replacement), NULL, 0, 0},
+        {"parent", MAY, strictjson_text, STRICTJSON_AT(struct opening, i.parent), NULL, 0,
+         0},
+        {"exercise", MUST, strictjson_flag, STRICTJSON_AT(struct opening, i.exercise), NULL,
+         0, 0},
+        {"notice", MUST, strictjson_text, STRICTJSON_AT(struct opening, notice), NULL, 0,
+         0},
+        {0},
     };
 
-    if (!request_json(body, &j, e))
+    if (!request_json(body, members, &asked, NULL, e) ||
+        !eui_or_empty("subscriber", i->subscriber, e) ||
+        !eui_or_empty("replacement_subscriber", i->replacement, e))
         return false;
-    ok = request_members(j, members, sizeof members / sizeof members[0], e);
-    json_decref(j);
-    if (!ok || !eui_or_empty("subscriber", i.subscriber, e) ||
-        !eui_or_empty("replacement_subscriber", i.replacement, e))
-        return false;
-    if (!incident_route_find(route, &i.route))
+    if (!incident_route_find(asked.route, &i->route))
         return err_set(e, ERR_INPUT, "request.member", "member route: \"%s\" is no route",
-                       route);
-    if (!incident_actor_find(initiator, &i.initiator))
+                       asked.route);
+    if (!incident_actor_find(asked.initiator, &i->initiator))
         return err_set(e, ERR_INPUT, "request.member", "member initiator: \"%s\" is nobody",
-                       initiator);
-    ev = json_pack("{s:s}", "notice", notice);
+                       asked.initiator);
+    ev = json_pack("{s:s}", "notice", asked.notice);
     evidence = ev != NULL ? json_dumps(ev, JSON_COMPACT) : NULL;
     json_decref(ev);
     if (evidence == NULL)
         return err_set(e, ERR_INPUT, "request.member", "member notice is not UTF-8");
     service_who(r, who);
-    if (!docket_open(&d, &i, evidence, who, e)) {
-        docket_incident_done(&i);
+    if (!docket_open(&d, i, evidence, who, e)) {
+        docket_incident_done(i);
         return false;
     }
     log_event(LOG_NOTICE, MSG_INCIDENT_OPENED,
-              &(struct log_fields){.incident = i.id, .peer = &r->peer}, "incident %s: %s",
-              i.id, i.title);
-    reply_header(out, "Location", "/v1/incidents/%s", i.id);
+              &(struct log_fields){.incident = i->id, .peer = &r->peer}, "incident %s: %s",
+              i->id, i->title);
+    reply_header(out, "Location", "/v1/incidents/%s", i->id);
     ok = reply_json(out, 201,
-                    json_pack("{s:s,s:s,s:s,s:b}", "id", i.id, "route",
-                              incident_route(i.route)->name, "state",
-                              incident_state(i.state)->name, "exercise", (int)i.exercise),
+                    json_pack("{s:s,s:s,s:s,s:b}", "id", i->id, "route",
+                              incident_route(i->route)->name, "state",
+                              incident_state(i->state)->name, "exercise", (int)i->exercise),
                     e);
-    docket_incident_done(&i);
+    docket_incident_done(i);
     return ok;
 }
 
@@ -132,6 +141,14 @@ static json_t *spread(const json_t *text, const struct transition *row)
     return o;
 }
 
+/* What an operator says has happened. */
+struct happening {
+    char event[40];
+    char as[24];
+    json_t *evidence;
+    json_t *facts;
+};
+
 static bool step_event(struct service *sv, const struct request *r, struct span body,
                        struct reply *out, struct err *e)
 {
@@ -139,30 +156,33 @@ static bool step_event(struct service *sv, const struct request *r, struct span 
     struct docket_incident i;
     struct incident_move move;
     struct docket_step step = {0};
-    char event[40] = "";
-    char as[24] = "dcc";
+    struct happening asked = {.as = "dcc"};
+    const char *event = asked.event;
+    const char *as = asked.as;
     char who[32];
     AUTO(mem) char *evidence_text = NULL;
     AUTO(mem) char *facts_text = NULL;
-    json_t *evidence = NULL;
-    json_t *facts = NULL;
+    json_t *evidence;
     json_t *j;
     bool ok;
-    const struct member members[] = {
-        {"event", MEMBER_TEXT, true, event, sizeof event, NULL},
-        {"as_role", MEMBER_TEXT, false, as, sizeof as, NULL},
-        {"evidence", MEMBER_ANY, false, &evidence, 0, NULL},
-        {"facts", MEMBER_ANY, false, &facts, 0, NULL},
+    static const struct strictjson_member members[] = {
+        {"event", MUST, strictjson_text, STRICTJSON_AT(struct happening, event), NULL, 0,
+         0},
+        {"as_role", MAY, strictjson_text, STRICTJSON_AT(struct happening, as), NULL, 0, 0},
+        {"evidence", MAY, strictjson_any, STRICTJSON_AT(struct happening, evidence), NULL,
+         0, 0},
+        {"facts", MAY, strictjson_any, STRICTJSON_AT(struct happening, facts), NULL, 0, 0},
+        {0},
     };
 
-    if (!request_json(body, &j, e))
+    if (!request_json(body, members, &asked, &j, e))
         return false;
-    ok = request_members(j, members, sizeof members / sizeof members[0], e) &&
-         docket_get(sv->store, r->args[0], &i, e);
-    if (!ok) {
+    evidence = asked.evidence;
+    if (!docket_get(sv->store, r->args[0], &i, e)) {
         json_decref(j);
         return false;
     }
+    ok = true;
     if (!incident_event_find(event, &step.event))
         ok = err_set(e, ERR_INPUT, "request.member", "member event: \"%s\" is no event",
                      event);
@@ -183,8 +203,8 @@ static bool step_event(struct service *sv, const struct request *r, struct span 
     } else if (ok && evidence != NULL) {
         evidence_text = json_dumps(evidence, JSON_COMPACT);
     }
-    if (ok && facts != NULL)
-        facts_text = json_dumps(facts, JSON_COMPACT);
+    if (ok && asked.facts != NULL)
+        facts_text = json_dumps(asked.facts, JSON_COMPACT);
     json_decref(j);
     service_who(r, who);
     step.evidence = evidence_text;

@@ -245,29 +245,26 @@ HANDLER(api_progress)
     AUTO(mem) struct certs *bundle = calloc(1, sizeof *bundle);
     struct docket_incident i;
     struct partyfile_header *h;
-    json_t *j;
     bool ok;
+    static const struct strictjson_member members[] = {
+        {"file", MUST, strictjson_text, STRICTJSON_AT(struct partyfile_header, id), NULL, 0,
+         0},
+        {"organisation", MUST, strictjson_text,
+         STRICTJSON_AT(struct partyfile_header, organisation), NULL, 0, 0},
+        {"role", MUST, strictjson_text, STRICTJSON_AT(struct partyfile_header, role), NULL,
+         0, 0},
+        {"officer", MUST, strictjson_text, STRICTJSON_AT(struct partyfile_header, aro),
+         NULL, 0, 0},
+        {0},
+    };
 
     if (w == NULL || a == NULL || bundle == NULL)
         return err_set(e, ERR_STORE, "store.memory", "out of memory");
     h = &w->h;
-    {
-        const struct member members[] = {
-            {"file", MEMBER_TEXT, true, h->id, sizeof h->id, NULL},
-            {"organisation", MEMBER_TEXT, true, h->organisation, sizeof h->organisation,
-             NULL},
-            {"role", MEMBER_TEXT, true, h->role, sizeof h->role, NULL},
-            {"officer", MEMBER_TEXT, true, h->aro, sizeof h->aro, NULL},
-        };
-
-        if (!request_json(body, &j, e))
-            return false;
-        ok = request_members(j, members, sizeof members / sizeof members[0], e);
-        json_decref(j);
-    }
     w->sv = arg;
     w->incident = r->args[0];
-    if (!ok || !docket_get(w->sv->store, w->incident, &i, e))
+    if (!request_json(body, members, h, NULL, e) ||
+        !docket_get(w->sv->store, w->incident, &i, e))
         return false;
     (void)snprintf(h->incident, sizeof h->incident, "%s", i.id);
     h->has_subscriber =

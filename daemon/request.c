@@ -149,88 +149,26 @@ bool request_number(const struct request *r, const char *name, uint64_t min, uin
                    name, text, (unsigned long long)min, (unsigned long long)max);
 }
 
-bool request_json(struct span body, json_t **out, struct err *e)
+bool request_json(struct span body, const struct strictjson_member table[], void *base,
+                  json_t **whole, struct err *e)
 {
-    json_error_t je;
-    json_t *j = json_loadb((const char *)body.at, body.len, JSON_REJECT_DUPLICATES, &je);
+    struct strictjson_at at = {.id = "request.json", .e = e};
+    json_t *j;
+    bool ok;
 
-    if (j == NULL)
-        return err_set(e, ERR_INPUT, "request.json", "line %d, column %d: %s", je.line,
-                       je.column, je.text);
-    if (!json_is_object(j)) {
+    if (!strictjson_load(body, &j, &at))
+        return false;
+    if (json_is_object(j)) {
+        at.id = "request.member";
+        ok = strictjson_read(&at, j, table, base);
+    } else {
+        ok = err_set(e, ERR_INPUT, "request.json", "the body is not a JSON object");
+    }
+    if (ok && whole != NULL)
+        *whole = j;
+    else
         json_decref(j);
-        return err_set(e, ERR_INPUT, "request.json", "the body is not a JSON object");
-    }
-    *out = j;
-    return true;
-}
-
-static bool bad_member(struct err *e, const char *name, const char *what)
-{
-    return err_set(e, ERR_INPUT, "request.member", "member \"%.60s\" %s", name, what);
-}
-
-static bool take_member(const struct member *m, json_t *v, struct err *e)
-{
-    switch (m->kind) {
-    case MEMBER_TEXT: {
-        size_t len = json_string_length(v);
-
-        if (!json_is_string(v))
-            return bad_member(e, m->name, "must be a string");
-        if (len >= m->cap)
-            return bad_member(e, m->name, "is too long");
-        if (!plain_text(json_string_value(v)))
-            return bad_member(e, m->name,
-                              "has a control character or one that hides others");
-        memcpy(m->out, json_string_value(v), len + 1);
-        break;
-    }
-    case MEMBER_BOOL:
-        if (!json_is_boolean(v))
-            return bad_member(e, m->name, "must be true or false");
-        *(bool *)m->out = json_is_true(v);
-        break;
-    case MEMBER_NUMBER:
-        if (!json_is_integer(v))
-            return bad_member(e, m->name, "must be a whole number");
-        *(int64_t *)m->out = json_integer_value(v);
-        break;
-    case MEMBER_ANY:
-        *(json_t **)m->out = v;
-        break;
-    }
-    if (m->present != NULL)
-        *m->present = true;
-    return true;
-}
-
-bool request_members(const json_t *object, const struct member *m, size_t n, struct err *e)
-{
-    size_t known = 0;
-
-    for (size_t i = 0; i < n; i++) {
-        json_t *v = json_object_get(object, m[i].name);
-
-        if (v == NULL && m[i].required)
-            return bad_member(e, m[i].name, "is missing");
-        if (v != NULL && !take_member(&m[i], v, e))
-            return false;
-        known += v != NULL;
-    }
-    if (json_object_size(object) != known) {
-        void *it = json_object_iter((json_t *)(uintptr_t)object);
-
-        for (; it != NULL; it = json_object_iter_next((json_t *)(uintptr_t)object, it)) {
-            size_t i = 0;
-
-            while (i < n && strcmp(m[i].name, json_object_iter_key(it)) != 0)
-                i++;
-            if (i == n)
-                return bad_member(e, json_object_iter_key(it), "is not known here");
-        }
-    }
-    return true;
+    return ok;
 }
 
 /* ---- replies ---- */

@@ -15,6 +15,7 @@
 
 #include "bytes.h"
 #include "peer.h"
+#include "strictjson.h"
 
 #include <jansson.h>
 
@@ -94,25 +95,15 @@ MUST_CHECK bool request_parse_number(const char *text, uint64_t min, uint64_t ma
                                      uint64_t *out);
 
 /*
- * One JSON object and nothing else: duplicate members, a rest, depth, bad UTF-8 refused.
- *   out  new reference, json_decref
+ * The body: one JSON object and nothing else, read by a table (strictjson.h) into base;
+ * what base holds where a member is absent stays.
+ *   whole  NULL, or out: the object, json_decref; members of strictjson_any lie in it
  *
- * Errors: ERR_INPUT "request.json".
+ * Errors: ERR_INPUT "request.json" no JSON object (duplicate members, a rest, depth, bad
+ * UTF-8), "request.member" the text names the member.
  */
-MUST_CHECK bool request_json(struct span body, json_t **out, struct err *e);
-
-/* What an object may hold; every other member is refused. */
-struct member {
-    const char *name;
-    enum { MEMBER_TEXT, MEMBER_BOOL, MEMBER_NUMBER, MEMBER_ANY } kind;
-    bool required;
-    void *out;     /* char[cap], bool, int64_t, json_t* (borrowed); untouched if absent */
-    size_t cap;    /* MEMBER_TEXT: room at out, NUL included */
-    bool *present; /* may be NULL */
-};
-/* Errors: ERR_INPUT "request.member", the text names the member. */
-MUST_CHECK bool request_members(const json_t *object, const struct member *m, size_t n,
-                                struct err *e);
+MUST_CHECK bool request_json(struct span body, const struct strictjson_member table[],
+                             void *base, json_t **whole, struct err *e);
 
 /* ---- replies ---- */
 

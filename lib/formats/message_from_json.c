@@ -7,6 +7,7 @@
 #include "mem.h"
 #include "message_json.h"
 #include "message_member.h"
+#include "strictjson.h"
 
 #include <string.h>
 
@@ -472,15 +473,13 @@ bool message_from_json(struct span json, struct span mac_key, uint8_t **octets, 
     AUTO(json) json_t *o = NULL;
     AUTO(mem) uint8_t *arena = NULL;
     struct message_member r = {.cap = json.len, .e = e};
-    json_error_t je;
+    struct strictjson_at at = {.id = "message.json", .e = e};
 
     if (json.len == 0 || json.len > MESSAGE_JSON_MAX)
         return err_set(e, ERR_INPUT, "message.json", "JSON of 1 to %u octets, this has %zu",
                        MESSAGE_JSON_MAX, json.len);
-    o = json_loadb((const char *)json.at, json.len, JSON_REJECT_DUPLICATES, &je);
-    if (o == NULL)
-        return err_set(e, ERR_INPUT, "message.json", "line %d, column %d: %s", je.line,
-                       je.column, je.text);
+    if (!strictjson_load(json, &o, &at))
+        return false;
     r.octets = arena = malloc(json.len);
     if (arena == NULL)
         return err_set(e, ERR_STORE, "message.memory", "out of memory");

@@ -182,6 +182,14 @@ bool strictjson_number(struct strictjson_at *at, json_t *v,
     return true;
 }
 
+bool strictjson_any(struct strictjson_at *at, json_t *v, const struct strictjson_member *f,
+                    void *base)
+{
+    (void)at;
+    put(base, f, &v, sizeof v);
+    return true;
+}
+
 bool strictjson_digest(struct strictjson_at *at, json_t *v,
                        const struct strictjson_member *f, void *base)
 {

@@ -6,6 +6,11 @@
  * mandatory one, a wrong type, a value out of range: refused, and the text names the path
  * ("replacements[1].cell"). Duplicate members are refused by the parser.
  *
+ * Whatever comes from outside as JSON is read by such a table: authority documents, facts
+ * of a trial, bodies of requests. Messages alone have a reader of their own
+ * (message_member.h): their values are told by name or by number, and octets of any length
+ * go into one arena; both parse by strictjson_load.
+ *
  * Effects: none.
  */
 #ifndef STRICTJSON_H
@@ -33,7 +38,10 @@ struct strictjson_member {
     int64_t min, max;         /* of strictjson_number and of a text's or list's length */
 };
 
-/* Parse text and read the one object in it. */
+/* Where a member of a struct stands, for a row of a table. */
+#define STRICTJSON_AT(type, member) offsetof(type, member), sizeof(((type *)NULL)->member)
+
+/* Parse the one value that text is; *out is the caller's (json_decref). */
 MUST_CHECK bool strictjson_load(struct span text, json_t **out, struct strictjson_at *at);
 /* Every member of v by the table, ended by a row without name. */
 MUST_CHECK bool strictjson_read(struct strictjson_at *at, json_t *v,
@@ -55,6 +63,9 @@ bool strictjson_flag(struct strictjson_at *at, json_t *v, const struct strictjso
                      void *base);
 bool strictjson_number(struct strictjson_at *at, json_t *v,
                        const struct strictjson_member *f, void *base);
+/* As it stands: a json_t * borrowed from the whole, for members whose kind is free. */
+bool strictjson_any(struct strictjson_at *at, json_t *v, const struct strictjson_member *f,
+                    void *base);
 bool strictjson_digest(struct strictjson_at *at, json_t *v,
                        const struct strictjson_member *f, void *base);
 bool strictjson_eui(struct strictjson_at *at, json_t *v, const struct strictjson_member *f,

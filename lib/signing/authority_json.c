@@ -49,10 +49,9 @@ const char *authority_cause_name(enum cause c)
     return c < CAUSE_COUNT ? authority_cause_words[c] : "unknown";
 }
 
-#define AT(type, member) offsetof(type, member), sizeof(((type *)NULL)->member)
-#define DOC(member)      AT(struct authority, member)
-#define NOT_KEPT         0, 0
-#define TEXT(limit)      NULL, 1, limit
+#define DOC(member) STRICTJSON_AT(struct authority, member)
+#define NOT_KEPT    0, 0
+#define TEXT(limit) NULL, 1, limit
 
 static bool factor(struct strictjson_at *at, json_t *v, size_t i, void *base)
 {
@@ -192,7 +191,7 @@ static bool affected(struct strictjson_at *at, json_t *v, const struct strictjso
     return strictjson_each(at, v, (size_t)f->min, (size_t)f->max, organisation, base);
 }
 
-#define COMP(member) AT(struct authority_compromised, member)
+#define COMP(member) STRICTJSON_AT(struct authority_compromised, member)
 
 static bool bad_key(struct strictjson_at *at, json_t *v, size_t i, void *base)
 {
@@ -224,7 +223,7 @@ static bool compromised(struct strictjson_at *at, json_t *v,
     return strictjson_each(at, v, (size_t)f->min, (size_t)f->max, bad_key, base);
 }
 
-#define REPL(member) AT(struct authority_replacement, member)
+#define REPL(member) STRICTJSON_AT(struct authority_replacement, member)
 
 static bool new_key(struct strictjson_at *at, json_t *v, size_t i, void *base)
 {

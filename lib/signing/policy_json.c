@@ -19,8 +19,7 @@ struct trial {
     int64_t now_us;
 };
 
-#define AT(type, member) offsetof(type, member), sizeof(((type *)NULL)->member)
-#define FACT(member)     AT(struct trial, f.member)
+#define FACT(member) STRICTJSON_AT(struct trial, f.member)
 #define FLAG(member)                                            \
     {                                                           \
 #member, MAY, strictjson_flag, FACT(member), NULL, 0, 0 \
@@ -38,7 +37,7 @@ struct trial {
 #member, MAY, strictjson_eui, FACT(member), NULL, 0, 0 \
     }
 
-#define COMP(member) AT(struct policy_compromised, member)
+#define COMP(member) STRICTJSON_AT(struct policy_compromised, member)
 
 static bool bad_key(struct strictjson_at *at, json_t *v, size_t i, void *base)
 {
@@ -64,7 +63,7 @@ static bool compromised(struct strictjson_at *at, json_t *v,
     return strictjson_each(at, v, (size_t)f->min, (size_t)f->max, bad_key, base);
 }
 
-#define REPL(member) AT(struct policy_replacement, member)
+#define REPL(member) STRICTJSON_AT(struct policy_replacement, member)
 
 static bool new_key(struct strictjson_at *at, json_t *v, size_t i, void *base)
 {
@@ -95,7 +94,7 @@ static bool replacements(struct strictjson_at *at, json_t *v,
 }
 
 static const struct strictjson_member facts[] = {
-    {"now", MAY, strictjson_time, AT(struct trial, now_us), NULL, 0, 0},
+    {"now", MAY, strictjson_time, STRICTJSON_AT(struct trial, now_us), NULL, 0, 0},
     WORD(kind, authority_kind_words),
     WORD(outcome, authority_outcome_words),
     WORD(method, authority_method_words),

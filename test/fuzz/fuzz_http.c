@@ -24,18 +24,23 @@ static unsigned n_open; /* sinks begun and neither ended nor aborted */
 static bool whole(void *arg, const struct request *r, struct span body, struct reply *out,
                   struct err *e)
 {
-    char title[40] = "";
-    bool exercise = false;
-    int64_t n = 0;
-    json_t *any = NULL, *j;
-    uint64_t limit;
-    const struct member m[] = {
-        {"title", MEMBER_TEXT, true, title, sizeof title, NULL},
-        {"exercise", MEMBER_BOOL, false, &exercise, 0, NULL},
-        {"n", MEMBER_NUMBER, false, &n, 0, NULL},
-        {"any", MEMBER_ANY, false, &any, 0, NULL},
+    struct opening {
+        char title[40];
+        bool exercise;
+        int64_t n;
+        json_t *any;
+    } asked = {0};
+    static const struct strictjson_member members[] = {
+        {"title", MUST, strictjson_text, STRICTJSON_AT(struct opening, title), NULL, 0, 0},
+        {"exercise", MAY, strictjson_flag, STRICTJSON_AT(struct opening, exercise), NULL, 0,
+         0},
+        {"n", MAY, strictjson_number, STRICTJSON_AT(struct opening, n), NULL, INT64_MIN,
+         INT64_MAX},
+        {"any", MAY, strictjson_any, STRICTJSON_AT(struct opening, any), NULL, 0, 0},
+        {0},
     };
-    bool ok;
+    uint64_t limit;
+    json_t *j;
 
     (void)arg;
     if (!request_number(r, "limit", 1, 1000, 10, &limit, e))
@@ -44,14 +49,14 @@ static bool whole(void *arg, const struct request *r, struct span body, struct r
         abort();
     if (body.len == 0)
         return reply_json(out, 200, json_pack("{s:s}", "path", r->path), e);
-    if (!request_json(body, &j, e))
+    if (!request_json(body, members, &asked, &j, e))
         return false;
-    ok = request_members(j, m, sizeof m / sizeof m[0], e);
-    if (ok && strlen(title) >= sizeof title)
+    if (strlen(asked.title) >= sizeof asked.title ||
+        (asked.any != NULL) != (json_object_get(j, "any") != NULL))
         abort();
     json_decref(j);
-    reply_header(out, "Location", "/v1/incidents/%s", title);
-    return ok && reply_json(out, 201, json_pack("{s:s}", "title", title), e);
+    reply_header(out, "Location", "/v1/incidents/%s", asked.title);
+    return reply_json(out, 201, json_pack("{s:s}", "title", asked.title), e);
 }
 
 static bool small(void *arg, const struct request *r, struct span body, struct reply *out,

@@ -93,16 +93,16 @@ json 'not JSON' 400 request.json 'line 1' /v1/incidents 'title=x'
 json 'JSON that is no object' 400 request.json 'not a JSON object' /v1/incidents '[1]'
 json 'JSON cut short' 400 request.json 'line 1' /v1/incidents "$open"
 json 'something behind the JSON' 400 request.json 'line 1' /v1/incidents "$open} {}"
-json 'unknown member' 400 request.member '"titel" is not known' /v1/incidents "$open,\"titel\":1}"
+json 'unknown member' 400 request.member 'titel: unknown member' /v1/incidents "$open,\"titel\":1}"
 json 'duplicate member' 400 request.json 'duplicate' /v1/incidents "$open,\"title\":\"y\"}"
-json 'member of the wrong type' 400 request.member '"exercise" must be true or false' /v1/incidents \
+json 'member of the wrong type' 400 request.member 'exercise: not true or false' /v1/incidents \
     '{"title":"x","initiator":"subscriber","exercise":"yes","notice":"n"}'
-json 'member missing' 400 request.member '"notice" is missing' /v1/incidents \
+json 'member missing' 400 request.member 'notice: missing' /v1/incidents \
     '{"title":"x","initiator":"subscriber","exercise":true}'
-json 'control character in a text' 400 request.member '"title" has a control' /v1/incidents \
+json 'control character in a text' 400 request.member 'title: holds a control' /v1/incidents \
     '{"title":"x\u0007","initiator":"subscriber","exercise":true,"notice":"n"}'
 json 'NUL in a text' 400 request.json 'line 1' /v1/incidents "$open,\"id\":\"a\\u0000b\"}"
-json 'title too long' 400 request.member '"title" is too long' /v1/incidents \
+json 'title too long' 400 request.member 'title: not a text of' /v1/incidents \
     "$(printf '{"title":"%0300d","initiator":"subscriber","exercise":true,"notice":"n"}' 1)"
 json 'subscriber is no EUI-64' 400 request.member 'member subscriber' /v1/incidents \
     "$open,\"subscriber\":\"90B3\"}"

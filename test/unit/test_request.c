@@ -65,26 +65,31 @@ START_TEST(numbers_have_a_range_and_no_rest)
 }
 END_TEST
 
-static bool members(const char *text, struct err *e)
-{
+struct held {
     char name[6];
-    bool flag, there = false;
+    bool flag;
     int64_t n;
-    json_t *any, *j;
-    const struct member m[] = {
-        {"name", MEMBER_TEXT, true, name, sizeof name, NULL},
-        {"flag", MEMBER_BOOL, false, &flag, 0, &there},
-        {"n", MEMBER_NUMBER, false, &n, 0, NULL},
-        {"any", MEMBER_ANY, false, &any, 0, NULL},
-    };
-    bool ok;
+    json_t *any;
+};
 
-    if (!request_json(span_of(text, strlen(text)), &j, e))
+static bool members(const char *text, struct held *h, struct err *e)
+{
+    static const struct strictjson_member table[] = {
+        {"name", MUST, strictjson_text, STRICTJSON_AT(struct held, name), NULL, 0, 0},
+        {"flag", MAY, strictjson_flag, STRICTJSON_AT(struct held, flag), NULL, 0, 0},
+        {"n", MAY, strictjson_number, STRICTJSON_AT(struct held, n), NULL, INT64_MIN,
+         INT64_MAX},
+        {"any", MAY, strictjson_any, STRICTJSON_AT(struct held, any), NULL, 0, 0},
+        {0},
+    };
+    json_t *whole;
+
+    *h = (struct held){.n = 7};
+    if (!request_json(span_of(text, strlen(text)), table, h, &whole, e))
         return false;
-    ok = request_members(j, m, sizeof m / sizeof m[0], e);
-    ck_assert(!ok || there == (json_object_get(j, "flag") != NULL));
-    json_decref(j);
-    return ok;
+    ck_assert_ptr_eq(h->any, json_object_get(whole, "any"));
+    json_decref(whole);
+    return true;
 }
 
 START_TEST(documents_hold_known_members_of_their_kind)
@@ -109,12 +114,16 @@ START_TEST(documents_hold_known_members_of_their_kind)
         {"{\"name\":\"a\",\"n\":\"1\"}", "request.member"},
         {"{\"name\":\"a\",\"other\":null}", "request.member"},
     };
+    struct held h;
     struct err e;
 
-    ck_assert(members("{\"name\":\"abcde\",\"flag\":true,\"n\":-5,\"any\":[1]}", &e));
-    ck_assert(members(" {\"name\":\"\"} \n", &e));
+    ck_assert(members("{\"name\":\"abcde\",\"flag\":true,\"n\":-5,\"any\":[1]}", &h, &e));
+    ck_assert_str_eq(h.name, "abcde");
+    ck_assert(h.flag && h.n == -5 && h.any != NULL);
+    ck_assert(members(" {\"name\":\"\"} \n", &h, &e));
+    ck_assert(!h.flag && h.n == 7 && h.any == NULL);
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        ck_assert_msg(!members(bad[i].text, &e), "%s", bad[i].text);
+        ck_assert_msg(!members(bad[i].text, &h, &e), "%s", bad[i].text);
         ck_assert_str_eq(e.id, bad[i].id);
     }
 }

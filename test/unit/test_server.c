@@ -39,18 +39,13 @@ static bool get_name(void *arg, const struct request *r, struct span body,
 static bool post_name(void *arg, const struct request *r, struct span body,
                       struct reply *out, struct err *e)
 {
-    char name[16] = "";
-    const struct member m[] = {{"name", MEMBER_TEXT, true, name, sizeof name, NULL}};
-    json_t *j;
+    static const struct strictjson_member members[] = {
+        {"name", MUST, strictjson_text, 0, 16, NULL, 0, 0}, {0}};
+    char name[16];
 
     (void)arg;
-    if (!request_json(body, &j, e))
+    if (!request_json(body, members, name, NULL, e))
         return false;
-    if (!request_members(j, m, 1, e)) {
-        json_decref(j);
-        return false;
-    }
-    json_decref(j);
     reply_header(out, "Location", "/v1/names/%s", name);
     return reply_json(out, 201, json_pack("{s:s,s:s}", "name", name, "key", r->key), e);
 }
