@@ -5,6 +5,7 @@
  * What is said here is the order of things: start is the same as restart after a crash.
  */
 #include "audit.h"
+#include "listening.h"
 #include "log.h"
 #include "server.h"
 #include "service.h"
@@ -171,7 +172,7 @@ static bool listen_on(struct running *run, struct router *router, struct peer_ro
                               .stream_max = sv->config.service.max_roster_bytes,
                               .refused = service_refused};
     peer_roles_resolve(&sv->config, geteuid(), roles);
-    return server_listen(sv->config.service.socket, &o.listen_fd, e) &&
+    return listening_socket(sv->config.service.socket, &o.listen_fd, e) &&
            server_open(sv->loop, &o, &run->sv.server, e);
 }
 

@@ -1,19 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "server.h"
 
+#include "head.h"
 #include "log.h"
 #include "mem.h"
 
-#include <systemd/sd-daemon.h>
-
-#include <errno.h>
 #include <microhttpd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 
 #define HEADER_MEMORY (64u << 10) /* per connection: head, and one piece of a body */
@@ -64,160 +60,7 @@ struct server {
 
 static void run(struct server *s);
 
-/* ---- the listening socket ---- */
-
-static bool bad_socket(struct err *e, const char *path, const char *what)
-{
-    return err_set(e, ERR_INPUT, "request.socket", "%s: %s", path, what);
-}
-
-/* From systemd: the only one, or the one named "operator". -1: none was handed over. */
-static int listen_inherited(void)
-{
-    char **names = NULL;
-    int n = sd_listen_fds_with_names(1, &names);
-    int fd = -1;
-
-    for (int i = 0; i < n; i++) {
-        if (sd_is_socket_unix(SD_LISTEN_FDS_START + i, SOCK_STREAM, 1, NULL, 0) > 0 &&
-            (n == 1 || strcmp(names[i], "operator") == 0))
-            fd = SD_LISTEN_FDS_START + i;
-        free(names[i]);
-    }
-    free(names);
-    return fd;
-}
-
-/* A socket file nobody listens on may go; anything else stays. */
-static bool remove_stale(const char *path, const struct sockaddr_un *sa, struct err *e)
-{
-    struct stat st;
-    AUTO(fd) int fd = -1;
-
-    if (lstat(path, &st) < 0)
-        return errno == ENOENT || bad_socket(e, path, strerror(errno));
-    if (!S_ISSOCK(st.st_mode))
-        return bad_socket(e, path, "exists and is not a socket");
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
-        return bad_socket(e, path, strerror(errno));
-    if (connect(fd, (const struct sockaddr *)sa, sizeof *sa) == 0 || errno != ECONNREFUSED)
-        return bad_socket(e, path, "another service listens there");
-    if (unlink(path) < 0)
-        return bad_socket(e, path, strerror(errno));
-    return true;
-}
-
-bool server_listen(const char *path, int *out, struct err *e)
-{
-    struct sockaddr_un sa = {.sun_family = AF_UNIX};
-    AUTO(fd) int fd = listen_inherited();
-    mode_t old;
-    int rc;
-
-    if (fd >= 0) {
-        *out = fd;
-        fd = -1;
-        return true;
-    }
-    if (path[0] != '/' || strlen(path) >= sizeof sa.sun_path)
-        return bad_socket(e, path, "not an absolute path of at most 107 octets");
-    memcpy(sa.sun_path, path, strlen(path) + 1);
-    if (!remove_stale(path, &sa, e))
-        return false;
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return bad_socket(e, path, strerror(errno));
-    old = umask(0117); /* the mode is right from the first moment: 0660 */
-    rc = bind(fd, (const struct sockaddr *)&sa, sizeof sa);
-    (void)umask(old);
-    if (rc < 0 || listen(fd, 64) < 0)
-        return bad_socket(e, path, strerror(errno));
-    *out = fd;
-    fd = -1;
-    return true;
-}
-
 /* ---- one request ---- */
-
-struct head_count {
-    struct request *r;
-    unsigned host, length, encoding, type, key;
-    bool bad;
-};
-
-static bool copy_value(char *to, size_t cap, const char *from, size_t len)
-{
-    if (len >= cap || memchr(from, '\0', len) != NULL)
-        return false;
-    memcpy(to, from, len);
-    to[len] = '\0';
-    return true;
-}
-
-static enum MHD_Result see_header(void *arg, enum MHD_ValueKind kind, const char *name,
-                                  size_t name_len, const char *value, size_t value_len)
-{
-    struct head_count *h = arg;
-    uint64_t n;
-
-    (void)kind;
-    (void)name_len;
-    if (value == NULL) {
-        value = "";
-        value_len = 0;
-    }
-    if (strcasecmp(name, "Host") == 0) {
-        h->host++;
-    } else if (strcasecmp(name, "Content-Length") == 0) {
-        h->length++;
-        if (request_parse_number(value, 0, INT64_MAX, &n))
-            h->r->length = (int64_t)n;
-        else
-            h->bad = true;
-    } else if (strcasecmp(name, "Transfer-Encoding") == 0) {
-        h->encoding++;
-        h->bad |= strcasecmp(value, "chunked") != 0;
-    } else if (strcasecmp(name, "Content-Type") == 0) {
-        h->type++;
-        h->bad |= !copy_value(h->r->type, sizeof h->r->type, value, strcspn(value, "; \t"));
-        for (char *p = h->r->type; *p != '\0'; p++)
-            if (*p >= 'A' && *p <= 'Z')
-                *p = (char)(*p - 'A' + 'a');
-    } else if (strcasecmp(name, "Idempotency-Key") == 0) {
-        h->key++;
-        h->bad |=
-            value_len == 0 || !copy_value(h->r->key, sizeof h->r->key, value, value_len);
-    }
-    return MHD_YES;
-}
-
-/* The library is lax about heads that two parsers could read in two ways; we are not. */
-static bool read_head(struct MHD_Connection *c, const char *version, struct request *r,
-                      struct err *e)
-{
-    struct head_count h = {.r = r};
-
-    (void)MHD_get_connection_values_n(c, MHD_HEADER_KIND, see_header, &h);
-    if (h.encoding > 0)
-        r->length = -1;
-    if (strcmp(version, "HTTP/1.1") != 0 && strcmp(version, "HTTP/1.0") != 0)
-        return err_set(e, ERR_INPUT, "request.head", "not HTTP/1.1");
-    if (h.host > 1 || (h.host == 0 && strcmp(version, "HTTP/1.1") == 0))
-        return err_set(e, ERR_INPUT, "request.head", "%u Host headers; one is right",
-                       h.host);
-    if (h.length > 1 || h.encoding > 1 || (h.length > 0 && h.encoding > 0))
-        return err_set(e, ERR_INPUT, "request.head",
-                       "more than one statement of how long the body is");
-    if (h.type > 1 || h.key > 1)
-        return err_set(e, ERR_INPUT, "request.head",
-                       "Content-Type or Idempotency-Key appears twice");
-    if (h.bad)
-        return err_set(e, ERR_INPUT, "request.head",
-                       "a header has a value that cannot be: Content-Length, "
-                       "Transfer-Encoding, Content-Type or Idempotency-Key");
-    return true;
-}
 
 static struct client *client_of(struct MHD_Connection *c)
 {
@@ -387,7 +230,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
         job->x.request.verb = request_verb(method);
         job->x.request.peer = client->peer;
         job->x.request.may_wait = true;
-        if (!read_head(c, version, &job->x.request, &e))
+        if (!head_read(c, version, &job->x.request, &e))
             route_fail(&job->x, &e);
         if (!route_begin(&job->x, s->o.router) && at_once(c, &job->x.request))
             return answer(c, client, job);

@@ -8,10 +8,7 @@
  * becomes an exchange (route.h); this file and the library it wraps know nothing of what
  * the requests mean.
  *
- * Refused with 400 before any handler:
- *   - no Host or two,
- *   - two Content-Lengths, or Content-Length together with Transfer-Encoding,
- *   - a repeated Idempotency-Key or Content-Type.
+ * What a head has to be like is head.h's.
  *
  * A request whose answer is "later" (route.h) is held aside, the loop goes on, and it is
  * asked again when server_ask_again says so; after wait_us it is asked for the last time.
@@ -31,7 +28,7 @@
 struct server; /* opaque */
 
 struct server_options {
-    int listen_fd;                  /* from server_listen; the server's on success */
+    int listen_fd;                  /* from listening_socket; the server's on success */
     const struct router *router;    /* borrowed */
     const struct peer_roles *roles; /* borrowed */
     unsigned max_clients;           /* 0: 128 */
@@ -39,15 +36,6 @@ struct server_options {
     unsigned idle_s;                /* 0: 60 */
     uint64_t wait_us;               /* how long a request is held; 0: 5 seconds */
 };
-
-/*
- * The listening socket: the one systemd handed over (LISTEN_FDS; with several, the one
- * named "operator"), else path is bound, mode 0660. A socket file on which nobody listens
- * is replaced; one that is listened on, or any other file, is an error.
- *
- * Errors: ERR_INPUT "request.socket".
- */
-MUST_CHECK bool server_listen(const char *path, int *fd, struct err *e);
 
 /* Errors: ERR_STORE "request.server". */
 MUST_CHECK bool server_open(sd_event *loop, const struct server_options *o,

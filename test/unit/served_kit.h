@@ -7,6 +7,7 @@
 #ifndef SERVED_KIT_H
 #define SERVED_KIT_H
 
+#include "listening.h"
 #include "log.h"
 #include "server.h"
 
@@ -51,7 +52,7 @@ static void *served_main(void *arg)
     roles.rows[0].role = served_roles;
     roles.rows[0].users[0] = geteuid();
     roles.rows[0].n_users = served_roles != 0;
-    ck_assert(server_listen(served_path, &o.listen_fd, &e));
+    ck_assert(listening_socket(served_path, &o.listen_fd, &e));
     ck_assert_int_ge(sd_event_new(&loop), 0);
     ck_assert_int_ge(
         sd_event_add_io(loop, NULL, served_stop_fd, EPOLLIN, served_on_stop, NULL), 0);

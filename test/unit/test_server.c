@@ -3,6 +3,7 @@
  * The real server on a real Unix socket in a directory of its own; the client is a bare
  * socket, so that what goes over it is exactly what the test says.
  */
+#include "listening.h"
 #include "mem.h"
 #include "served_kit.h"
 
@@ -646,20 +647,20 @@ START_TEST(a_stale_socket_is_replaced_and_nothing_else_is)
     struct err e;
     int fd, other;
 
-    ck_assert(server_listen(served_path, &fd, &e));
+    ck_assert(listening_socket(served_path, &fd, &e));
     ck_assert_int_eq(stat(served_path, &st), 0);
     ck_assert_int_eq(st.st_mode & 0777, 0660);
-    ck_assert(!server_listen(served_path, &other, &e)); /* somebody listens */
+    ck_assert(!listening_socket(served_path, &other, &e)); /* somebody listens */
     ck_assert_str_eq(e.id, "request.socket");
     (void)close(fd);
-    ck_assert(server_listen(served_path, &fd, &e)); /* nobody does */
+    ck_assert(listening_socket(served_path, &fd, &e)); /* nobody does */
     (void)close(fd);
     (void)unlink(served_path);
     fd = creat(served_path, 0600);
     (void)close(fd);
-    ck_assert(!server_listen(served_path, &fd, &e)); /* a file */
+    ck_assert(!listening_socket(served_path, &fd, &e)); /* a file */
     (void)unlink(served_path);
-    ck_assert(!server_listen("relative", &fd, &e));
+    ck_assert(!listening_socket("relative", &fd, &e));
     (void)rmdir(served_dir);
 }
 END_TEST
@@ -670,13 +671,13 @@ START_TEST(the_socket_of_systemd_is_taken)
     char pid[16];
     int fd, got;
 
-    ck_assert(server_listen(served_path, &fd, &e));
+    ck_assert(listening_socket(served_path, &fd, &e));
     ck_assert_int_eq(dup2(fd, 3), 3);
     (void)snprintf(pid, sizeof pid, "%d", (int)getpid());
     (void)setenv("LISTEN_PID", pid, 1);
     (void)setenv("LISTEN_FDS", "1", 1);
     (void)setenv("LISTEN_FDNAMES", "operator", 1);
-    ck_assert(server_listen("/nowhere/else", &got, &e));
+    ck_assert(listening_socket("/nowhere/else", &got, &e));
     ck_assert_int_eq(got, 3);
     (void)unlink(served_path);
     (void)rmdir(served_dir);
