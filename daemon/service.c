@@ -246,6 +246,9 @@ void service_refused(void *arg, const struct request *r, const struct err *why)
         sv->about[0] = '\0';
         return; /* one of too many: it goes into the sum of this minute */
     }
+    if (strcmp(why->id, "request.role") == 0)
+        log_event(LOG_NOTICE, MSG_ROLE_REFUSED,
+                  &(struct log_fields){.peer = &r->peer, .err = why}, "%s", why->text);
     if (strncmp(r->path, "/v1/incidents/", 14) == 0 && r->n_args > 0)
         incident = r->args[0];
     /* reading what one may not read changes nothing, but who tried is worth a record */

@@ -6,7 +6,7 @@
 # The linker has dropped from the programs what nothing in them calls (--gc-sections), so what is
 # exported by a library and missing in all four programs is called by nobody.
 set -u
-build=$1 exceptions=$2/test/house/exceptions
+build=$1 source=$2 exceptions=$2/test/house/exceptions
 shift 2
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
@@ -72,7 +72,7 @@ verdict() { # title, file with what is wrong: empty is right
     fi
 }
 
-echo '1..6'
+echo '1..7'
 # shellcheck disable=SC2086 # lists of files
 nm --defined-only $programs | awk 'NF == 3 { print $3 }' | sort -u >"$dir/programs"
 # A symbol that its own object defines is not among what it wants: every wish is another file's.
@@ -101,3 +101,9 @@ faults $rooms "$dir/clock_spoilt.c.o" >"$dir/all"
 unexcused faults "$dir/all" | grep clock_spoilt >"$dir/told"
 printf '%s ledger_nobody clock_spoilt.c.o\n' reach prefix inner | diff - "$dir/told" >"$dir/these"
 verdict 'a spoilt room is told' "$dir/these"
+
+# The catalogue explains each message id; one that no program logs would explain what cannot happen.
+sed -n 's/^#define \(MSG_[A-Z_]*\) .*/\1/p' "$source/daemon/log_id.h" | while read -r id; do
+    grep -qrw --include='*.c' "$id" "$source/daemon" || echo "$id"
+done >"$dir/these"
+verdict 'every message id is logged by a program' "$dir/these"

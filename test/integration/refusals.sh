@@ -501,6 +501,7 @@ if can_be_others >/dev/null 2>&1; then
     others=yes
     must snapshot "$scene/before"
     from=$audit
+    said=$(grep -c ' -- request\.role$' "$scene/service.log")
     while read -r who args; do
         # shellcheck disable=SC2086 # words
         t "may: $who: ${args%%"$scene"*}" verb $who $args
@@ -512,6 +513,7 @@ END
             same "$(get "/v1/audit?from=$((from + 1))" | grep -c '"rule":"request.role"')" "$forbidden"
     }
     t 'each attempt without the role is on record, nothing else has changed' nothing_done
+    t 'and in the log' same "$(($(grep -c ' -- request\.role$' "$scene/service.log") - said))" "$forbidden"
     t 'another operator confirms' ctl_as 3002 --yes batch confirm "$batch"
 else
     skip 'who may do what' 'needs root and setpriv'
