@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * core_kit - what the tests of the core share: an error, a directory of one's own, files in
- * it, and the run of a suite. A test aid: it aborts instead of returning errors.
+ * core_kit - what every test may want: an error, a folder of its own, files in it, and the
+ * run of a suite.
+ *
+ * The folder is the test's from kit_begin() to kit_end(), which removes it and all that is in
+ * it. A test aid: it aborts instead of returning errors.
  */
 #ifndef CORE_KIT_H
 #define CORE_KIT_H
@@ -10,19 +13,15 @@
 
 #include <check.h>
 
-#include <errno.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-/* Each test uses some of this. */
-#pragma GCC diagnostic ignored "-Wunused-function"
-#pragma GCC diagnostic ignored "-Wunused-variable"
-
-static struct err e;
-static char kit_dir[64];
+/* What the step at hand says: steps of the kits fill it, so do the tests; the macros below
+ * read it. */
+extern struct err e;
+extern const char *const kit_dir; /* its folder */
 
 /* It works, or the test says why not. */
 #define OK(call) ck_assert_msg((call), "%s: %s", e.id, e.text)
@@ -41,88 +40,34 @@ static char kit_dir[64];
                       words);                                                          \
     } while (0)
 
-static void kit_begin(void)
-{
-    (void)strcpy(kit_dir, "/tmp/smki-test-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(kit_dir));
-}
+/* A new folder, under $TMPDIR or /tmp, and no error. */
+void kit_begin(void);
+void kit_end(void);
+/* Path of a file in the folder; static, four in turn. */
+const char *kit_path(const char *name);
+void kit_write(const char *name, const void *at, size_t len);
+void kit_text(const char *name, const char *text);
+/* Descriptors of this process that are open. */
+size_t kit_open_fds(void);
+/* The test cannot go on, and it is not the fault of what it tests. */
+__attribute__((noreturn)) void kit_broken(const char *what);
 
-static int kit_remove(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)st;
-    (void)type;
-    (void)ftw;
-    return remove(path);
-}
-
-static void kit_end(void)
-{
-    (void)nftw(kit_dir, kit_remove, 8, FTW_DEPTH | FTW_PHYS);
-}
-
-/* Path of a file in the directory; static, four at a time. */
-static const char *kit_path(const char *name)
-{
-    static char paths[4][256];
-    static unsigned at;
-    char *p = paths[at++ % 4];
-
-    (void)snprintf(p, sizeof paths[0], "%s/%s", kit_dir, name);
-    return p;
-}
-
-static void kit_write(const char *name, const void *at, size_t len)
-{
-    FILE *f = fopen(kit_path(name), "w");
-
-    ck_assert_ptr_nonnull(f);
-    ck_assert_uint_eq(fwrite(at, 1, len, f), len);
-    ck_assert_int_eq(fclose(f), 0);
-}
-
-static void kit_text(const char *name, const char *text)
-{
-    kit_write(name, text, strlen(text));
-}
-
-static size_t kit_open_fds(void)
-{
-    size_t n = 0;
-
-    for (int fd = 0; fd < 256; fd++)
-        n += lseek(fd, 0, SEEK_CUR) >= 0 || errno != EBADF;
-    return n;
-}
-
-static int kit_run(const char *name, const TTest *const tests[], size_t n,
-                   void (*setup)(void), void (*teardown)(void))
-{
-    Suite *suite = suite_create(name);
-    TCase *t = tcase_create("all");
-    SRunner *r;
-    int bad;
-
-    if (setup != NULL)
-        tcase_add_checked_fixture(t, setup, teardown);
-    tcase_set_timeout(t, 60);
-    for (size_t i = 0; i < n; i++)
-        tcase_add_test(t, tests[i]);
-    suite_add_tcase(suite, t);
-    r = srunner_create(suite);
-    srunner_set_tap(r, "-");
-    srunner_run_all(r, CK_ENV);
-    bad = srunner_ntests_failed(r);
-    srunner_free(r);
-    return bad != 0;
-}
-
-/* setup and teardown around each test; NULL: none. */
-#define KIT_MAIN(name, setup, teardown, ...)                                       \
-    int main(void)                                                                 \
-    {                                                                              \
-        const TTest *const list[] = {__VA_ARGS__};                                 \
-                                                                                   \
-        return kit_run(name, list, sizeof list / sizeof list[0], setup, teardown); \
+/* Run the tests that add() adds, each between setup and teardown; NULL: none. What main
+ * returns. */
+int kit_run(const char *name, void (*setup)(void), void (*teardown)(void),
+            void (*add)(TCase *t));
+/* The main of a test file that has no loops: all its tests by name. */
+#define KIT_MAIN(name, setup, teardown, ...)                      \
+    static void kit_add(TCase *t)                                 \
+    {                                                             \
+        const TTest *const list[] = {__VA_ARGS__};                \
+                                                                  \
+        for (size_t i = 0; i < sizeof list / sizeof list[0]; i++) \
+            tcase_add_test(t, list[i]);                           \
+    }                                                             \
+    int main(void)                                                \
+    {                                                             \
+        return kit_run(name, setup, teardown, kit_add);           \
     }
 
 #endif

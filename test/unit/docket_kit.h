@@ -9,6 +9,10 @@
 #include "core_kit.h"
 #include "docket.h"
 
+/* Each test uses some of this. */
+#pragma GCC diagnostic ignored "-Wunused-function"
+#pragma GCC diagnostic ignored "-Wunused-variable"
+
 #define NOW INT64_C(1795525200000000) /* 2026-11-24T13:00:00Z */
 
 static struct store *store;

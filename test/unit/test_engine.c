@@ -331,15 +331,8 @@ START_TEST(parts_for_the_signer_cannot_be_changed)
 }
 END_TEST
 
-int main(void)
+static void add(TCase *t)
 {
-    Suite *suite = suite_create("engine");
-    TCase *t = tcase_create("all");
-    SRunner *r;
-    int bad;
-
-    tcase_add_checked_fixture(t, engine_kit_begin, engine_kit_end);
-    tcase_set_timeout(t, 120);
     tcase_add_test(t, a_whole_batch_is_signed);
     tcase_add_test(t, a_batch_of_one_row_is_signed);
     tcase_add_test(t, orders_have_at_most_the_rows_asked_for);
@@ -355,11 +348,9 @@ int main(void)
     tcase_add_test(t, a_selection_signs_only_its_rows);
     tcase_add_test(t, a_batch_that_ran_comes_before_one_that_waits);
     tcase_add_test(t, parts_for_the_signer_cannot_be_changed);
-    suite_add_tcase(suite, t);
-    r = srunner_create(suite);
-    srunner_set_tap(r, "-");
-    srunner_run_all(r, CK_ENV);
-    bad = srunner_ntests_failed(r);
-    srunner_free(r);
-    return bad != 0;
+}
+
+int main(void)
+{
+    return kit_run("engine", engine_kit_begin, engine_kit_end, add);
 }

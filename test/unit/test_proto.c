@@ -347,14 +347,8 @@ START_TEST(only_a_revoke_or_a_hang_up_stops)
 }
 END_TEST
 
-int main(void)
+static void add(TCase *t)
 {
-    Suite *suite = suite_create("proto");
-    TCase *t = tcase_create("all");
-    SRunner *r;
-    int bad;
-
-    tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_loop_test(t, every_type_comes_back_as_it_went, PROTO_HELLO, PROTO_TYPES);
     tcase_add_loop_test(t, every_other_size_is_refused, PROTO_HELLO, PROTO_TYPES);
     tcase_add_test(t, the_head_is_held_to_its_form);
@@ -366,11 +360,9 @@ int main(void)
     tcase_add_test(t, descriptors_of_a_bad_record_are_closed);
     tcase_add_test(t, a_hang_up_is_told_apart);
     tcase_add_test(t, only_a_revoke_or_a_hang_up_stops);
-    suite_add_tcase(suite, t);
-    r = srunner_create(suite);
-    srunner_set_tap(r, "-");
-    srunner_run_all(r, CK_ENV);
-    bad = srunner_ntests_failed(r);
-    srunner_free(r);
-    return bad != 0;
+}
+
+int main(void)
+{
+    return kit_run("proto", setup, teardown, add);
 }
