@@ -402,6 +402,7 @@ static bool do_hello(struct desk *d, const struct proto *in, struct proto *reply
         if (strcmp(c->tokens[i].name, in->u.hello.token) == 0)
             reply->u.ready.sessions = c->tokens[i].sessions;
     reply->u.ready.pid = (uint32_t)getpid();
+    reply->u.ready.list = d->revoked.id;
     return true;
 }
 

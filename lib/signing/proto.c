@@ -13,7 +13,7 @@ static const uint8_t magic[4] = {'S', 'M', 'R', '1'};
 
 static const size_t body_sizes[PROTO_TYPES] = {
     [PROTO_HELLO] = PROTO_NAME,
-    [PROTO_READY] = 128 + 4 + 4 + 4,
+    [PROTO_READY] = 128 + 4 + 4 + 4 + 16,
     [PROTO_OPEN] = 4,
     [PROTO_OPENED] = 32 + 4 + 4 + 8 + 24,
     [PROTO_RESERVE] = 8 + 4,
@@ -126,6 +126,7 @@ static void body(struct cursor *c, struct proto *p)
         f32(c, &p->u.ready.keys);
         f32(c, &p->u.ready.sessions);
         f32(c, &p->u.ready.pid);
+        raw(c, p->u.ready.list.id, sizeof p->u.ready.list.id);
         break;
     case PROTO_OPEN:
         f32(c, &p->u.open.parts);

@@ -66,12 +66,16 @@ enum proto_type {
 struct proto_hello {
     char token[PROTO_NAME];
 };
+struct proto_list { /* which list of what was revoked this is (revoked.h) */
+    uint8_t id[16];
+};
 struct proto_ready {
     char what[128]; /* token_what */
     uint32_t
         keys; /* bit i: config key i is on this token and proven equal to its certificate */
     uint32_t sessions;
     uint32_t pid;
+    struct proto_list list;
 };
 struct proto_open {
     uint32_t parts; /* PROTO_PART_BIT of each descriptor beside it */

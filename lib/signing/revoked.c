@@ -9,10 +9,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 
 #define DAY_US  (INT64_C(86400) * 1000000)
 #define TIME_ON 22 /* octets of a blank, a time and the end of the line */
+#define LIST    "list "
 
 static bool failed(const struct revoked *r, const char *why, struct err *e)
 {
@@ -92,6 +94,20 @@ static int64_t until_us(char *line)
     return s * 1000000;
 }
 
+/* Is it the line with the list's id? The first counts; it has no time, so it stays. */
+static bool is_id(struct revoked *r, const char *line)
+{
+    struct proto_list id;
+
+    if (strncmp(line, LIST, strlen(LIST)) != 0 ||
+        !hex_decode(line + strlen(LIST), strlen(line) - strlen(LIST), id.id, sizeof id.id))
+        return false;
+    if (!r->has_id)
+        r->id = id;
+    r->has_id = true;
+    return true;
+}
+
 /* From r->len on. Lines that are over are left out; *over: how many. */
 static bool read_lines(struct revoked *r, FILE *f, int64_t now_us, size_t *over,
                        struct err *e)
@@ -113,6 +129,8 @@ static bool read_lines(struct revoked *r, FILE *f, int64_t now_us, size_t *over,
         line[--n] = '\0';
         if (strlen(line) != (size_t)n || (size_t)n >= REVOKED_WHAT + TIME_ON)
             return failed(r, "it is damaged", e);
+        if (is_id(r, line))
+            continue;
         until = until_us(line);
         if (until < now_us)
             ++*over;
@@ -214,6 +232,33 @@ bool revoked_add(struct revoked *r, const char *what, int64_t window_us, int64_t
 
 /* --- beginning --- */
 
+/* A list without an id gets one, once: of several signers that begin, the first gives it. */
+static bool name_list(struct revoked *r, struct err *e)
+{
+    char hex[HEX_LEN(sizeof r->id.id)];
+    struct proto_list id;
+    char line[sizeof LIST + sizeof hex + 4];
+    size_t over;
+    int n;
+
+    AUTO(fd) int fd = hold(r);
+    if (fd < 0)
+        return failed(r, strerror(errno), e);
+    if (!load(r, 0, INT64_MIN, &over, e))
+        return false;
+    if (r->has_id)
+        return true;
+    if (getrandom(id.id, sizeof id.id, 0) != (ssize_t)sizeof id.id)
+        return failed(r, "no randomness for its id", e);
+    hex_encode_lower(id.id, sizeof id.id, hex);
+    n = snprintf(line, sizeof line, "%s" LIST "%s\n", is_torn(fd) ? "?\n" : "", hex);
+    if (write(fd, line, (size_t)n) != n || fsync(fd) != 0)
+        return failed(r, strerror(errno), e);
+    r->id = id;
+    r->has_id = true;
+    return true;
+}
+
 /* A file made just now is there after a power cut only once its directory says so. */
 static bool sync_directory(const struct revoked *r, struct err *e)
 {
@@ -276,7 +321,7 @@ bool revoked_open(const char *path, const char *begun, int64_t now_us, struct re
 
     *out = (struct revoked){.path = path};
     if (load(out, is_new ? O_CREAT : 0, now_us, &over, e) && sync_directory(out, e) &&
-        (over == 0 || shorten(out, now_us, e)))
+        (over == 0 || shorten(out, now_us, e)) && (out->has_id || name_list(out, e)))
         return true;
     revoked_done(out);
     return false;

@@ -8,7 +8,9 @@
  * leaves out those whose time is over, a day after the window of their decision, or
  * REVOKED_STAYS_DAYS after they came where the window is not known. (A line without a time
  * stays.) Nothing that a process knows is forgotten by it; a list that is gone or damaged is
- * not an empty one. Adding ends at REVOKED_MAX lines; reading never does, so that nobody is
+ * not an empty one. Each list has an id of its own, in a line "list ID": whoever tells signers
+ * what has ended keeps by it who has heard; a list that was begun anew has heard nothing, and
+ * says so by another id. Adding ends at REVOKED_MAX lines; reading never does, so that nobody is
  * locked out by a long list.
  *
  * Source:  SEC L10.9.
@@ -18,6 +20,7 @@
 #define REVOKED_H
 
 #include "authority.h"
+#include "proto.h"
 
 #include <sys/types.h>
 
@@ -32,6 +35,8 @@ struct revoked {
     dev_t dev; /* the file that was read last, and how far */
     ino_t ino;
     off_t len;
+    struct proto_list id;
+    bool has_id;
 };
 
 /* Read the list, leave out what is over. There is none: it is made, unless `begun` is there,

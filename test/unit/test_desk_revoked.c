@@ -21,17 +21,27 @@ static void supersede(void)
     scene_sign(&s, 2);
 }
 
+/* Without the one that has its id. */
 static size_t lines_of_list(void)
 {
     FILE *f = fopen(kit_path("revoked"), "r");
+    char line[200];
     size_t n = 0;
-    int c;
 
     ck_assert_ptr_nonnull(f);
-    while ((c = fgetc(f)) != EOF)
-        n += c == '\n';
+    while (fgets(line, sizeof line, f) != NULL)
+        n += strncmp(line, "list ", 5) != 0;
     (void)fclose(f);
     return n;
+}
+
+static void add_line(const char *line)
+{
+    FILE *f = fopen(kit_path("revoked"), "a");
+
+    ck_assert_ptr_nonnull(f);
+    ck_assert_int_gt(fprintf(f, "%s\n", line), 0);
+    ck_assert_int_eq(fclose(f), 0);
 }
 
 START_TEST(a_revoked_decision_never_opens_again)
@@ -108,15 +118,14 @@ END_TEST
 
 START_TEST(what_another_worker_was_told_counts_here)
 {
-    char hex[HEX_LEN(32) + 1];
+    char hex[HEX_LEN(32)];
     struct digest d = authority_digest();
 
     ready();
     open_warrant();
     ANSWERED(PROTO_OPENED);
     hex_encode_lower(d.b, 32, hex);
-    (void)strcat(hex, "\n");
-    kit_text("revoked", hex);
+    add_line(hex);
     open_warrant();
     FAILED("decision.revoked");
 }
@@ -290,6 +299,58 @@ START_TEST(a_list_that_is_gone_since_the_last_process_is_missing)
 }
 END_TEST
 
+static struct proto_list list_of(void)
+{
+    hello();
+    ck_assert_int_eq(reply.type, PROTO_READY);
+    return reply.u.ready.list;
+}
+
+static bool is_same(struct proto_list a, struct proto_list b)
+{
+    return memcmp(a.id, b.id, sizeof a.id) == 0;
+}
+
+START_TEST(a_list_has_one_id_for_as_long_as_it_is_there)
+{
+    const int64_t day = INT64_C(86400) * 1000000;
+    struct proto_list first = list_of();
+
+    ck_assert(!is_same(first, (struct proto_list){{0}}));
+    revoke_it();
+    ANSWERED(PROTO_REVOKED);
+    desk_kit_restart();
+    ck_assert(is_same(list_of(), first));
+    add_line("list 000102030405060708090a0b0c0d0e0f"); /* the first counts */
+    desk_kit_restart();
+    ck_assert(is_same(list_of(), first));
+    now = SCENE_NOW + (REVOKED_STAYS_DAYS + 1) * day; /* shortened meanwhile */
+    desk_kit_restart();
+    ck_assert_uint_eq(lines_of_list(), 0);
+    ck_assert(is_same(list_of(), first));
+}
+END_TEST
+
+/* Whoever tells it keeps no acknowledgement of the other: it hears everything again. */
+START_TEST(a_list_that_was_emptied_is_another_one)
+{
+    struct proto_list first = list_of();
+    struct proto_list second;
+
+    revoke_it();
+    kit_text("revoked", "");
+    desk_kit_restart();
+    second = list_of();
+    ck_assert(!is_same(second, first));
+    kit_text("revoked", "list 00010203\nlist of things\nI-9/D-9");
+    desk_kit_restart();
+    ck_assert(!is_same(list_of(), second));
+    desk_kit_restart();
+    open_warrant();
+    FAILED("signer.order"); /* these lines are no ids, and harm nothing */
+}
+END_TEST
+
 KIT_MAIN("desk_revoked", desk_kit_begin, desk_kit_end, a_revoked_decision_never_opens_again,
          a_revoke_of_another_leaves_the_open_one,
          a_superseded_decision_is_not_replayed_after_a_restart,
@@ -298,4 +359,6 @@ KIT_MAIN("desk_revoked", desk_kit_begin, desk_kit_end, a_revoked_decision_never_
          a_torn_line_takes_nothing_with_it, a_list_full_of_rubbish_locks_nobody_out,
          at_the_end_of_the_list_nothing_is_added_and_all_is_read,
          a_line_leaves_when_its_window_is_over, a_list_put_in_the_place_of_the_list_is_read,
-         a_list_that_is_gone_since_the_last_process_is_missing)
+         a_list_that_is_gone_since_the_last_process_is_missing,
+         a_list_has_one_id_for_as_long_as_it_is_there,
+         a_list_that_was_emptied_is_another_one)

@@ -49,6 +49,7 @@ static void make(enum proto_type type)
         p.u.ready.keys = 0x80000001;
         p.u.ready.sessions = 64;
         p.u.ready.pid = 4711;
+        memset(p.u.ready.list.id, 0xA5, sizeof p.u.ready.list.id);
         break;
     case PROTO_OPEN:
         p.u.open.parts = PROTO_PARTS_ALWAYS | PROTO_PART_BIT(PROTO_PART_SYMMETRIC_KEY);
