@@ -177,27 +177,17 @@ static bool stop_batches(struct service *sv, const char *incident, const char *w
     return true;
 }
 
-static bool revoke_live(void *arg, const struct digest *document)
-{
-    struct service *sv = arg;
-
-    if (sv->after.n_revoked < sizeof sv->after.revoked / sizeof sv->after.revoked[0])
-        sv->after.revoked[sv->after.n_revoked++] = *document;
-    return true;
-}
-
-static bool put_out_of_force(struct service *sv, const struct paper *p, const char *who,
-                             struct err *e)
+static bool put_out_of_force(struct service *sv, const struct docket *d,
+                             const struct paper *p, const char *who, struct err *e)
 {
     const struct authority *a = &p->a;
     char why[QUEUE_TEXT];
 
     (void)snprintf(why, sizeof why, "decision %s: %s", a->id,
                    authority_outcome_name(a->outcome));
-    return docket_each_live(sv->store, a->incident, revoke_live, sv, e) &&
-           stop_batches(sv, a->incident, why, who, e) &&
+    return stop_batches(sv, a->incident, why, who, e) &&
            docket_void_decisions(
-               sv->store, a->incident, &a->digest,
+               d, a->incident, &a->digest,
                a->outcome == AUTHORITY_AUTHORISE ? DECISION_SUPERSEDED : DECISION_VOID, e);
 }
 
@@ -228,7 +218,7 @@ static bool apply_decision(struct service *sv, struct docket *d, struct docket_i
     (void)snprintf(text, sizeof text, "{\"%s\":\"%s\"}",
                    incident_evidence_name(evidence[p->a.outcome]), p->a.id);
     step.evidence = text;
-    return (deferral || put_out_of_force(sv, p, who, e)) &&
+    return (deferral || put_out_of_force(sv, d, p, who, e)) &&
            docket_take_step(d, i, &step, &move, e);
 }
 

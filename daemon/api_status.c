@@ -10,6 +10,7 @@
 #include "openapi.h"
 #include "policy.h"
 #include "rules.h"
+#include "told.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -23,21 +24,43 @@ static const char *signer_state_name(enum signer_state s)
     return names[s];
 }
 
-static json_t *signers_json(struct service *sv)
+/* How many endings this signer has not acknowledged; null: it was never there to say whose
+ * list it has. */
+static bool untold(struct service *sv, const struct signer_info *w, json_t **out,
+                   struct err *e)
+{
+    static const struct proto_list none;
+    int64_t n = 0;
+
+    if (memcmp(w->list.id, none.id, sizeof none.id) == 0) {
+        *out = json_null();
+        return true;
+    }
+    if (!told_waiting(sv->store, &w->list, clock_now(&sv->clock), &n, e))
+        return false;
+    *out = json_integer((json_int_t)n);
+    return true;
+}
+
+static bool signers_json(struct service *sv, json_t **out, struct err *e)
 {
     struct signers *s = pump_signers(sv->pump);
-    json_t *list = json_array();
+    json_t *list = *out = json_array();
 
     for (unsigned i = 0; i < signers_count(s); i++) {
         const struct signer_info *w = signers_info(s, i);
+        json_t *waits;
 
+        if (!untold(sv, w, &waits, e))
+            return false;
         (void)json_array_append_new(
-            list, json_pack("{s:i,s:s,s:s,s:s,s:i,s:i,s:i}", "signer", (int)i, "state",
-                            signer_state_name(w->state), "what", w->what, "trouble",
-                            w->trouble, "restarts", (int)w->restarts, "pid",
-                            w->pid < 0 ? -w->pid : w->pid, "waiting", (int)w->waiting));
+            list,
+            json_pack("{s:i,s:s,s:s,s:s,s:i,s:i,s:i,s:o}", "signer", (int)i, "state",
+                      signer_state_name(w->state), "what", w->what, "trouble", w->trouble,
+                      "restarts", (int)w->restarts, "pid", w->pid < 0 ? -w->pid : w->pid,
+                      "waiting", (int)w->waiting, "untold", waits));
     }
-    return list;
+    return true;
 }
 
 static json_t *keys_json(struct service *sv)
@@ -133,24 +156,27 @@ HANDLER(api_status)
     struct service *sv = arg;
     struct alarms a = {sv, json_array(), clock_now(&sv->clock), 0, 0};
     json_t *marks = json_array();
+    json_t *signers = NULL;
     int64_t audit = 0;
     json_t *j;
 
     (void)r;
     (void)body;
     if (!docket_each(sv->store, add_alarm, &a, e) || !audit_last(sv->store, &audit, e) ||
-        !ledger_each_mark(sv->store, add_mark, marks, e)) {
+        !ledger_each_mark(sv->store, add_mark, marks, e) ||
+        !signers_json(sv, &signers, e)) {
         json_decref(a.list);
         json_decref(marks);
+        json_decref(signers);
         return false;
     }
-    j = json_pack(
-        "{s:s,s:s,s:b,s:o,s:I,s:o,s:o,s:o,s:o,s:o,s:I,s:o}", "service", SMKI_VERSION,
-        "state", overall(sv), "exercise", (int)sv->config.service.exercise, "started",
-        docket_show_time(sv->started_us), "open_incidents", (json_int_t)a.open, "signers",
-        signers_json(sv), "keys", keys_json(sv), "counters", marks, "alarms", a.list,
-        "batch", batch_json(sv), "audit_records", (json_int_t)audit, "last_probe",
-        docket_show_time(pump_probed_us(sv->pump)));
+    j = json_pack("{s:s,s:s,s:b,s:o,s:I,s:o,s:o,s:o,s:o,s:o,s:I,s:o}", "service",
+                  SMKI_VERSION, "state", overall(sv), "exercise",
+                  (int)sv->config.service.exercise, "started",
+                  docket_show_time(sv->started_us), "open_incidents", (json_int_t)a.open,
+                  "signers", signers, "keys", keys_json(sv), "counters", marks, "alarms",
+                  a.list, "batch", batch_json(sv), "audit_records", (json_int_t)audit,
+                  "last_probe", docket_show_time(pump_probed_us(sv->pump)));
     return reply_json(out, 200, j, e);
 }
 

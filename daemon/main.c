@@ -140,7 +140,7 @@ static bool wire(struct running *run, const char *config_path, struct err *e)
                             .config = &sv->config,
                             .config_path = config_path,
                             .ended = service_batch_ended,
-                            .revoked = service_revoked,
+                            .store = sv->store,
                             .ready = service_signer_ready,
                             .arg = sv};
 

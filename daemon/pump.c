@@ -3,6 +3,7 @@
 
 #include "log.h"
 #include "mem.h"
+#include "told.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -23,8 +24,11 @@ struct hand {        /* one worker, as the pump sees it */
     } flight[IN_FLIGHT]; /* in the order they were sent */
     size_t n_flight;
     bool probing;
-    bool telling; /* what is void; told of them so far */
-    size_t told;
+    /* what has ended (told.h): a REVOKE is out, none follows before it is answered */
+    bool telling;
+    struct digest tells;
+    int64_t told, since; /* places on the list */
+    bool ends;           /* once all is told */
 };
 
 struct pump {
@@ -51,6 +55,13 @@ static int64_t monotonic_us(void)
 
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+static int64_t now_us(void)
+{
+    struct clock c = clock_system();
+
+    return clock_now(&c);
 }
 
 /* A promise that cannot be kept on disk: stop loudly, nothing may leave. */
@@ -229,26 +240,60 @@ static int on_idle(sd_event_source *src, void *arg)
 
 /* --- from the signers --- */
 
-/* One at a time. What became void while no signer was there, or while this service was
- * down, is told like this too. */
-static void tell_void(struct pump *p, unsigned i)
+/* Something is to be said, or was: on disk here or nowhere. */
+static bool told(struct pump *p, bool ok, const struct err *e)
+{
+    if (!ok)
+        fatal(p, e);
+    return ok;
+}
+
+/* The next that has ended, one at a time: what ended while no signer was there, or while
+ * this service was down, is told like this too. */
+static void tell(struct pump *p, unsigned i)
 {
     struct hand *h = &p->hands[i];
     struct proto revoke = {.type = PROTO_REVOKE};
+    bool found;
+    struct err e;
 
-    h->telling = p->s.revoked != NULL &&
-                 p->s.revoked(p->s.arg, h->told++, &revoke.u.revoke.authority);
-    if (h->telling)
+    if (h->telling || !told(p,
+                            told_next(p->s.store, &signers_info(p->signers, i)->list,
+                                      h->since, now_us(), &h->told, &h->tells, &found, &e),
+                            &e))
+        return;
+    if (found) {
+        h->telling = true;
+        revoke.u.revoke.authority = h->tells;
         (void)signers_send(p->signers, i, &revoke, NULL, 0);
+    } else if (h->ends) {
+        signers_kill(p->signers, i, "the key was switched off", false);
+    }
+}
+
+static void on_revoked(struct pump *p, unsigned i)
+{
+    struct hand *h = &p->hands[i];
+    struct err e;
+
+    h->telling = false;
+    if (told(p,
+             told_acknowledged(p->s.store, &signers_info(p->signers, i)->list, &h->tells,
+                               now_us(), &e),
+             &e))
+        tell(p, i);
 }
 
 static void on_ready(void *arg, unsigned i)
 {
     struct pump *p = arg;
+    struct err e;
 
     memset(&p->hands[i], 0, sizeof p->hands[i]);
     p->hands[i].next = 1;
-    tell_void(p, i);
+    if (!told(p, told_latest(p->s.store, &p->hands[i].since, &e), &e))
+        return;
+    tell(p, i);
     pump_wake(p);
     if (p->s.ready != NULL)
         p->s.ready(p->s.arg);
@@ -344,7 +389,9 @@ static void on_fail(struct pump *p, unsigned i, enum proto_type asked,
     struct err e;
 
     (void)snprintf(reason, sizeof reason, "signer: %s: %.180s", f->id, f->text);
-    if (f->code == ERR_TOKEN || f->code == ERR_STORE || f->code == ERR_BUSY) {
+    /* one that cannot note what has ended gets no order */
+    if (f->code == ERR_TOKEN || f->code == ERR_STORE || f->code == ERR_BUSY ||
+        asked == PROTO_REVOKE) {
         signers_kill(p->signers, i, reason, false); /* on_gone takes back its orders */
         return;
     }
@@ -411,8 +458,6 @@ static void on_answer(void *arg, unsigned i, const struct proto *asked,
         p->reserving = h->reserving = false;
     if (asked->type == PROTO_PROBE)
         h->probing = false;
-    if (reply->type == PROTO_REVOKED && h->telling)
-        tell_void(p, i);
     if (reply->type == PROTO_FAIL) {
         on_fail(p, i, asked->type, &reply->u.fail);
     } else if (reply->type == PROTO_OPENED && asked->type == PROTO_OPEN) {
@@ -422,10 +467,12 @@ static void on_answer(void *arg, unsigned i, const struct proto *asked,
         note_count(p, i, &reply->u.signed_.count);
         on_signed(p, i, &reply->u.signed_);
     } else if (reply->type == PROTO_PROBED) {
-        p->probed_us = clock_now(&(struct clock){clock_system().now_us, NULL});
+        p->probed_us = now_us();
     } else if (reply->type == PROTO_GRANTED && asked->type == PROTO_LOST) {
         note_count(p, i, &reply->u.granted.count);
-    } else if (reply->type != PROTO_RESERVED && reply->type != PROTO_REVOKED) {
+    } else if (reply->type == PROTO_REVOKED && asked->type == PROTO_REVOKE) {
+        on_revoked(p, i);
+    } else if (reply->type != PROTO_RESERVED) {
         signers_kill(p->signers, i, "it answered out of turn", false);
     }
     pump_wake(p);
@@ -497,13 +544,13 @@ void pump_drop(struct pump *p, int64_t batch)
     batch_over(p, batch);
 }
 
-void pump_revoke(struct pump *p, const struct digest *authority)
+void pump_tell(struct pump *p, bool and_end)
 {
-    struct proto revoke = {.type = PROTO_REVOKE};
-
-    revoke.u.revoke.authority = *authority;
     for (unsigned i = 0; i < p->n; i++)
-        (void)signers_send(p->signers, i, &revoke, NULL, 0);
+        if (signers_info(p->signers, i)->state == SIGNER_READY) {
+            p->hands[i].ends |= and_end;
+            tell(p, i);
+        }
 }
 
 struct signers *pump_signers(struct pump *p)

@@ -20,11 +20,9 @@ struct pump_setup { /* borrowed */
     const char *config_path;
     const struct config_token *token;
     struct engine *engine;
+    struct store *store; /* what has ended, and who knows */
     /* A batch left the engine (done, stopped, held): the incident may want to know. */
     void (*ended)(void *arg, int64_t batch);
-    /* The n-th authority that is void: a signer that begins is told each, before anything
-     * else. false: that was all. */
-    bool (*revoked)(void *arg, size_t n, struct digest *out);
     /* A signer is ready: who waits for the token's word may ask. May be NULL. */
     void (*ready)(void *arg);
     void *arg;
@@ -38,8 +36,9 @@ void pump_wake(struct pump *p);
 MUST_CHECK bool pump_settle(struct pump *p, struct err *e);
 /* The batch's new state is committed: put it down here too; orders in flight are void. */
 void pump_drop(struct pump *p, int64_t batch);
-/* Tell every signer that this authority is void from now on. */
-void pump_revoke(struct pump *p, const struct digest *authority);
+/* Something may have ended, and is committed: tell every signer now. No order goes to one
+ * that has not acknowledged all. and_end: then it ends, and a new process takes its place. */
+void pump_tell(struct pump *p, bool and_end);
 struct signers *pump_signers(struct pump *p);
 /* Signatures per second over the last few seconds; 0 when idle. */
 double pump_rate(const struct pump *p);

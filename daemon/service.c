@@ -124,6 +124,8 @@ static bool own_step(struct service *sv, const char *incident, enum event event,
             (!docket_take_step(&d, &i, &step, &move, e) || !store_commit(sv->store, e))) {
             store_rollback(sv->store);
             ok = e->code != ERR_STORE; /* a guard said no: the state stands */
+        } else if (ok && sv->pump != NULL) {
+            pump_tell(sv->pump, false);
         }
     }
     docket_incident_done(&i);
@@ -151,33 +153,6 @@ void service_batch_ended(void *arg, int64_t batch)
         ok = own_step(sv, b.incident, EVENT_EXPIRE, &e);
     if (!ok)
         store_trouble(sv, &e);
-}
-
-struct nth {
-    size_t n;
-    struct digest *out;
-    bool found;
-};
-
-static bool count_down(void *arg, const struct digest *document)
-{
-    struct nth *w = arg;
-
-    w->found = w->n-- == 0;
-    if (w->found)
-        *w->out = *document;
-    return !w->found;
-}
-
-bool service_revoked(void *arg, size_t n, struct digest *out)
-{
-    struct service *sv = arg;
-    struct nth w = {n, out, false};
-    struct err e;
-
-    if (!docket_each_void(sv->store, count_down, &w, &e))
-        store_trouble(sv, &e);
-    return w.found;
 }
 
 struct expired {
@@ -341,13 +316,9 @@ static bool keep_answer(struct service *sv, const struct request *r,
 
 static void do_after(struct service *sv)
 {
-    for (size_t i = 0; i < sv->after.n_revoked; i++)
-        pump_revoke(sv->pump, &sv->after.revoked[i]);
+    pump_tell(sv->pump, sv->after.end_signers);
     if (sv->after.drop_batch != 0)
         pump_drop(sv->pump, sv->after.drop_batch);
-    if (sv->after.end_signers)
-        for (unsigned i = 0; i < signers_count(pump_signers(sv->pump)); i++)
-            signers_kill(pump_signers(sv->pump), i, "the key was switched off", false);
     pump_wake(sv->pump);
     service_notices(sv);
 }

@@ -34,8 +34,6 @@ struct service {
     struct {
         int64_t drop_batch; /* 0: none */
         bool end_signers;   /* a key was switched off: no process keeps it open */
-        struct digest revoked[8];
-        size_t n_revoked;
     } after;
 };
 
@@ -47,8 +45,6 @@ void service_signer_ready(void *arg);
 /* May this batch still be signed: state of the incident, decision not superseded? */
 bool service_allowed(void *arg, const struct batch *b, struct err *e);
 void service_batch_ended(void *arg, int64_t batch);
-/* The n-th authority of an open incident that stands no more. */
-bool service_revoked(void *arg, size_t n, struct digest *out);
 /* Every few seconds: windows that closed while nothing was signed. */
 void service_tick(struct service *sv);
 /* Alarms of incidents that stand still, once each. */

@@ -140,6 +140,7 @@ static void on_reply(struct worker *w, const struct proto *p)
         }
         w->info.state = SIGNER_READY;
         w->info.keys = p->u.ready.keys;
+        w->info.list = p->u.ready.list;
         if (w->info.pid == 0)
             w->info.pid = -(int)p->u.ready.pid; /* not our child: shown, never signalled */
         (void)snprintf(w->info.what, sizeof w->info.what, "%s", p->u.ready.what);

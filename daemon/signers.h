@@ -35,6 +35,7 @@ struct signer_info { /* for status */
     char trouble[320]; /* last reason it went down; "" when all is well */
     bool spoke; /* asked since it was last ready or hastened, it said why it cannot serve */
     uint32_t keys;
+    struct proto_list list; /* of what was revoked, the signer's own */
     unsigned restarts;
     size_t waiting; /* requests not answered yet */
 };

@@ -186,7 +186,7 @@ static const struct {
     {"rosters", "version at count=devices sha256"},
     /* of a decision; and the processes that sign */
     {"signers",
-     "holder seat organisation counted reason signer state what waiting restarts "
+     "holder seat organisation counted reason signer state what waiting untold restarts "
      "trouble"},
     {"rules", "id=rule source certainty sentence"},
     {"refused_by", "rule source why"},

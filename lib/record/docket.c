@@ -4,6 +4,7 @@
 #include "audit.h"
 #include "mem.h"
 #include "outbox.h"
+#include "told.h"
 
 #include <jansson.h>
 
@@ -302,6 +303,22 @@ static bool ends_activation(enum event event)
            event == EVENT_FREEZE || event == EVENT_EXPIRE;
 }
 
+/* What this step ends, in the step's own transaction. */
+static bool end_papers(const struct docket *d, const struct docket_incident *i,
+                       const struct docket_step *step, struct err *e)
+{
+    static const struct digest none;
+
+    if (i->state == STATE_CLOSED)
+        return docket_void_activations(d, i->id, step->who, e) &&
+               docket_void_decisions(d, i->id, &none, DECISION_VOID, e);
+    /* the decision whose window is over stays on file for the next one to supersede */
+    if (step->event == EVENT_EXPIRE &&
+        !told_end(d->store, i->id, &none, TOLD_EXPIRED, d->now_us, e))
+        return false;
+    return !ends_activation(step->event) || docket_void_activations(d, i->id, step->who, e);
+}
+
 static void swap(char **a, char **b)
 {
     char *t = *a;
@@ -362,8 +379,7 @@ bool docket_take_step(const struct docket *d, struct docket_incident *i,
                      incident_state(i->state)->name, i->since_us, i->closed_us,
                      i->declared) &&
            keep_event(d, i, step, from, i->state, move->row, e) &&
-           (!ends_activation(step->event) ||
-            docket_void_activations(d, i->id, step->who, e)) &&
+           end_papers(d, i, step, e) &&
            (move->row->effect != EFFECT_FREEZE || freeze_others(d, i, step->who, e));
 }
 

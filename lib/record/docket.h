@@ -144,23 +144,16 @@ MUST_CHECK bool docket_put_decision(const struct docket *d, const struct authori
                                     struct span cms, struct span json,
                                     const char *verdict_json, const char *who,
                                     struct err *e);
-/* The key is off:
- * what the custodians signed to switch it on is void, each with a record. */
+/* The key is off: what the custodians signed to switch it on is void, each with a record.
+ * What is void here and below, signers are told (told.h). */
 MUST_CHECK bool docket_void_activations(const struct docket *d, const char *incident,
                                         const char *who, struct err *e);
-MUST_CHECK bool docket_void_decisions(struct store *s, const char *incident,
+/* The same for all that authorises, `but` one (all zero: none). */
+MUST_CHECK bool docket_void_decisions(const struct docket *d, const char *incident,
                                       const struct digest *but, enum decision_state to,
                                       struct err *e);
 const char *docket_decision_state_name(enum decision_state s);
 
-/* fn false: stop. */
-typedef bool (*docket_digest_fn)(void *arg, const struct digest *document);
-/* What authorises in this incident now: decisions and activations. */
-MUST_CHECK bool docket_each_live(struct store *s, const char *incident, docket_digest_fn fn,
-                                 void *arg, struct err *e);
-/* What authorised once in an incident that is still open, and stands no more. */
-MUST_CHECK bool docket_each_void(struct store *s, docket_digest_fn fn, void *arg,
-                                 struct err *e);
 /* Each incident that waits or works under a decision whose window is over. */
 MUST_CHECK bool docket_each_expired(struct store *s, int64_t now_us,
                                     bool (*fn)(void *arg, const char *incident), void *arg,

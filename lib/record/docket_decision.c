@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "docket.h"
 #include "mem.h"
+#include "told.h"
 
 #include <jansson.h>
 
@@ -189,10 +190,11 @@ bool docket_put_decision(const struct docket *d, const struct authority *a, stru
     return ok;
 }
 
-bool docket_void_decisions(struct store *s, const char *incident, const struct digest *but,
-                           enum decision_state to, struct err *e)
+bool docket_void_decisions(const struct docket *d, const char *incident,
+                           const struct digest *but, enum decision_state to, struct err *e)
 {
-    return store_run(s, e,
+    return told_end(d->store, incident, but, TOLD_ALL, d->now_us, e) &&
+           store_run(d->store, e,
                      "UPDATE decision SET state = ?3 WHERE incident = ?1 AND sha256 != ?2"
                      " AND state = 'live' AND outcome IN ('authorise', 'activation')",
                      "tbt", incident, span_of(but->b, 32), docket_decision_state_name(to));
@@ -205,6 +207,9 @@ bool docket_void_activations(const struct docket *d, const char *incident, const
     struct get g = {&a, true};
     char hex[HEX_LEN(32)];
 
+    if (!told_end(d->store, incident, &(struct digest){{0}}, TOLD_ACTIVATIONS, d->now_us,
+                  e))
+        return false;
     while (g.found) {
         g.found = false;
         if (!store_each(d->store, take_decision, &g, e,
@@ -222,46 +227,6 @@ bool docket_void_activations(const struct docket *d, const char *incident, const
             return false;
     }
     return true;
-}
-
-struct walk {
-    docket_digest_fn fn;
-    void *arg;
-};
-
-static bool walk_digest(void *arg, const struct store_row *r)
-{
-    const struct walk *w = arg;
-    struct digest d;
-
-    if (store_blob(r, 0).len != sizeof d.b)
-        return true;
-    memcpy(d.b, store_blob(r, 0).at, sizeof d.b);
-    return w->fn(w->arg, &d);
-}
-
-bool docket_each_live(struct store *s, const char *incident, docket_digest_fn fn, void *arg,
-                      struct err *e)
-{
-    struct walk w = {fn, arg};
-
-    return store_each(s, walk_digest, &w, e,
-                      "SELECT sha256 FROM decision WHERE incident = ?1 AND state = 'live'"
-                      " AND outcome IN ('authorise', 'activation')",
-                      "t", incident);
-}
-
-bool docket_each_void(struct store *s, docket_digest_fn fn, void *arg, struct err *e)
-{
-    struct walk w = {fn, arg};
-
-    return store_each(s, walk_digest, &w, e,
-                      "SELECT sha256 FROM decision JOIN incident"
-                      " ON incident.id = decision.incident WHERE decision.state != 'live'"
-                      " AND incident.state != 'CLOSED'"
-                      " AND outcome IN ('authorise', 'activation')"
-                      " ORDER BY at_us, sha256",
-                      "");
 }
 
 struct windows {

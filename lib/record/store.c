@@ -104,6 +104,19 @@ static const char *const migrations[] = {
     " WHERE instr(rule, ': ') > 0;"
     "UPDATE batch SET rule = '' WHERE rule GLOB '*[^a-z0-9.-]*'"
     " OR rule NOT GLOB '[a-z]*.[a-z]*';",
+    /* what has ended, and which list of signers has it (told.h). A number is never given
+     * twice. A closed incident leaves no authority behind. */
+    "CREATE TABLE ended (n INTEGER PRIMARY KEY AUTOINCREMENT, sha256 BLOB NOT NULL UNIQUE,"
+    " until_us INTEGER NOT NULL) STRICT;"
+    "CREATE TABLE told (list BLOB NOT NULL, sha256 BLOB NOT NULL, at_us INTEGER NOT NULL,"
+    " PRIMARY KEY (list, sha256)) STRICT, WITHOUT ROWID;"
+    "UPDATE decision SET state = 'void' WHERE state = 'live'"
+    " AND outcome IN ('authorise', 'activation')"
+    " AND incident IN (SELECT id FROM incident WHERE state = 'CLOSED');"
+    "INSERT INTO ended (sha256, until_us) SELECT sha256,"
+    " coalesce(unixepoch(json_extract(json, '$.valid_to')) * 1000000,"
+    " 9223372036854775807) FROM decision WHERE state != 'live'"
+    " AND outcome IN ('authorise', 'activation') ORDER BY at_us, sha256;",
 };
 #define VERSION ((int)(sizeof migrations / sizeof migrations[0]))
 

@@ -148,6 +148,56 @@ START_TEST(the_rule_of_a_batch_comes_out_of_its_sentence)
 }
 END_TEST
 
+static bool put_id(void *arg, const struct store_row *r)
+{
+    char *out = arg;
+
+    (void)snprintf(out + strlen(out), 100 - strlen(out), "%s%s", *out != '\0' ? " " : "",
+                   store_text(r, 0));
+    return true;
+}
+
+/* What no signer may ever have heard of: all that stands no more, and what closed incidents
+ * left standing. */
+START_TEST(what_ended_then_is_told_now)
+{
+    static const char *const sql[] = {
+        "INSERT INTO incident VALUES ('I-1', '', '', 'CLOSED', '', '', '', NULL, 0, 1, 1, "
+        "2,"
+        " '{}'), ('I-2', '', '', 'EXECUTING', '', '', '', NULL, 0, 1, 1, NULL, '{}')",
+        "INSERT INTO decision VALUES"
+        " (x'01', 'D-1', 'I-1', 'authorise', 'live', '', '', x'00',"
+        "  '{\"valid_to\":\"2026-11-24T13:00:00Z\"}', '[]', 1, ''),"
+        " (x'02', 'A-1', 'I-1', 'activation', 'void', '', '', x'00', '{}', '[]', 2, ''),"
+        " (x'03', 'D-2', 'I-2', 'authorise', 'superseded', '', '', x'00', '{}', '[]', 3, "
+        "''),"
+        " (x'04', 'D-3', 'I-2', 'authorise', 'live', '', '', x'00', '{}', '[]', 4, ''),"
+        " (x'05', 'D-4', 'I-1', 'refuse', 'live', '', '', x'00', '{}', '[]', 5, '')"};
+    char ids[100] = "";
+    sqlite3 *db;
+    int64_t until = 0;
+    bool found;
+
+    ck_assert_int_eq(sqlite3_open(kit_path("db"), &db), SQLITE_OK);
+    for (size_t i = 0; i < sizeof version_3 / sizeof version_3[0]; i++)
+        by_hand(db, version_3[i]);
+    for (size_t i = 0; i < sizeof sql / sizeof sql[0]; i++)
+        by_hand(db, sql[i]);
+    (void)sqlite3_close(db);
+    OK(store_open(kit_path("db"), &store, &e));
+    OK(store_each(store, put_id, ids, &e,
+                  "SELECT id FROM ended JOIN decision USING (sha256) ORDER BY n", ""));
+    ck_assert_str_eq(ids, "D-1 A-1 D-2");
+    ids[0] = '\0';
+    OK(store_each(store, put_id, ids, &e,
+                  "SELECT id FROM decision WHERE state = 'live' ORDER BY id", ""));
+    ck_assert_str_eq(ids, "D-3 D-4");
+    OK(store_number(store, &until, &found, &e, "SELECT until_us FROM ended WHERE n = 1",
+                    ""));
+    ck_assert_int_eq(until, INT64_C(1795525200000000));
+}
+END_TEST
+
 static const struct old lost = {"held", "token.lost: no signer", "token.lost"};
 
 START_TEST(a_batch_of_then_goes_on)
@@ -181,4 +231,5 @@ START_TEST(a_sentence_is_read_for_its_rule_once_and_never_again)
 END_TEST
 
 KIT_MAIN("store_migrate", before, after, the_rule_of_a_batch_comes_out_of_its_sentence,
-         a_batch_of_then_goes_on, a_sentence_is_read_for_its_rule_once_and_never_again)
+         what_ended_then_is_told_now, a_batch_of_then_goes_on,
+         a_sentence_is_read_for_its_rule_once_and_never_again)
