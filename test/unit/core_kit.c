@@ -7,6 +7,7 @@
 struct err e;
 static char dir[64];
 const char *const kit_dir = dir;
+struct store *store;
 
 void kit_broken(const char *what)
 {
@@ -22,6 +23,29 @@ void kit_begin(void)
     if (len < 0 || (size_t)len >= sizeof dir || mkdtemp(dir) == NULL)
         kit_broken("no folder under TMPDIR");
     memset(&e, 0, sizeof e);
+    store = NULL;
+}
+
+void kit_reopen_store(void)
+{
+    store_close(store);
+    store = NULL;
+    OK(store_open(kit_path("db"), &store, &e));
+}
+
+void kit_begin_store(void)
+{
+    kit_begin();
+    kit_reopen_store();
+}
+
+int64_t number(const char *sql)
+{
+    int64_t n = -1;
+    bool found;
+
+    OK(store_number(store, &n, &found, &e, sql, ""));
+    return found ? n : -1;
 }
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
@@ -34,6 +58,8 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 
 void kit_end(void)
 {
+    store_close(store);
+    store = NULL;
     (void)nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * core_kit - what every test may want: an error, a folder of its own, files in it, and the
- * run of a suite.
+ * core_kit - what every test may want: an error, a folder of its own, files and a store
+ * in it, and the run of a suite.
  *
  * The folder is the test's from kit_begin() to kit_end(), which removes it and all that is in
  * it. A test aid: it aborts instead of returning errors.
@@ -10,6 +10,7 @@
 #define CORE_KIT_H
 
 #include "bytes.h"
+#include "store.h"
 
 #include <check.h>
 
@@ -22,6 +23,7 @@
  * read it. */
 extern struct err e;
 extern const char *const kit_dir; /* its folder */
+extern struct store *store;       /* in the folder; NULL: none */
 
 /* It works, or the test says why not. */
 #define OK(call) ck_assert_msg((call), "%s: %s", e.id, e.text)
@@ -43,6 +45,12 @@ extern const char *const kit_dir; /* its folder */
 /* A new folder, under $TMPDIR or /tmp, and no error. */
 void kit_begin(void);
 void kit_end(void);
+/* The same with a store in it; kit_end() closes what is open. */
+void kit_begin_store(void);
+/* As a process does that starts anew: the store is closed and opened. */
+void kit_reopen_store(void);
+/* What a SELECT of one number says; -1: no row, or NULL. */
+int64_t number(const char *sql);
 /* Path of a file in the folder; static, four in turn. */
 const char *kit_path(const char *name);
 void kit_write(const char *name, const void *at, size_t len);

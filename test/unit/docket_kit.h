@@ -15,7 +15,6 @@
 
 #define NOW INT64_C(1795525200000000) /* 2026-11-24T13:00:00Z */
 
-static struct store *store;
 static struct config config;
 static struct docket docket;
 static struct docket_incident inc;
@@ -23,9 +22,8 @@ static struct incident_move move;
 
 static void docket_kit_begin(void)
 {
-    kit_begin();
+    kit_begin_store();
     config_defaults(&config);
-    OK(store_open(kit_path("db"), &store, &e));
     docket = (struct docket){
         .store = store, .config = &config, .roster_dir = kit_dir, .now_us = NOW};
     memset(&inc, 0, sizeof inc);
@@ -34,7 +32,6 @@ static void docket_kit_begin(void)
 static void docket_kit_end(void)
 {
     docket_incident_done(&inc);
-    store_close(store);
     kit_end();
 }
 
@@ -115,15 +112,6 @@ static struct incident_facts facts(void)
 
     OK(docket_facts(&docket, &inc, true, &f, &e));
     return f;
-}
-
-static int64_t number(const char *sql)
-{
-    int64_t n = -1;
-    bool found;
-
-    OK(store_number(store, &n, &found, &e, sql, ""));
-    return found ? n : -1;
 }
 
 /* A roster of n devices from number `first` on, on file for that incident. */

@@ -12,7 +12,6 @@
 #include "engine.h"
 #include "verify.h"
 
-static struct store *store;
 static struct engine *engine;
 static struct order order;
 static uint64_t lease_next, lease_last;
@@ -39,7 +38,7 @@ static void engine_kit_begin(void)
     s.config.counter.block = 256;
     s.config.counter.has_start = true;
     s.config.counter.start = 1000;
-    OK(store_open(kit_path("db"), &store, &e));
+    kit_reopen_store();
     engine_start();
     hello();
 }
@@ -47,7 +46,6 @@ static void engine_kit_begin(void)
 static void engine_kit_end(void)
 {
     engine_free(engine);
-    store_close(store);
     desk_kit_end();
 }
 
@@ -55,8 +53,7 @@ static void engine_kit_end(void)
 static void crash(void)
 {
     engine_free(engine);
-    store_close(store);
-    OK(store_open(kit_path("db"), &store, &e));
+    kit_reopen_store();
     engine_start();
     desk_kit_restart();
     hello();
@@ -228,15 +225,6 @@ static void run_to_the_end(void)
 }
 
 /* --- looking --- */
-
-static int64_t number(const char *sql)
-{
-    int64_t n = -1;
-    bool found;
-
-    OK(store_number(store, &n, &found, &e, sql, ""));
-    return found ? n : -1;
-}
 
 static struct batch batch_now(int64_t id)
 {

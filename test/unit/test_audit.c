@@ -5,20 +5,17 @@
 
 #include <jansson.h>
 
-static struct store *store;
 static char *text;
 static size_t len;
 
 static void setup(void)
 {
-    kit_begin();
-    OK(store_open(kit_path("db"), &store, &e));
+    kit_begin_store();
     text = NULL;
 }
 
 static void teardown(void)
 {
-    store_close(store);
     free(text);
     kit_end();
 }

@@ -2,7 +2,6 @@
 #include "core_kit.h"
 #include "ledger.h"
 
-static struct store *store;
 static const struct eui64 us = {{0x90, 0xb3, 0xd5, 0x1f, 0x30, 0, 0, 0}};
 static const struct eui64 them = {{0x90, 0xb3, 0xd5, 0x1f, 0x30, 0, 0, 1}};
 static struct slice sl, back;
@@ -11,15 +10,13 @@ static size_t n_gaps;
 
 static void setup(void)
 {
-    kit_begin();
-    OK(store_open(kit_path("db"), &store, &e));
+    kit_begin_store();
     gaps = NULL;
 }
 
 static void teardown(void)
 {
     free(gaps);
-    store_close(store);
     kit_end();
 }
 
@@ -75,8 +72,7 @@ START_TEST(reserve_never_gives_a_counter_twice)
         ck_assert_uint_eq(take(&us, 5, n), next);
         next += n;
         if (n % 3 == 0) { /* as after a restart */
-            store_close(store);
-            OK(store_open(kit_path("db"), &store, &e));
+            kit_reopen_store();
         }
     }
     OK(ledger_mark(store, &us, &mark, &found, &e));

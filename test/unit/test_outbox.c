@@ -5,20 +5,6 @@
 #include <dirent.h>
 #include <sys/stat.h>
 
-static struct store *store;
-
-static void setup(void)
-{
-    kit_begin();
-    OK(store_open(kit_path("db"), &store, &e));
-}
-
-static void teardown(void)
-{
-    store_close(store);
-    kit_end();
-}
-
 static void put(enum event event, int64_t n)
 {
     struct outbox_step step = {.incident = "I-2026-0001",
@@ -113,7 +99,7 @@ START_TEST(a_step_that_is_rolled_back_tells_nobody)
 }
 END_TEST
 
-KIT_MAIN("outbox", setup, teardown, a_step_tells_those_it_concerns,
+KIT_MAIN("outbox", kit_begin_store, kit_end, a_step_tells_those_it_concerns,
          a_step_that_concerns_nobody_outside_tells_nobody,
          a_notice_that_cannot_be_written_stays_queued, a_notice_is_not_written_twice,
          a_step_that_is_rolled_back_tells_nobody)

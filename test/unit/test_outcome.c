@@ -7,22 +7,9 @@
 
 #define I "I-1"
 
-static struct store *store;
 static struct outcome got;
 static int64_t n[OUTCOME_STATES];
 static bool found;
-
-static void setup(void)
-{
-    kit_begin();
-    OK(store_open(kit_path("db"), &store, &e));
-}
-
-static void teardown(void)
-{
-    store_close(store);
-    kit_end();
-}
 
 static void put(const char *incident, uint32_t row, enum outcome_state state, int64_t batch)
 {
@@ -265,7 +252,7 @@ START_TEST(a_state_that_is_none_is_an_error)
 }
 END_TEST
 
-KIT_MAIN("outcome", setup, teardown, a_state_and_its_name_go_together,
+KIT_MAIN("outcome", kit_begin_store, kit_end, a_state_and_its_name_go_together,
          the_words_on_disk_stay, a_row_comes_back_as_it_was_put, rows_are_walked_in_order,
          devices_are_counted_by_state, cells_that_failed_are_counted_by_code,
          a_state_that_is_none_is_an_error)

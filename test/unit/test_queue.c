@@ -2,20 +2,7 @@
 #include "core_kit.h"
 #include "queue.h"
 
-static struct store *store;
 static struct batch b, got;
-
-static void setup(void)
-{
-    kit_begin();
-    OK(store_open(kit_path("db"), &store, &e));
-}
-
-static void teardown(void)
-{
-    store_close(store);
-    kit_end();
-}
 
 static int64_t put(const char *incident, enum batch_state state)
 {
@@ -214,7 +201,7 @@ START_TEST(a_state_that_nobody_knows_is_not_worked_on)
 }
 END_TEST
 
-KIT_MAIN("queue", setup, teardown, a_batch_comes_back_as_it_was_put,
+KIT_MAIN("queue", kit_begin_store, kit_end, a_batch_comes_back_as_it_was_put,
          selection_and_certificates_are_kept,
          running_is_due_before_queued_and_the_oldest_first, times_of_start_and_end_are_kept,
          what_is_over_stays_over, progress_adds_up,

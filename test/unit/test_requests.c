@@ -3,14 +3,12 @@
 #include "core_kit.h"
 #include "requests.h"
 
-static struct store *store;
 static struct requests_answer got;
 static bool known;
 
 static void setup(void)
 {
-    kit_begin();
-    OK(store_open(kit_path("db"), &store, &e));
+    kit_begin_store();
     memset(&got, 0, sizeof got);
     known = false;
 }
@@ -18,7 +16,6 @@ static void setup(void)
 static void teardown(void)
 {
     free((void *)(uintptr_t)got.body.at);
-    store_close(store);
     kit_end();
 }
 
@@ -51,8 +48,7 @@ START_TEST(an_id_asked_again_gets_its_answer_octet_for_octet)
     OK(find(1000, "k", "POST /a"));
     ck_assert(!known && got.body.at == NULL);
     OK(keep(1000, "k", "POST /a", "{\"n\":1}"));
-    store_close(store); /* it outlives the service */
-    OK(store_open(kit_path("db"), &store, &e));
+    kit_reopen_store(); /* it outlives the service */
     OK(find(1000, "k", "POST /a"));
     ck_assert(known);
     ck_assert_uint_eq(got.status, 201);

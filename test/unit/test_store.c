@@ -6,36 +6,6 @@
 
 #include <sys/stat.h>
 
-static struct store *store;
-
-static void setup(void)
-{
-    kit_begin();
-    OK(store_open(kit_path("db"), &store, &e));
-}
-
-static void teardown(void)
-{
-    store_close(store);
-    kit_end();
-}
-
-static void again(void)
-{
-    store_close(store);
-    store = NULL;
-    OK(store_open(kit_path("db"), &store, &e));
-}
-
-static int64_t number(const char *sql)
-{
-    int64_t n = -1;
-    bool found;
-
-    OK(store_number(store, &n, &found, &e, sql, ""));
-    return found ? n : -1;
-}
-
 /* Any statement, by a second hand, while the store is closed. */
 static void by_hand(const char *sql)
 {
@@ -178,7 +148,7 @@ START_TEST(what_is_rolled_back_was_never_there)
     ck_assert_int_eq(number("SELECT count(*) FROM aside"), 1);
     OK(store_begin(store, &e));
     OK(put("I-2", span_of("", 0), 1));
-    again(); /* closed in the middle, as by a crash */
+    kit_reopen_store(); /* closed in the middle, as by a crash */
     ck_assert_int_eq(number("SELECT count(*) FROM aside"), 1);
 }
 END_TEST
@@ -217,10 +187,10 @@ END_TEST
 START_TEST(bad_statements_and_nested_transactions_fail)
 {
     REFUSED(store_run(store, &e, "SELECT nonsense FROM nowhere", ""), "store.failed");
-    again();
+    kit_reopen_store();
     OK(store_begin(store, &e));
     REFUSED(store_begin(store, &e), "store.failed");
-    again();
+    kit_reopen_store();
     REFUSED(store_commit(store, &e), "store.failed");
 }
 END_TEST
@@ -231,7 +201,7 @@ START_TEST(a_database_of_a_later_version_is_left_alone)
     char sql[64];
 
     ck_assert_int_ge(version, 1);
-    again();
+    kit_reopen_store();
     ck_assert_int_eq(number("PRAGMA user_version"), version);
     (void)snprintf(sql, sizeof sql, "PRAGMA user_version=%d", (int)version + 1);
     by_hand(sql);
@@ -269,7 +239,7 @@ START_TEST(only_a_plain_file_is_opened)
 }
 END_TEST
 
-KIT_MAIN("store", setup, teardown, what_was_bound_is_read_back,
+KIT_MAIN("store", kit_begin_store, kit_end, what_was_bound_is_read_back,
          nothing_is_null_and_null_reads_as_nothing, bindings_do_not_outlive_their_call,
          a_callback_may_stop_early_and_the_statement_can_run_again,
          a_text_that_is_cut_stays_utf8, what_is_rolled_back_was_never_there,

@@ -77,20 +77,6 @@ static const char *const version_3[] = {
     "PRAGMA user_version=3;",
 };
 
-static struct store *store;
-
-static void before(void)
-{
-    kit_begin();
-    store = NULL;
-}
-
-static void after(void)
-{
-    store_close(store);
-    kit_end();
-}
-
 static void by_hand(sqlite3 *db, const char *sql)
 {
     ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK, "%s",
@@ -230,6 +216,6 @@ START_TEST(a_sentence_is_read_for_its_rule_once_and_never_again)
 }
 END_TEST
 
-KIT_MAIN("store_migrate", before, after, the_rule_of_a_batch_comes_out_of_its_sentence,
+KIT_MAIN("store_migrate", kit_begin, kit_end, the_rule_of_a_batch_comes_out_of_its_sentence,
          what_ended_then_is_told_now, a_batch_of_then_goes_on,
          a_sentence_is_read_for_its_rule_once_and_never_again)
