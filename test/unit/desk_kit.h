@@ -1,184 +1,62 @@
 /* SPDX-License-Identifier: MIT
  *
- * desk_kit - a desk on a fake token, with the scene's documents and a clock to turn.
+ * desk_kit - a desk on a fake token, for the papers of papers_kit, and an engine on a store
+ * that hands it its work: one process, no socket, a clock to turn.
+ *
+ * What is below is the kit's: a ..._begin() makes it, its ..._end() frees it, and a test may
+ * change what it says between. A step that a test takes for granted fails the test.
  */
 #ifndef DESK_KIT_H
 #define DESK_KIT_H
 
-#include "core_kit.h"
+#include "audit.h"
+#include "audit_check.h"
 #include "desk.h"
-#include "scene.h"
+#include "engine.h"
+#include "papers_kit.h"
 #include "token_fake.h"
+#include "verify.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 
-static struct scene s;
-static struct token_fake fake_token;
-static struct token *token; /* what HELLO opens; NULL: it fails */
-static struct desk *desk;
-static struct proto in, reply;
-static int64_t now = SCENE_NOW;
-static int stop[2]; /* the desk looks at [0] */
-
-/* Each test uses some of this. */
-#pragma GCC diagnostic ignored "-Wunused-function"
-#pragma GCC diagnostic ignored "-Wunused-variable"
-
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
-
-static int64_t desk_kit_now(void *arg)
-{
-    (void)arg;
-    return now;
-}
-
-static bool desk_kit_token(void *arg, const struct config *c, const struct trust *t,
-                           const char *name, struct token **out, struct err *err)
-{
-    (void)arg;
-    (void)c;
-    (void)t;
-    if (token == NULL || strcmp(name, "t") != 0)
-        return err_set(err, ERR_TOKEN, "token.none", "no token %s", name);
-    *out = token;
-    return true;
-}
-
-static bool desk_kit_new(void)
-{
-    struct desk_setup d = {.config = &s.config,
-                           .trust = &s.trust,
-                           .clock = {desk_kit_now, NULL},
-                           .state_dir = kit_dir,
-                           .stop_fd = stop[0],
-                           .open_token = desk_kit_token};
-
-    return desk_new(&d, &desk, &e);
-}
-
 /* Without custodians configured, and without a Symmetric Key. */
 #define PARTS_PLAIN                                                             \
     (PROTO_PART_BIT(PROTO_PART_AUTHORITY) | PROTO_PART_BIT(PROTO_PART_ROSTER) | \
      PROTO_PART_BIT(PROTO_PART_CERTIFICATES))
 
-static void desk_kit_restart(void)
-{
-    desk_free(desk);
-    desk = NULL;
-    OK(desk_kit_new());
-}
+/* --- the desk --- */
 
-static void desk_kit_begin(void)
-{
-    EVP_PKEY *keys[SCENE_KEYS];
+extern struct token_fake fake_token;
+extern struct token *token; /* what HELLO opens; NULL: it fails */
+extern struct desk *desk;
+extern struct proto in, reply; /* what was asked last, what came back */
+extern int64_t now;            /* the clock of desk and engine */
+extern int stop[2];            /* the desk looks at [0] */
 
-    kit_begin();
-    scene_make(&s);
-    for (size_t i = 0; i < SCENE_KEYS; i++) {
-        keys[i] = s.keys[i].key;
-        (void)strcpy(s.config.keys[i].token, i == SCENE_ACB ? "other" : "t");
-    }
-    (void)strcpy(s.config.tokens[0].name, "t");
-    s.config.tokens[0].sessions = 2;
-    s.config.n_tokens = 1;
-    token = token_fake_init(&fake_token, keys, SCENE_KEYS);
-    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, stop), 0);
-    OK(desk_kit_new());
-}
+void desk_kit_begin(void);
+void desk_kit_end(void);
+/* A new desk with the state of the folder; false and `e` where it refuses to begin. */
+bool desk_kit_new(void);
+/* As when the signer's process ends and another begins. */
+void desk_kit_restart(void);
 
-static void desk_kit_end(void)
-{
-    desk_free(desk);
-    (void)close(stop[0]);
-    (void)close(stop[1]);
-    scene_done(&s);
-    kit_end();
-}
-
-/* --- asking --- */
-
-static int memfd_of(struct span data, int seals)
-{
-    int fd = memfd_create("part", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-
-    ck_assert_int_ge(fd, 0);
-    ck_assert_int_eq(write(fd, data.at, data.len), (ssize_t)data.len);
-    ck_assert_int_eq(fcntl(fd, F_ADD_SEALS, seals), 0);
-    return fd;
-}
-
-static void ask_with(int fds[], size_t n)
-{
-    static uint32_t seq;
-
-    in.seq = ++seq;
-    desk_handle(desk, &in, fds, n, &reply);
-    ck_assert_uint_eq(reply.seq, seq);
-}
-
-static void ask(enum proto_type type)
-{
-    in.type = type;
-    ask_with(NULL, 0);
-}
-
-static void hello(void)
-{
-    memset(&in, 0, sizeof in);
-    (void)strcpy(in.u.hello.token, "t");
-    ask(PROTO_HELLO);
-}
-
-static void open_warrant(void)
-{
-    int fds[3] = {memfd_of(s.cms, SEALS), memfd_of(s.roster_text, SEALS),
-                  memfd_of(s.pem, SEALS)};
-
-    memset(&in, 0, sizeof in);
-    in.type = PROTO_OPEN;
-    in.u.open.parts = PARTS_PLAIN;
-    ask_with(fds, 3);
-}
-
-static void reserve(uint64_t first, uint32_t n)
-{
-    memset(&in, 0, sizeof in);
-    in.u.reserve.first = first;
-    in.u.reserve.n = n;
-    ask(PROTO_RESERVE);
-}
-
-static struct digest authority_digest(void)
-{
-    struct span json;
-    struct digest d;
-
-    OK(authority_content(s.cms, &json, &e));
-    d = digest_of(json, span_of(NULL, 0));
-    free((void *)(uintptr_t)json.at);
-    return d;
-}
-
+/* A sealed file as OPEN hands it in; the desk closes it. */
+int memfd_of(struct span data, int seals);
+/* Ask with `in` as it stands. */
+void ask_with(int fds[], size_t n);
+void ask(enum proto_type type);
+void hello(void);
+/* OPEN with the scene's papers. */
+void open_warrant(void);
+void reserve(uint64_t first, uint32_t n);
+/* Of the scene's decision, as orders name it. */
+struct digest authority_digest(void);
 /* Rows first..first+n-1 under counters from `counter`. */
-static void sign(uint64_t counter, uint32_t first, uint32_t n)
-{
-    memset(&in, 0, sizeof in);
-    in.u.sign.authority = authority_digest();
-    in.u.sign.counter = counter;
-    in.u.sign.n = n;
-    for (uint32_t i = 0; i < n; i++)
-        in.u.sign.rows[i] = first + i;
-    ask(PROTO_SIGN);
-}
-
-static void revoke_it(void)
-{
-    memset(&in, 0, sizeof in);
-    in.u.revoke.authority = authority_digest();
-    ask(PROTO_REVOKE);
-}
+void sign(uint64_t counter, uint32_t first, uint32_t n);
+void revoke_it(void);
 
 #define ANSWERED(kind)                                                                   \
     ck_assert_msg(reply.type == (kind), "%d where %d was due: %s: %s", reply.type, kind, \
@@ -190,5 +68,56 @@ static void revoke_it(void)
         ck_assert_msg(strcmp(reply.u.fail.id, rule) == 0, "%s: %s, not %s",               \
                       reply.u.fail.id, reply.u.fail.text, rule);                          \
     } while (0)
+
+/* --- the engine, with that desk as its signer --- */
+
+extern struct engine *engine;
+extern struct order order;              /* the last that plan() made */
+extern uint64_t lease_next, lease_last; /* counters that are lent */
+extern uint32_t rows_per_order;         /* at most */
+extern bool (*allowed)(void *arg, const struct batch *b, struct err *e); /* NULL: all */
+
+/* These stand in place of desk_kit_begin() and desk_kit_end(). */
+void engine_kit_begin(void);
+void engine_kit_end(void);
+/* A new engine on the store; the old one is the caller's to free. */
+void engine_start(void);
+/* As after a crash of both processes: what is not on disk is gone. */
+void crash(void);
+
+/* Take this roster, put it where the engine looks for it, sign for it. Attempts are
+ * plenty. */
+void use_roster(const char *text);
+/* A roster of n ESMEs, their statuses by this; NULL: commissioned. */
+void make_roster(uint32_t n, const char *(*status)(uint32_t row));
+/* The scene's decision, set down in the store. */
+void keep_decision(void);
+/* A batch of the decision as it stands; n_rows and selection as queue_put has them. Its
+ * id. */
+int64_t put_batch(uint32_t n_rows, struct span selection);
+/* All three; its id. */
+int64_t whole_batch(uint32_t n, const char *(*status)(uint32_t row));
+
+bool picks(void);
+/* Pick a batch and open it on the desk. */
+void begin_batch(void);
+void lend(void);
+/* The next order, under counters that are lent; false: nothing to hand out. */
+bool plan(void);
+void sign_order(void);
+/* plan(), sign_order(), and keep the answer. */
+bool turn(void);
+bool finishes(void);
+void run_to_the_end(void);
+
+struct batch batch_now(int64_t id);
+/*
+ * The ledger holds each row of the batch exactly once, signed by the key of the
+ * certificate, or as failed; no counter is there twice; figures and audit chain say the
+ * same.
+ */
+void all_is_accounted_for(int64_t id, uint32_t n_rows);
+/* How many records of that kind the audit trail has. */
+int64_t audited(const char *kind);
 
 #endif

@@ -1,12 +1,35 @@
 /* SPDX-License-Identifier: MIT */
-#include "authority_rig.h"
+#include "papers_kit.h"
+
+#include <openssl/pem.h>
+
+static void release(struct span *p)
+{
+    free((void *)(uintptr_t)p->at);
+    *p = (struct span){0};
+}
+
+/* Takes it. */
+static void use_cms(CMS_ContentInfo *ci)
+{
+    uint8_t *der = NULL, *copy;
+    int len = i2d_CMS_ContentInfo(ci, &der);
+
+    ck_assert_int_gt(len, 0);
+    copy = malloc((size_t)len);
+    memcpy(copy, der, (size_t)len);
+    OPENSSL_free(der);
+    CMS_ContentInfo_free(ci);
+    release(&scene.cms);
+    scene.cms = span_of(copy, (size_t)len);
+}
 
 /* --- the envelope and the signatures --- */
 
 static CMS_ContentInfo *parsed(void)
 {
-    const uint8_t *p = s.cms.at;
-    CMS_ContentInfo *ci = d2i_CMS_ContentInfo(NULL, &p, (long)s.cms.len);
+    const uint8_t *p = scene.cms.at;
+    CMS_ContentInfo *ci = d2i_CMS_ContentInfo(NULL, &p, (long)scene.cms.len);
 
     ck_assert_ptr_nonnull(ci);
     return ci;
@@ -14,14 +37,14 @@ static CMS_ContentInfo *parsed(void)
 
 static void sign_flags(const EVP_MD *md, unsigned flags, bool detached)
 {
-    char *text = json_dumps(s.doc, 0);
+    char *text = json_dumps(scene.doc, 0);
     BIO *in = BIO_new_mem_buf(text, -1);
     unsigned all = CMS_BINARY | CMS_NOSMIMECAP | (detached ? CMS_DETACHED : 0);
     CMS_ContentInfo *ci = CMS_sign(NULL, NULL, NULL, NULL, all | CMS_PARTIAL);
 
     ck_assert_ptr_nonnull(ci);
     for (size_t i = 0; i < 2; i++)
-        ck_assert_ptr_nonnull(CMS_add1_signer(ci, s.pma[i].cert, s.pma[i].key, md,
+        ck_assert_ptr_nonnull(CMS_add1_signer(ci, scene.pma[i].cert, scene.pma[i].key, md,
                                               CMS_PARTIAL | CMS_NOSMIMECAP | flags));
     ck_assert_int_eq(CMS_final(ci, in, NULL, all), 1);
     BIO_free(in);
@@ -36,12 +59,12 @@ START_TEST(digests_are_sha2_of_256_bits_and_more)
 
     for (size_t i = 0; i < 3; i++) {
         sign_flags(good[i], 0, false);
-        opens();
+        OK(read_decision());
     }
     for (size_t i = 0; i < 2; i++) {
         sign_flags(bad[i], 0, false);
-        refused("decision.quorum");
-        ck_assert_ptr_nonnull(strstr(a.signers[0].reason, "SHA-256"));
+        REFUSED(read_decision(), "decision.quorum");
+        ck_assert_ptr_nonnull(strstr(decision.signers[0].reason, "SHA-256"));
     }
 }
 END_TEST
@@ -49,45 +72,45 @@ END_TEST
 START_TEST(signatures_have_signed_attributes)
 {
     sign_flags(EVP_sha256(), CMS_NOATTR, false);
-    refused("decision.quorum");
-    ck_assert_ptr_nonnull(strstr(a.signers[0].reason, "attributes"));
+    REFUSED(read_decision(), "decision.quorum");
+    ck_assert_ptr_nonnull(strstr(decision.signers[0].reason, "attributes"));
 }
 END_TEST
 
 START_TEST(a_signer_without_certificate_does_not_count)
 {
     sign_flags(EVP_sha256(), CMS_NOCERTS, false);
-    refused("decision.quorum");
-    ck_assert_ptr_nonnull(strstr(a.signers[0].reason, "no certificate"));
+    REFUSED(read_decision(), "decision.quorum");
+    ck_assert_ptr_nonnull(strstr(decision.signers[0].reason, "no certificate"));
 }
 END_TEST
 
 START_TEST(a_detached_document_is_refused)
 {
     sign_flags(EVP_sha256(), 0, true);
-    refused("decision.detached");
+    REFUSED(read_decision(), "decision.detached");
 }
 END_TEST
 
 START_TEST(every_altered_octet_of_the_document_is_noticed)
 {
     static const char word[] = "authorise";
-    uint8_t *octets = malloc(s.cms.len);
+    uint8_t *octets = malloc(scene.cms.len);
     uint8_t *at;
-    struct span whole = s.cms;
+    struct span whole = scene.cms;
 
     memcpy(octets, whole.at, whole.len);
     at = memmem(octets, whole.len, "D-1", 3);
     ck_assert_ptr_nonnull(at);
     at[2] = '2';
-    s.cms = span_of(octets, whole.len);
-    refused("decision.quorum");
-    ck_assert_uint_eq(a.n_counted, 0);
-    ck_assert_ptr_nonnull(strstr(a.signers[0].reason, "another document"));
+    scene.cms = span_of(octets, whole.len);
+    REFUSED(read_decision(), "decision.quorum");
+    ck_assert_uint_eq(decision.n_counted, 0);
+    ck_assert_ptr_nonnull(strstr(decision.signers[0].reason, "another document"));
     ck_assert_ptr_nonnull(memmem(octets, whole.len, word, strlen(word)));
-    s.cms = whole;
+    scene.cms = whole;
     free(octets);
-    opens();
+    OK(read_decision());
 }
 END_TEST
 
@@ -100,10 +123,11 @@ START_TEST(an_altered_signature_does_not_count)
 
     sig->data[sig->length - 1] ^= 1;
     use_cms(ci);
-    refused("decision.quorum");
-    ck_assert_uint_eq(a.n_counted, 1);
+    REFUSED(read_decision(), "decision.quorum");
+    ck_assert_uint_eq(decision.n_counted, 1);
     ck_assert_ptr_nonnull(
-        strstr(a.signers[a.signers[0].counted ? 1 : 0].reason, "signature is wrong"));
+        strstr(decision.signers[decision.signers[0].counted ? 1 : 0].reason,
+               "signature is wrong"));
 }
 END_TEST
 
@@ -119,17 +143,17 @@ START_TEST(both_algorithms_of_a_signature_agree)
         X509_ALGOR_set0(algorithm, OBJ_nid2obj(NID_ecdsa_with_SHA1), V_ASN1_UNDEF, NULL),
         1);
     use_cms(ci);
-    refused("decision.quorum");
-    ck_assert_uint_eq(a.n_counted, 1);
+    REFUSED(read_decision(), "decision.quorum");
+    ck_assert_uint_eq(decision.n_counted, 1);
     ck_assert_ptr_nonnull(
-        strstr(a.signers[a.signers[0].counted ? 1 : 0].reason, "algorithm"));
+        strstr(decision.signers[decision.signers[0].counted ? 1 : 0].reason, "algorithm"));
 }
 END_TEST
 
 START_TEST(a_holder_has_one_name)
 {
-    struct pki_pair bent = {.cert = X509_dup(s.pma[1].cert), .key = s.pma[1].key};
-    struct pki_pair pairs[2] = {s.pma[0], bent};
+    struct pki_pair bent = {.cert = X509_dup(scene.pma[1].cert), .key = scene.pma[1].key};
+    struct pki_pair pairs[2] = {scene.pma[0], bent};
     X509_NAME *name = X509_NAME_new();
 
     for (int n = 0; n < 3; n++) {
@@ -140,14 +164,14 @@ START_TEST(a_holder_has_one_name)
                                  -1, -1, 0),
                              1);
         ck_assert_int_eq(X509_set_subject_name(bent.cert, name), 1);
-        ck_assert_int_gt(X509_sign(bent.cert, s.pma_anchor.key, EVP_sha256()), 0);
-        scene_sign_by(&s, pairs, 2);
+        ck_assert_int_gt(X509_sign(bent.cert, scene.pma_anchor.key, EVP_sha256()), 0);
+        scene_sign_by(&scene, pairs, 2);
         if (n == 1) {
-            ck_assert_msg(open_it(), "%s: %s", e.id, e.text);
+            OK(read_decision());
         } else {
-            refused("decision.quorum");
+            REFUSED(read_decision(), "decision.quorum");
             ck_assert_ptr_nonnull(
-                strstr(a.signers[a.signers[0].counted ? 1 : 0].reason, "CN"));
+                strstr(decision.signers[decision.signers[0].counted ? 1 : 0].reason, "CN"));
         }
     }
     X509_NAME_free(name);
@@ -157,20 +181,20 @@ END_TEST
 
 START_TEST(nothing_follows_the_message)
 {
-    uint8_t *octets = malloc(s.cms.len + 1);
-    struct span whole = s.cms;
+    uint8_t *octets = malloc(scene.cms.len + 1);
+    struct span whole = scene.cms;
 
     memcpy(octets, whole.at, whole.len);
     octets[whole.len] = 0;
-    s.cms = span_of(octets, whole.len + 1);
-    refused("decision.trailing");
-    s.cms = span_of(octets, whole.len - 1);
-    refused("decision.cms");
-    s.cms = span_of(octets, 0);
-    refused("decision.cms");
-    s.cms = span_of("garbage", 7);
-    refused("decision.cms");
-    s.cms = whole;
+    scene.cms = span_of(octets, whole.len + 1);
+    REFUSED(read_decision(), "decision.trailing");
+    scene.cms = span_of(octets, whole.len - 1);
+    REFUSED(read_decision(), "decision.cms");
+    scene.cms = span_of(octets, 0);
+    REFUSED(read_decision(), "decision.cms");
+    scene.cms = span_of("garbage", 7);
+    REFUSED(read_decision(), "decision.cms");
+    scene.cms = whole;
     free(octets);
 }
 END_TEST
@@ -187,7 +211,7 @@ START_TEST(nobody_has_signed)
                          0);
     CMS_ContentInfo_free(other);
     use_cms(ci);
-    refused("decision.no-signers");
+    REFUSED(read_decision(), "decision.no-signers");
 }
 END_TEST
 
@@ -196,12 +220,12 @@ START_TEST(a_signature_may_not_be_one_of_too_many)
     struct pki_pair pairs[AUTHORITY_SIGNERS_MAX + 1];
 
     for (size_t i = 0; i <= AUTHORITY_SIGNERS_MAX; i++)
-        pairs[i] = s.pma[i % SCENE_MEMBERS];
-    scene_sign_by(&s, pairs, AUTHORITY_SIGNERS_MAX + 1);
-    refused("decision.too-many-signers");
-    scene_sign_by(&s, pairs, AUTHORITY_SIGNERS_MAX);
-    opens();
-    ck_assert_uint_eq(a.n_counted, SCENE_MEMBERS);
+        pairs[i] = scene.pma[i % SCENE_MEMBERS];
+    scene_sign_by(&scene, pairs, AUTHORITY_SIGNERS_MAX + 1);
+    REFUSED(read_decision(), "decision.too-many-signers");
+    scene_sign_by(&scene, pairs, AUTHORITY_SIGNERS_MAX);
+    OK(read_decision());
+    ck_assert_uint_eq(decision.n_counted, SCENE_MEMBERS);
 }
 END_TEST
 
@@ -211,17 +235,17 @@ START_TEST(other_kinds_of_cms_are_refused)
     BIO *in = BIO_new_mem_buf("{}", 2);
     CMS_ContentInfo *ci;
 
-    ck_assert_int_gt(sk_X509_push(to, s.pma[0].cert), 0);
+    ck_assert_int_gt(sk_X509_push(to, scene.pma[0].cert), 0);
     ci = CMS_encrypt(to, in, EVP_aes_128_cbc(), CMS_BINARY);
     ck_assert_ptr_nonnull(ci);
     use_cms(ci);
-    refused("decision.not-signed");
+    REFUSED(read_decision(), "decision.not-signed");
     BIO_free(in);
     in = BIO_new_mem_buf("{}", 2);
     ci = CMS_data_create(in, CMS_BINARY);
     ck_assert_ptr_nonnull(ci);
     use_cms(ci);
-    refused("decision.not-signed");
+    REFUSED(read_decision(), "decision.not-signed");
     BIO_free(in);
     sk_X509_free(to);
 }
@@ -229,19 +253,19 @@ END_TEST
 
 START_TEST(the_content_is_plain_data)
 {
-    char *text = json_dumps(s.doc, 0);
+    char *text = json_dumps(scene.doc, 0);
     BIO *in = BIO_new_mem_buf(text, -1);
     CMS_ContentInfo *ci = CMS_sign(NULL, NULL, NULL, NULL, CMS_BINARY | CMS_PARTIAL);
 
     ck_assert_int_eq(CMS_set1_eContentType(ci, OBJ_nid2obj(NID_id_smime_ct_TSTInfo)), 1);
     for (size_t i = 0; i < 2; i++)
-        ck_assert_ptr_nonnull(CMS_add1_signer(ci, s.pma[i].cert, s.pma[i].key, EVP_sha256(),
-                                              CMS_PARTIAL | CMS_NOSMIMECAP));
+        ck_assert_ptr_nonnull(CMS_add1_signer(ci, scene.pma[i].cert, scene.pma[i].key,
+                                              EVP_sha256(), CMS_PARTIAL | CMS_NOSMIMECAP));
     ck_assert_int_eq(CMS_final(ci, in, NULL, CMS_BINARY), 1);
     BIO_free(in);
     free(text);
     use_cms(ci);
-    refused("decision.cms");
+    REFUSED(read_decision(), "decision.cms");
     ck_assert_ptr_nonnull(strstr(e.text, "content type"));
 }
 END_TEST
@@ -250,17 +274,17 @@ START_TEST(a_size_limit_holds)
 {
     uint8_t *big = calloc(1, AUTHORITY_CMS_MAX + 1);
     char *text = malloc(AUTHORITY_TEXT_MAX + 2);
-    struct span whole = s.cms;
+    struct span whole = scene.cms;
 
-    s.cms = span_of(big, AUTHORITY_CMS_MAX + 1);
-    refused("decision.too-large");
+    scene.cms = span_of(big, AUTHORITY_CMS_MAX + 1);
+    REFUSED(read_decision(), "decision.too-large");
     memset(text, ' ', AUTHORITY_TEXT_MAX + 1);
-    s.cms = pki_cms(span_of(text, AUTHORITY_TEXT_MAX + 1), s.pma, 1);
-    refused("decision.too-large");
-    release(&s.cms);
-    ck_assert(!authority_parse(span_of(text, AUTHORITY_TEXT_MAX + 1), &a, &e));
+    scene.cms = pki_cms(span_of(text, AUTHORITY_TEXT_MAX + 1), scene.pma, 1);
+    REFUSED(read_decision(), "decision.too-large");
+    release(&scene.cms);
+    ck_assert(!authority_parse(span_of(text, AUTHORITY_TEXT_MAX + 1), &decision, &e));
     ck_assert_str_eq(e.id, "decision.too-large");
-    s.cms = whole;
+    scene.cms = whole;
     free(big);
     free(text);
 }
@@ -269,36 +293,36 @@ END_TEST
 START_TEST(pem_is_taken_as_well)
 {
     BIO *b = BIO_new(BIO_s_mem());
-    struct span der = s.cms, json;
+    struct span der = scene.cms, json;
     char *at, *more = NULL;
     long len;
 
     ck_assert_int_eq(PEM_write_bio(b, "CMS", "", der.at, (long)der.len) > 0, 1);
     len = BIO_get_mem_data(b, &at);
-    s.cms = span_of(at, (size_t)len);
-    opens();
-    ck_assert(authority_content(s.cms, &json, &e));
+    scene.cms = span_of(at, (size_t)len);
+    OK(read_decision());
+    ck_assert(authority_content(scene.cms, &json, &e));
     ck_assert_ptr_nonnull(strstr((const char *)json.at, "authorise"));
     release(&json);
     ck_assert_int_gt(asprintf(&more, "%.*s \n", (int)len, at), 0);
-    s.cms = span_of(more, strlen(more));
-    opens();
+    scene.cms = span_of(more, strlen(more));
+    OK(read_decision());
     more[strlen(more) - 2] = 'x';
-    refused("decision.trailing");
+    REFUSED(read_decision(), "decision.trailing");
     free(more);
     /* Headers of encrypted PEM, and another label. */
     ck_assert_int_gt(asprintf(&more, "-----BEGIN CMS-----\nComment: none\n\n%.*s",
                               (int)len - 20, at + 20),
                      0);
-    s.cms = span_of(more, strlen(more));
-    refused("decision.cms");
+    scene.cms = span_of(more, strlen(more));
+    REFUSED(read_decision(), "decision.cms");
     free(more);
     ck_assert_int_gt(asprintf(&more, "-----BEGIN PKCS7-----\n%.*s", (int)len - 20, at + 20),
                      0);
-    s.cms = span_of(more, strlen(more));
-    refused("decision.cms");
+    scene.cms = span_of(more, strlen(more));
+    REFUSED(read_decision(), "decision.cms");
     free(more);
-    s.cms = der;
+    scene.cms = der;
     BIO_free(b);
 }
 END_TEST
@@ -324,5 +348,5 @@ static void add(TCase *t)
 
 int main(void)
 {
-    return run("authority_cms", add);
+    return kit_run("authority_cms", papers_kit_begin, papers_kit_end, add);
 }

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-#include "authority_rig.h"
+#include "papers_kit.h"
 
 /* --- the schema --- */
 
 static bool parse_doc(void)
 {
-    char *text = json_dumps(s.doc, 0);
+    char *text = json_dumps(scene.doc, 0);
     bool ok;
 
     memset(&e, 0, sizeof e);
-    ok = authority_parse(span_of(text, strlen(text)), &a, &e);
+    ok = authority_parse(span_of(text, strlen(text)), &decision, &e);
     free(text);
     return ok;
 }
@@ -17,24 +17,25 @@ static bool parse_doc(void)
 START_TEST(a_document_is_read_whole)
 {
     ck_assert_msg(parse_doc(), "%s", e.text);
-    ck_assert_str_eq(a.id, "D-1");
-    ck_assert_str_eq(a.incident, "I-1");
-    ck_assert_int_eq(a.outcome, AUTHORITY_AUTHORISE);
-    ck_assert_int_eq(a.method, METHOD_3);
-    ck_assert_int_eq(a.mode, MODE_ANY_BY_RECOVERY);
-    ck_assert_uint_eq(a.n_compromised, 2);
-    ck_assert_int_eq(a.compromised[1].cell, CELL_SUPPLIER_KA);
-    ck_assert_uint_eq(a.compromised[1].actual, 1);
-    ck_assert_uint_eq(a.n_replacements, 2);
-    ck_assert_uint_eq(a.device_types, DEVICE_BIT(DEVICE_ESME) | DEVICE_BIT(DEVICE_GSME));
-    ck_assert_uint_eq(a.roster_count, 3);
-    ck_assert_uint_eq(a.attempts, 1);
-    ck_assert_uint_eq(a.n_shall, 1);
-    ck_assert_uint_eq(a.n_may, 1);
-    ck_assert_str_eq(a.guidance_version, "1.0");
-    ck_assert_str_eq(a.meeting, "PMA-2026-11");
-    ck_assert_mem_eq(&a.subscriber, &s.supplier, 8);
-    ck_assert_mem_eq(&a.replacement_subscriber, &s.supplier, 8);
+    ck_assert_str_eq(decision.id, "D-1");
+    ck_assert_str_eq(decision.incident, "I-1");
+    ck_assert_int_eq(decision.outcome, AUTHORITY_AUTHORISE);
+    ck_assert_int_eq(decision.method, METHOD_3);
+    ck_assert_int_eq(decision.mode, MODE_ANY_BY_RECOVERY);
+    ck_assert_uint_eq(decision.n_compromised, 2);
+    ck_assert_int_eq(decision.compromised[1].cell, CELL_SUPPLIER_KA);
+    ck_assert_uint_eq(decision.compromised[1].actual, 1);
+    ck_assert_uint_eq(decision.n_replacements, 2);
+    ck_assert_uint_eq(decision.device_types,
+                      DEVICE_BIT(DEVICE_ESME) | DEVICE_BIT(DEVICE_GSME));
+    ck_assert_uint_eq(decision.roster_count, 3);
+    ck_assert_uint_eq(decision.attempts, 1);
+    ck_assert_uint_eq(decision.n_shall, 1);
+    ck_assert_uint_eq(decision.n_may, 1);
+    ck_assert_str_eq(decision.guidance_version, "1.0");
+    ck_assert_str_eq(decision.meeting, "PMA-2026-11");
+    ck_assert_mem_eq(&decision.subscriber, &scene.supplier, 8);
+    ck_assert_mem_eq(&decision.replacement_subscriber, &scene.supplier, 8);
 }
 END_TEST
 
@@ -43,16 +44,16 @@ START_TEST(no_member_is_unknown_and_none_is_twice)
     static const char twice[] = "{\"schema\":\"smki-recovery/authority/1\",\"id\":\"a\","
                                 "\"id\":\"b\"}";
 
-    scene_set(&s, "colour", json_string("red"));
+    scene_set(&scene, "colour", json_string("red"));
     ck_assert(!parse_doc());
     ck_assert_str_eq(e.id, "decision.schema");
     ck_assert_ptr_nonnull(strstr(e.text, "colour"));
-    scene_set(&s, "colour", NULL);
+    scene_set(&scene, "colour", NULL);
     ck_assert(parse_doc());
-    scene_set(&s, "roster.colour", json_string("red"));
+    scene_set(&scene, "roster.colour", json_string("red"));
     ck_assert(!parse_doc());
     ck_assert_ptr_nonnull(strstr(e.text, "roster.colour"));
-    ck_assert(!authority_parse(span_of(twice, sizeof twice - 1), &a, &e));
+    ck_assert(!authority_parse(span_of(twice, sizeof twice - 1), &decision, &e));
     ck_assert_ptr_nonnull(strstr(e.text, "duplicate"));
 }
 END_TEST
@@ -68,13 +69,13 @@ START_TEST(no_needed_member_is_missing)
         "residual_risk", "conditions"};
 
     for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++) {
-        json_t *kept = json_incref(json_object_get(s.doc, needed[i]));
+        json_t *kept = json_incref(json_object_get(scene.doc, needed[i]));
 
-        scene_set(&s, needed[i], NULL);
+        scene_set(&scene, needed[i], NULL);
         ck_assert_msg(!parse_doc(), "%s can be left out", needed[i]);
         ck_assert_str_eq(e.id, "decision.schema");
         ck_assert_msg(strstr(e.text, needed[i]) != NULL, "%s: %s", needed[i], e.text);
-        scene_set(&s, needed[i], kept);
+        scene_set(&scene, needed[i], kept);
     }
     ck_assert(parse_doc());
 }
@@ -132,7 +133,7 @@ START_TEST(no_value_is_out_of_range)
 
     ck_assert_ptr_nonnull(value);
     ck_assert(parse_doc());
-    scene_set(&s, bad_values[_i].path, value);
+    scene_set(&scene, bad_values[_i].path, value);
     ck_assert_msg(!parse_doc(), "%s may be %s", bad_values[_i].path, bad_values[_i].value);
     ck_assert_str_eq(e.id, "decision.schema");
 }
@@ -140,7 +141,7 @@ END_TEST
 
 START_TEST(a_cell_is_replaced_by_one_certificate)
 {
-    json_t *list = json_object_get(s.doc, "replacements");
+    json_t *list = json_object_get(scene.doc, "replacements");
 
     ck_assert_int_eq(json_array_append(list, json_array_get(list, 0)), 0);
     ck_assert(!parse_doc());
@@ -154,13 +155,13 @@ START_TEST(a_refusal_needs_no_key)
                                         "mode",         "replacements",    "roster",
                                         "device_types", "attempts"};
 
-    scene_set(&s, "outcome", json_string("refuse"));
+    scene_set(&scene, "outcome", json_string("refuse"));
     for (size_t i = 0; i < sizeof spare / sizeof spare[0]; i++)
-        scene_set(&s, spare[i], NULL);
+        scene_set(&scene, spare[i], NULL);
     ck_assert_msg(parse_doc(), "%s", e.text);
-    scene_sign(&s, 2);
-    opens();
-    ck_assert_int_eq(a.outcome, AUTHORITY_REFUSE);
+    scene_sign(&scene, 2);
+    OK(read_decision());
+    ck_assert_int_eq(decision.outcome, AUTHORITY_REFUSE);
 }
 END_TEST
 
@@ -177,5 +178,5 @@ static void add(TCase *t)
 
 int main(void)
 {
-    return run("authority_schema", add);
+    return kit_run("authority_schema", papers_kit_begin, papers_kit_end, add);
 }

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-#include "cert_rig.h"
+#include "papers_kit.h"
 
 /* --- the profile --- */
 
 START_TEST(a_sound_certificate_is_read_whole)
 {
-    struct pki_spec spec = leaf_spec();
+    struct pki_spec spec = supplier_spec();
     struct pki_pair p;
     struct cert c;
     struct span point;
 
     spec.cn = "Supplier Ltd";
     p = pki_issue(&spec);
-    ck_assert_msg(read_x509(p.cert, &c), "%s", e.text);
+    ck_assert_msg(read_certificate(p.cert, &c), "%s", e.text);
     ck_assert_int_eq(c.role, ROLE_SUPPLIER);
-    ck_assert(c.has_eui && eui64_cmp(&c.eui, &eui) == 0);
+    ck_assert(c.has_eui && eui64_cmp(&c.eui, &scene.supplier) == 0);
     ck_assert_int_eq(c.usage, KU_DIGITAL_SIGNATURE);
     ck_assert(c.has_aki);
     ck_assert_uint_eq(c.ski.b[0] >> 4, 4);
@@ -63,7 +63,7 @@ static const struct {
 
 START_TEST(each_flaw_is_refused_by_name)
 {
-    struct pki_spec spec = leaf_spec();
+    struct pki_spec spec = supplier_spec();
     struct pki_pair p;
     struct cert c;
 
@@ -71,13 +71,13 @@ START_TEST(each_flaw_is_refused_by_name)
     spec.role = ROLE_OTHER;
     spec.flaw = flaws[_i].flaw;
     p = pki_issue(&spec);
-    ck_assert(!read_x509(p.cert, &c));
+    ck_assert(!read_certificate(p.cert, &c));
     ck_assert_str_eq(e.id, "cert.profile");
     ck_assert_msg(strstr(e.text, flaws[_i].word) != NULL, "%s", e.text);
     pki_pair_done(&p);
     spec.flaw = PKI_SOUND;
     p = pki_issue(&spec);
-    ck_assert_msg(read_x509(p.cert, &c), "%s", e.text);
+    ck_assert_msg(read_certificate(p.cert, &c), "%s", e.text);
     cert_done(&c);
     pki_pair_done(&p);
 }
@@ -96,7 +96,7 @@ static EVP_PKEY *key_on(const char *group, bool compressed)
 
 START_TEST(another_curve_or_a_compressed_point_is_refused)
 {
-    struct pki_spec spec = leaf_spec();
+    struct pki_spec spec = supplier_spec();
     X509 *x;
     struct cert c;
     EVP_PKEY *p384 = key_on("P-384", false);
@@ -105,12 +105,12 @@ START_TEST(another_curve_or_a_compressed_point_is_refused)
 
     x = X509_dup(p.cert);
     ck_assert_int_eq(X509_set_pubkey(x, p384), 1);
-    ck_assert_int_gt(X509_sign(x, issuing.key, EVP_sha256()), 0);
-    ck_assert(!read_x509(x, &c));
+    ck_assert_int_gt(X509_sign(x, scene.issuing.key, EVP_sha256()), 0);
+    ck_assert(!read_certificate(x, &c));
     ck_assert_msg(strstr(e.text, "P-256") != NULL, "%s", e.text);
     ck_assert_int_eq(X509_set_pubkey(x, small), 1);
-    ck_assert_int_gt(X509_sign(x, issuing.key, EVP_sha256()), 0);
-    ck_assert(!read_x509(x, &c));
+    ck_assert_int_gt(X509_sign(x, scene.issuing.key, EVP_sha256()), 0);
+    ck_assert(!read_certificate(x, &c));
     ck_assert_msg(strstr(e.text, "uncompressed") != NULL, "%s", e.text);
     X509_free(x);
     EVP_PKEY_free(p384);
@@ -121,7 +121,7 @@ END_TEST
 
 START_TEST(a_serial_number_is_positive_and_short)
 {
-    struct pki_spec spec = leaf_spec();
+    struct pki_spec spec = supplier_spec();
     struct pki_pair p = pki_issue(&spec);
     struct cert c;
     static const char *const bad[] = {"0", "-1",
@@ -132,8 +132,8 @@ START_TEST(a_serial_number_is_positive_and_short)
 
         ck_assert_int_gt(BN_hex2bn(&bn, bad[i]), 0);
         ck_assert_ptr_nonnull(BN_to_ASN1_INTEGER(bn, X509_get_serialNumber(p.cert)));
-        ck_assert_int_gt(X509_sign(p.cert, issuing.key, EVP_sha256()), 0);
-        ck_assert(!read_x509(p.cert, &c));
+        ck_assert_int_gt(X509_sign(p.cert, scene.issuing.key, EVP_sha256()), 0);
+        ck_assert(!read_certificate(p.cert, &c));
         ck_assert_msg(strstr(e.text, "serial") != NULL, "%s", e.text);
         BN_free(bn);
     }
@@ -145,14 +145,14 @@ static void not_profile(X509 *x, const char *field)
 {
     struct cert c;
 
-    ck_assert_msg(!read_x509(x, &c), "read, where %s is wrong", field);
+    ck_assert_msg(!read_certificate(x, &c), "read, where %s is wrong", field);
     ck_assert_str_eq(e.id, "cert.profile");
     ck_assert_msg(strstr(e.text, field) != NULL, "%s, where %s is wrong", e.text, field);
 }
 
 START_TEST(issuer_dates_and_algorithms_are_looked_at)
 {
-    struct pki_spec spec = leaf_spec();
+    struct pki_spec spec = supplier_spec();
     struct pki_pair p = pki_issue(&spec);
     X509_NAME *none = X509_NAME_new();
     const ASN1_BIT_STRING *sig;
@@ -160,7 +160,7 @@ START_TEST(issuer_dates_and_algorithms_are_looked_at)
     X509_ALGOR *both[2];
 
     ck_assert_int_eq(X509_set_issuer_name(p.cert, none), 1);
-    ck_assert_int_gt(X509_sign(p.cert, issuing.key, EVP_sha256()), 0);
+    ck_assert_int_gt(X509_sign(p.cert, scene.issuing.key, EVP_sha256()), 0);
     not_profile(p.cert, "issuer name");
     X509_NAME_free(none);
     pki_pair_done(&p);
@@ -170,7 +170,7 @@ START_TEST(issuer_dates_and_algorithms_are_looked_at)
     not_profile(p.cert, "notAfter");
     pki_pair_done(&p);
     /* Parameters, where RFC 5758 wants none: NULL in both places. */
-    spec = leaf_spec();
+    spec = supplier_spec();
     p = pki_issue(&spec);
     X509_get0_signature(&sig, &outer, p.cert);
     both[0] = (X509_ALGOR *)(uintptr_t)outer;
@@ -195,7 +195,7 @@ END_TEST
 START_TEST(unique_identifiers_outside_the_name_are_refused)
 {
     static const uint8_t uid[] = {0x81, 0x02, 0x00, 0x41};
-    struct pki_spec spec = leaf_spec();
+    struct pki_spec spec = supplier_spec();
     struct pki_pair p = pki_issue(&spec);
     struct span der = pki_der(p.cert);
     uint8_t *more = malloc(der.len + sizeof uid);
@@ -227,52 +227,53 @@ START_TEST(an_oca_certificate_needs_its_own_profile)
     struct pki_pair p;
     struct cert c;
 
-    ck_assert_msg(read_x509(root.cert, &c), "%s", e.text);
+    ck_assert_msg(read_certificate(scene.root.cert, &c), "%s", e.text);
     ck_assert(cert_self_signed(&c));
     cert_done(&c);
-    ck_assert_msg(read_x509(issuing.cert, &c), "%s", e.text);
+    ck_assert_msg(read_certificate(scene.issuing.cert, &c), "%s", e.text);
     ck_assert(!cert_self_signed(&c));
     ck_assert_int_eq(c.usage, KU_KEY_CERT_SIGN);
     cert_done(&c);
     p = pki_issue(&(struct pki_spec){.cn = "Z1",
                                      .role = ROLE_ISSUING_AUTHORITY,
                                      .usage = KU_KEY_CERT_SIGN,
-                                     .issuer = &root,
+                                     .issuer = &scene.root,
                                      .flaw = PKI_NO_PATHLEN});
     not_profile(p.cert, "pathLen");
     pki_pair_done(&p);
     p = pki_issue(&(struct pki_spec){.cn = "Z1",
                                      .role = ROLE_ISSUING_AUTHORITY,
                                      .usage = KU_KEY_CERT_SIGN,
-                                     .issuer = &root,
+                                     .issuer = &scene.root,
                                      .flaw = PKI_CA_PLAIN});
     not_profile(p.cert, "basicConstraints is not critical");
     pki_pair_done(&p);
     p = pki_issue(&(struct pki_spec){.role = ROLE_SUPPLIER,
-                                     .eui = &eui,
+                                     .eui = &scene.supplier,
                                      .usage = KU_DIGITAL_SIGNATURE,
                                      .contingency = span_of("\x05\x00", 2),
-                                     .issuer = &issuing});
+                                     .issuer = &scene.issuing});
     not_profile(p.cert, "WrappedApexContingencyKey");
     pki_pair_done(&p);
     /* A supplier that may sign certificates; an Issuing OCA that may not. */
-    p = oca("X", ROLE_SUPPLIER, &root);
+    p = issue_ca("X", ROLE_SUPPLIER, &scene.root);
     not_profile(p.cert, "keyCertSign");
     pki_pair_done(&p);
-    p = pki_issue(&(struct pki_spec){
-        .role = ROLE_ISSUING_AUTHORITY, .usage = KU_DIGITAL_SIGNATURE, .issuer = &root});
-    ck_assert(!read_x509(p.cert, &c));
+    p = pki_issue(&(struct pki_spec){.role = ROLE_ISSUING_AUTHORITY,
+                                     .usage = KU_DIGITAL_SIGNATURE,
+                                     .issuer = &scene.root});
+    ck_assert(!read_certificate(p.cert, &c));
     pki_pair_done(&p);
     /* No EUI-64 outside OCAs, none in them. */
     p = pki_issue(&(struct pki_spec){
-        .role = ROLE_SUPPLIER, .usage = KU_DIGITAL_SIGNATURE, .issuer = &issuing});
-    ck_assert(!read_x509(p.cert, &c));
+        .role = ROLE_SUPPLIER, .usage = KU_DIGITAL_SIGNATURE, .issuer = &scene.issuing});
+    ck_assert(!read_certificate(p.cert, &c));
     pki_pair_done(&p);
     p = pki_issue(&(struct pki_spec){.role = ROLE_ISSUING_AUTHORITY,
-                                     .eui = &eui,
+                                     .eui = &scene.supplier,
                                      .usage = KU_KEY_CERT_SIGN,
-                                     .issuer = &root});
-    ck_assert(!read_x509(p.cert, &c));
+                                     .issuer = &scene.root});
+    ck_assert(!read_certificate(p.cert, &c));
     pki_pair_done(&p);
 }
 END_TEST
@@ -288,7 +289,7 @@ static void not_der(struct span octets, const char *why)
 
 START_TEST(octets_must_be_one_der_certificate)
 {
-    struct pki_spec spec = leaf_spec();
+    struct pki_spec spec = supplier_spec();
     struct pki_pair p = pki_issue(&spec);
     struct span der = pki_der(p.cert);
     uint8_t *more = calloc(1, CERT_DER_MAX + 1);
@@ -328,5 +329,5 @@ static void add(TCase *t)
 
 int main(void)
 {
-    return run("cert", add);
+    return kit_run("cert", papers_kit_begin, papers_kit_end, add);
 }

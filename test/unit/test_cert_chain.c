@@ -1,32 +1,44 @@
 /* SPDX-License-Identifier: MIT */
-#include "cert_rig.h"
+#include "contingency.h"
+#include "papers_kit.h"
+
+#include <openssl/pem.h>
+
+static void read_certs(X509 *x, struct certs *out)
+{
+    struct span der = pki_der(x);
+
+    OK(certs_read(der, "it", out, &e));
+    free((void *)(uintptr_t)der.at);
+}
 
 /* --- chains and bundles --- */
 
 START_TEST(a_chain_runs_through_an_issuing_oca_to_the_root)
 {
-    struct pki_spec spec = leaf_spec();
+    struct pki_spec spec = supplier_spec();
     struct pki_pair p = pki_issue(&spec);
-    struct pki_pair other_root = oca("ZA", ROLE_ROOT, NULL);
-    struct pki_pair other = oca("Z1", ROLE_ISSUING_AUTHORITY, &other_root);
+    struct pki_pair other_root = issue_ca("ZA", ROLE_ROOT, NULL);
+    struct pki_pair other = issue_ca("Z1", ROLE_ISSUING_AUTHORITY, &other_root);
     struct pki_pair forged, named;
     struct certs alias = {0}, list = {0}, others = {0}, roots = {0}, wrong = {0};
     const struct cert *found = NULL;
     struct cert leaf;
 
-    read_certs(issuing.cert, &list);
+    read_certs(scene.issuing.cert, &list);
     read_certs(other.cert, &others);
-    read_certs(root.cert, &roots);
+    read_certs(scene.root.cert, &roots);
     read_certs(other_root.cert, &wrong);
-    ck_assert(read_x509(p.cert, &leaf));
-    ck_assert_msg(cert_chain(&leaf, &list, &roots.at[0], NOW, &found, &e), "%s", e.text);
+    ck_assert(read_certificate(p.cert, &leaf));
+    ck_assert_msg(cert_chain(&leaf, &list, &roots.at[0], SCENE_NOW, &found, &e), "%s",
+                  e.text);
     ck_assert_ptr_eq(found, &list.at[0]);
     /* Same names, other keys. */
-    ck_assert(!cert_chain(&leaf, &others, &roots.at[0], NOW, NULL, &e));
+    ck_assert(!cert_chain(&leaf, &others, &roots.at[0], SCENE_NOW, NULL, &e));
     ck_assert_str_eq(e.id, "cert.chain");
-    ck_assert(!cert_chain(&leaf, &list, &wrong.at[0], NOW, NULL, &e));
+    ck_assert(!cert_chain(&leaf, &list, &wrong.at[0], SCENE_NOW, NULL, &e));
     ck_assert_str_eq(e.id, "cert.chain");
-    ck_assert(!cert_chain(&leaf, &list, &list.at[0], NOW, NULL, &e)); /* no root */
+    ck_assert(!cert_chain(&leaf, &list, &list.at[0], SCENE_NOW, NULL, &e)); /* no root */
     ck_assert_str_eq(e.id, "cert.chain");
     ck_assert_ptr_nonnull(strstr(e.text, "not a self-signed Root"));
     cert_done(&leaf);
@@ -34,14 +46,14 @@ START_TEST(a_chain_runs_through_an_issuing_oca_to_the_root)
     named = pki_issue(&(struct pki_spec){.cn = "Z7",
                                          .role = ROLE_ISSUING_AUTHORITY,
                                          .usage = KU_KEY_CERT_SIGN,
-                                         .issuer = &root,
-                                         .key = issuing.key,
+                                         .issuer = &scene.root,
+                                         .key = scene.issuing.key,
                                          .not_before = FROM,
                                          .not_after = TO});
-    ck_assert(read_x509(p.cert, &leaf));
+    ck_assert(read_certificate(p.cert, &leaf));
     read_certs(named.cert, &alias);
     ck_assert(!cert_issued_by(&leaf, &alias.at[0]));
-    ck_assert(!cert_chain(&leaf, &alias, &roots.at[0], NOW, NULL, &e));
+    ck_assert(!cert_chain(&leaf, &alias, &roots.at[0], SCENE_NOW, NULL, &e));
     ck_assert_str_eq(e.id, "cert.chain");
     certs_done(&alias);
     pki_pair_done(&named);
@@ -49,16 +61,16 @@ START_TEST(a_chain_runs_through_an_issuing_oca_to_the_root)
     /* Right name and key identifier, signed by somebody else. */
     forged = pki_issue(&spec);
     ck_assert_int_gt(X509_sign(forged.cert, other.key, EVP_sha256()), 0);
-    ck_assert(read_x509(forged.cert, &leaf));
-    ck_assert(!cert_chain(&leaf, &list, &roots.at[0], NOW, NULL, &e));
+    ck_assert(read_certificate(forged.cert, &leaf));
+    ck_assert(!cert_chain(&leaf, &list, &roots.at[0], SCENE_NOW, NULL, &e));
     ck_assert_str_eq(e.id, "cert.chain");
     cert_done(&leaf);
     pki_pair_done(&forged);
     /* Right signature, another authority key identifier. */
     spec.flaw = PKI_WRONG_AKI;
     forged = pki_issue(&spec);
-    ck_assert(read_x509(forged.cert, &leaf));
-    ck_assert(!cert_chain(&leaf, &list, &roots.at[0], NOW, NULL, &e));
+    ck_assert(read_certificate(forged.cert, &leaf));
+    ck_assert(!cert_chain(&leaf, &list, &roots.at[0], SCENE_NOW, NULL, &e));
     cert_done(&leaf);
     pki_pair_done(&forged);
     certs_done(&list);
@@ -73,23 +85,23 @@ END_TEST
 
 START_TEST(a_chain_is_in_date_at_every_step)
 {
-    struct pki_spec spec = leaf_spec();
+    struct pki_spec spec = supplier_spec();
     struct pki_pair p = pki_issue(&spec);
     struct pki_pair stale = pki_issue(&(struct pki_spec){.cn = "Z1",
                                                          .role = ROLE_ISSUING_AUTHORITY,
                                                          .usage = KU_KEY_CERT_SIGN,
-                                                         .issuer = &root,
-                                                         .key = issuing.key,
+                                                         .issuer = &scene.root,
+                                                         .key = scene.issuing.key,
                                                          .not_before = FROM,
                                                          .not_after = FROM + 86400});
     struct certs list = {0}, old = {0}, both, roots = {0};
     const struct cert *found;
     struct cert leaf;
 
-    read_certs(issuing.cert, &list);
+    read_certs(scene.issuing.cert, &list);
     read_certs(stale.cert, &old);
-    read_certs(root.cert, &roots);
-    ck_assert(read_x509(p.cert, &leaf));
+    read_certs(scene.root.cert, &roots);
+    ck_assert(read_certificate(p.cert, &leaf));
     ck_assert(cert_chain(&leaf, &list, &roots.at[0], (int64_t)FROM * 1000000, NULL, &e));
     ck_assert(cert_chain(&leaf, &list, &roots.at[0], (int64_t)TO * 1000000, NULL, &e));
     ck_assert(
@@ -97,13 +109,13 @@ START_TEST(a_chain_is_in_date_at_every_step)
     ck_assert_str_eq(e.id, "cert.expired");
     ck_assert(!cert_chain(&leaf, &list, &roots.at[0], (int64_t)TO * 1000000 + 1, NULL, &e));
     ck_assert_str_eq(e.id, "cert.expired");
-    ck_assert(!cert_chain(&leaf, &old, &roots.at[0], NOW, NULL, &e));
+    ck_assert(!cert_chain(&leaf, &old, &roots.at[0], SCENE_NOW, NULL, &e));
     ck_assert_str_eq(e.id, "cert.expired");
     /* The same issuer twice, once expired: the live certificate is taken. */
     both.n = 2;
     both.at[0] = old.at[0];
     both.at[1] = list.at[0];
-    ck_assert(cert_chain(&leaf, &both, &roots.at[0], NOW, &found, &e));
+    ck_assert(cert_chain(&leaf, &both, &roots.at[0], SCENE_NOW, &found, &e));
     ck_assert_ptr_eq(found, &both.at[1]);
     cert_done(&leaf);
     certs_done(&list);
@@ -116,10 +128,10 @@ END_TEST
 
 START_TEST(a_bundle_holds_certificates_and_nothing_else)
 {
-    struct pki_spec spec = leaf_spec();
+    struct pki_spec spec = supplier_spec();
     struct pki_pair p = pki_issue(&spec);
     struct span pem = pki_pem(p.cert);
-    struct span ca = pki_pem(issuing.cert);
+    struct span ca = pki_pem(scene.issuing.cert);
     char *text = NULL;
     struct certs c;
     BIO *b = BIO_new(BIO_s_mem());
@@ -174,7 +186,7 @@ START_TEST(a_bundle_has_a_limit)
     struct certs c;
 
     for (int i = 0; i <= CERTS_MAX; i++) {
-        struct pki_spec spec = leaf_spec();
+        struct pki_spec spec = supplier_spec();
         struct pki_pair p = pki_issue(&spec);
         struct span pem = pki_pem(p.cert);
 
@@ -201,14 +213,16 @@ START_TEST(the_symmetric_key_opens_the_contingency_key)
     static const uint8_t other[32] = {1, 2, 4};
     EVP_PKEY *key = pki_key_new();
     struct span want = pki_point(key);
+    struct pki_pair bare = issue_ca("ZA", ROLE_ROOT, NULL);
     struct point nothing;
     struct cert plain;
 
-    ck_assert(read_x509(root.cert, &plain)); /* carries none */
+    ck_assert(read_certificate(bare.cert, &plain)); /* carries none */
     ck_assert(!contingency_present(&plain));
     ck_assert(!contingency_unwrap(&plain, span_of(kek, 16), &nothing, &e));
     ck_assert_str_eq(e.id, "contingency.wrapped");
     cert_done(&plain);
+    pki_pair_done(&bare);
     for (size_t len = 16; len <= 32; len += 16) {
         struct span wrapped = pki_wrap_contingency(key, span_of(kek, len));
         struct pki_pair p = pki_issue(&(struct pki_spec){.cn = "ZA",
@@ -218,7 +232,7 @@ START_TEST(the_symmetric_key_opens_the_contingency_key)
         struct point point;
         struct cert c;
 
-        ck_assert_msg(read_x509(p.cert, &c), "%s", e.text);
+        ck_assert_msg(read_certificate(p.cert, &c), "%s", e.text);
         ck_assert(contingency_present(&c));
         ck_assert_msg(contingency_unwrap(&c, span_of(kek, len), &point, &e), "%s", e.text);
         ck_assert_mem_eq(point.b, want.at, sizeof point.b);
@@ -291,5 +305,5 @@ static void add(TCase *t)
 
 int main(void)
 {
-    return run("cert_chain", add);
+    return kit_run("cert_chain", papers_kit_begin, papers_kit_end, add);
 }

@@ -19,11 +19,11 @@ static void ready_to_sign(void)
 
 static void verifies(uint32_t row, uint64_t counter, const struct sig_p256 *sig)
 {
-    EVP_PKEY *key = X509_get_pubkey(s.trust.keys[SCENE_RECOVERY].cert.at[0].x);
+    EVP_PKEY *key = X509_get_pubkey(scene.trust.keys[SCENE_RECOVERY].cert.at[0].x);
     struct warrant *w;
     struct digest d;
 
-    OK(scene_open(&s, SCENE_NOW, &w, &e));
+    OK(scene_open(&scene, SCENE_NOW, &w, &e));
     OK(warrant_digest(w, row, counter, &d, &e));
     ck_assert(verify_one(key, &d, sig));
     warrant_free(w);
@@ -114,8 +114,8 @@ START_TEST(without_a_warrant_nothing_is_signed)
     FAILED("signer.no-warrant");
     open_warrant();
     ANSWERED(PROTO_OPENED);
-    scene_set(&s, "roster.count", json_integer(2)); /* a bad one closes the good one */
-    scene_sign(&s, 2);
+    scene_set(&scene, "roster.count", json_integer(2)); /* a bad one closes the good one */
+    scene_sign(&scene, 2);
     open_warrant();
     FAILED("decision.count");
     sign(1000, 0, 1);
@@ -140,8 +140,8 @@ END_TEST
 
 START_TEST(each_counter_is_used_once_and_only_from_the_lease)
 {
-    scene_set(&s, "attempts", json_integer(9));
-    scene_sign(&s, 2);
+    scene_set(&scene, "attempts", json_integer(9));
+    scene_sign(&scene, 2);
     ready_to_sign();
     sign(999, 0, 1);
     FAILED("signer.counter");
@@ -178,8 +178,8 @@ END_TEST
 
 START_TEST(a_reserved_run_is_in_range)
 {
-    s.config.counter.has_start = true;
-    s.config.counter.start = 500;
+    scene.config.counter.has_start = true;
+    scene.config.counter.start = 500;
     hello();
     open_warrant();
     reserve(499, 10);
@@ -241,10 +241,10 @@ END_TEST
 
 START_TEST(a_bad_row_spoils_its_order_and_spends_its_counters)
 {
-    scene_roster(&s, "device,type,status\n"
-                     "00DB1234567890A0,ESME,commissioned\n"
-                     "00DB1234567890A1,GSME,suspended\n");
-    scene_sign(&s, 2);
+    scene_roster(&scene, "device,type,status\n"
+                         "00DB1234567890A0,ESME,commissioned\n"
+                         "00DB1234567890A1,GSME,suspended\n");
+    scene_sign(&scene, 2);
     ready_to_sign();
     sign(1000, 0, 2);
     FAILED("row.status");
@@ -279,15 +279,16 @@ START_TEST(parts_are_sealed_memfds)
         for (size_t i = 0; i < sizeof lacks / sizeof lacks[0]; i++) {
             int seals = lacks[i] ? SEALS & ~lacks[i] : 0;
 
-            open_with(memfd_of(s.cms, part == 0 ? seals : SEALS),
-                      memfd_of(s.roster_text, part == 1 ? seals : SEALS),
-                      memfd_of(s.pem, part == 2 ? seals : SEALS));
+            open_with(memfd_of(scene.cms, part == 0 ? seals : SEALS),
+                      memfd_of(scene.roster_text, part == 1 ? seals : SEALS),
+                      memfd_of(scene.pem, part == 2 ? seals : SEALS));
             FAILED("signer.not-sealed");
         }
-    open_with(memfd_of(s.cms, SEALS), open("/dev/null", O_RDONLY), memfd_of(s.pem, SEALS));
+    open_with(memfd_of(scene.cms, SEALS), open("/dev/null", O_RDONLY),
+              memfd_of(scene.pem, SEALS));
     FAILED("signer.not-sealed");
-    open_with(memfd_of(span_of("", 0), SEALS), memfd_of(s.roster_text, SEALS),
-              memfd_of(s.pem, SEALS));
+    open_with(memfd_of(span_of("", 0), SEALS), memfd_of(scene.roster_text, SEALS),
+              memfd_of(scene.pem, SEALS));
     FAILED("signer.part-size");
     ck_assert_uint_eq(kit_open_fds(), before);
 }
@@ -299,10 +300,10 @@ START_TEST(parts_have_a_limit)
     uint8_t *big = calloc(1, max);
 
     hello();
-    open_with(memfd_of(span_of(big, max), SEALS), memfd_of(s.roster_text, SEALS),
-              memfd_of(s.pem, SEALS));
+    open_with(memfd_of(span_of(big, max), SEALS), memfd_of(scene.roster_text, SEALS),
+              memfd_of(scene.pem, SEALS));
     FAILED("signer.part-size");
-    open_with(memfd_of(s.cms, SEALS), memfd_of(s.roster_text, SEALS),
+    open_with(memfd_of(scene.cms, SEALS), memfd_of(scene.roster_text, SEALS),
               memfd_of(span_of(big, max), SEALS));
     FAILED("signer.part-size");
     free(big);
@@ -319,7 +320,10 @@ START_TEST(descriptors_come_in_the_right_number)
     for (size_t n = 0; n <= 4; n++)
         for (uint32_t key = 0; key <= 1; key++) {
             for (size_t i = 0; i < n; i++)
-                fds[i] = memfd_of(i == 0 ? s.cms : i == 1 ? s.roster_text : s.pem, SEALS);
+                fds[i] = memfd_of(i == 0   ? scene.cms
+                                  : i == 1 ? scene.roster_text
+                                           : scene.pem,
+                                  SEALS);
             memset(&in, 0, sizeof in);
             in.type = PROTO_OPEN;
             in.u.open.parts =
@@ -332,7 +336,7 @@ START_TEST(descriptors_come_in_the_right_number)
     for (enum proto_type t = PROTO_RESERVE; t < PROTO_TYPES; t++) {
         memset(&in, 0, sizeof in);
         in.type = t;
-        fds[0] = memfd_of(s.cms, SEALS);
+        fds[0] = memfd_of(scene.cms, SEALS);
         ask_with(fds, 1);
         FAILED("signer.record");
     }
@@ -343,8 +347,8 @@ END_TEST
 START_TEST(a_symmetric_key_has_a_limit)
 {
     uint8_t key[65] = {1};
-    int fds[4] = {memfd_of(s.cms, SEALS), memfd_of(s.roster_text, SEALS),
-                  memfd_of(s.pem, SEALS), memfd_of(span_of(key, sizeof key), SEALS)};
+    int fds[4] = {memfd_of(scene.cms, SEALS), memfd_of(scene.roster_text, SEALS),
+                  memfd_of(scene.pem, SEALS), memfd_of(span_of(key, sizeof key), SEALS)};
 
     hello();
     memset(&in, 0, sizeof in);
@@ -362,12 +366,12 @@ START_TEST(documents_are_judged_here_too)
     open_warrant();
     FAILED("decision.window");
     now = SCENE_NOW;
-    scene_sign(&s, 1);
+    scene_sign(&scene, 1);
     open_warrant();
     FAILED("decision.quorum");
-    scene_sign(&s, 2);
-    open_with(memfd_of(s.cms, SEALS), memfd_of(span_of("x", 1), SEALS),
-              memfd_of(s.pem, SEALS));
+    scene_sign(&scene, 2);
+    open_with(memfd_of(scene.cms, SEALS), memfd_of(span_of("x", 1), SEALS),
+              memfd_of(scene.pem, SEALS));
     FAILED("roster.row");
 }
 END_TEST
@@ -375,6 +379,13 @@ END_TEST
 /* --- between rows --- */
 
 static unsigned row_no, turn_at;
+
+static void before_row(unsigned n, void (*fn)(void *arg))
+{
+    row_no = 0;
+    turn_at = n;
+    fake_token.each_row = fn;
+}
 
 static void close_window(void *arg)
 {
@@ -386,8 +397,7 @@ static void close_window(void *arg)
 START_TEST(a_window_that_closes_between_rows_stops_between_rows)
 {
     ready_to_sign();
-    turn_at = 2;
-    fake_token.each_row = close_window;
+    before_row(2, close_window);
     sign(1000, 0, 3);
     ANSWERED(PROTO_SIGNED);
     ck_assert_uint_eq(reply.u.signed_.n, 2);
@@ -414,8 +424,7 @@ static void send_revoke(void *arg)
 START_TEST(a_revoke_that_waits_stops_between_rows)
 {
     ready_to_sign();
-    turn_at = 1;
-    fake_token.each_row = send_revoke;
+    before_row(1, send_revoke);
     sign(1000, 0, 3);
     ANSWERED(PROTO_SIGNED);
     ck_assert_uint_eq(reply.u.signed_.n, 1);
@@ -441,8 +450,7 @@ static void hang_up(void *arg)
 START_TEST(a_hang_up_stops_between_rows)
 {
     ready_to_sign();
-    turn_at = 0;
-    fake_token.each_row = hang_up;
+    before_row(0, hang_up);
     sign(1000, 0, 3);
     ANSWERED(PROTO_SIGNED);
     ck_assert_uint_eq(reply.u.signed_.n, 0);
@@ -511,11 +519,11 @@ START_TEST(probe_and_mark_ask_the_token)
     open_warrant();
     reserve(77, 3);
     memset(&in, 0, sizeof in);
-    in.u.mark.originator = s.trust.keys[SCENE_RECOVERY].cert.at[0].eui;
+    in.u.mark.originator = scene.trust.keys[SCENE_RECOVERY].cert.at[0].eui;
     ask(PROTO_MARK);
     ANSWERED(PROTO_MARKED);
     ck_assert_uint_eq(reply.u.marked.mark, 79);
-    in.u.mark.originator = s.supplier;
+    in.u.mark.originator = scene.supplier;
     ask(PROTO_MARK);
     ck_assert_uint_eq(reply.u.marked.mark, 0);
 }

@@ -134,8 +134,8 @@ END_TEST
 
 START_TEST(a_decision_allows_its_attempts_and_no_more)
 {
-    scene_set(&s, "attempts", json_integer(3));
-    scene_sign(&s, 2);
+    scene_set(&scene, "attempts", json_integer(3));
+    scene_sign(&scene, 2);
     for (int i = 0; i < 3; i++) {
         opened();
         run_of(3);
@@ -429,8 +429,8 @@ END_TEST
 
 START_TEST(a_run_signs_no_more_than_was_drawn_with_it)
 {
-    scene_set(&s, "attempts", json_integer(9));
-    scene_sign(&s, 2);
+    scene_set(&scene, "attempts", json_integer(9));
+    scene_sign(&scene, 2);
     opened();
     run_of(10);
     sign(next, 0, 3);

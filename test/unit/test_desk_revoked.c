@@ -16,9 +16,9 @@ static void ready(void)
 /* A second decision that supersedes the first. */
 static void supersede(void)
 {
-    scene_set(&s, "id", json_string("D-2"));
-    scene_set(&s, "supersedes", json_string("D-1"));
-    scene_sign(&s, 2);
+    scene_set(&scene, "id", json_string("D-2"));
+    scene_set(&scene, "supersedes", json_string("D-1"));
+    scene_sign(&scene, 2);
 }
 
 /* Without the one that has its id. */
@@ -82,10 +82,10 @@ END_TEST
 
 START_TEST(a_superseded_decision_is_not_replayed_after_a_restart)
 {
-    struct span old = {malloc(s.cms.len), s.cms.len};
+    struct span old = {malloc(scene.cms.len), scene.cms.len};
     int fds[3];
 
-    memcpy((void *)(uintptr_t)old.at, s.cms.at, s.cms.len);
+    memcpy((void *)(uintptr_t)old.at, scene.cms.at, scene.cms.len);
     ready();
     open_warrant();
     ANSWERED(PROTO_OPENED);
@@ -94,8 +94,8 @@ START_TEST(a_superseded_decision_is_not_replayed_after_a_restart)
     ANSWERED(PROTO_OPENED);
     for (int round = 0; round < 2; round++) {
         fds[0] = memfd_of(old, SEALS);
-        fds[1] = memfd_of(s.roster_text, SEALS);
-        fds[2] = memfd_of(s.pem, SEALS);
+        fds[1] = memfd_of(scene.roster_text, SEALS);
+        fds[2] = memfd_of(scene.pem, SEALS);
         memset(&in, 0, sizeof in);
         in.type = PROTO_OPEN;
         in.u.open.parts = PARTS_PLAIN;
@@ -107,9 +107,9 @@ START_TEST(a_superseded_decision_is_not_replayed_after_a_restart)
         ready();
     }
     /* signed anew under the old name it is still the old one */
-    scene_set(&s, "id", json_string("D-1"));
-    scene_set(&s, "supersedes", NULL);
-    scene_sign(&s, 3);
+    scene_set(&scene, "id", json_string("D-1"));
+    scene_set(&scene, "supersedes", NULL);
+    scene_sign(&scene, 3);
     open_warrant();
     FAILED("decision.revoked");
     free((void *)(uintptr_t)old.at);
@@ -189,8 +189,9 @@ START_TEST(a_torn_line_takes_nothing_with_it)
     ready();
     open_warrant();
     FAILED("decision.revoked");
-    scene_set(&s, "reasons", json_string("Other words, another digest, the same name."));
-    scene_sign(&s, 2);
+    scene_set(&scene, "reasons",
+              json_string("Other words, another digest, the same name."));
+    scene_sign(&scene, 2);
     open_warrant();
     ANSWERED(PROTO_OPENED);
 }
@@ -234,8 +235,9 @@ START_TEST(at_the_end_of_the_list_nothing_is_added_and_all_is_read)
     ready();
     open_warrant();
     FAILED("decision.revoked");
-    scene_set(&s, "reasons", json_string("Other words, another digest, the same name."));
-    scene_sign(&s, 2);
+    scene_set(&scene, "reasons",
+              json_string("Other words, another digest, the same name."));
+    scene_sign(&scene, 2);
     revoke_it();
     FAILED("signer.revoked-list");
 }

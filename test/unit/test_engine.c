@@ -2,13 +2,13 @@
  *
  * The way of a batch; test_engine_trouble.c has what stops it.
  */
-#include "engine_kit.h"
+#include "desk_kit.h"
 
 START_TEST(a_whole_batch_is_signed)
 {
     int64_t id = whole_batch(600, NULL);
 
-    begin();
+    begin_batch();
     ck_assert_int_eq(engine_batch(engine)->id, id);
     ck_assert_int_eq(engine_batch(engine)->state, BATCH_RUNNING);
     ck_assert_int_eq(batch_now(id).state, BATCH_RUNNING);
@@ -28,7 +28,7 @@ START_TEST(a_batch_of_one_row_is_signed)
 {
     int64_t id = whole_batch(1, NULL);
 
-    begin();
+    begin_batch();
     run_to_the_end();
     all_is_accounted_for(id, 1);
 }
@@ -39,7 +39,7 @@ START_TEST(orders_have_at_most_the_rows_asked_for)
     bool found;
 
     (void)whole_batch(PROTO_ROWS + 1, NULL);
-    begin();
+    begin_batch();
     OK(engine_order(engine, 1, 5, &order, &found, &e));
     ck_assert(found && order.sign.n == 1 && order.sign.rows[0] == 0);
     OK(engine_order(engine, PROTO_ROWS, 6, &order, &found, &e));
@@ -61,7 +61,7 @@ START_TEST(partial_answers_leave_the_rest_to_do)
     token = token_flaky_init(&f, &fake_token.base, FLAKY_SHORT, 0);
     hello();
     rows_per_order = 7;
-    begin();
+    begin_batch();
     for (int i = 0; i < 60; i++)
         ck_assert(turn());
     f.way = FLAKY_SOUND;
@@ -77,7 +77,7 @@ START_TEST(an_answer_with_nothing_in_it_leaves_all_to_do)
     int64_t id = whole_batch(10, NULL);
     struct order first;
 
-    begin();
+    begin_batch();
     ck_assert(plan());
     first = order;
     none.counter = order.sign.counter;
@@ -100,7 +100,7 @@ START_TEST(lost_orders_come_again_under_new_counters)
     struct order lost[2];
 
     rows_per_order = 50;
-    begin();
+    begin_batch();
     ck_assert(turn());
     ck_assert(plan());
     lost[0] = order;
@@ -130,7 +130,7 @@ START_TEST(answers_out_of_turn_are_kept_where_they_belong)
     struct order o[3];
     struct proto_signed got[3];
 
-    begin();
+    begin_batch();
     for (int i = 0; i < 2; i++) {
         ck_assert(plan());
         o[i] = order;
@@ -155,7 +155,7 @@ static void restart_after(unsigned k, bool flushed)
     int64_t kept;
 
     rows_per_order = 40;
-    begin();
+    begin_batch();
     for (unsigned i = 0; i < k; i++)
         ck_assert(turn());
     if (flushed)
@@ -165,7 +165,7 @@ static void restart_after(unsigned k, bool flushed)
     ck_assert(!flushed || (uint64_t)kept == before);
     crash();
     ck_assert_int_eq(batch_now(id).signed_, kept);
-    begin();
+    begin_batch();
     ck_assert_int_eq(batch_now(id).state, BATCH_RUNNING);
     run_to_the_end();
     all_is_accounted_for(id, 400);
@@ -208,7 +208,7 @@ START_TEST(failed_rows_are_set_down_once_and_counted_once)
     int64_t id = whole_batch(400, some_fail);
 
     rows_per_order = 17;
-    begin();
+    begin_batch();
     run_to_the_end();
     all_is_accounted_for(id, 400);
     ck_assert_int_eq(batch_now(id).failed, failing(400));
@@ -225,7 +225,7 @@ START_TEST(failed_rows_survive_lost_orders_short_answers_and_restarts)
     int64_t id = whole_batch(400, some_fail);
 
     rows_per_order = 17;
-    begin();
+    begin_batch();
     for (unsigned i = 0; i < 6; i++) {
         ck_assert(turn());
         ck_assert(plan());
@@ -234,7 +234,7 @@ START_TEST(failed_rows_survive_lost_orders_short_answers_and_restarts)
             OK(engine_flush(engine, true, &e));
         token = token_flaky_init(&f, &fake_token.base, FLAKY_SHORT, 0);
         crash();
-        begin();
+        begin_batch();
         ck_assert(turn());
     }
     f.way = FLAKY_SOUND;
@@ -253,7 +253,7 @@ START_TEST(more_failures_than_fit_into_one_transaction_are_kept)
 {
     int64_t id = whole_batch(2600, one_good);
 
-    begin();
+    begin_batch();
     run_to_the_end();
     all_is_accounted_for(id, 2600);
     ck_assert_int_eq(batch_now(id).failed, 2599);
@@ -276,11 +276,11 @@ START_TEST(a_selection_signs_only_its_rows)
         put_be32(rows + 4 * i, 4 * i + 1);
     id = put_batch(100, span_of(rows, sizeof rows));
     rows_per_order = 9;
-    begin();
+    begin_batch();
     ck_assert(turn());
     OK(engine_flush(engine, true, &e));
     crash();
-    begin();
+    begin_batch();
     run_to_the_end();
     all_is_accounted_for(id, 400);
     for (;;) {
@@ -300,10 +300,10 @@ START_TEST(a_batch_that_ran_comes_before_one_that_waits)
     int64_t second = put_batch(10, span_of(NULL, 0));
 
     OK(queue_state(store, second, BATCH_RUNNING, "", "", 1, &e));
-    begin();
+    begin_batch();
     ck_assert_int_eq(engine_batch(engine)->id, second);
     run_to_the_end();
-    begin();
+    begin_batch();
     ck_assert_int_eq(engine_batch(engine)->id, first);
     run_to_the_end();
     ck_assert_int_eq(number("SELECT count(DISTINCT counter) FROM slice"), 2);
@@ -317,7 +317,7 @@ START_TEST(parts_for_the_signer_cannot_be_changed)
     size_t n;
 
     (void)whole_batch(10, NULL);
-    begin();
+    begin_batch();
     (void)engine_parts(engine, fds, &n);
     ck_assert_uint_ge(n, 3);
     for (size_t i = 0; i < n; i++) {

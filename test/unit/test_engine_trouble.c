@@ -2,7 +2,7 @@
  *
  * What stops a batch, and what is never kept.
  */
-#include "engine_kit.h"
+#include "desk_kit.h"
 
 static struct token_flaky flaky;
 
@@ -20,7 +20,7 @@ static void spoilt(enum flaky_way way)
     struct order bad;
 
     on_flaky(way, 2);
-    begin();
+    begin_batch();
     ck_assert(turn());
     ck_assert(plan());
     bad = order;
@@ -55,7 +55,7 @@ END_TEST
 START_TEST(an_answer_to_another_order_is_refused)
 {
     (void)whole_batch(300, NULL);
-    begin();
+    begin_batch();
     ck_assert(plan());
     sign_order();
     ANSWERED(PROTO_SIGNED);
@@ -76,7 +76,7 @@ START_TEST(a_batch_is_done_only_when_the_ledger_says_so)
 {
     int64_t id = whole_batch(100, NULL);
 
-    begin();
+    begin_batch();
     ck_assert(turn());
     OK(engine_flush(engine, true, &e));
     OK(store_run(store, &e, "DELETE FROM slice", ""));
@@ -115,7 +115,7 @@ START_TEST(a_refusal_between_orders_stops_signing)
     bool found;
 
     with_allowed(3); /* pick, first order, then no more */
-    begin();
+    begin_batch();
     ck_assert(turn());
     REFUSED(engine_order(engine, 10, lease_next, &order, &found, &e),
             "decision.superseded");
@@ -135,7 +135,7 @@ START_TEST(a_window_that_closes_stops_signing)
     bool found;
 
     (void)whole_batch(300, NULL);
-    begin();
+    begin_batch();
     ck_assert(turn());
     now = SCENE_NOW + INT64_C(30) * 86400 * 1000000;
     REFUSED(engine_order(engine, 10, lease_next, &order, &found, &e), "decision.window");
@@ -170,7 +170,7 @@ START_TEST(what_the_machine_lacks_is_held_for_a_person)
     char hex[HEX_LEN(32)];
     char name[80];
 
-    hex_encode_lower(s.roster.digest.b, 32, hex);
+    hex_encode_lower(scene.roster.digest.b, 32, hex);
     (void)snprintf(name, sizeof name, "%s.csv", hex);
     (void)unlink(kit_path(name));
     ck_assert(!picks());
@@ -230,7 +230,7 @@ START_TEST(a_database_of_yesterday_is_noticed)
     OK(store_open(kit_path("db"), &store, &e));
     engine_free(engine);
     engine_start();
-    begin();
+    begin_batch();
     ck_assert(turn());
     OK(engine_flush(engine, true, &e));
     mark = fake_token.marks[0].last;
@@ -244,7 +244,7 @@ START_TEST(a_database_of_yesterday_is_noticed)
     REFUSED(engine_check_mark(engine, mark, &e), "ledger.rolled-back");
     ck_assert_int_eq(e.code, ERR_DENIED);
     /* after a ceremony the ledger knows */
-    OK(ledger_raise(store, &s.trust.keys[SCENE_RECOVERY].cert.at[0].eui, mark, &e));
+    OK(ledger_raise(store, &scene.trust.keys[SCENE_RECOVERY].cert.at[0].eui, mark, &e));
     OK(engine_check_mark(engine, mark, &e));
     lend();
     ck_assert_uint_gt(lease_next, mark);
@@ -256,11 +256,11 @@ START_TEST(a_person_says_where_the_sequence_begins)
     uint64_t first;
     uint32_t n;
 
-    s.config.counter.has_start = false;
+    scene.config.counter.has_start = false;
     (void)whole_batch(10, NULL);
-    begin();
+    begin_batch();
     REFUSED(engine_lease(engine, 1, &first, &n, &e), "ledger.no-start");
-    OK(ledger_raise(store, &s.trust.keys[SCENE_RECOVERY].cert.at[0].eui, 50, &e));
+    OK(ledger_raise(store, &scene.trust.keys[SCENE_RECOVERY].cert.at[0].eui, 50, &e));
     OK(engine_lease(engine, 1, &first, &n, &e));
     ck_assert_uint_eq(first, 51);
     ck_assert_uint_eq(n, 10); /* no more than there are rows */
@@ -274,7 +274,7 @@ START_TEST(a_lease_is_on_disk_before_it_is_lent)
     uint32_t n;
 
     (void)whole_batch(10, NULL);
-    begin();
+    begin_batch();
     OK(engine_lease(engine, 1, &first, &n, &e));
     crash();
     ck_assert(picks());
@@ -290,7 +290,7 @@ START_TEST(a_token_without_its_mark_is_noticed)
     uint64_t mark;
 
     (void)whole_batch(300, NULL);
-    begin();
+    begin_batch();
     OK(engine_check_mark(engine, 0, &e)); /* nothing was signed yet */
     lend();
     OK(engine_check_mark(engine, 0, &e)); /* a run set aside is no signature */
@@ -318,12 +318,12 @@ static uint32_t lent_to(unsigned signers)
 START_TEST(a_lease_is_a_share_of_the_rows)
 {
     (void)whole_batch(4000, NULL);
-    begin();
-    s.config.counter.block = 8192;
+    begin_batch();
+    scene.config.counter.block = 8192;
     ck_assert_uint_eq(lent_to(1), 4000);
     ck_assert_uint_eq(lent_to(3), 1334);
     ck_assert_uint_eq(lent_to(100), 512); /* two orders: enough to be busy with */
-    s.config.counter.block = 256;
+    scene.config.counter.block = 256;
     ck_assert_uint_eq(lent_to(1), 256);
 }
 END_TEST
@@ -334,7 +334,7 @@ START_TEST(orders_that_are_out_when_a_batch_ends_are_void)
 {
     int64_t id = whole_batch(300, NULL);
 
-    begin();
+    begin_batch();
     ck_assert(turn());
     ck_assert(plan());
     OK(engine_end(engine, BATCH_HELD, "token.gone", "signer: token.gone: Jos\xe9", &e));
@@ -347,7 +347,7 @@ START_TEST(orders_that_are_out_when_a_batch_ends_are_void)
     ck_assert_int_eq(batch_now(id).state, BATCH_HELD);
     OK(engine_lost(engine, &order, "late", &e)); /* of no batch any more */
     OK(queue_state(store, id, BATCH_QUEUED, "", "", 1, &e));
-    begin();
+    begin_batch();
     run_to_the_end();
     all_is_accounted_for(id, 300);
 }
@@ -358,14 +358,14 @@ START_TEST(a_batch_put_down_says_nothing)
     int64_t id = whole_batch(300, NULL);
     int64_t records;
 
-    begin();
+    begin_batch();
     ck_assert(turn());
     OK(engine_flush(engine, true, &e));
     records = number("SELECT count(*) FROM audit");
     engine_drop(engine);
     ck_assert_ptr_null(engine_batch(engine));
     ck_assert_int_eq(number("SELECT count(*) FROM audit"), records);
-    begin();
+    begin_batch();
     run_to_the_end();
     all_is_accounted_for(id, 300);
 }
@@ -375,8 +375,8 @@ START_TEST(little_is_flushed_late_and_much_at_once)
 {
     int64_t id = whole_batch(3000, NULL);
 
-    s.config.counter.block = 8192;
-    begin();
+    scene.config.counter.block = 8192;
+    begin_batch();
     ck_assert(turn());
     ck_assert_int_eq(batch_now(id).signed_, 0);
     for (int i = 0; i < 7; i++)

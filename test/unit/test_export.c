@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "engine_kit.h"
+#include "desk_kit.h"
 #include "export.h"
 
 static struct export *x;
@@ -20,7 +20,7 @@ static bool opens(int64_t id, uint32_t from)
 {
     export_close(x);
     x = NULL;
-    return export_open(store, &s.trust, kit_dir, id, from, &x, &e);
+    return export_open(store, &scene.trust, kit_dir, id, from, &x, &e);
 }
 
 static bool next(struct export_row *row)
@@ -41,7 +41,7 @@ static uint32_t walk(uint32_t first_pos)
     uint32_t n = 0;
     uint64_t last = 0;
 
-    OK(scene_open(&s, SCENE_NOW, &w, &e));
+    OK(scene_open(&scene, SCENE_NOW, &w, &e));
     while (next(&row)) {
         struct span command;
         bool found;
@@ -50,7 +50,7 @@ static uint32_t walk(uint32_t first_pos)
         ck_assert_uint_ge(row.pos, first_pos);
         ck_assert(n == 0 || row.pos > last);
         last = row.pos;
-        roster_get(&s.roster, row.row, &device);
+        roster_get(&scene.roster, row.row, &device);
         ck_assert_mem_eq(&row.device, &device.device, 8);
         OK(ledger_next(store, export_batch(x)->id, row.pos, &sl, &found, &e));
         ck_assert(found);
@@ -76,7 +76,7 @@ static int64_t signed_batch(uint32_t n, const char *(*status)(uint32_t))
     int64_t id = whole_batch(n, status);
 
     rows_per_order = 17;
-    begin();
+    begin_batch();
     run_to_the_end();
     return id;
 }
@@ -131,7 +131,7 @@ START_TEST(positions_of_a_selection_are_not_rows)
         put_be32(rows + 4 * i, 3 * i + 2);
     id = put_batch(30, span_of(rows, sizeof rows));
     rows_per_order = 7;
-    begin();
+    begin_batch();
     run_to_the_end();
     OK(opens(id, 0));
     ck_assert_uint_eq(walk(0), (uint32_t)batch_now(id).signed_);
@@ -151,7 +151,7 @@ START_TEST(what_is_signed_so_far_can_be_had_and_the_rest_later)
 
     REFUSED(opens(id, 0), "export.not-begun");
     ck_assert_int_eq(e.code, ERR_BUSY);
-    begin();
+    begin_batch();
     OK(opens(id, 0));
     ck_assert(!next(&row));
     rows_per_order = 10;
@@ -171,7 +171,7 @@ START_TEST(nothing_is_given_out_beyond_a_row_still_to_do)
     struct order lost;
 
     rows_per_order = 20;
-    begin();
+    begin_batch();
     ck_assert(turn());
     ck_assert(plan());
     lost = order;
@@ -201,7 +201,7 @@ START_TEST(what_a_stopped_batch_has_signed_is_given_out_whole)
     int64_t id = whole_batch(100, NULL);
 
     rows_per_order = 20;
-    begin();
+    begin_batch();
     ck_assert(turn());
     ck_assert(plan()); /* never answered */
     ck_assert(turn());

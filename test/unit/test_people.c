@@ -2,7 +2,7 @@
  *
  * Who is who and who wears which hat: names, persons, and an activation beside its decision.
  */
-#include "authority_rig.h"
+#include "papers_kit.h"
 
 #include "activation.h"
 #include "name.h"
@@ -76,12 +76,12 @@ START_TEST(each_pair_of_hats_is_refused_by_name)
 
     for (enum hat one = 0; one < HAT_COUNT; one++)
         for (enum hat two = one + 1; two < HAT_COUNT; two++) {
-            struct people m = {.config = &s.config};
+            struct people m = {.config = &scene.config};
 
-            people_wear(&m, &s.config.people[1], one);
-            people_wear(&m, &s.config.people[2], two);
+            people_wear(&m, &scene.config.people[1], one);
+            people_wear(&m, &scene.config.people[2], two);
             ck_assert(people_apart(&m, &e)); /* two people */
-            people_wear(&m, &s.config.people[1], two);
+            people_wear(&m, &scene.config.people[1], two);
             if (rules[one][two] == NULL) {
                 ck_assert(people_apart(&m, &e));
                 continue;
@@ -97,40 +97,38 @@ END_TEST
 
 START_TEST(a_name_means_everybody_who_bears_it)
 {
-    struct people m = {.config = &s.config};
+    struct people m = {.config = &scene.config};
 
-    scene_person(&s, "Member 1", "Another Party", NULL, NULL);
-    scene_set(&s, "conflicts",
+    scene_person(&scene, "Member 1", "Another Party", NULL, NULL);
+    scene_set(&scene, "conflicts",
               json_pack("[{ss,ss}]", "holder", "member 1", "reason", "employed there"));
-    scene_sign(&s, 3);
-    opens();
-    people_of_document(&m, &a);
+    scene_sign(&scene, 3);
+    OK(read_decision());
+    people_of_document(&m, &decision);
     ck_assert_uint_eq(m.hats[0], 1u << HAT_CONFLICTED);
     ck_assert_uint_eq(m.hats[1], 1u << HAT_APPROVER);
-    ck_assert_uint_eq(m.hats[s.config.n_people - 1], 1u << HAT_CONFLICTED);
-    ck_assert_ptr_eq(people_of_key(&s.config, &nth("Member 2", 0)->key_sha256),
-                     &s.config.people[1]);
+    ck_assert_uint_eq(m.hats[scene.config.n_people - 1], 1u << HAT_CONFLICTED);
+    ck_assert_ptr_eq(people_of_key(&scene.config, &signer_of("Member 2", 0)->key_sha256),
+                     &scene.config.people[1]);
 }
 END_TEST
 
 /* --- an activation beside its decision --- */
 
-static struct authority decision;
 static struct activation given;
 
 static void decided(void)
 {
-    struct config_authority *who = &s.config.authorities[s.config.n_authorities];
+    struct config_authority *who = &scene.config.authorities[scene.config.n_authorities];
 
-    opens();
-    decision = a;
+    OK(read_decision());
     (void)strcpy(who->name, config_custodians);
     who->threshold = 2;
     who->members = SCENE_MEMBERS;
     who->max_window_s = 86400;
-    s.trust.anchors[s.config.n_authorities++] = s.trust.anchors[0];
-    ck_assert_int_eq(X509_STORE_up_ref(s.trust.anchors[0]), 1);
-    s.config.trust.custodians[0] = '\0';
+    scene.trust.anchors[scene.config.n_authorities++] = scene.trust.anchors[0];
+    ck_assert_int_eq(X509_STORE_up_ref(scene.trust.anchors[0]), 1);
+    scene.config.trust.custodians[0] = '\0';
 }
 
 static void activation_of(const struct authority *of)
@@ -138,8 +136,8 @@ static void activation_of(const struct authority *of)
     char hex[HEX_LEN(32)];
 
     hex_encode_lower(of->digest.b, 32, hex);
-    json_decref(s.doc);
-    s.doc =
+    json_decref(scene.doc);
+    scene.doc =
         json_pack("{ss,ss,ss,ss,ss,ss,sb,ss,ss,ss,ss,ss}", "schema",
                   "smki-recovery/authority/1", "kind", "activation", "id", "A-1",
                   "incident", of->incident, "by", config_custodians, "outcome", "authorise",
@@ -149,14 +147,14 @@ static void activation_of(const struct authority *of)
 
 static bool activates(const struct pki_pair *by, size_t n, int64_t now)
 {
-    scene_sign_by(&s, by, n);
+    scene_sign_by(&scene, by, n);
     memset(&e, 0, sizeof e);
-    return activation_open(&s.trust, s.cms, &decision, now, &given, &e);
+    return activation_open(&scene.trust, scene.cms, &decision, now, &given, &e);
 }
 
 static void not_activated(const char *id, const char *words)
 {
-    struct pki_pair by[2] = {s.pma[2], s.pma[3]};
+    struct pki_pair by[2] = {scene.pma[2], scene.pma[3]};
 
     ck_assert(!activates(by, 2, SCENE_NOW));
     ck_assert_msg(strcmp(e.id, id) == 0, "%s: %s", e.id, e.text);
@@ -165,13 +163,13 @@ static void not_activated(const char *id, const char *words)
 
 static void afresh(json_t *doc)
 {
-    json_decref(s.doc);
-    s.doc = json_deep_copy(doc);
+    json_decref(scene.doc);
+    scene.doc = json_deep_copy(doc);
 }
 
 START_TEST(an_activation_fits_one_decision)
 {
-    struct pki_pair by[2] = {s.pma[2], s.pma[3]};
+    struct pki_pair by[2] = {scene.pma[2], scene.pma[3]};
     json_t *fits;
 
     decided();
@@ -180,20 +178,20 @@ START_TEST(an_activation_fits_one_decision)
     ck_assert_uint_eq(given.custodians, 2);
     ck_assert(!activates(by, 2, given.valid_to_us + 1));
     ck_assert_str_eq(e.id, "activation.window");
-    fits = json_deep_copy(s.doc);
-    scene_set(&s, "key", json_string("contingency"));
+    fits = json_deep_copy(scene.doc);
+    scene_set(&scene, "key", json_string("contingency"));
     not_activated("activation.key", "contingency");
     afresh(fits);
-    scene_set(&s, "exercise", json_true());
+    scene_set(&scene, "exercise", json_true());
     not_activated("activation.exercise", "exercise");
     afresh(fits);
-    scene_set(&s, "incident", json_string("I-2"));
+    scene_set(&scene, "incident", json_string("I-2"));
     not_activated("activation.decision", "another decision");
     afresh(fits);
-    scene_set(&s, "outcome", json_string("refuse"));
+    scene_set(&scene, "outcome", json_string("refuse"));
     not_activated("activation.kind", "refuse");
     afresh(fits);
-    scene_set(&s, "valid_to", json_string("2026-11-26T18:00:00Z"));
+    scene_set(&scene, "valid_to", json_string("2026-11-26T18:00:00Z"));
     not_activated("decision.window-length", "86400");
     json_decref(fits);
 }
@@ -201,10 +199,10 @@ END_TEST
 
 START_TEST(who_decided_asked_or_is_in_conflict_activates_nothing)
 {
-    scene_set(&s, "conflicts",
+    scene_set(&scene, "conflicts",
               json_pack("[{ss,ss}]", "holder", "Member 3", "reason", "employed there"));
-    scene_set(&s, "requester", json_string("Member 4"));
-    scene_sign(&s, 2);
+    scene_set(&scene, "requester", json_string("Member 4"));
+    scene_sign(&scene, 2);
     decided();
     activation_of(&decision);
     {
@@ -216,7 +214,7 @@ START_TEST(who_decided_asked_or_is_in_conflict_activates_nothing)
                     {3, "\"Member 4\" is custodian and requester"}};
 
         for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-            struct pki_pair by[2] = {s.pma[rows[i].member], s.pma[4]};
+            struct pki_pair by[2] = {scene.pma[rows[i].member], scene.pma[4]};
 
             ck_assert(!activates(by, 2, SCENE_NOW));
             ck_assert_msg(strcmp(e.id, "activation.people") == 0, "%s: %s", e.id, e.text);
@@ -230,13 +228,12 @@ START_TEST(without_custodians_nothing_is_switched_on_unless_it_is_meant)
 {
     uint32_t needed = 7;
 
-    ck_assert(!activation_needed(&s.config, "pma", &needed)); /* Custodians=none */
-    s.config.trust.custodians[0] = '\0';
-    ck_assert(activation_needed(&s.config, "pma", &needed));
-    ck_assert(!activation_needed(&s.config, "supplier", &needed));
-    opens();
-    decision = a;
-    ck_assert(!activation_open(&s.trust, s.cms, &decision, SCENE_NOW, &given, &e));
+    ck_assert(!activation_needed(&scene.config, "pma", &needed)); /* Custodians=none */
+    scene.config.trust.custodians[0] = '\0';
+    ck_assert(activation_needed(&scene.config, "pma", &needed));
+    ck_assert(!activation_needed(&scene.config, "supplier", &needed));
+    OK(read_decision());
+    ck_assert(!activation_open(&scene.trust, scene.cms, &decision, SCENE_NOW, &given, &e));
     ck_assert_str_eq(e.id, "activation.missing");
 }
 END_TEST
@@ -253,5 +250,5 @@ static void add(TCase *t)
 
 int main(void)
 {
-    return run("people", add);
+    return kit_run("people", papers_kit_begin, papers_kit_end, add);
 }

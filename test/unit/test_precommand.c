@@ -2,7 +2,7 @@
  *
  * Pre-commands from elsewhere, held against what the signer would sign.
  */
-#include "warrant_rig.h"
+#include "papers_kit.h"
 
 #include "precommand.h"
 
@@ -15,8 +15,8 @@ static void made_elsewhere(void)
     static const struct sig_p256 none = {{0}};
     struct span due;
 
-    opens();
-    ck_assert_msg(warrant_command(w, 1, 7, &none, &due, &e), "%s", e.text);
+    OK(read_warrant());
+    ck_assert_msg(warrant_command(warrant, 1, 7, &none, &due, &e), "%s", e.text);
     ck_assert_uint_gt(due.len, 65);
     len = due.len - 65;
     ck_assert_uint_lt(len, sizeof octets);
@@ -25,7 +25,7 @@ static void made_elsewhere(void)
 
 static bool check(uint32_t *row)
 {
-    return precommand_check(w, &s.roster, span_of(octets, len), row, &e);
+    return precommand_check(warrant, &scene.roster, span_of(octets, len), row, &e);
 }
 
 static void differs_with(const char *id)
@@ -83,8 +83,8 @@ START_TEST(a_signed_command_is_no_pre_command)
     static const struct sig_p256 sig = {{1, 2, 3}};
     struct span due;
 
-    opens();
-    ck_assert_msg(warrant_command(w, 1, 7, &sig, &due, &e), "%s", e.text);
+    OK(read_warrant());
+    ck_assert_msg(warrant_command(warrant, 1, 7, &sig, &due, &e), "%s", e.text);
     memcpy(octets, due.at, due.len);
     len = due.len;
     differs_with("precommand.kind");
@@ -111,5 +111,5 @@ static void add(TCase *t)
 
 int main(void)
 {
-    return run("precommand", add);
+    return kit_run("precommand", papers_kit_begin, papers_kit_end, add);
 }

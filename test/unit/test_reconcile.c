@@ -3,8 +3,8 @@
  * Answers of devices with keys of their own, made by our encoder and bent before or after
  * they are signed.
  */
+#include "desk_kit.h"
 #include "device_query.h"
-#include "engine_kit.h"
 #include "message.h"
 #include "reconcile.h"
 #include "sent.h"
@@ -55,13 +55,13 @@ static void setup(void)
     use_roster(text);
     keep_decision();
     batch_id = put_batch(DEVICES, span_of(NULL, 0));
-    begin();
+    begin_batch();
     run_to_the_end();
-    originator = s.trust.keys[SCENE_RECOVERY].cert.at[0].eui;
-    new_ds = ski_of(s.new_ds.cert);
-    new_ka = ski_of(s.new_ka.cert);
+    originator = scene.trust.keys[SCENE_RECOVERY].cert.at[0].eui;
+    new_ds = ski_of(scene.new_ds.cert);
+    new_ka = ski_of(scene.new_ka.cert);
     octets = NULL;
-    OK(reconcile_open(store, "I-1", &s.roster, &rec, &e));
+    OK(reconcile_open(store, "I-1", &scene.roster, &rec, &e));
 }
 
 static void teardown(void)
@@ -77,7 +77,7 @@ static void reopen(void)
 {
     reconcile_close(rec);
     rec = NULL;
-    OK(reconcile_open(store, "I-1", &s.roster, &rec, &e));
+    OK(reconcile_open(store, "I-1", &scene.roster, &rec, &e));
 }
 
 /* --- making answers --- */
@@ -89,7 +89,7 @@ static void result(enum cell cell, unsigned status, const struct key_id *key)
 
     r->cell = payload_cell(cell);
     r->status = status;
-    r->old_uid = r->new_uid = span_of(s.supplier.b, 8);
+    r->old_uid = r->new_uid = span_of(scene.supplier.b, 8);
     r->old_key = span_of(old_key, 8);
     r->new_key = span_of(key->b, 8);
 }
@@ -100,7 +100,7 @@ static void signed_for(uint32_t row, int64_t *batch, uint64_t *counter)
     struct sent sent;
     struct sent_row at;
 
-    OK(sent_open(store, "I-1", &s.roster, &sent, &e));
+    OK(sent_open(store, "I-1", &scene.roster, &sent, &e));
     OK(sent_page(&sent, row, 1, &at, &e));
     *batch = at.batch;
     *counter = at.counter;
@@ -118,7 +118,7 @@ static void answer_of(uint32_t row)
     memset(&m, 0, sizeof m);
     signed_for(row, &batch, &counter);
     ck_assert_int_ne(batch, 0);
-    roster_get(&s.roster, row, &r);
+    roster_get(&scene.roster, row, &r);
     m.kind = MESSAGE_RESPONSE;
     m.form = FORM_SIGNED;
     m.code = 0x0108;
@@ -441,7 +441,7 @@ START_TEST(an_answer_to_an_earlier_command_is_stale)
     result(CELL_SUPPLIER_DS, 5, &new_ds);
     old = m;
     (void)put_batch(DEVICES, span_of(NULL, 0));
-    begin();
+    begin_batch();
     run_to_the_end();
     reopen();
     good_answer(0);
@@ -459,7 +459,7 @@ START_TEST(a_second_attempt_is_counted)
     result(CELL_SUPPLIER_DS, 5, &new_ds);
     ck_assert_int_eq(taken(0), RECONCILE_FAILED);
     (void)put_batch(DEVICES, span_of(NULL, 0));
-    begin();
+    begin_batch();
     run_to_the_end();
     reopen();
     good_answer(0);
@@ -477,7 +477,7 @@ static void batch_of_another(uint64_t counter)
     for (uint32_t i = 0; i < DEVICES; i++)
         sl.rows[i] = i;
     OK(ledger_put(store, &sl, &e));
-    originator = s.trust.keys[SCENE_ACB].cert.at[0].eui;
+    originator = scene.trust.keys[SCENE_ACB].cert.at[0].eui;
     OK(store_run(store, &e,
                  "UPDATE batch SET originator = ?1, started_us = 1 WHERE id = ?2", "bi",
                  span_of(originator.b, 8), sl.batch));
@@ -541,7 +541,7 @@ START_TEST(a_selection_is_matched_by_its_rows)
     uint64_t counter;
     int64_t batch;
 
-    begin();
+    begin_batch();
     run_to_the_end();
     reopen();
     signed_for(1, &batch, &counter);
@@ -554,7 +554,7 @@ START_TEST(a_selection_is_matched_by_its_rows)
     OK(store_run(store, &e, "UPDATE batch SET selection = x'00' WHERE id = ?1", "i", id));
     reconcile_close(rec);
     rec = NULL;
-    REFUSED(reconcile_open(store, "I-1", &s.roster, &rec, &e), "store.failed");
+    REFUSED(reconcile_open(store, "I-1", &scene.roster, &rec, &e), "store.failed");
 }
 END_TEST
 
@@ -564,7 +564,7 @@ static void marked(uint32_t row, const char *state)
 {
     struct roster_row r;
 
-    roster_get(&s.roster, row, &r);
+    roster_get(&scene.roster, row, &r);
     OK(reconcile_mark(rec, &r.device, state, "the line broke", 42, &e));
 }
 
@@ -583,7 +583,7 @@ static void report_of(uint32_t row, const struct key_id *ds, const struct key_id
     for (const struct key_id *key = ds; key != NULL; key = key == ds ? ka : NULL) {
         d->cells[d->n_cells].usage =
             payload_cell(key == ds ? CELL_SUPPLIER_DS : CELL_SUPPLIER_KA).usage;
-        d->cells[d->n_cells].uid = span_of(s.supplier.b, 8);
+        d->cells[d->n_cells].uid = span_of(scene.supplier.b, 8);
         d->cells[d->n_cells++].key = span_of(key->b, 8);
     }
 }

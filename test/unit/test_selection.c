@@ -2,7 +2,7 @@
  *
  * Which rows of a roster a new batch is about, after what its devices answered.
  */
-#include "engine_kit.h"
+#include "desk_kit.h"
 #include "outcome.h"
 #include "selection.h"
 
@@ -26,7 +26,7 @@ static void teardown(void)
 
 static void understand(void)
 {
-    char *text = json_dumps(s.doc, JSON_INDENT(2));
+    char *text = json_dumps(scene.doc, JSON_INDENT(2));
 
     OK(authority_parse(span_of(text, strlen(text)), authority, &e));
     authority->digest = authority_digest();
@@ -61,14 +61,14 @@ static void put_roster_row(void)
     OK(store_run(store, &e,
                  "INSERT INTO roster (incident, version, sha256, rows, by_type, at_us)"
                  " VALUES ('I-1', 1, ?1, ?2, '{}', 0)",
-                 "bi", span_of(s.roster.digest.b, 32), (int64_t)s.roster.n_rows));
+                 "bi", span_of(scene.roster.digest.b, 32), (int64_t)scene.roster.n_rows));
 }
 
 START_TEST(unfinished_is_what_may_go_better)
 {
     int64_t id = whole_batch(10, NULL);
 
-    begin();
+    begin_batch();
     run_to_the_end();
     understand();
     REFUSED(chooses("all"), "decision.roster");
@@ -109,7 +109,7 @@ START_TEST(nobody_gets_more_commands_than_the_decision_allows)
 {
     int64_t id = whole_batch(10, NULL);
 
-    begin();
+    begin_batch();
     run_to_the_end();
     understand();
     put_roster_row();
@@ -130,7 +130,7 @@ START_TEST(a_state_that_is_none_selects_nothing)
 {
     int64_t id = whole_batch(10, NULL);
 
-    begin();
+    begin_batch();
     run_to_the_end();
     understand();
     put_roster_row();

@@ -2,7 +2,7 @@
  *
  * What was signed for which device: a page of rows says what each row says alone.
  */
-#include "engine_kit.h"
+#include "desk_kit.h"
 #include "sent.h"
 
 #define ROWS 700 /* slices of 256 */
@@ -41,7 +41,7 @@ static int64_t first_batch(void)
 {
     int64_t id = whole_batch(ROWS, every_third_is_gone);
 
-    begin();
+    begin_batch();
     run_to_the_end();
     return id;
 }
@@ -52,7 +52,7 @@ static int64_t second_batch(void)
     static const uint8_t rows[12] = {0, 0, 0, 4, 0, 0, 0, 5, 0, 0, 0, 6};
     int64_t id = put_batch(3, span_of(rows, 12));
 
-    begin();
+    begin_batch();
     run_to_the_end();
     return id;
 }
@@ -60,7 +60,7 @@ static int64_t second_batch(void)
 static void reopen(void)
 {
     sent_close(&sent);
-    OK(sent_open(store, "I-1", &s.roster, &sent, &e));
+    OK(sent_open(store, "I-1", &scene.roster, &sent, &e));
 }
 
 static void look_at(uint32_t first, uint32_t n)
