@@ -2,7 +2,7 @@
  *
  * Incidents and their steps; test_docket_papers.c has rosters, certificates and decisions.
  */
-#include "docket_kit.h"
+#include "incident_kit.h"
 
 #include <jansson.h>
 
@@ -488,7 +488,7 @@ START_TEST(a_long_title_is_cut_between_letters)
 }
 END_TEST
 
-KIT_MAIN("docket", docket_kit_begin, docket_kit_end, an_incident_opens_with_a_notice,
+KIT_MAIN("docket", incident_kit_begin, incident_kit_end, an_incident_opens_with_a_notice,
          ids_are_taken_once_and_numbers_given_around_them,
          nothing_stays_of_an_incident_that_does_not_open, steps_move_it_and_are_on_record,
          a_refused_step_leaves_everything_as_it_was,

@@ -2,7 +2,7 @@
  *
  * Rosters, certificates and decisions of an incident.
  */
-#include "docket_kit.h"
+#include "incident_kit.h"
 #include "mem.h"
 
 #define DECISION "{\"kind\":\"decision\"}"
@@ -373,7 +373,7 @@ START_TEST(a_deadline_rings_once_for_each_time_that_a_state_was_entered)
 }
 END_TEST
 
-KIT_MAIN("docket_papers", docket_kit_begin, docket_kit_end, the_latest_roster_counts,
+KIT_MAIN("docket_papers", incident_kit_begin, incident_kit_end, the_latest_roster_counts,
          certificates_are_kept_and_replaced, devices_in_another_open_incident_are_found,
          a_list_that_is_gone_is_an_error, a_decision_is_on_file_once,
          a_later_decision_takes_the_place_of_an_earlier_one, a_live_decision_makes_facts,

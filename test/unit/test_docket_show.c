@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-#include "docket_kit.h"
 #include "docket_show.h"
+#include "incident_kit.h"
 #include "requests.h"
 
 static json_t *story;
 
 static void begin(void)
 {
-    docket_kit_begin();
+    incident_kit_begin();
     story = NULL;
 }
 
 static void end(void)
 {
     json_decref(story);
-    docket_kit_end();
+    incident_kit_end();
 }
 
 static void show(const char *id)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "incident_case.h"
+#include "incident_kit.h"
 
 #include <check.h>
 #include <jansson.h>
@@ -23,14 +23,13 @@ static void tell(enum route route, const struct chapter *c, size_t n, enum route
     for (size_t i = 0; i < n; i++) {
         const struct transition *t = incident_next(route, state, c[i].event);
         struct incident_move to;
-        struct err e;
 
         ck_assert_msg(t != NULL, "chapter %zu: %s has no place in %s", i,
                       incident_event(c[i].event)->name, incident_state(state)->name);
         struct at at = {t, route, state};
         struct incident_facts f = well(&at);
 
-        ck_assert_msg(step(&f, t, c[i].actor, t->evidence, &to, &e), "%s", e.text);
+        ck_assert_msg(goes(&f, t, c[i].actor, t->evidence, &to, &e), "%s", e.text);
         ck_assert_str_eq(incident_state(to.state)->name, incident_state(c[i].state)->name);
         route = to.route;
         state = to.state;
@@ -276,19 +275,19 @@ START_TEST(alarms_ring_after_the_configured_time_or_never)
     struct config c = {0};
 
     for (unsigned s = 0; s < STATE_COUNT; s++)
-        ck_assert_int_eq(incident_due_us((enum state)s, NOW_US, &c), INT64_MAX);
+        ck_assert_int_eq(incident_due_us((enum state)s, NOW, &c), INT64_MAX);
     c.service.custodian_alarm_s = 1;
     c.service.pma_alarm_s = 2;
     c.service.suspend_alarm_s = 3;
     c.service.decision_alarm_s = 4;
     c.service.reshare_alarm_d = 5;
-    ck_assert_int_eq(incident_due_us(STATE_NOTIFIED, NOW_US, &c), NOW_US + 1000000);
-    ck_assert_int_eq(incident_due_us(STATE_SUSPENDED, NOW_US, &c), NOW_US + 2000000);
-    ck_assert_int_eq(incident_due_us(STATE_REVOKING, NOW_US, &c), NOW_US + 3000000);
-    ck_assert_int_eq(incident_due_us(STATE_WITH_PMA, NOW_US, &c), NOW_US + 4000000);
-    ck_assert_int_eq(incident_due_us(STATE_CUSTODIANS_CALLED, NOW_US, &c),
-                     NOW_US + INT64_C(5) * 86400 * 1000000);
-    ck_assert_int_eq(incident_due_us(STATE_CLOSED, NOW_US, &c), INT64_MAX);
+    ck_assert_int_eq(incident_due_us(STATE_NOTIFIED, NOW, &c), NOW + 1000000);
+    ck_assert_int_eq(incident_due_us(STATE_SUSPENDED, NOW, &c), NOW + 2000000);
+    ck_assert_int_eq(incident_due_us(STATE_REVOKING, NOW, &c), NOW + 3000000);
+    ck_assert_int_eq(incident_due_us(STATE_WITH_PMA, NOW, &c), NOW + 4000000);
+    ck_assert_int_eq(incident_due_us(STATE_CUSTODIANS_CALLED, NOW, &c),
+                     NOW + INT64_C(5) * 86400 * 1000000);
+    ck_assert_int_eq(incident_due_us(STATE_CLOSED, NOW, &c), INT64_MAX);
     ck_assert_int_eq(incident_due_us(STATE_WITH_PMA, INT64_MAX - 5, &c), INT64_MAX);
 }
 END_TEST
@@ -327,7 +326,6 @@ START_TEST(an_event_out_of_place_is_refused_by_name)
     struct incident_facts f = {.route = ROUTE_UNDECIDED, .state = STATE_CLOSED};
     struct evidence_set all = {UINT64_MAX};
     struct incident_move to;
-    struct err e;
 
     ck_assert(!incident_step(&f, EVENT_EXECUTE, ACTOR_DCC, &all, &to, &e));
     ck_assert_str_eq(e.id, "incident.no-transition");

@@ -4,7 +4,13 @@
  * test_vectors.
  */
 #include "mac.h"
-#include "octets_kit.h"
+#include "mem.h"
+#include "message.h"
+
+#include <check.h>
+
+#include <stdlib.h>
+#include <string.h>
 
 static const struct mac_key key = {{1, 2, 3}};
 

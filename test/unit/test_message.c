@@ -5,6 +5,7 @@
  */
 #include "asn1.h"
 #include "cs02a.h"
+#include "message_json.h"
 #include "octets_kit.h"
 #include "response.h"
 #include "rules.h"

@@ -2,7 +2,7 @@
  *
  * What ends an authority is on the list when its step is, and each signer hears it once.
  */
-#include "docket_kit.h"
+#include "incident_kit.h"
 #include "told.h"
 
 #define DAY_US INT64_C(86400000000)
@@ -216,7 +216,7 @@ START_TEST(a_day_after_its_window_nobody_has_to_hear_it)
 }
 END_TEST
 
-KIT_MAIN("told", docket_kit_begin, docket_kit_end,
+KIT_MAIN("told", incident_kit_begin, incident_kit_end,
          a_key_switched_off_ends_its_activation_and_the_close_the_rest,
          a_step_that_is_refused_ends_nothing, a_lost_token_ends_the_activation,
          a_window_that_is_over_ends_what_had_it,

@@ -1,42 +1,77 @@
-/* SPDX-License-Identifier: MIT
- *
- * docket_kit - incidents in a store of their own, and steps in one line.
- */
-#ifndef DOCKET_KIT_H
-#define DOCKET_KIT_H
+/* SPDX-License-Identifier: MIT */
+#include "incident_kit.h"
 
-#include "audit.h"
-#include "core_kit.h"
-#include "docket.h"
+struct config config;
+struct docket docket;
+struct docket_incident inc;
+struct incident_move move;
 
-/* Each test uses some of this. */
-#pragma GCC diagnostic ignored "-Wunused-function"
-#pragma GCC diagnostic ignored "-Wunused-variable"
+/* --- a row of the tables --- */
 
-#define NOW INT64_C(1795525200000000) /* 2026-11-24T13:00:00Z */
+enum route route_after(const struct at *c)
+{
+    return c->row->takes == ROUTE_SAME ? c->route : c->row->takes;
+}
 
-static struct config config;
-static struct docket docket;
-static struct docket_incident inc;
-static struct incident_move move;
+struct incident_facts well(const struct at *c)
+{
+    return (struct incident_facts){
+        .route = c->route,
+        .state = c->from,
+        .initiator =
+            (c->row->actors & ACTOR_BIT(ACTOR_OFGEM)) != 0 ? ACTOR_OFGEM : ACTOR_DCC,
+        .notifier_authenticated = true,
+        .has_parent = true,
+        .parent_open = true,
+        .srp_authority = true,
+        .rows_done = 400,
+        .decision_live = true,
+        .decision_route = route_after(c),
+        .pma_informed = true,
+        .deferral_live = (c->row->guards & GUARD_BIT(GUARD_DEFERRAL_LIVE)) != 0,
+        .deferral_end_condition = true,
+        .deferral_review_us = NOW + 1,
+        .revoked = true,
+        .replacements_ready = true,
+        .new_contingency_wrapped = true,
+        .custodians_present = 3,
+        .custodians_needed = 3,
+        .point_of_no_return = true,
+        .point_of_no_return_second = true,
+        .token_key_proved = true,
+        .counter_above_reserved = true,
+        .withdrawer_authenticated = true,
+        .now_us = NOW,
+    };
+}
 
-static void docket_kit_begin(void)
+bool goes(const struct incident_facts *f, const struct transition *t, enum actor actor,
+          uint64_t have, struct incident_move *to, struct err *err)
+{
+    struct evidence_set set = {have};
+
+    return incident_step(f, t->event, actor, &set, to, err);
+}
+
+/* --- an incident in a store --- */
+
+void incident_kit_begin(void)
 {
     kit_begin_store();
     config_defaults(&config);
     docket = (struct docket){
         .store = store, .config = &config, .roster_dir = kit_dir, .now_us = NOW};
     memset(&inc, 0, sizeof inc);
+    memset(&move, 0, sizeof move);
 }
 
-static void docket_kit_end(void)
+void incident_kit_end(void)
 {
     docket_incident_done(&inc);
     kit_end();
 }
 
-/* As a caller has to: all of it or nothing. */
-static bool opens(const char *id, enum route route, const char *evidence)
+bool opens(const char *id, enum route route, const char *evidence)
 {
     bool ok;
 
@@ -57,13 +92,12 @@ static bool opens(const char *id, enum route route, const char *evidence)
     return true;
 }
 
-static void open_incident(const char *id, enum route route)
+void open_incident(const char *id, enum route route)
 {
     OK(opens(id, route, "{\"notice\":\"by telephone\"}"));
 }
 
-static bool steps(enum event event, enum actor actor, const char *evidence,
-                  const char *declare)
+bool steps(enum event event, enum actor actor, const char *evidence, const char *declare)
 {
     struct docket_step step = {.event = event,
                                .actor = actor,
@@ -82,31 +116,30 @@ static bool steps(enum event event, enum actor actor, const char *evidence,
     return true;
 }
 
-static bool dcc(enum event event, const char *evidence)
+bool dcc(enum event event, const char *evidence)
 {
     return steps(event, ACTOR_DCC, evidence, NULL);
 }
 
-static void confirm(void)
+void confirm(void)
 {
     OK(steps(EVENT_CONFIRM, ACTOR_DCC, "{\"confirmation\":\"called back\"}",
              "{\"notifier_authenticated\":true}"));
 }
 
-/* Anything is possible by hand. */
-static void set_state(const char *id, const char *route, const char *state)
+void set_state(const char *id, const char *route, const char *state)
 {
     OK(store_run(store, &e, "UPDATE incident SET route = ?2, state = ?3 WHERE id = ?1",
                  "ttt", id, route, state));
 }
 
-static void reload(const char *id)
+void reload(const char *id)
 {
     docket_incident_done(&inc);
     OK(docket_get(store, id, &inc, &e));
 }
 
-static struct incident_facts facts(void)
+struct incident_facts facts(void)
 {
     struct incident_facts f;
 
@@ -114,8 +147,7 @@ static struct incident_facts facts(void)
     return f;
 }
 
-/* A roster of n devices from number `first` on, on file for that incident. */
-static void put_roster(const char *incident, uint32_t first, uint32_t n)
+void put_roster(const char *incident, uint32_t first, uint32_t n)
 {
     char text[4096] = "device,type,status\n";
     char hex[HEX_LEN(32)];
@@ -133,9 +165,8 @@ static void put_roster(const char *incident, uint32_t first, uint32_t n)
     roster_done(&r);
 }
 
-/* A decision document as authority_open would give it. */
-static void decide(const char *id, const char *incident, enum authority_outcome outcome,
-                   const char *json)
+void decide(const char *id, const char *incident, enum authority_outcome outcome,
+            const char *json)
 {
     struct authority a = {.outcome = outcome};
 
@@ -146,5 +177,3 @@ static void decide(const char *id, const char *incident, enum authority_outcome 
     OK(docket_put_decision(&docket, &a, span_of("cms", 3), span_of(json, strlen(json)),
                            "[{\"holder\":\"M1\"}]", "uid 1000", &e));
 }
-
-#endif
