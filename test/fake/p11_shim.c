@@ -11,6 +11,8 @@
  *                         C_DeriveKey) adds one octet, so that its size is the count
  *   P11_SHIM_COUNT_LABEL  the CKA_LABEL of the keys that P11_SHIM_COUNT_FILE counts
  *   P11_SHIM_COUNT_DIR    a folder: every use of any key adds one to the file of its label
+ *   P11_SHIM_GATE_DIR     a folder: while it has a file of a key's label, in it a number, uses
+ *                         of that key beyond so many, as COUNT_DIR has them, wait
  *   P11_SHIM_LOGIN_FILE   a file to which every C_Login adds one octet
  */
 #include "p11_plan.h"
@@ -20,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static CK_FUNCTION_LIST *real;
@@ -39,11 +42,31 @@ static void count(const char *file)
     (void)close(fd);
 }
 
+/* Is the gate of that label shut, after so many uses as its file of counts is long? */
+static bool shut(const char *dir, const char *label, const char *counts)
+{
+    struct stat used = {0};
+    unsigned long long most;
+    char path[4096];
+    bool is;
+    FILE *f;
+
+    (void)snprintf(path, sizeof path, "%s/%s", dir, label);
+    f = fopen(path, "re");
+    if (f == NULL)
+        return false;
+    (void)stat(counts, &used); /* none yet: no use */
+    is = fscanf(f, "%llu", &most) == 1 && (unsigned long long)used.st_size >= most;
+    (void)fclose(f);
+    return is;
+}
+
 static void count_use(CK_SESSION_HANDLE h, CK_OBJECT_HANDLE key)
 {
     const char *label = getenv("P11_SHIM_COUNT_LABEL");
     const char *file = getenv("P11_SHIM_COUNT_FILE");
     const char *dir = getenv("P11_SHIM_COUNT_DIR");
+    const char *gates = getenv("P11_SHIM_GATE_DIR");
     char text[128];
     char path[4096];
     CK_ATTRIBUTE a = {CKA_LABEL, text, sizeof text - 1};
@@ -56,6 +79,8 @@ static void count_use(CK_SESSION_HANDLE h, CK_OBJECT_HANDLE key)
         count(file);
     if (dir != NULL && strchr(text, '/') == NULL) {
         (void)snprintf(path, sizeof path, "%s/%s", dir, text);
+        while (gates != NULL && shut(gates, text, path))
+            (void)usleep(5000);
         count(path);
     }
 }
