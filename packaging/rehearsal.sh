@@ -2,8 +2,8 @@
 # shellcheck shell=sh
 # Steps that packaging/quickstart and the tests share: a throw-away token, certificates,
 # meters and roster, documents and their signatures, an incident from its notice to its end.
-# Read by '.'. $tools is the build directory; the last group of steps calls a function ctl,
-# the caller's smki-recoveryctl with socket and user.
+# Read by '.' after stage.sh. $tools is the build directory; the last group of steps calls a
+# function ctl, the caller's smki-recoveryctl with socket and user.
 
 : "${tools:?}"
 rehearsal_supplier=90B3D51F30020001
@@ -226,33 +226,6 @@ rehearsal_at() {
     date -u -d "$1" +%Y-%m-%dT%H:%M:%SZ
 }
 
-# rehearsal_wait PID SECONDS COMMAND...: until the command succeeds; fails when the process ends
-# or the time is over.
-rehearsal_wait() {
-    wait_pid=$1 wait_end=$(($(date +%s) + $2))
-    shift 2
-    until "$@" 2>/dev/null; do
-        [ "$(date +%s)" -lt $wait_end ] && rehearsal_lives "$wait_pid" || return 1
-        sleep 0.1
-    done
-}
-# A child that has ended and was not waited for yet lives no more.
-rehearsal_lives() {
-    read -r wait_stat <"/proc/$1/stat" && case ${wait_stat##*) } in Z*) false ;; esac
-} 2>/dev/null
-
-# rehearsal_patient COMMAND...: while it answers "try again" (5), again, for some minutes: signers may
-# take longer to come back than the service holds a step for them.
-rehearsal_patient() {
-    patient_end=$(($(date +%s) + 300))
-    while :; do
-        patient_status=0
-        "$@" || patient_status=$?
-        [ $patient_status -eq 5 ] && [ "$(date +%s)" -lt $patient_end ] || return $patient_status
-        sleep 0.5
-    done
-}
-
 rehearsal_state() {
     ctl --json incident show "$incident" | jq -r .state
 }
@@ -297,7 +270,7 @@ rehearsal_activate() {
         rehearsal_event call-custodians --evidence 'three called, two on their way' &&
         rehearsal_activation "$2" >"$4/activation.json" &&
         rehearsal_sign "$1" "$4/activation.json" "$4/activation.cms" custodian-1 custodian-2 &&
-        rehearsal_patient ctl decision submit "$incident" "$4/activation.cms"
+        stage_patient ctl decision submit "$incident" "$4/activation.cms"
 }
 
 # rehearsal_close: after the last answer.

@@ -45,10 +45,12 @@ bench_build() {
 
 # bench_stage DEVICES: from nothing to a service that answers and a roster in $work/roster.csv.
 bench_stage() {
-    # shellcheck source=packaging/rehearsal.sh
-    . "$top/packaging/rehearsal.sh"
     umask 077
     work=$(mktemp -d)
+    # shellcheck source=packaging/stage.sh
+    . "$top/packaging/stage.sh"
+    # shellcheck source=packaging/rehearsal.sh
+    . "$top/packaging/rehearsal.sh"
     trap bench_finish EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM HUP
@@ -63,7 +65,7 @@ bench_stage() {
     bench_roster "$1" >"$work/roster.csv"
     "$tools/daemon/smki-recoveryd" --config "$work/recovery.conf" 2>"$work/service.log" &
     service=$!
-    rehearsal_wait $service 60 bench_ready
+    stage_wait $service bench_ready
 }
 
 bench_ready() {

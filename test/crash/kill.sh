@@ -15,7 +15,7 @@ must scene_active
 must scene_batch all
 
 kill_service() { # at more than $1 rows
-    quickly signed_above "$1" && reached=$scene_signed && service_kill
+    eventually signed_above "$1" && reached=$scene_signed && service_kill
 }
 start_again() {
     service_start && chain_whole && [ "$(signed)" -ge "$reached" ]
@@ -29,13 +29,13 @@ for point in 0 2500 5000; do
     t 'what is signed comes out' early
 done
 kill_signer() {
-    quickly signers_ready && pid=$(signer_pids | head -n 1) && kill -KILL "$pid" && quickly replaced
+    eventually signers_ready && pid=$(signer_pids | head -n 1) && kill -KILL "$pid" && eventually replaced
 }
 replaced() {
     signers_ready && ! signer_pids | grep -qx "$pid"
 }
 t 'a signer is killed; another takes its place' kill_signer
-t 'the batch is finished' quickly batch_is 'done'
+t 'the batch is finished' eventually batch_is 'done'
 all_out() {
     commands_out "$scene/out.d" && commands_are "$scene/out.d" $devices
 }

@@ -29,23 +29,27 @@ die() { # die N: one life of the service, up to that step
     done
     service_launch LD_PRELOAD="$tools/test/crash/die_at.so" DIE_AT_PROGRAM=smki-recoveryd DIE_AT="$1" \
         DIE_AT_COUNT="$scene/count"
-    if quickly get /v1/status >/dev/null && scene_batch all; then
-        while ! batch_is 'done' && ! service_gone; do
-            commands_out "$scene/early.d"
-        done
-        kill -TERM "$service"
-    fi
+    eventually get /v1/status && scene_batch all && eventually finished
+    kill -TERM "$service" 2>/dev/null
     service_wait
 }
+finished() { # what comes out meanwhile is looked at in the end
+    service_gone || batch_is 'done' || {
+        commands_out "$scene/early.d"
+        false
+    }
+}
 # Killed, not ended, at that step; then started again and to the end. No two lives take the
-# same number of steps: one that ended before the step is tried again at its own last one.
+# same number of steps: one that ended before the step is tried again at an earlier one.
 after_death() {
-    die "$1"
-    if [ "$scene_status" -eq 0 ] && [ "$(cat "$scene/count")" -lt "$1" ]; then
-        die "$(($(cat "$scene/count") * 9 / 10))"
-    fi
+    die_at=$1
+    die $die_at
+    while [ "$scene_status" -eq 0 ] && [ "$(cat "$scene/count")" -lt $die_at ]; do
+        die_at=$(($(cat "$scene/count") * 9 / 10))
+        die $die_at
+    done
     same $scene_status 137 || return 1
-    service_start && scene_batch all && quickly batch_is 'done' && chain_whole && commands_out "$scene/out.d" &&
+    service_start && scene_batch all && eventually batch_is 'done' && chain_whole && commands_out "$scene/out.d" &&
         commands_are "$scene/out.d" $devices && devices_once "$scene/out.d" && audited "$scene/out.d" &&
         counters_once "$scene/out.d" "$scene" && same_text && service_stop
 }

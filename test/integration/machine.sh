@@ -4,6 +4,7 @@
 # very root, so everything installed here is there, and nothing done there stays.
 #
 # The overlay is not optional: systemd on a shared root empties its /tmp at boot.
+# Read by '.'; machine_start and machine_stop wait with packaging/stage.sh.
 #
 #   machine_skip            a reason why this cannot run here, or nothing
 #   machine_start SHARE     boot; SHARE (a folder) is seen read-only as /smki
@@ -38,19 +39,13 @@ machine_start() {
             systemd.mask=pkcsslotd.service systemd.mask=smartmontools.service' \
         sh "$machine_dir/root" "$1" >"$machine_dir/console" 2>&1 </dev/null &
     machine_pid=$!
-    tries=300
-    while [ $tries -gt 0 ]; do
-        tries=$((tries - 1))
-        kill -0 "$machine_pid" 2>/dev/null || return 1
-        machine_leader=$(cat "/proc/$machine_pid/task/$machine_pid/children" 2>/dev/null) || :
-        machine_leader=${machine_leader%% *}
-        if [ -n "$machine_leader" ] && inside test -S /run/systemd/private 2>/dev/null; then
-            inside systemctl is-system-running --wait >/dev/null 2>&1 || :
-            return 0
-        fi
-        sleep 0.1
-    done
-    return 1
+    stage_wait "$machine_pid" machine_answers || return 1
+    inside systemctl is-system-running --wait >/dev/null 2>&1 || :
+}
+machine_answers() {
+    machine_leader=$(cat "/proc/$machine_pid/task/$machine_pid/children") || return 1
+    machine_leader=${machine_leader%% *}
+    [ -n "$machine_leader" ] && inside test -S /run/systemd/private
 }
 
 inside() {
@@ -60,11 +55,7 @@ inside() {
 machine_stop() {
     if [ -n "$machine_pid" ] && kill -0 "$machine_pid" 2>/dev/null; then
         inside systemctl poweroff >/dev/null 2>&1 || :
-        tries=300
-        while [ $tries -gt 0 ] && kill -0 "$machine_pid" 2>/dev/null; do
-            tries=$((tries - 1))
-            sleep 0.1
-        done
+        stage_wait $$ stage_gone "$machine_pid" || :
         kill -KILL "$machine_leader" "$machine_pid" 2>/dev/null || :
         wait "$machine_pid" 2>/dev/null || :
     fi

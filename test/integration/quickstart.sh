@@ -9,11 +9,15 @@ dir=$(mktemp -d)
 child=
 finish() {
     trap - EXIT INT TERM
+    rm -f "$dir/gate-is-shut"
     [ -z "$child" ] || kill -TERM "$child" 2>/dev/null
     rm -rf "$dir"
 }
 trap finish EXIT
 trap 'exit 130' INT TERM
+work=$dir
+# shellcheck source=packaging/stage.sh
+. "$packaging/stage.sh"
 n=0
 t() {
     n=$((n + 1))
@@ -88,18 +92,24 @@ for bad in 0 1 -5 many 99999999; do
     t "--devices $bad is refused" refused 2 "$packaging/quickstart" --devices "$bad" --out "$dir/none"
 done
 
-# Stopped half-way: nothing goes on running.
+# Stopped half-way: nothing goes on running. The first signature of the decision waits at a gate.
+mkdir "$dir/bin"
+cat >"$dir/bin/openssl" <<END
+#!/bin/sh
+[ "\$1" != cms ] || while [ -e "$dir/gate-is-shut" ]; do sleep 0.05; done
+exec "$(command -v openssl)" "\$@"
+END
+chmod +x "$dir/bin/openssl"
+deciding() {
+    grep '^== The decision' "$dir/stop/work/quickstart.log"
+}
 stopped() {
-    "$packaging/quickstart" --devices 2000 --out "$dir/stop" &
+    : >"$dir/gate-is-shut"
+    PATH="$dir/bin:$PATH" "$packaging/quickstart" --devices 20 --out "$dir/stop" &
     child=$!
-    tries=3000
-    until grep -q '^== The decision' "$dir/stop/work/quickstart.log" 2>/dev/null; do
-        tries=$((tries - 1))
-        [ $tries -gt 0 ] && kill -0 $child || return 1
-        sleep 0.1
-    done
-    service=$(pgrep -P $child smki-recoveryd)
+    stage_wait $child deciding && service=$(pgrep -P $child smki-recoveryd) || return 1
     kill -TERM $child
+    rm "$dir/gate-is-shut"
     wait $child
     status=$?
     child=

@@ -78,7 +78,7 @@ must scene_referred
 must scene_decide '.attempts = 2'
 must scene_activate
 must scene_batch all
-must quickly batch_is 'done'
+must eventually batch_is 'done'
 must commands_out "$scene/first.d"
 t "$devices commands are signed and taken out" commands_are "$scene/first.d" "$devices"
 
@@ -139,7 +139,7 @@ meters_answer() { # meters_answer DIR LOG
         ctl --quiet responses add "$incident" "$scene/responses.hex"
 }
 must scene_batch unfinished
-must quickly batch_is 'done'
+must eventually batch_is 'done'
 rest() { # what the codes 17, 30 and 127 say may go better another time
     jq -r 'select(.verdict != "accepted" and ([.cells[]] - [0, 17, 30, 127]) == []) | .device' "$log" | sort >"$scene/due" &&
         commands_out "$scene/second.d" && devices_of "$scene/second.d" | diff "$scene/due" -
@@ -147,7 +147,7 @@ rest() { # what the codes 17, 30 and 127 say may go better another time
 t 'a second command goes to those and only those where it may help' rest
 must meters_answer "$scene/second.d" "$scene/second.jsonl"
 must scene_batch unsuccessful
-must quickly batch_is 'done'
+must eventually batch_is 'done'
 others() {
     jq -r 'select(.verdict != "accepted" and ([.cells[]] - [0, 17, 30, 127]) != []) | .device' "$log" | sort >"$scene/due" &&
         [ -s "$scene/due" ] && commands_out "$scene/third.d" && devices_of "$scene/third.d" | diff "$scene/due" -

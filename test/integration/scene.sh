@@ -2,12 +2,10 @@
 # shellcheck shell=sh
 # A scene - the real service, a real signer, a throw-away token - and what happens in it: what
 # the integration and crash tests share. Read by '.' with the test's arguments BUILD SOURCE.
-# Speaks TAP. Ends, by pid, what it has started; waits for events, for a minute at most.
+# Speaks TAP. Ends, by pid, what it has started; waits for events, never for a time.
 
 tools=${1:?} top=${2:?}
 umask 077
-# shellcheck source=packaging/rehearsal.sh
-. "$top/packaging/rehearsal.sh"
 
 scene_skip() {
     echo "1..0 # SKIP $1"
@@ -19,6 +17,12 @@ done
 [ -f /usr/lib/softhsm/libsofthsm2.so ] || scene_skip 'no SoftHSM module'
 
 scene=$(mktemp -d)
+# shellcheck disable=SC2034 # for stage.sh
+work=$scene
+# shellcheck source=packaging/stage.sh
+. "$top/packaging/stage.sh"
+# shellcheck source=packaging/rehearsal.sh
+. "$top/packaging/rehearsal.sh"
 socket=$scene/operator.sock
 service=
 incident=
@@ -84,16 +88,16 @@ same() { # same GOT WANTED
         false
     }
 }
-quickly() { # quickly COMMAND...: within a minute it succeeds, while the service lives
-    rehearsal_wait "$service" 60 "$@" >"$scene/waiting" || {
-        tail -n 3 "$scene/waiting"
-        false
-    }
+eventually() { # eventually COMMAND...: while the service lives
+    stage_wait "$service" "$@"
 }
 
 # --- talking to the service ---
 
 ctl() {
+    stage_patient ctl_once "$@"
+}
+ctl_once() {
     "$tools/daemon/smki-recoveryctl" --socket "$socket" "$@"
 }
 get() {
@@ -126,7 +130,7 @@ signer_pids() {
 # service_start [NAME=VALUE...]: with that in its environment; until it answers.
 service_start() {
     service_launch "$@"
-    rehearsal_wait "$service" 60 get /v1/status >/dev/null
+    eventually get /v1/status
 }
 service_launch() {
     env "$@" "$tools/daemon/smki-recoveryd" --config "$scene/recovery.conf" \
@@ -150,7 +154,7 @@ service_kill() {
     service=
 }
 service_gone() {
-    ! rehearsal_lives "$service"
+    stage_gone "$service"
 }
 
 # --- a scene ---
@@ -193,7 +197,7 @@ scene_decide() {
         rehearsal_sign "$scene/pki" "$scene/decision.json" "$scene/decision.cms" pma-1 pma-2 pma-3
 }
 scene_activate() {
-    quickly signers_ready &&
+    eventually signers_ready &&
         rehearsal_activate "$scene/pki" "$scene/decision.json" "$scene/decision.cms" "$scene"
 }
 # scene_batch ROWS: ask for one (all, unfinished); sets $batch. Twice is once.

@@ -23,6 +23,9 @@ finish() {
 }
 trap finish EXIT
 trap 'exit 130' INT TERM
+work=$share
+# shellcheck source=packaging/stage.sh
+. "$source/packaging/stage.sh"
 
 # What the machine gets to see: an installation, the test tools, the scripts.
 if ! DESTDIR=$share/dest meson install -C "$build" --no-rebuild --quiet >"$share/log" 2>&1; then
@@ -33,7 +36,7 @@ fi
 mkdir -p "$share/tools/test/pki" "$share/tools/test/meter"
 cp "$build/test/pki/smki-test-pki" "$share/tools/test/pki"
 cp "$build/test/meter/smki-meter" "$share/tools/test/meter"
-cp "$here/units.sh" "$source/packaging/rehearsal.sh" "$source/packaging/verify-command.sh" "$share"
+cp "$here/units.sh" "$source/packaging/stage.sh" "$source/packaging/rehearsal.sh" "$source/packaging/verify-command.sh" "$share"
 chmod -R a+rX "$share"
 
 if ! machine_start "$share"; then

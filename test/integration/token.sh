@@ -7,14 +7,14 @@ here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=test/integration/scene.sh
 . "$here/scene.sh"
 devices=6000
-shim=$tools/test/fake/p11_shim.so
-P11_SHIM_MODULE=/usr/lib/softhsm/libsofthsm2.so
-export P11_SHIM_MODULE
+# shellcheck source=test/fake/shim.sh
+. "$top/test/fake/shim.sh"
 
 must scene_make $devices
 must scene_set 'Token "rehearsal"' "Module=$shim"
 must scene_set 'Token "rehearsal"' Workers=1
-must scene_set Signer CallTimeoutSec=3
+must scene_set Signer CallTimeoutSec=600
+must scene_set Signer TokenLostSec=3600
 
 overall() {
     get /v1/status | jq -e --arg state "$1" '.state == $state' >/dev/null
@@ -39,28 +39,30 @@ kill_signers() {
 
 must away
 t 'the service starts without its token' service_start
-t 'status says that it is absent' quickly overall 'token absent'
-t 'and why' quickly trouble down token.not-found
+t 'status says that it is absent' eventually overall 'token absent'
+t 'and why' eventually trouble down token.not-found
 by_command() {
     ctl status >"$scene/out" && grep -q 'token absent' "$scene/out" && grep -q token.not-found "$scene/out"
 }
-t 'the command shows both' quickly by_command
+t 'the command shows both' eventually by_command
 t 'an incident can be opened meanwhile' rehearsal_to_pma "$scene/pki/bundle.pem" "$roster"
 must back
-t 'it goes on when the token is back' quickly overall ready
+t 'it goes on when the token is back' eventually overall ready
 
 # --- lost in the middle of a batch ---
 
 must scene_decide '.attempts = 9'
 must scene_activate
+gate_shut recovery 2000
 must scene_batch all
-must quickly signed_above 0
+must eventually gate_reached recovery
+must eventually signed_above 0
 lose() {
-    away && kill_signers && quickly trouble down token.not-found && batch_is running && not signed_above $((devices - 1))
+    away && kill_signers && gate_open recovery && eventually trouble down token.not-found && batch_is running && not signed_above $((devices - 1))
 }
 t 'the token is lost in the middle of a batch: the batch stays, nothing else signs' lose
 must back
-t 'the batch is finished when the token is back' quickly batch_is 'done'
+t 'the batch is finished when the token is back' eventually batch_is 'done'
 all_out() {
     rm -rf "$scene/out.d" && commands_out "$scene/out.d" && commands_are "$scene/out.d" $devices &&
         devices_once "$scene/out.d" && counters_once "$scene/out.d" && chain_whole && audited "$scene/out.d"
@@ -77,8 +79,8 @@ echo 00000000 >"$scene/pin"
 P11_SHIM_LOGIN_FILE=$scene/logins
 export P11_SHIM_LOGIN_FILE
 t 'the service starts with a wrong PIN' service_start
-t 'the signers are barred' quickly overall 'token needs a person'
-t 'and say why' quickly trouble barred token.pin-
+t 'the signers are barred' eventually overall 'token needs a person'
+t 'and say why' eventually trouble barred token.pin-
 one_try() {
     same "$(wc -c <"$scene/logins")" 1
 }
@@ -90,29 +92,30 @@ pin_advice() {
 t 'status names the rule, the rule says what to do' pin_advice
 must service_stop
 must service_start
-t 'started anew they are barred: the token remembers' quickly trouble barred token.pin-low
+t 'started anew they are barred: the token remembers' eventually trouble barred token.pin-low
 must service_stop
 must scene_set 'Token "rehearsal"' AllowLowPinCount=yes
 must service_start
-t 'so does the signer: that PIN is wrong' quickly trouble barred token.pin-blocked
+t 'so does the signer: that PIN is wrong' eventually trouble barred token.pin-blocked
 t 'the PIN was not tried again' one_try
 must service_stop
 cp "$scene/pin.good" "$scene/pin"
 t 'the service starts with the right PIN' service_start
-t 'and the signers with it' quickly overall ready
+t 'and the signers with it' eventually overall ready
 must service_stop
 must scene_set 'Token "rehearsal"' Workers=1
 unset P11_SHIM_LOGIN_FILE
 
 # --- a call that hangs ---
 
+must scene_set Signer CallTimeoutSec=10
 must service_start P11_SHIM_PLAN=C_Sign:4500=hang
-must quickly signers_ready
+must eventually signers_ready
 again() {
     batch=$(ctl --json --yes batch start "$incident" "$decision" | jq -r .id) && [ "$batch" -gt 0 ]
 }
 must again
-t 'a call into the module hangs: the batch is finished all the same' quickly batch_is 'done'
+t 'a call into the module hangs: the batch is finished all the same' eventually batch_is 'done'
 t 'the signer was ended by its alarm' grep -q 'signal 14 (a call into the module hung)' "$scene/service.log"
 t 'every device has its command once more' all_out
 must service_stop
@@ -121,9 +124,9 @@ must service_stop
 
 cp -a "$scene/service" "$scene/service.old" # for the end of this story
 must service_start P11_SHIM_PLAN=C_Sign:2000=spoil
-must quickly signers_ready
+must eventually signers_ready
 must again
-t 'a wrong signature: the batch is held' quickly batch_is held
+t 'a wrong signature: the batch is held' eventually batch_is held
 lied() {
     field "/v1/batches/$batch" .reason | grep '^token.bad-signature' && overall 'token needs a person' &&
         trouble barred 'does not verify'
@@ -138,10 +141,10 @@ t 'nothing of that order was kept' nothing_kept
 t 'it stays so' batch_is held
 must service_stop
 must service_start
-must quickly signers_ready
+must eventually signers_ready
 t 'held it stays with a sound token until a person says so' batch_is held
 must ctl batch resume "$batch"
-t 'resumed, it is finished' quickly batch_is 'done'
+t 'resumed, it is finished' eventually batch_is 'done'
 t 'every device has its command again' all_out
 mv "$scene/out.d" "$scene/before.d"
 
@@ -151,9 +154,9 @@ must service_stop
 must rm -rf "$scene/service"
 must mv "$scene/service.old" "$scene/service"
 must service_start
-must quickly signers_ready
+must eventually signers_ready
 must again
-t 'an older database: the batch is held' quickly batch_is held
+t 'an older database: the batch is held' eventually batch_is held
 rolled_back() {
     reason=$(field "/v1/batches/$batch" .reason) && echo "$reason" | grep '^ledger.rolled-back' &&
         mark=$(echo "$reason" | sed 's/.*up to \([0-9]*\), the ledger.*/\1/') && [ "$mark" -gt 1000 ] &&
@@ -161,7 +164,7 @@ rolled_back() {
 }
 t 'nothing was signed; the reason names the mark of the token' rolled_back
 resumed() {
-    ctl batch resume "$batch" && quickly batch_is held && same "$(signed)" 0
+    ctl batch resume "$batch" && eventually batch_is held && same "$(signed)" 0
 }
 t 'resumed without more it is held again' resumed
 ceremony() {
@@ -169,7 +172,7 @@ ceremony() {
         ctl batch resume "$batch"
 }
 t 'the ledger is raised in a ceremony' ceremony
-t 'then it is finished' quickly batch_is 'done'
+t 'then it is finished' eventually batch_is 'done'
 t 'every device has its command' all_out
 t 'no counter was used under both databases' counters_once "$scene/out.d" "$scene/before.d"
 t 'the ceremony is on record' grep -q '"kind":"COUNTER_RAISED"' "$scene/audit.jsonl"
@@ -186,7 +189,7 @@ must scene_set 'Key "other"' Id=77
 must scene_set 'Key "other"' "Certificate=$scene/pki/supplier-ds-old.pem"
 two_tokens() {
     service_launch
-    quickly service_gone && service_wait
+    eventually service_gone && service_wait
     same $scene_status 78 && tail -n 1 "$scene/service.log" | grep 'one service signs with one token'
 }
 t 'keys on two tokens: it does not start, and says why' two_tokens

@@ -6,11 +6,13 @@ set -u
 umask 022
 export PATH="$PATH:/usr/local/sbin:/usr/local/bin"
 tools=/smki/tools
-# shellcheck source=packaging/rehearsal.sh
-. /smki/rehearsal.sh
 work=/var/tmp/rehearsal
 etc=/etc/smki-recovery
 mkdir -p "$work"
+# shellcheck source=packaging/stage.sh
+. /smki/stage.sh
+# shellcheck source=packaging/rehearsal.sh
+. /smki/rehearsal.sh
 n=0
 failed=0
 t() {
@@ -143,7 +145,7 @@ signers() {
 some_signer() {
     [ -n "$(signers)" ]
 }
-t 'a signer of its own unit runs' rehearsal_wait $$ 120 some_signer
+t 'a signer of its own unit runs' stage_wait $$ some_signer
 user_of() {
     id -un "$(awk '/^Uid:/ { print $3 }' "/proc/$1/status")"
 }
@@ -219,13 +221,13 @@ kill_signer() {
     killed=$(signer_pid)
     service=$(main_pid)
     kill -KILL "$killed"
-    rehearsal_wait $$ 120 another_signer && [ "$(main_pid)" = "$service" ]
+    stage_wait $$ another_signer && [ "$(main_pid)" = "$service" ]
 }
 t 'a killed signer is replaced, the service stays' kill_signer
 kill_service() {
     service=$(main_pid)
     kill -KILL "$service"
-    rehearsal_wait $$ 120 ctl status && [ "$(main_pid)" != "$service" ]
+    stage_wait $$ ctl status && [ "$(main_pid)" != "$service" ]
 }
 t 'a killed service comes back' kill_service
 same_state() {
@@ -241,11 +243,11 @@ new_service() {
 }
 stop_turning() {
     mkdir -p /run/systemd/system/smki-recovery.service.d &&
-        printf '[Service]\nWatchdogSec=2\n' >/run/systemd/system/smki-recovery.service.d/test.conf &&
+        printf '[Service]\nWatchdogSec=10\n' >/run/systemd/system/smki-recovery.service.d/test.conf &&
         systemctl daemon-reload && systemctl restart smki-recovery.service || return 1
     service=$(main_pid)
     kill -STOP "$service"
-    rehearsal_wait $$ 120 new_service && same_state
+    stage_wait $$ new_service && stage_wait $$ same_state
 }
 t 'a service that no longer turns is replaced by the watchdog' stop_turning
 
@@ -261,7 +263,7 @@ encrypt() { # encrypt PIN
 }
 encrypted_pin() {
     pin=$(cat $etc/hsm-pin) && rm $etc/hsm-pin && encrypt "$pin" &&
-        pin_dropin pin-encrypted.service.conf && rehearsal_wait $$ 120 usable
+        pin_dropin pin-encrypted.service.conf && stage_wait $$ usable
 }
 t 'an encrypted PIN serves as well' encrypted_pin
 signer_says() {
@@ -271,7 +273,7 @@ barred() {
     signer_says 'token.pin-(blocked|low)'
 }
 wrong_pin() {
-    encrypt 0000 && systemctl restart smki-recovery.service && rehearsal_wait $$ 120 barred &&
+    encrypt 0000 && systemctl restart smki-recovery.service && stage_wait $$ barred &&
         [ "$(signer_says token.pin-wrong | wc -l)" -eq 1 ] && not usable
 }
 t 'a wrong PIN is tried once, not again' wrong_pin
@@ -281,7 +283,7 @@ mended_pin() {
         as smki-signer pkcs11-tool --module /usr/lib/softhsm/libsofthsm2.so \
             --token-label rehearsal --login --pin "$pin" --list-objects &&
         systemd-run --quiet --wait --pipe -p User=smki-signer "$(command -v smki-recovery-ceremony)" \
-            pin-retry --config $etc/recovery.conf && rehearsal_wait $$ 120 usable
+            pin-retry --config $etc/recovery.conf && stage_wait $$ usable
 }
 t 'mended, proven by hand and forgiven, it serves again' mended_pin
 t 'the incident ends' rehearsal_close
@@ -305,7 +307,7 @@ t 'stops cleanly' stop
 no_signer() {
     [ -z "$(signers)" ]
 }
-t 'no signer is left' rehearsal_wait $$ 120 no_signer
+t 'no signer is left' stage_wait $$ no_signer
 t 'no unit has failed' quiet systemctl --failed --no-legend
 [ $failed -eq 0 ] || journalctl --no-pager -o cat -u 'smki-recovery*' | tail -n 60 | sed 's/^/# /'
 echo "1..$n"

@@ -34,7 +34,7 @@ second() {
 check 'meters' story_meters meters $devices supplier --mix ESME:1,GSME:1,PPMID:1
 check 'the service answers' story_up
 story_ready contingency
-uses_before=$(story_uses)
+uses_before=$(uses recovery)
 
 check 'the DCC reports the Root OCA key' story_open --route contingency --initiator dcc --notice 'DCC, in person' 'Root OCA key exposed'
 check 'confirmed' event confirm --evidence 'two people, in person' --facts notifier_authenticated

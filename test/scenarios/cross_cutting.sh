@@ -7,7 +7,7 @@
 
 devices=20
 check 'token, certificates' story_setup
-sed -i 's/^TwoPersonSec=.*/&\nDecisionAlarmSec=1/' "$work/recovery.conf"
+sed -i 's/^TwoPersonSec=.*/&\nDecisionAlarmSec=1/;s/^\[Signer\]/&\nTokenLostSec=3600/' "$work/recovery.conf"
 # Who operates has a certificate of the PMA's, too; and the chair a second one.
 rehearsal_pki person --dir "$pki" --anchor pma-anchor --out "$pki/pma-operator.pem" --key "$pki/pma-operator.key" \
     --cn 'Operator One' --seat specialist >>"$log" 2>&1
@@ -76,14 +76,13 @@ trailing() {
 }
 refuse 'octets behind a decision' decision.trailing trailing
 
-check 'the PMA takes longer than it should: an alarm, once' rehearsal_wait "$(cat "$work/pid")" 30 audited \
+check 'the PMA takes longer than it should: an alarm, once' story_wait audited \
     'map(select(.kind == "DEADLINE_PASSED" and .data.alarm == "decision")) | length == 1'
 check 'authorised, one command for each device' story_decide yes supplier '.attempts = 1'
 check 'the key is on' story_activate yes
 
 echo '# The token is logged out'
 story_kill KILL
-no_token=yes
 P11_SHIM_PLAN='C_SignInit:1+=0x101'
 export P11_SHIM_PLAN
 check 'the service answers' story_up
@@ -93,11 +92,10 @@ logged_out() {
     ctl --json status | jq -e '[.signers[].trouble] | any(test("CKR_USER_NOT_LOGGED_IN"))' >/dev/null &&
         ctl --json batch show "$first" | jq -e '.signed == 0' >/dev/null
 }
-refused 'signing while the token is logged out' token.refused rehearsal_wait "$(cat "$work/pid")" 30 logged_out
+refused 'signing while the token is logged out' token.refused story_wait logged_out
 check 'the key was not used' uses_are 0
 story_kill KILL
 unset P11_SHIM_PLAN
-no_token=no
 check 'the service answers' story_up
 check 'logged in again, the batch is signed' ctl --quiet batch watch "$first"
 refused 'the device that was not commissioned' row.status audited 'map(select(.kind == "ROWS_FAILED") | .data) | map(select(.rule == "row.status" and .count == 1)) | length == 1'
@@ -141,7 +139,7 @@ full_disk() (
 on_full_disk() {
     full_disk &
     echo $! >"$work/pid"
-    rehearsal_wait "$!" 60 ctl status >>"$log" 2>&1
+    story_wait ctl status 2>>"$log"
 }
 on_full_disk
 fill() {
@@ -154,13 +152,7 @@ fill() {
 }
 refused 'a step while the disk is full' store.failed fill
 stopped() {
-    rehearsal_tries=100
-    while kill -0 "$(cat "$work/pid")" 2>/dev/null && [ $rehearsal_tries -gt 0 ]; do
-        case $(cut -d ' ' -f 3 "/proc/$(cat "$work/pid")/stat" 2>/dev/null) in Z | '') return 0 ;; esac
-        rehearsal_tries=$((rehearsal_tries - 1))
-        sleep 0.1
-    done
-    [ $rehearsal_tries -gt 0 ]
+    stage_wait $$ stage_gone "$(cat "$work/pid")"
 }
 check 'the service stops rather than go on without a record' stopped
 rm -f "$work/pid"

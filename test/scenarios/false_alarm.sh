@@ -10,7 +10,7 @@ check 'token, certificates' story_setup
 check 'meters' story_meters meters $devices supplier
 check 'the service answers' story_up
 story_ready recovery
-uses_before=$(story_uses)
+uses_before=$(uses recovery)
 roster=$work/meters/roster.csv
 
 check 'the supplier reports its keys' story_open --initiator subscriber --subscriber "$rehearsal_supplier" \

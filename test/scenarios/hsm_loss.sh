@@ -21,30 +21,31 @@ check 'the Recovery key, no backup: contingency only' left 'contingency' recover
 check 'Recovery and contingency: no remote remedy, said plainly' plain
 
 check 'token, certificates' story_setup
-sed -i -e 's/^\[Signer\]/&\nTokenLostSec=3\nProbeIntervalSec=1\nCallTimeoutSec=5/' -e 's/^Workers=.*/Workers=1/' "$work/recovery.conf"
+sed -i -e 's/^\[Signer\]/&\nTokenLostSec=20\nProbeIntervalSec=1\nCallTimeoutSec=600/' -e 's/^Workers=.*/Workers=1/' "$work/recovery.conf"
 check 'meters' story_meters meters $devices supplier
-P11_SHIM_PLAN='C_Sign:285=hang'
-export P11_SHIM_PLAN
 check 'the service answers' story_up
 story_ready recovery
 check 'the supplier reports its keys' story_open --initiator subscriber --subscriber "$rehearsal_supplier" --notice 'Officer One' 'Supplier Ltd: keys exposed'
 check 'to the PMA' story_to_pma "$pki/bundle.pem" "$work/meters/roster.csv"
 check 'authorised' story_decide yes supplier .
 check 'the key is on' story_activate yes
-uses_before=$(story_uses)
+gate_shut recovery 0
 batch=$(ctl --json --yes batch start "$incident" "$decision" 2>>"$log" | jq -r .id)
-# Beyond the first order of 256: that one is signed, the second is under way and will fail.
-signing() {
-    [ "$(story_uses)" -gt $((uses_before + 256)) ]
+# Beyond the first order of 256: that one is answered, the second is under way and will fail.
+gate_shut recovery 270
+in_the_middle() {
+    gate_reached recovery && ctl --json status | jq -e '.signers[0].waiting == 1'
 }
-rehearsal_wait "$(cat "$work/pid")" 30 signing
-mv "$work/tokens" "$work/tokens-away"
-no_token=yes
+token_goes() { # and with it who is using it
+    mv "$work/tokens" "$work/tokens-away" && kill -KILL "$(ctl --json status | jq -r '.signers[0].pid')" && gate_open recovery
+}
+check 'one order is signed, another is under way' story_wait in_the_middle
+check 'the token goes' token_goes
 batch_state() {
     ctl --json batch show "$batch" | jq -e --arg state "$1" '.state == $state' >/dev/null
 }
-check 'in the middle of the batch the token is gone: the batch is held' rehearsal_wait "$(cat "$work/pid")" 120 batch_state held
-check 'the incident is TOKEN_LOST' rehearsal_wait "$(cat "$work/pid")" 60 in_state TOKEN_LOST
+check 'in the middle of the batch the token is gone: the batch is held' story_wait batch_state held
+check 'the incident is TOKEN_LOST' story_wait in_state TOKEN_LOST
 check 'part of the rows is signed, part is not' sh -c "'$tools/daemon/smki-recoveryctl' --socket '$socket' --json batch show '$batch' | jq -e '.signed > 0 and .signed < .rows'"
 reserved() {
     ctl --json status | jq -r '.counters[] | select(.originator == "90B3D51F30010001") | .reserved_up_to'
@@ -57,7 +58,6 @@ refuse 'a ceremony that is not proved by the token' incident.token-key ctl decis
 
 echo '# A key in a file, a token with another key'
 story_kill KILL
-unset P11_SHIM_PLAN
 cp "$pki/supplier-ds-old.key" "$work/soft.key"
 sed "/^\[Key \"recovery\"\]/a KeyFile=$work/soft.key" "$work/recovery.conf" >"$work/soft.conf"
 soft_key() {
@@ -72,14 +72,13 @@ check 'the service answers' story_up
 no_key() {
     ctl --json status | jq -e '[.signers[] | select(.trouble != "")] | length > 0' >/dev/null
 }
-check 'its signers say what is wrong' rehearsal_wait "$(cat "$work/pid")" 30 no_key
+check 'its signers say what is wrong' story_wait no_key
 refuse 'a token of another serial, however labelled' incident.token-key ctl decision submit "$incident" "$work/back.cms"
 refused 'no key was made in it, and none is usable' token.not-found sh -c \
     "'$tools/daemon/smki-recoveryctl' --socket '$socket' --json status | jq -e '[.keys[].usable] | any | not'"
 story_kill KILL
 rm -rf "$work/tokens"
 mv "$work/tokens-away" "$work/tokens"
-no_token=no
 
 echo '# Restored'
 check 'the service answers' story_up
@@ -110,13 +109,13 @@ mv "$work/service" "$work/newest"
 mv "$work/backup" "$work/service"
 check 'the service answers' story_up
 story_ready recovery
-uses_now=$(story_uses)
+uses_now=$(uses recovery)
 held_back() {
     ctl --json batch show "$batch" | jq -e '.state == "held" and (.reason | startswith("ledger.rolled-back"))' &&
         uses_are "$uses_now"
 }
 check 'the batch of before, resumed' ctl --quiet batch resume "$batch"
-refused 'counters that the token has seen' ledger.rolled-back rehearsal_wait "$(cat "$work/pid")" 30 held_back
+refused 'counters that the token has seen' ledger.rolled-back story_wait held_back
 story_kill KILL
 rm -rf "$work/service"
 mv "$work/newest" "$work/service"

@@ -10,13 +10,16 @@
 story=$(basename "$0" .sh) tools=$1 source=$2
 set -u
 umask 077
-# shellcheck source=packaging/rehearsal.sh
-. "$source/packaging/rehearsal.sh"
-
 results=$tools/test/scenarios/results
 mkdir -p "$results"
 [ "${SMKI_RESTART:-no}" = yes ] && story=$story-restarted
 work=$(mktemp -d)
+# shellcheck source=packaging/stage.sh
+. "$source/packaging/stage.sh"
+# shellcheck source=packaging/rehearsal.sh
+. "$source/packaging/rehearsal.sh"
+# shellcheck source=test/fake/shim.sh
+. "$source/test/fake/shim.sh"
 log=$work/log pki=$work/pki socket=$work/run/operator.sock
 mkdir "$work/run"
 rm -f "$results/$story" "$results/$story".*
@@ -45,12 +48,7 @@ story_kill() {
     service=$(cat "$work/pid")
     rm -f "$work/pid"
     kill "-$1" "$service" 2>/dev/null || return 0
-    kill_tries=300
-    while kill -0 "$service" 2>/dev/null && [ $kill_tries -gt 0 ]; do
-        case $(cut -d ' ' -f 3 "/proc/$service/stat" 2>/dev/null) in Z | '') break ;; esac
-        kill_tries=$((kill_tries - 1))
-        sleep 0.02
-    done
+    stage_wait $$ stage_gone "$service" || kill -KILL "$service"
 }
 
 # story_up: start the service and wait for its answer.
@@ -58,31 +56,25 @@ story_up() {
     "$tools/daemon/smki-recoveryd" --config "$work/recovery.conf" </dev/null >>"$work/service.log" 2>&1 &
     service=$!
     echo "$service" >"$work/pid"
-    rehearsal_wait "$service" 60 ctl status >>"$log"
+    story_wait ctl status
+}
+
+# story_wait COMMAND...: until it succeeds, while the service lives.
+story_wait() {
+    stage_wait "$(cat "$work/pid")" "$@"
 }
 
 # story_ready KEY: until a signer has proven this key.
 story_ready() {
-    rehearsal_wait "$(cat "$work/pid")" 60 story_usable "$1"
+    story_wait story_usable "$1"
 }
 story_usable() {
     ctl --json status | jq -e --arg key "$1" '[.keys[] | select(.key == $key) | .usable] == [true]' >/dev/null
 }
 
-no_token=no # yes: the story waits for no signer
 ctl() {
-    if [ "${SMKI_RESTART:-no}" = no ]; then
-        "$tools/daemon/smki-recoveryctl" --socket "$socket" "$@"
-        return
-    fi
-    case " $* " in
-    # what asks the token for a proof waits until the signers are there again
-    *' decision submit '* | *' batch start '* | *' batch resume '*)
-        [ $no_token = yes ] || "$tools/daemon/smki-recoveryctl" --socket "$socket" status | grep -q '^state: *ready' ||
-            story_ready recovery || true
-        ;;
-    esac
-    "$tools/daemon/smki-recoveryctl" --socket "$socket" "$@" || return $?
+    stage_patient "$tools/daemon/smki-recoveryctl" --socket "$socket" "$@" || return $?
+    [ "${SMKI_RESTART:-no}" = yes ] || return 0
     case " $* " in
     *' incident event '* | *' incident open '* | *' decision submit '* | *' batch start '* | *' responses add '* | *' file add '*)
         story_kill KILL
@@ -108,7 +100,7 @@ acb=90B3D51F30040001
 story_setup() {
     rehearsal_token "$work" >>"$log" 2>&1 || return 1
     {
-        rehearsal_config "$work" "$socket" | sed -e "s|^Module=.*|Module=$tools/test/fake/p11_shim.so|" \
+        rehearsal_config "$work" "$socket" | sed -e "s|^Module=.*|Module=$shim|" \
             -e '/^\[Key "recovery"\]/,/^Authority=/s|^Id=.*|&\nLabel=recovery|'
         story_key contingency 02 contingency pma "$pki/contingency.pem"
         story_key acb-ds 03 acb-ds dcc "$pki/acb-ds.pem"
@@ -116,9 +108,6 @@ story_setup() {
         story_authority supplier "$pki/org-anchor.pem" 1 2 "$rehearsal_supplier"
         story_authority dcc "$pki/dcc-anchor.pem" 1 2 "$acb"
     } >"$work/recovery.conf"
-    P11_SHIM_MODULE=/usr/lib/softhsm/libsofthsm2.so
-    P11_SHIM_COUNT_DIR=$work/uses
-    export P11_SHIM_MODULE P11_SHIM_COUNT_DIR
     "$tools/pkcs11/smki-recovery-ceremony" generate --config "$work/recovery.conf" --all \
         --out "$work/public.pem" >>"$log" 2>&1 || return 1
     rehearsal_certificates "$pki" "$work/public.pem" >>"$log" 2>&1 || return 1
@@ -136,8 +125,7 @@ story_setup() {
         rehearsal_person dcc-1 "$pki/dcc-1.pem"
         printf '[Person "duty"]\nName=Duty Manager\nOrganisation=DCC\n' # asks for things, signs nothing
     } >>"$work/recovery.conf.d/people.conf"
-    rm -rf "$work/uses"
-    mkdir "$work/uses"
+    rm -f "$work/uses"/* # what the ceremony used
 }
 
 # story_of_token KEY ROLE EUI USAGE: a certificate over a key that lies in the token.
@@ -373,12 +361,9 @@ shows() {
 audited() {
     ctl audit export | jq -se "$1" >/dev/null
 }
-# Uses of the Recovery key, counted by the module itself.
-story_uses() {
-    find "$work/uses" -name recovery -printf '%s\n' | grep . || echo 0
-}
+# Uses of the Recovery key.
 uses_are() {
-    [ "$(story_uses)" -eq "$1" ]
+    [ "$(uses recovery)" -eq "$1" ]
 }
 json_is() { # FILE FILTER
     jq -e "$2" "$1" >/dev/null
@@ -411,7 +396,8 @@ story_held() { # RULE NAME
 }
 
 # refuse NAME RULE COMMAND...: the command must fail by that rule and change nothing: the one record more
-# in the audit chain, where every change has one, is that of the refusal.
+# in the audit chain, where every change has one, is that of the refusal. (What comes by itself, and what
+# was refused because signers were coming back, does not count.)
 refuse() {
     refuse_name=$1 refuse_rule=$2
     shift 2
@@ -480,10 +466,10 @@ every_state_killed() {
 }
 
 # The audit story, and how it ended: what a run with kills must have in common with one without. Runs of one kind
-# of record count as one: orders may be cut differently.
+# of record count as one: orders may be cut differently. How often signers were waited for is left out.
 story_outcome() {
     jq -r --arg but 'SERVICE_STARTED SERVICE_STOPPED ORDER_LOST COMMANDS_EXPORTED DEADLINE_PASSED' '.kind as $k
-        | select($but | split(" ") | index($k) == null)
+        | select(($but | split(" ") | index($k) == null) and .data.rule != "signer.not-ready")
         | [.kind, .incident, .data.rule // .data.event // .data.id // "", .data.to // ""] | join(" ")' "$work/audit.jsonl" | uniq
     echo
     for outcome_id in $(ctl --json incident list | jq -r '.incidents[].id'); do
@@ -505,7 +491,7 @@ story_end() {
         check 'the service was killed in every state that an incident was in' every_state_killed
     fi
     find "$work/uses" -type f ! -name '* probe' -printf ', %f %s' | sed -e 's/^, //' -e 's/.*/# uses counted at the token: &\n/'
-    echo "# uses of the Recovery key, counted at the token: $(story_uses)"
+    echo "# uses of the Recovery key, counted at the token: $(uses recovery)"
     echo "# refusals: $tried tried, $held held"
     story_outcome >"$results/$story.outcome" 2>>"$log"
     echo "$tried $held" >"$results/$story"

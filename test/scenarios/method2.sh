@@ -26,7 +26,7 @@ refuse 'an agreement key in the place of a signing key' replacement.usage story_
 check 'decided, signed, answered, Recovery key off' story_run m2 supplier "$m2" meters
 m2_id=$decision
 check "$devices accepted" json_is "$work/verdict.json" ".commands == $devices and .accepted == $devices"
-uses_after=$(story_uses)
+uses_after=$(uses recovery)
 check 'every answer is in' event executed --evidence 'all answered'
 check 'it is ACB_IN_PLACE' in_state ACB_IN_PLACE
 refuse 'closing with ACB certificates in the supplier cells' incident.no-transition event close

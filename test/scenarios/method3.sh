@@ -83,7 +83,7 @@ story_activation key decision
 check 'two of three sign the activation' story_sign key custodian-1 custodian-2
 check 'the key is switched on' ctl --quiet decision submit "$incident" "$work/key.cms"
 check 'the key is active' in_state KEY_ACTIVE
-uses_before=$(story_uses)
+uses_before=$(uses recovery)
 check 'the batch is signed' story_batch
 check 'the state is EXECUTING' in_state EXECUTING
 refuse 'closing while it executes' incident.no-transition event close
@@ -106,7 +106,7 @@ check 'on record' audited 'map(select(.kind == "ACTIVATION_VOIDED") | .data.id) 
 told_void() {
     grep -q "$(sha256sum <"$work/key.json" | cut -d ' ' -f 1)" "$work/signer"/*
 }
-check 'and the signers are told, to remember it' rehearsal_wait "$(cat "$work/pid")" 30 told_void
+check 'and the signers are told, to remember it' story_wait told_void
 refuse 'a batch after that' incident.may-not-sign ctl --yes batch start "$incident" "$decision"
 check 'executed' event executed --evidence 'every device answered; Recovery Progress File 1'
 check 'closed' event close

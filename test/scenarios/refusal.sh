@@ -6,12 +6,12 @@
 
 devices=20
 check 'token, certificates' story_setup
-sed -i 's/^TwoPersonSec=.*/TwoPersonSec=600/' "$work/recovery.conf"
+sed -i 's/^TwoPersonSec=.*/TwoPersonSec=86400/' "$work/recovery.conf"
 check 'meters' story_meters meters $devices supplier
 check 'other meters' story_meters others $devices supplier --first 00DB1234F0000000 --seed 2
 check 'the service answers' story_up
 story_ready recovery
-uses_before=$(story_uses)
+uses_before=$(uses recovery)
 roster=$work/meters/roster.csv
 
 check 'the supplier reports its keys' story_open --initiator subscriber --subscriber "$rehearsal_supplier" \
