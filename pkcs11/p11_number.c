@@ -18,6 +18,7 @@ static char application[] = "smki-recovery";
 struct found {
     CK_OBJECT_HANDLE at[OBJECTS_MAX];
     CK_ULONG n;
+    uint64_t number[OBJECTS_MAX]; /* of each; 0 of one that is not whole */
     uint64_t top[P11_NUMBER_WORDS];
     CK_ULONG n_high; /* whole ones that are not below `least` */
     bool whole;      /* at least one passed its check */
@@ -91,11 +92,30 @@ static bool look_once(struct session *s, const struct p11_number *which, uint64_
             return err_wrap(e, "%s", which->label);
         if (*gone || !is_whole(which, value, len, words))
             continue;
+        m->number[i] = words[0];
         m->n_high += words[0] >= least;
         if (!m->whole || words[0] > m->top[0])
             memcpy(m->top, words, sizeof words);
         m->whole = true;
     }
+    return true;
+}
+
+/* Keep the highest number that this login has seen under a label; the places go to those
+ * touched last. False: it has seen a higher one. */
+static bool not_behind(struct session *s, const char *label, uint64_t number)
+{
+    const size_t n = sizeof s->seen / sizeof s->seen[0];
+    struct session_seen now = {.number = number};
+    size_t i = 0;
+
+    memcpy(now.label, label, sizeof now.label);
+    while (i < n - 1 && strcmp(s->seen[i].label, label) != 0)
+        i++;
+    if (strcmp(s->seen[i].label, label) == 0 && s->seen[i].number > number)
+        return false;
+    memmove(&s->seen[1], &s->seen[0], i * sizeof s->seen[0]);
+    s->seen[0] = now;
     return true;
 }
 
@@ -115,6 +135,18 @@ static bool look(struct session *s, const struct p11_number *which, uint64_t lea
         return err_set(e, ERR_TOKEN, "token.counter-mark-bad",
                        "%lu objects \"%s\", none to be trusted", m->n, which->label);
     return true;
+}
+
+/* What is there now, and not what the module still shows of it. */
+static bool look_first(struct session *s, const struct p11_number *which, uint64_t least,
+                       struct found *m, struct err *e)
+{
+    return look(s, which, least, m, e) &&
+           (not_behind(s, which->label, m->top[0]) ||
+            err_set(e, ERR_BUSY, "token.counter-mark-bad",
+                    "\"%s\" was higher than %llu a moment ago: another machine is at this "
+                    "token, and the module does not show what it did",
+                    which->label, (unsigned long long)m->top[0]));
 }
 
 static bool create(struct session *s, const struct p11_number *which,
@@ -140,16 +172,53 @@ static bool create(struct session *s, const struct p11_number *which,
     return rv == CKR_OK || session_failed(s, "C_CreateObject (number)", rv, e);
 }
 
-/* Where another machine was faster it is gone already. */
-static bool destroy(struct session *s, CK_OBJECT_HANDLE h, struct err *e)
+/* *gone: another machine was faster, there is nothing left to destroy. */
+static bool destroy(struct session *s, CK_OBJECT_HANDLE h, bool *gone, struct err *e)
 {
     CK_RV rv;
 
     session_deadline(s);
     rv = s->f->C_DestroyObject(s->anchor, h);
     session_idle();
-    return rv == CKR_OK || rv == CKR_OBJECT_HANDLE_INVALID ||
-           session_failed(s, "C_DestroyObject (number)", rv, e);
+    *gone = rv == CKR_OBJECT_HANDLE_INVALID;
+    return rv == CKR_OK || *gone || session_failed(s, "C_DestroyObject (number)", rv, e);
+}
+
+/* Take the new one away again. */
+static enum p11_raised undo(struct session *s, CK_OBJECT_HANDLE mine, enum p11_raised why,
+                            struct err *e)
+{
+    struct err ignored;
+    bool gone;
+
+    return destroy(s, mine, &gone, why == P11_RACED ? e : &ignored) ? why
+                                                                    : P11_RAISE_FAILED;
+}
+
+/* Of two machines that saw the same number one destroys its object, whatever each of them
+ * sees of the other. Where there are two such objects (two machines began at once, and none
+ * raised it) it has to be both. What is lower was raised by others long ago: left there it
+ * does no harm, but a lost token must not go unnoticed. */
+static enum p11_raised replace(struct session *s, const struct found *before,
+                               CK_OBJECT_HANDLE mine, struct err *e)
+{
+    CK_ULONG destroyed = 0;
+    bool gone = false;
+
+    for (CK_ULONG i = 0; i < before->n && !gone; i++) {
+        if (before->number[i] != before->top[0])
+            continue;
+        /* failed, it may be gone all the same: then the new one has to stay */
+        if (!destroy(s, before->at[i], &gone, e))
+            return P11_RAISE_FAILED;
+        destroyed += !gone;
+    }
+    if (gone)
+        return destroyed > 0 ? P11_RACED : undo(s, mine, P11_RACED, e);
+    for (CK_ULONG i = 0; i < before->n; i++)
+        if (before->number[i] != before->top[0] && !destroy(s, before->at[i], &gone, e))
+            return P11_RAISE_FAILED;
+    return P11_RAISED;
 }
 
 /* Nothing but what was there and the new one, and nothing else as high as that may be. */
@@ -164,7 +233,7 @@ bool p11_number_get(struct session *s, const struct p11_number *which,
     AUTO(fd) int lock = session_lock(s, LOCK_SH, e);
     struct found m;
 
-    if (lock < 0 || !look(s, which, UINT64_MAX, &m, e))
+    if (lock < 0 || !look_first(s, which, UINT64_MAX, &m, e))
         return false;
     memcpy(now, m.top, sizeof m.top);
     return true;
@@ -177,24 +246,21 @@ enum p11_raised p11_number_raise(struct session *s, const struct p11_number *whi
     AUTO(fd) int lock = session_lock(s, LOCK_EX, e);
     struct found before, after;
     CK_OBJECT_HANDLE mine;
-    struct err ignored;
+    enum p11_raised done;
 
-    if (lock < 0 || !look(s, which, least, &before, e))
+    if (lock < 0 || !look_first(s, which, least, &before, e))
         return P11_RAISE_FAILED;
     memcpy(now, before.top, sizeof before.top);
     if (before.top[0] >= least)
         return P11_NOT_ABOVE;
     if (!create(s, which, to, &mine, e))
         return P11_RAISE_FAILED;
-    if (!look(s, which, least, &after, e)) {
-        (void)!destroy(s, mine, &ignored);
-        return P11_RAISE_FAILED;
-    }
+    if (!look(s, which, least, &after, e))
+        return undo(s, mine, P11_RAISE_FAILED, e);
     if (!is_alone(&before, &after, to[0]))
-        return destroy(s, mine, e) ? P11_RACED : P11_RAISE_FAILED;
-    for (CK_ULONG i = 0; i < before.n; i++)
-        /* a leftover does no harm, but a lost token must not go unnoticed */
-        if (!destroy(s, before.at[i], e))
-            return P11_RAISE_FAILED;
-    return P11_RAISED;
+        return undo(s, mine, P11_RACED, e);
+    done = replace(s, &before, mine, e);
+    if (done == P11_RAISED)
+        (void)not_behind(s, which->label, to[0]);
+    return done;
 }

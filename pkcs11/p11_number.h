@@ -10,8 +10,18 @@
  * It is never overwritten: a new object is made, looked for, and
  * only then are the old ones destroyed, so that a crash at any moment leaves a whole one;
  * the highest whole one counts. Processes of one machine take the token's lock; another
- * machine at the same token has a lock of its own, so whoever finds more than its own new
- * object, or another as high, takes its own away again and has raised nothing.
+ * machine at the same token has a lock of its own. So whoever finds more than its own new
+ * object, or another as high, takes its own away again and has raised nothing. A module
+ * that keeps what it has seen may hide the other's object (SoftHSM: a change of its own
+ * counts as if it had read everything), so that look alone decides nothing: raised is it by
+ * whoever destroys the highest old object, for that can be done but once.
+ *
+ * For the same reason a number that is lower than this login has seen it is no answer: the
+ * module does not show what is there, and a new login has to look.
+ *
+ * Limit: the very first number of a name has no old object. Two machines that begin it in
+ * the same moment are told apart by the look alone; a ceremony that sets the mark before a
+ * second machine comes to the token closes this too.
  *
  * Effects: the token.
  */
@@ -23,7 +33,7 @@
 #define P11_NUMBER_WORDS 2
 
 struct p11_number {
-    char label[96];
+    char label[P11_LABEL_MAX];
     struct span name; /* what the check covers beside the numbers; borrowed */
     size_t n_words;   /* 1 or P11_NUMBER_WORDS; the first is the one that rises */
 };
@@ -35,8 +45,10 @@ enum p11_raised {
     P11_RAISE_FAILED,
 };
 
-/* No object: zeros. Errors (ERR_TOKEN): "token.counter-mark-bad" objects, but no whole one;
- * those of p11_error; ERR_STORE "token.state". */
+/* No object: zeros.
+ * Errors: ERR_TOKEN "token.counter-mark-bad" objects, but no whole one;
+ *         ERR_BUSY  the same, they change or are not shown: sign in again;
+ *         ERR_STORE "token.state"; those of p11_error. */
 MUST_CHECK bool p11_number_get(struct session *s, const struct p11_number *which,
                                uint64_t now[P11_NUMBER_WORDS], struct err *e);
 /*

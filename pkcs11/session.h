@@ -29,6 +29,8 @@
 
 #include <libp11.h>
 
+#define P11_LABEL_MAX 96 /* of an object that a number is kept in */
+
 struct session {
     CK_FUNCTION_LIST *f; /* NULL: not open */
     CK_SLOT_ID slot;
@@ -49,6 +51,10 @@ struct session {
     char wrong_pin_path[CONFIG_PATH_MAX + 48];
     char rebuilt_path[CONFIG_PATH_MAX + 48];
     bool was_rebuilt;
+    struct session_seen { /* see p11_number.h; the last touched first */
+        char label[P11_LABEL_MAX];
+        uint64_t number;
+    } seen[16];
 };
 
 /*
