@@ -183,6 +183,12 @@ static bool keep(struct span from, struct span *to)
     return true;
 }
 
+static void drop(struct span *s)
+{
+    free((void *)(uintptr_t)s->at);
+    *s = (struct span){NULL, 0};
+}
+
 static bool take_parts(void *arg, const struct store_row *r)
 {
     struct parts *p = arg;
@@ -196,14 +202,18 @@ bool queue_parts(struct store *s, int64_t id, struct span *selection, struct spa
                  struct err *e)
 {
     struct parts p = {selection, certs, false};
+    bool ok;
 
     *selection = *certs = (struct span){NULL, 0};
-    if (!store_each(s, take_parts, &p, e,
-                    "SELECT selection, certs FROM batch WHERE id = ?1", "i", id))
-        return false;
-    if (p.no_memory)
-        return err_set(e, ERR_STORE, "store.memory", "out of memory");
-    return true;
+    ok = store_each(s, take_parts, &p, e,
+                    "SELECT selection, certs FROM batch WHERE id = ?1", "i", id);
+    if (ok && p.no_memory)
+        ok = err_set(e, ERR_STORE, "store.memory", "out of memory");
+    if (!ok) {
+        drop(selection);
+        drop(certs);
+    }
+    return ok;
 }
 
 struct walk {

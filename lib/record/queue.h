@@ -68,7 +68,7 @@ MUST_CHECK bool queue_progress(struct store *s, int64_t id, int64_t more_signed,
 MUST_CHECK bool queue_totals(struct store *s, const char *incident, int64_t *signed_,
                              int64_t *failed, struct err *e);
 /* The stored selection and certificates; malloc'd, caller frees.
- * selection->at NULL: none. */
+ * selection->at NULL: none. Refused: both are empty and nothing is to be freed. */
 MUST_CHECK bool queue_parts(struct store *s, int64_t id, struct span *selection,
                             struct span *certs, struct err *e);
 /* Every batch (of an incident, where it is not NULL), oldest first. fn false: stop. */
