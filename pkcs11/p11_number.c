@@ -41,12 +41,14 @@ static bool is_whole(const struct p11_number *which, const uint8_t *value, CK_UL
                      uint64_t words[P11_NUMBER_WORDS])
 {
     uint8_t want[VALUE_MAX];
+    CK_ULONG n;
 
     if (len != which->n_words * WORD_LEN + CHECK_LEN)
         return false;
     for (size_t i = 0; i < which->n_words; i++)
         words[i] = get_be64(value + i * WORD_LEN);
-    return memcmp(value, want, value_of(which, words, want)) == 0;
+    n = value_of(which, words, want);
+    return memcmp(value, want, n) == 0;
 }
 
 /* *gone: another machine destroyed it since it was found. */

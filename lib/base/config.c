@@ -166,7 +166,7 @@ static void token_defaults(struct config_token *t)
 
 static void authority_defaults(struct config_authority *a)
 {
-    a->max_window_s = 14 * 86400;
+    a->max_window_s = INT64_C(14) * 86400;
 }
 
 #define NAMED_MAX                                                                      \

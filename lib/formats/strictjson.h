@@ -39,6 +39,7 @@ struct strictjson_member {
 };
 
 /* Where a member of a struct stands, for a row of a table. */
+/* NOLINTNEXTLINE(bugprone-sizeof-expression): some members are pointers, and meant as such */
 #define STRICTJSON_AT(type, member) offsetof(type, member), sizeof(((type *)NULL)->member)
 
 /* Parse the one value that text is; *out is the caller's (json_decref). */

@@ -374,9 +374,10 @@ static uint32_t block_for(const struct engine *g, unsigned signers)
 {
     uint64_t rows = to_hand_out(g);
     uint64_t share = (rows + signers - 1) / signers;
+    uint64_t busy = UINT64_C(2) * PROTO_ROWS;
 
-    if (share < 2 * PROTO_ROWS)
-        share = rows < 2 * PROTO_ROWS ? rows : 2 * PROTO_ROWS;
+    if (share < busy)
+        share = rows < busy ? rows : busy;
     if (share > g->s.config->counter.block)
         share = g->s.config->counter.block;
     return share > 0 ? (uint32_t)share : 1;

@@ -182,6 +182,17 @@ static struct sent_row *on_page(const struct page *p, uint32_t row)
     return row >= p->first && row - p->first < p->n ? &p->out[row - p->first] : NULL;
 }
 
+static bool say(char **text, const char *instead)
+{
+    char *copy = strdup(instead);
+
+    if (copy == NULL)
+        return false;
+    free(*text);
+    *text = copy;
+    return true;
+}
+
 static bool note_failure(void *arg, uint32_t row, const char *rule, const char *reason)
 {
     struct page *p = arg;
@@ -189,11 +200,7 @@ static bool note_failure(void *arg, uint32_t row, const char *rule, const char *
 
     if (r == NULL)
         return true;
-    free(r->rule);
-    free(r->reason);
-    r->rule = strdup(rule);
-    r->reason = strdup(reason);
-    p->no_memory = r->rule == NULL || r->reason == NULL;
+    p->no_memory = !say(&r->rule, rule) || !say(&r->reason, reason);
     return !p->no_memory;
 }
 

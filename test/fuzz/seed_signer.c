@@ -42,7 +42,8 @@ static void step(enum proto_type type, const uint8_t which[], size_t n)
     size = proto_encode(&p, octets);
     put_be16(len, (uint16_t)size);
     (void)fputc((int)n, out);
-    (void)fwrite(which, 1, n, out);
+    if (n > 0)
+        (void)fwrite(which, 1, n, out);
     (void)fwrite(len, 1, 2, out);
     (void)fwrite(octets, 1, size, out);
     memset(&p.u, 0, sizeof p.u);

@@ -236,7 +236,7 @@ static void deliver(void *arg, const char *name, struct octets message)
         return;
     }
     device_judge(&s->court, d, message, &j);
-    if (j.why != ACCEPTED) {
+    if (!d || j.why != ACCEPTED) { /* nothing is accepted for a device that is not there */
         count(s, &j);
         log_line(s, &j, eui, "refused", refusal_name(j.why), 0, 0, -1, name);
         return;
