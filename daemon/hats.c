@@ -3,7 +3,8 @@
 
 #include "matter.h"
 
-#include <stdio.h>
+#include <ctype.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,9 +16,15 @@ static const struct config_person *person_of(const struct service *sv, uid_t uid
 /* "uid 1000", as service_who writes it. */
 static const struct config_person *person_of_text(const struct service *sv, const char *who)
 {
-    unsigned uid;
+    unsigned long uid;
+    char *end;
 
-    return sscanf(who, "uid %u", &uid) == 1 ? person_of(sv, (uid_t)uid) : NULL;
+    if (strncmp(who, "uid ", 4) != 0 || !isdigit((unsigned char)who[4]))
+        return NULL;
+    errno = 0;
+    uid = strtoul(who + 4, &end, 10);
+    return errno == 0 && *end == '\0' && uid <= (uid_t)-1 ? person_of(sv, (uid_t)uid)
+                                                          : NULL;
 }
 
 static bool operator_of(struct service *sv, const struct request *r,
