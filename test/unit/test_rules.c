@@ -114,6 +114,7 @@ static void read_all(void)
     char pattern[512];
     glob_t g;
 
+    n_names = 0;
     for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {
         (void)snprintf(pattern, sizeof pattern, "%s/%s/*.c", SOURCES, folders[i]);
         ck_assert_int_eq(glob(pattern, 0, NULL, &g), 0);
