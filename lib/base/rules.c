@@ -672,7 +672,7 @@ const struct rule rules[] = {
      "None: the service starts the signer anew."},
 
     /* request: the operator socket - daemon/request.c, daemon/route.c, daemon/server.c,
-     * daemon/peer.c */
+     * daemon/head.c, daemon/listening.c, daemon/peer.c */
     {"request.target", "project", "choice",
      "A target is /path?name=value of letters, digits, '.', '_' and '-'.",
      "Correct the request; identifiers never need a percent sign."},
