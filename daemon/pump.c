@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "pump.h"
 
+#include "docket.h"
 #include "log.h"
 #include "mem.h"
+#include "memfd.h"
 #include "told.h"
 
 #include <inttypes.h>
@@ -248,12 +250,29 @@ static bool told(struct pump *p, bool ok, const struct err *e)
     return ok;
 }
 
+/* With the document where it is on file: its signer marks it in the token. */
+static bool send_end(struct pump *p, unsigned i, const struct digest *what, struct err *e)
+{
+    struct proto revoke = {.type = PROTO_REVOKE};
+    struct span cms;
+    bool ok;
+
+    if (!docket_cms(p->s.store, what, &cms, e))
+        return false;
+    AUTO(fd) int fd = -1;
+    ok = cms.at == NULL || memfd_of_span("authority", cms, &fd, e);
+    free((void *)(uintptr_t)cms.at);
+    revoke.u.revoke.authority = *what;
+    if (ok)
+        (void)signers_send(p->signers, i, &revoke, &fd, fd >= 0);
+    return ok;
+}
+
 /* The next that has ended, one at a time: what ended while no signer was there, or while
  * this service was down, is told like this too. */
 static void tell(struct pump *p, unsigned i)
 {
     struct hand *h = &p->hands[i];
-    struct proto revoke = {.type = PROTO_REVOKE};
     bool found;
     struct err e;
 
@@ -264,8 +283,7 @@ static void tell(struct pump *p, unsigned i)
         return;
     if (found) {
         h->telling = true;
-        revoke.u.revoke.authority = h->tells;
-        (void)signers_send(p->signers, i, &revoke, NULL, 0);
+        (void)told(p, send_end(p, i, &h->tells, &e), &e);
     } else if (h->ends) {
         signers_kill(p->signers, i, "the key was switched off", false);
     }

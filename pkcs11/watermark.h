@@ -8,7 +8,8 @@
  * the signers' files from yesterday is told from the real one. Numbers of p11_number.h:
  *   "originator-counter <EUI-64>"  the mark; the check covers the EUI-64
  *   "decision-count <SHA-256>"     how often the count changed, and the signatures drawn;
- *                                  the check covers the digest
+ *                                  the check covers the digest. Under the digest of an
+ *                                  authority that has ended: LEASE_ENDED
  *
  * Source:  GBCS 4.3.1.5 (a counter is never used twice), SEC L10.9.
  * Effects: the token.

@@ -68,6 +68,28 @@ static bool not_revoked(struct desk *d, struct err *e)
     return true;
 }
 
+/* The same in the token, which knows it where this machine was never told. */
+static bool not_ended(struct desk *d, struct err *e)
+{
+    const struct authority *a = warrant_authority(d->warrant);
+    const struct digest *activation = warrant_activation(d->warrant);
+    bool ended;
+
+    if (!lease_has_ended(d->token, &a->digest, &ended, e))
+        return false;
+    if (ended)
+        return err_set(e, ERR_DENIED, "decision.revoked",
+                       "decision %s of incident %s has ended, says the token", a->id,
+                       a->incident);
+    if (activation == NULL)
+        return true;
+    if (!lease_has_ended(d->token, activation, &ended, e))
+        return false;
+    return !ended ||
+           err_set(e, ERR_DENIED, "activation.revoked",
+                   "the activation of decision %s has ended, says the token", a->id);
+}
+
 /* --- documents --- */
 
 static void close_warrant(struct desk *d)
@@ -175,7 +197,8 @@ static bool do_open(struct desk *d, const struct proto *in, const int fds[], siz
         return false;
     a = warrant_authority(d->warrant);
     key = warrant_key(d->warrant);
-    if (!not_revoked(d, e) || !d->token->ops->has_key(d->token, key, e) ||
+    if (!not_revoked(d, e) || !not_ended(d, e) ||
+        !d->token->ops->has_key(d->token, key, e) ||
         !d->token->ops->mark_get(d->token, &warrant_key_cert(d->warrant)->eui, &mark, e))
         return false;
     if (!lease_open(&d->lease, d->token, d->counts,
@@ -234,8 +257,8 @@ static bool do_reserve(struct desk *d, const struct proto *in, struct proto *rep
         return err_set(e, ERR_DENIED, "signer.counter",
                        "a run of %u counters from %llu is out of range", n,
                        (unsigned long long)first);
-    if (!not_revoked(d, e) || !warrant_live(d->warrant, clock_now(&d->s.clock), e) ||
-        !no_leap(d, first, e) ||
+    if (!not_revoked(d, e) || !not_ended(d, e) ||
+        !warrant_live(d->warrant, clock_now(&d->s.clock), e) || !no_leap(d, first, e) ||
         !lease_reserve(&d->lease, &warrant_key_cert(d->warrant)->eui, first, last, e))
         return false;
     reply->type = PROTO_RESERVED;
@@ -406,13 +429,38 @@ static bool do_hello(struct desk *d, const struct proto *in, struct proto *reply
     return true;
 }
 
-static bool do_revoke(struct desk *d, const struct proto *in, struct proto *reply,
-                      struct err *e)
+/* The document that came with a REVOKE: is it the one that is named, and would it count
+ * here? Only such a one is worth a place in the token, and only its window is believed. */
+static bool is_paper(struct desk *d, int fd, const struct digest *what, int64_t *window_us,
+                     bool *counts, struct err *e)
+{
+    AUTO(mem) struct authority *a = calloc(1, sizeof *a);
+    struct mapped cms = {0};
+    struct err why;
+
+    if (a == NULL)
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
+    if (!map_sealed(fd, "authority", AUTHORITY_CMS_MAX, false, &cms, e))
+        return false;
+    *counts = trust_judge(d->s.trust, span_of(cms.at, cms.len), NULL,
+                          clock_now(&d->s.clock), a, NULL, &why) &&
+              digest_equal(&a->digest, what);
+    if (*counts)
+        *window_us = a->valid_to_us;
+    (void)munmap(cms.at, cms.len);
+    return true;
+}
+
+static bool do_revoke(struct desk *d, const struct proto *in, const int fds[], size_t n_fds,
+                      struct proto *reply, struct err *e)
 {
     const struct digest *what = &in->u.revoke.authority;
     int64_t window_us = spent_window(d->counts, what);
+    bool counts = false;
     char hex[HEX_LEN(32)];
 
+    if (n_fds > 0 && !is_paper(d, fds[0], what, &window_us, &counts, e))
+        return false;
     if (d->warrant != NULL && (digest_equal(&warrant_authority(d->warrant)->digest, what) ||
                                (warrant_activation(d->warrant) != NULL &&
                                 digest_equal(warrant_activation(d->warrant), what)))) {
@@ -421,7 +469,8 @@ static bool do_revoke(struct desk *d, const struct proto *in, struct proto *repl
     }
     hex_encode_lower(what->b, 32, hex);
     reply->type = PROTO_REVOKED;
-    return revoked_add(&d->revoked, hex, window_us, clock_now(&d->s.clock), e);
+    return revoked_add(&d->revoked, hex, window_us, clock_now(&d->s.clock), e) &&
+           (!counts || d->token == NULL || lease_end(d->token, what, e));
 }
 
 static bool answer(struct desk *d, const struct proto *in, const int fds[], size_t n_fds,
@@ -429,7 +478,7 @@ static bool answer(struct desk *d, const struct proto *in, const int fds[], size
 {
     if (in->type != PROTO_HELLO && in->type != PROTO_REVOKE && d->token == NULL)
         return err_set(e, ERR_INPUT, "signer.order", "a record before HELLO");
-    if (in->type != PROTO_OPEN && n_fds > 0)
+    if (in->type != PROTO_OPEN && n_fds > (in->type == PROTO_REVOKE))
         return err_set(e, ERR_INPUT, "signer.record",
                        "descriptors with a record of type %d", (int)in->type);
     switch (in->type) {
@@ -447,7 +496,7 @@ static bool answer(struct desk *d, const struct proto *in, const int fds[], size
     case PROTO_LOST:
         return do_lost(d, in, reply, e);
     case PROTO_REVOKE:
-        return do_revoke(d, in, reply, e);
+        return do_revoke(d, in, fds, n_fds, reply, e);
     case PROTO_PROBE:
         reply->type = PROTO_PROBED;
         return d->token->ops->probe(d->token, e);

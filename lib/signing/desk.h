@@ -8,7 +8,8 @@
  *
  * Invariant: nothing is signed but warrant_digest() of a row of an open warrant, with a
  *            counter inside the reserved run, each counter once (lease.h), each row as often
- *            as the decision says (spent.h), nothing under what was revoked (revoked.h).
+ *            as the decision says (spent.h), nothing under what was revoked (revoked.h) or
+ *            is marked in the token as ended (lease.h).
  * Source:    SEC L10.9 (use as the PMA requires), GBCS 4.3.1.5 (counters).
  * Effects:   the token; files in the signers' own folder.
  */

@@ -3,6 +3,8 @@
 
 #include "mem.h"
 
+#define END_TRIES 16
+
 static void no_run(struct lease *l)
 {
     l->next = 1;
@@ -83,7 +85,7 @@ static bool draw(struct lease *l, const struct eui64 *originator, uint64_t first
     if (!in_step(l, &drawn, e))
         return false;
     drawn -= l->left < drawn ? l->left : drawn;
-    if (drawn + n > spent_ceiling(l->spent))
+    if (n > spent_ceiling(l->spent) || drawn > spent_ceiling(l->spent) - n)
         return err_set(e, ERR_DENIED, "signer.spent",
                        "%llu signatures were drawn under this decision, all machines "
                        "together may draw %llu",
@@ -150,4 +152,35 @@ bool lease_unsigned(struct lease *l, const uint32_t rows[], uint32_t n, struct e
         return true;
     l->left += n;
     return spent_give_back(l->spent, rows, n, e);
+}
+
+/* --- the end --- */
+
+bool lease_has_ended(struct token *token, const struct digest *document, bool *ended,
+                     struct err *e)
+{
+    uint64_t step, drawn;
+
+    *ended = false;
+    if (!token->ops->count_get(token, document, &step, &drawn, e))
+        return false;
+    *ended = drawn == LEASE_ENDED;
+    return true;
+}
+
+bool lease_end(struct token *token, const struct digest *document, struct err *e)
+{
+    uint64_t step, drawn;
+
+    /* another signer that draws, or is told the same, may come between the two */
+    for (unsigned i = 0; i < END_TRIES; i++) {
+        if (!token->ops->count_get(token, document, &step, &drawn, e))
+            return false;
+        if (drawn == LEASE_ENDED ||
+            token->ops->count_set(token, document, step, LEASE_ENDED, e))
+            return true;
+        if (e->code != ERR_DENIED)
+            return false;
+    }
+    return false;
 }

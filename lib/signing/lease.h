@@ -9,6 +9,10 @@
  * to sign when they died. It stays below spent_ceiling, whatever becomes of files. Each
  * change is a step of spent.h, so that a count from before it fits no more.
  *
+ * An authority that has ended is marked in the token too, in the same place: everything that
+ * could ever be drawn under it is drawn (LEASE_ENDED). So a signer that was never told, with
+ * a folder that remembers nothing, on another machine, finds it there.
+ *
  * Source:  GBCS 4.3.1.5 (counters), SEC L10.9.
  * Effects: the token, the file of spent.h.
  */
@@ -17,6 +21,8 @@
 
 #include "spent.h"
 #include "token.h"
+
+#define LEASE_ENDED UINT64_MAX /* drawn, in the token: a decision or activation is over */
 
 struct lease {
     struct token *token; /* borrowed */
@@ -48,5 +54,13 @@ MUST_CHECK bool lease_spend(struct lease *l, uint64_t first, const uint32_t rows
                             uint32_t n, struct err *e);
 MUST_CHECK bool lease_unsigned(struct lease *l, const uint32_t rows[], uint32_t n,
                                struct err *e);
+
+/* Mark in the token that this decision or activation has ended, for ever; marked already is
+ * no error. Errors: the token's; ERR_DENIED "signer.count-lost": others change it without a
+ * pause. */
+MUST_CHECK bool lease_end(struct token *token, const struct digest *document,
+                          struct err *e);
+MUST_CHECK bool lease_has_ended(struct token *token, const struct digest *document,
+                                bool *ended, struct err *e);
 
 #endif

@@ -8,7 +8,8 @@
  * The service asks, the signer answers each request with exactly one record of the same
  * seq, in order: the wanted one or FAIL. REVOKE alone may overtake: the signer looks for it
  * before each row of the SIGN it works on (a SIGN that was sent before the REVOKE and has
- * not begun is worked on first). What is no record at all ends the signer: it is not
+ * not begun is worked on first). Beside a REVOKE may travel the document itself, as a sealed
+ * memfd: one that counts here is marked in the token as well. What is no record at all ends the signer: it is not
  * answered.
  *
  *   octets  head of every record

@@ -13,7 +13,7 @@
 
 #include <openssl/evp.h>
 
-#define TOKEN_FAKE_MARKS 8
+#define TOKEN_FAKE_MARKS 32
 
 struct token_fake {
     struct token base;

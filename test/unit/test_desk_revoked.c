@@ -3,6 +3,7 @@
  * What a signer was told once it knows for good: revoked digests and superseded decisions.
  */
 #include "desk_kit.h"
+#include "lease.h"
 #include "revoked.h"
 
 #include <sys/stat.h>
@@ -353,6 +354,115 @@ START_TEST(a_list_that_was_emptied_is_another_one)
 }
 END_TEST
 
+static void revoke_with(const struct digest *what, struct span paper, int seals)
+{
+    int fd = memfd_of(paper, seals);
+
+    memset(&in, 0, sizeof in);
+    in.type = PROTO_REVOKE;
+    in.u.revoke.authority = *what;
+    ask_with(&fd, 1);
+}
+
+/* As on another machine at this token, which nobody ever told. */
+static void move_to_a_fresh_folder(void)
+{
+    desk_free(desk);
+    desk = NULL;
+    ck_assert_int_eq(unlink(kit_path("revoked")), 0);
+    ck_assert_int_eq(rmdir(kit_path("counts")), 0);
+    OK(desk_kit_new());
+    ready();
+}
+
+START_TEST(an_end_told_with_its_paper_is_in_the_token)
+{
+    struct digest d = authority_digest();
+
+    ready();
+    for (int round = 0; round < 2; round++) { /* told twice, marked once */
+        revoke_with(&d, scene.cms, SEALS);
+        ANSWERED(PROTO_REVOKED);
+    }
+    ck_assert_uint_eq(fake_token.n_counts, 1);
+    ck_assert_uint_eq(fake_token.counts[0].step, 1);
+    move_to_a_fresh_folder();
+    open_warrant();
+    FAILED("decision.revoked");
+    ck_assert_uint_eq(fake_token.rows, 0);
+}
+END_TEST
+
+START_TEST(an_end_in_the_token_stops_a_run_that_is_open_elsewhere)
+{
+    struct digest d = authority_digest();
+
+    ready();
+    open_warrant();
+    ANSWERED(PROTO_OPENED);
+    OK(lease_end(token, &d, &e)); /* by a signer with another folder */
+    reserve(1000, 10);
+    FAILED("decision.revoked");
+}
+END_TEST
+
+/* Whoever has the service in his hands could fill the token with these. */
+START_TEST(what_is_no_paper_here_gets_no_place_in_the_token)
+{
+    struct digest d = authority_digest();
+    struct digest other = digest_of(span_of("other", 5), span_of(NULL, 0));
+    int fds[2] = {memfd_of(scene.cms, SEALS), memfd_of(scene.cms, SEALS)};
+
+    ready();
+    revoke_with(&other, scene.cms, SEALS); /* it is not the one named */
+    ANSWERED(PROTO_REVOKED);
+    revoke_with(&other, span_of("other", 5), SEALS);
+    ANSWERED(PROTO_REVOKED);
+    ck_assert_uint_eq(lines_of_list(), 1);
+    open_warrant();
+    ANSWERED(PROTO_OPENED);
+    ck_assert_uint_eq(fake_token.counts[0].step, 0);
+    revoke_with(&d, scene.cms, 0);
+    FAILED("signer.not-sealed");
+    in.type = PROTO_REVOKE;
+    ask_with(fds, 2);
+    FAILED("signer.record");
+    scene_sign(&scene, 1); /* one approver is no quorum */
+    d = authority_digest();
+    revoke_with(&d, scene.cms, SEALS);
+    ANSWERED(PROTO_REVOKED);
+    for (size_t i = 0; i < fake_token.n_counts; i++)
+        ck_assert_uint_eq(fake_token.counts[i].step, 0);
+}
+END_TEST
+
+/* The window comes from the paper, however long it is, also where nothing was opened. */
+START_TEST(a_line_told_with_its_paper_leaves_with_its_window)
+{
+    const int64_t day = INT64_C(86400) * 1000000;
+    struct digest d = authority_digest();
+
+    ready();
+    revoke_with(&d, scene.cms, SEALS);
+    ANSWERED(PROTO_REVOKED);
+    now = SCENE_NOW + 60 * day;
+    desk_kit_restart();
+    ck_assert_uint_eq(lines_of_list(), 0);
+}
+END_TEST
+
+START_TEST(an_end_that_the_token_does_not_take_is_not_acknowledged)
+{
+    static struct token_flaky f;
+    struct digest d = authority_digest();
+
+    token = token_flaky_init(&f, token, FLAKY_NO_COUNT, 0);
+    ready();
+    revoke_with(&d, scene.cms, SEALS);
+    FAILED("token.mark");
+}
+END_TEST
+
 KIT_MAIN("desk_revoked", desk_kit_begin, desk_kit_end, a_revoked_decision_never_opens_again,
          a_revoke_of_another_leaves_the_open_one,
          a_superseded_decision_is_not_replayed_after_a_restart,
@@ -363,4 +473,8 @@ KIT_MAIN("desk_revoked", desk_kit_begin, desk_kit_end, a_revoked_decision_never_
          a_line_leaves_when_its_window_is_over, a_list_put_in_the_place_of_the_list_is_read,
          a_list_that_is_gone_since_the_last_process_is_missing,
          a_list_has_one_id_for_as_long_as_it_is_there,
-         a_list_that_was_emptied_is_another_one)
+         a_list_that_was_emptied_is_another_one, an_end_told_with_its_paper_is_in_the_token,
+         an_end_in_the_token_stops_a_run_that_is_open_elsewhere,
+         what_is_no_paper_here_gets_no_place_in_the_token,
+         a_line_told_with_its_paper_leaves_with_its_window,
+         an_end_that_the_token_does_not_take_is_not_acknowledged)
