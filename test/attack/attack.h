@@ -28,5 +28,6 @@ extern const struct attack attack_papers[];       /* what a decision says */
 extern const struct attack attack_devices[];      /* rosters and their rows */
 extern const struct attack attack_certificates[]; /* what would be placed on devices */
 extern const struct attack attack_activations[];  /* the custodians' word */
+extern const struct attack attack_ended[];        /* papers that have ended */
 
 #endif

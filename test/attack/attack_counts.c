@@ -296,30 +296,19 @@ static void killed_and_put_back(struct stage *s)
 
 /* --- another machine: a folder of its own, the same token --- */
 
-static void machine(struct stage *s, const char *folder)
-{
-    const char *path = rig_path(&s->rig, folder);
-
-    if (mkdir(path, 0700) != 0 && errno != EEXIST)
-        abort();
-    (void)snprintf(s->sc.config.signer.state_dir, sizeof s->sc.config.signer.state_dir,
-                   "%s", path);
-    stage_configure(s);
-}
-
 static void other_folder(struct stage *s)
 {
     used(s);
-    machine(s, "state-2");
+    stage_machine(s, "state-2");
     again(s, 1);
-    machine(s, "state");
+    stage_machine(s, "state");
 }
 
 /* Both begin with the decision when nothing was signed. */
 static void both_folders(struct stage *s)
 {
     stage_ready(s);
-    machine(s, "state-2");
+    stage_machine(s, "state-2");
     stage_start(s, 1);
     (void)stage_hello(s);
     s->now = 0;
@@ -329,16 +318,16 @@ static void both_folders(struct stage *s)
     s->now = 1;
     s->first += 60;
     stage_go_on(s);
-    machine(s, "state");
+    stage_machine(s, "state");
 }
 
 static void empty_folder(struct stage *s)
 {
     used(s);
     stage_stop(s, 0);
-    machine(s, "state-3"); /* the machine was made anew */
+    stage_machine(s, "state-3"); /* the machine was made anew */
     again(s, 0);
-    machine(s, "state");
+    stage_machine(s, "state");
 }
 
 /* --- the list of what was revoked --- */

@@ -3,6 +3,7 @@
 
 #include "mem.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -115,6 +116,17 @@ void stage_configure(struct stage *s)
         broken("configuration");
     rig_write(&s->rig, "recovery.conf", text, 0600);
     free(text);
+}
+
+void stage_machine(struct stage *s, const char *folder)
+{
+    const char *path = rig_path(&s->rig, folder);
+
+    if (mkdir(path, 0700) != 0 && errno != EEXIST)
+        abort();
+    (void)snprintf(s->sc.config.signer.state_dir, sizeof s->sc.config.signer.state_dir,
+                   "%s", path);
+    stage_configure(s);
 }
 
 void stage_make(struct stage *s)

@@ -102,6 +102,11 @@ bool stage_open(struct stage *s);
 bool stage_reserve(struct stage *s, uint64_t first, uint32_t n);
 bool stage_order(struct stage *s, uint64_t counter);
 bool stage_revoke(struct stage *s, const struct digest *what);
+/* The same with the document beside it, as an honest service tells what has ended. */
+bool stage_end(struct stage *s, struct span cms);
+/* The next processes keep their state in that folder of the stage's, made where it is not
+ * there: as on another machine at the same token. "state": as at first. */
+void stage_machine(struct stage *s, const char *folder);
 /* The order of s->rows with that counter, encoded: for attacks on the record itself. */
 size_t stage_encode_order(struct stage *s, uint64_t counter, uint8_t *out);
 

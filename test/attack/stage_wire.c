@@ -207,6 +207,23 @@ bool stage_revoke(struct stage *s, const struct digest *what)
     return stage_ask(s, PROTO_REVOKE, NULL, 0);
 }
 
+bool stage_end(struct stage *s, struct span cms)
+{
+    int fd = stage_sealed(cms, true);
+    struct span text;
+    struct err e;
+    bool ok;
+
+    if (!authority_content(cms, &text, &e))
+        broken("no document", s);
+    memset(&s->in, 0, sizeof s->in);
+    s->in.u.revoke.authority = digest_of(text, span_of(NULL, 0));
+    free((void *)(uintptr_t)text.at);
+    ok = stage_ask(s, PROTO_REVOKE, &fd, 1);
+    (void)close(fd);
+    return ok;
+}
+
 /* --- whole ways --- */
 
 void stage_ready(struct stage *s)
