@@ -169,19 +169,19 @@ static void count_name(const struct stage *s, char *out, size_t cap)
     (void)snprintf(out, cap, "state/counts/%s", hex);
 }
 
-static void copy(struct stage *s, const char *from, const char *to)
+static void copy(const char *from, const char *to)
 {
     static char octets[1 << 16];
     char path[300];
     size_t n;
     FILE *f;
 
-    (void)snprintf(path, sizeof path, "%s", rig_path(&s->rig, from));
+    (void)snprintf(path, sizeof path, "%s", kit_path(from));
     f = fopen(path, "r");
     n = f != NULL ? fread(octets, 1, sizeof octets, f) : 0;
     if (f == NULL || fclose(f) != 0)
         abort();
-    (void)snprintf(path, sizeof path, "%s", rig_path(&s->rig, to));
+    (void)snprintf(path, sizeof path, "%s", kit_path(to));
     f = fopen(path, "w");
     if (f == NULL || fwrite(octets, 1, n, f) != n || fclose(f) != 0)
         abort();
@@ -194,12 +194,12 @@ static void put_back(struct stage *s)
 
     count_name(s, name, sizeof name);
     stage_ready(s);
-    copy(s, name, "kept");
+    copy(name, "kept");
     one_row(s, 1);
     (void)stage_order(s, s->first);
     stage_honest(s);
     stage_stop(s, 0);
-    copy(s, "kept", name);
+    copy("kept", name);
     s->first += 60;
     again(s, 0);
 }
@@ -211,12 +211,12 @@ static void put_back_under(struct stage *s)
 
     count_name(s, name, sizeof name);
     stage_ready(s);
-    copy(s, name, "kept");
+    copy(name, "kept");
     one_row(s, 1);
     (void)stage_order(s, s->first);
     (void)stage_reserve(s, s->first + 60, 10);
     stage_honest(s);
-    copy(s, "kept", name);
+    copy("kept", name);
     s->first += 120;
     again(s, 1);
     s->now = 0;
@@ -231,7 +231,7 @@ static void gone(struct stage *s)
     used(s);
     stage_stop(s, 0);
     count_name(s, name, sizeof name);
-    if (unlink(rig_path(&s->rig, name)) != 0)
+    if (unlink(kit_path(name)) != 0)
         abort();
     again(s, 0);
 }
@@ -245,7 +245,7 @@ static void gone_under(struct stage *s)
     (void)stage_order(s, s->first);
     stage_honest(s);
     count_name(s, name, sizeof name);
-    if (unlink(rig_path(&s->rig, name)) != 0)
+    if (unlink(kit_path(name)) != 0)
         abort();
     (void)stage_reserve(s, s->first + 60, 10);
     (void)stage_order(s, s->first + 60);
@@ -261,7 +261,7 @@ static void zeroed(struct stage *s)
     used(s);
     stage_stop(s, 0);
     count_name(s, name, sizeof name);
-    f = fopen(rig_path(&s->rig, name), "r+"); /* the rows, but not the head */
+    f = fopen(kit_path(name), "r+"); /* the rows, but not the head */
     if (f == NULL || fseek(f, 56, SEEK_SET) != 0)
         abort();
     for (int i = 0; i < 16; i++)
@@ -286,10 +286,10 @@ static void killed_and_put_back(struct stage *s)
     for (unsigned i = 0; ok && i < 4 + 2 * SPENT_LOST_ROW; i++, s->first += 60) {
         stage_start(s, 0);
         ok = stage_hello(s) && stage_open(s) && stage_reserve(s, s->first, 50);
-        copy(s, name, "kept");
+        copy(name, "kept");
         (void)stage_order(s, s->first);
         kill_signer(s);
-        copy(s, "kept", name);
+        copy("kept", name);
     }
     s->honest = STAGE_ROWS * (1 + SPENT_LOST_ROW); /* so much is said to be possible */
 }
@@ -337,7 +337,7 @@ static void list_gone(struct stage *s)
     stage_ready(s);
     (void)stage_revoke(s, &s->authority);
     stage_stop(s, 0);
-    if (unlink(rig_path(&s->rig, "state/revoked")) != 0)
+    if (unlink(kit_path("state/revoked")) != 0)
         abort();
     s->first += 60;
     stage_attempt(s);
@@ -346,7 +346,7 @@ static void list_gone(struct stage *s)
 static void list_put_back(struct stage *s)
 {
     stage_ready(s);
-    (void)rename(rig_path(&s->rig, "state/revoked"), rig_path(&s->rig, "revoked-kept"));
+    (void)rename(kit_path("state/revoked"), kit_path("revoked-kept"));
     (void)stage_revoke(s, &s->authority); /* cannot be written */
     (void)stage_order(s, s->first);
     stage_stop(s, 0);

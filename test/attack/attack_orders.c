@@ -310,7 +310,7 @@ static void flood(struct stage *s)
     /* most of the flood, as an earlier process would have left it */
     stage_start(s, 0);
     (void)stage_revoke(s, &authority);
-    f = fopen(rig_path(&s->rig, "state/revoked"), "a");
+    f = fopen(kit_path("state/revoked"), "a");
     if (f == NULL)
         abort();
     for (uint32_t i = 1; i < MANY - 20; i++) {

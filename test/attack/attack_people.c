@@ -240,7 +240,6 @@ static void unknown_authority(struct stage *s)
 static void hand_in_altered(struct stage *s)
 {
     struct span json;
-    struct err e;
 
     if (!authority_content(s->sc.cms, &json, &e))
         abort();

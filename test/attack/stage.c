@@ -27,9 +27,9 @@ static void release(struct span *p)
 
 /* --- set-up --- */
 
-static void save(struct stage *s, const char *name, X509 *x, char *path)
+static void save(const char *name, X509 *x, char *path)
 {
-    (void)snprintf(path, CONFIG_PATH_MAX, "%s", rig_path(&s->rig, name));
+    (void)snprintf(path, CONFIG_PATH_MAX, "%s", kit_path(name));
     pki_save_cert(path, x);
 }
 
@@ -38,12 +38,13 @@ static void certify(struct stage *s, enum scene_key k, const char *id, enum role
 {
     struct pki_pair *pair = &s->sc.keys[k];
     struct eui64 eui = s->sc.trust.keys[k].cert.at[0].eui;
-    struct point point = k == SCENE_RECOVERY
-                             ? s->rig.trust.keys[0].cert.at[0].point
-                             : rig_make_key(&s->rig, &(struct rig_key){.id = id,
-                                                                       .label = "recovery",
-                                                                       .sensitive = true,
-                                                                       .sign = true});
+    struct point point =
+        k == SCENE_RECOVERY
+            ? s->kit.trust.keys[0].cert.at[0].point
+            : token_kit_make_key(&s->kit, &(struct token_kit_key){.id = id,
+                                                                  .label = "recovery",
+                                                                  .sensitive = true,
+                                                                  .sign = true});
     AUTO(pkey) EVP_PKEY *key = p11_pkey(&point);
 
     pki_pair_done(pair);
@@ -100,27 +101,27 @@ void stage_configure(struct stage *s)
     char name[64];
     char *text;
 
-    save(s, "root.pem", s->sc.root.cert, c->trust.root);
-    save(s, "issuing.pem", s->sc.issuing.cert, c->trust.issuing);
+    save("root.pem", s->sc.root.cert, c->trust.root);
+    save("issuing.pem", s->sc.issuing.cert, c->trust.issuing);
     for (size_t i = 0; i < c->n_authorities; i++) {
         (void)snprintf(name, sizeof name, "anchor-%zu.pem", i);
-        save(s, name, anchors[i], c->authorities[i].anchor);
+        save(name, anchors[i], c->authorities[i].anchor);
     }
     for (size_t i = 0; i < c->n_keys; i++) {
         (void)snprintf(name, sizeof name, "key-%zu.pem", i);
-        save(s, name, s->sc.keys[i].cert, c->keys[i].certificate);
+        save(name, s->sc.keys[i].cert, c->keys[i].certificate);
         (void)strcpy(c->keys[i].token, "main");
     }
     text = config_dump(c);
     if (text == NULL)
         broken("configuration");
-    rig_write(&s->rig, "recovery.conf", text, 0600);
+    token_kit_write("recovery.conf", text, 0600);
     free(text);
 }
 
 void stage_machine(struct stage *s, const char *folder)
 {
-    const char *path = rig_path(&s->rig, folder);
+    const char *path = kit_path(folder);
 
     if (mkdir(path, 0700) != 0 && errno != EEXIST)
         abort();
@@ -136,7 +137,7 @@ void stage_make(struct stage *s)
     memset(s, 0, sizeof *s);
     for (unsigned i = 0; i < STAGE_PEERS; i++)
         s->peers[i].sock = -1;
-    rig_new(&s->rig);
+    token_kit_new(&s->kit);
     scene_make(&s->sc);
     certify(s, SCENE_RECOVERY, "01", ROLE_RECOVERY);
     certify(s, SCENE_SUPPLIER, "12", ROLE_SUPPLIER);
@@ -152,11 +153,11 @@ void stage_make(struct stage *s)
     s->pristine = json_deep_copy(s->sc.doc);
     make_custodians(s);
     make_people(s);
-    rig_shim(&s->rig, "");
+    token_kit_shim(&s->kit, "");
     (void)setenv("P11_SHIM_COUNT_LABEL", "recovery", 1);
-    (void)setenv("P11_SHIM_COUNT_FILE", rig_path(&s->rig, "uses"), 1);
-    c->signer = s->rig.config.signer;
-    c->tokens[0] = s->rig.config.tokens[0];
+    (void)setenv("P11_SHIM_COUNT_FILE", kit_path("uses"), 1);
+    c->signer = s->kit.config.signer;
+    c->tokens[0] = s->kit.config.tokens[0];
     c->n_tokens = 1;
     c->counter.has_start = true;
     c->counter.start = s->next = 1000;
@@ -181,14 +182,14 @@ void stage_done(struct stage *s)
     json_decref(s->activation);
     release(&s->activation_cms);
     scene_done(&s->sc);
-    rig_done(&s->rig);
+    token_kit_done();
 }
 
-static size_t uses(const struct stage *s)
+static size_t uses(void)
 {
     struct stat st;
 
-    return stat(rig_path(&s->rig, "uses"), &st) == 0 ? (size_t)st.st_size : 0;
+    return stat(kit_path("uses"), &st) == 0 ? (size_t)st.st_size : 0;
 }
 
 void stage_reset(struct stage *s)
@@ -222,12 +223,12 @@ void stage_reset(struct stage *s)
         s->rows[i] = i;
     s->rows[STAGE_ROWS] = 0;
     stage_sign(s);
-    rig_write(&s->rig, "state/revoked", "", 0600);
+    token_kit_write("state/revoked", "", 0600);
     s->first = s->next;
     s->next += 1000;
     s->came = s->honest = 0;
     s->crashed = false;
-    s->uses = uses(s);
+    s->uses = uses();
     s->rule[0] = '\0';
 }
 

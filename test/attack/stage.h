@@ -15,9 +15,9 @@
 #ifndef STAGE_H
 #define STAGE_H
 
-#include "p11_rig.h"
 #include "proto.h"
 #include "scene.h"
+#include "token_kit.h"
 
 #define STAGE_PEERS      2
 #define STAGE_CUSTODIANS 3
@@ -29,7 +29,7 @@ struct peer { /* one signer process */
 };
 
 struct stage {
-    struct rig rig;
+    struct token_kit kit;
     struct scene sc;
     json_t *pristine; /* the honest decision */
     struct pki_pair custodian_anchor, custodians[STAGE_CUSTODIANS];

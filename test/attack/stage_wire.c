@@ -30,11 +30,11 @@ __attribute__((noreturn)) static void broken(const char *what, const struct stag
 
 /* --- the process --- */
 
-static void run_signer(const struct stage *s, int sock)
+static void run_signer(int sock)
 {
     const char *program = getenv("SMKI_SIGNER");
-    const char *conf = rig_path(&s->rig, "recovery.conf");
-    int log = open(rig_path(&s->rig, "log"), O_WRONLY | O_CREAT | O_APPEND, 0600);
+    const char *conf = kit_path("recovery.conf");
+    int log = open(kit_path("log"), O_WRONLY | O_CREAT | O_APPEND, 0600);
 
     if (program == NULL || log < 0 || dup2(log, 1) < 0 || dup2(log, 2) < 0 ||
         (sock == 3 ? fcntl(3, F_SETFD, 0) != 0 : dup2(sock, 3) != 3))
@@ -58,7 +58,7 @@ void stage_start(struct stage *s, unsigned peer)
     if (p->pid < 0)
         broken("fork", s);
     if (p->pid == 0)
-        run_signer(s, pair[1]);
+        run_signer(pair[1]);
     (void)close(pair[1]);
     p->sock = pair[0];
 }
@@ -106,7 +106,6 @@ static bool answered(struct stage *s)
     int *sock = &s->peers[s->now].sock;
     int fds[PROTO_FDS];
     size_t n = 0;
-    struct err e;
     bool gone;
 
     memset(&s->out, 0, sizeof s->out);
@@ -130,7 +129,6 @@ static bool answered(struct stage *s)
 
 bool stage_ask(struct stage *s, enum proto_type type, const int fds[], size_t n)
 {
-    struct err e;
 
     s->in.type = type;
     s->in.seq = ++s->seq;
@@ -211,7 +209,6 @@ bool stage_end(struct stage *s, struct span cms)
 {
     int fd = stage_sealed(cms, true);
     struct span text;
-    struct err e;
     bool ok;
 
     if (!authority_content(cms, &text, &e))
@@ -277,7 +274,7 @@ void stage_attempt(struct stage *s)
 size_t stage_signatures(const struct stage *s)
 {
     struct stat st;
-    size_t used = stat(rig_path(&s->rig, "uses"), &st) == 0 ? (size_t)st.st_size : 0;
+    size_t used = stat(kit_path("uses"), &st) == 0 ? (size_t)st.st_size : 0;
 
     used -= s->uses;
     if (used < s->came)
@@ -296,7 +293,6 @@ bool stage_verify(struct stage *s)
     static struct trust trust;
     AUTO(pkey) EVP_PKEY *key = NULL;
     struct warrant *w = NULL;
-    struct err e;
     bool ok;
 
     if (s->out.type != PROTO_SIGNED || !trust_load(&s->sc.config, &trust, &e))

@@ -432,9 +432,8 @@ int main(void)
     SRunner *r;
     int failed;
 
-    served_roles = PEER_OPERATOR;
     tcase_set_timeout(t, 60);
-    tcase_add_checked_fixture(t, served_place, NULL);
+    tcase_add_checked_fixture(t, served_kit_begin, served_kit_end);
     tcase_add_test(t, each_refusal_has_its_exit_code);
     tcase_add_test(t, what_is_shown_is_aligned_and_tame);
     tcase_add_test(t, changes_carry_a_key_and_the_members_of_the_table);

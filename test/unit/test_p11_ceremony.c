@@ -4,7 +4,7 @@
  * nothing beside a signer.
  */
 #include "mem.h"
-#include "p11_rig.h"
+#include "token_kit.h"
 
 #include <openssl/pem.h>
 
@@ -19,12 +19,12 @@
 
 #define EUI "90B3D51F30010000"
 
-static struct rig rig;
+static struct token_kit kit;
 static char said[8192]; /* standard output and error of the last run */
 
 static void write_config(void)
 {
-    const struct config_token *t = &rig.config.tokens[0];
+    const struct config_token *t = &kit.config.tokens[0];
     char text[4096];
 
     ck_assert_int_lt(
@@ -42,40 +42,41 @@ static void write_config(void)
             "Authority=pma\n"
             "[Key \"fresh-ka\"]\nToken=main\nId=0C\nCertificate=/none/k.pem\n"
             "Authority=pma\n",
-            rig.config.signer.state_dir, t->module, t->label, t->serial, t->pin_file),
+            kit.config.signer.state_dir, t->module, t->label, t->serial, t->pin_file),
         (int)sizeof text);
-    rig_write(&rig, "recovery.conf", text, 0600);
+    token_kit_write("recovery.conf", text, 0600);
 }
 
 static void setup(void)
 {
     ck_assert_ptr_nonnull(getenv("SMKI_CEREMONY"));
-    rig_new(&rig);
+    token_kit_new(&kit);
     write_config();
 }
 
 static void teardown(void)
 {
-    rig_done(&rig);
+    token_kit_done();
 }
 
 struct words {
     const char *argv[12];
 };
 
-static int exec_it(struct rig *r, void *arg)
+static int exec_it(struct token_kit *r, void *arg)
 {
     struct words *w = arg;
     const char *program = getenv("SMKI_CEREMONY");
-    int fd = open(rig_path(r, "said"), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    int fd = open(kit_path("said"), O_WRONLY | O_CREAT | O_TRUNC, 0600);
     size_t n = 0;
 
+    (void)r;
     if (program == NULL || fd < 0 || dup2(fd, 1) < 0 || dup2(fd, 2) < 0)
         abort();
     while (w->argv[n] != NULL)
         n++;
     w->argv[n++] = "--config";
-    w->argv[n++] = rig_path(r, "recovery.conf");
+    w->argv[n++] = kit_path("recovery.conf");
     (void)execv(program, (char **)(uintptr_t)w->argv);
     abort();
 }
@@ -83,8 +84,8 @@ static int exec_it(struct rig *r, void *arg)
 /* Runs the tool with these words and the configuration; its exit status. */
 static int run(struct words w)
 {
-    int status = rig_child(&rig, exec_it, &w);
-    FILE *f = fopen(rig_path(&rig, "said"), "r");
+    int status = token_kit_child(&kit, exec_it, &w);
+    FILE *f = fopen(kit_path("said"), "r");
     size_t n;
 
     ck_assert_ptr_nonnull(f);
@@ -92,12 +93,12 @@ static int run(struct words w)
     said[n] = '\0';
     (void)fclose(f);
     ck_assert(WIFEXITED(status));
-    ck_assert_ptr_null(strstr(said, RIG_PIN));
+    ck_assert_ptr_null(strstr(said, TOKEN_KIT_PIN));
     return WEXITSTATUS(status);
 }
 #define RUN(...) run((struct words){{"ceremony", __VA_ARGS__, NULL}})
 
-static int look(struct rig *r, void *arg)
+static int look(struct token_kit *r, void *arg)
 {
     static const struct {
         const char *name, *id;
@@ -106,7 +107,6 @@ static int look(struct rig *r, void *arg)
     CK_MECHANISM sha = {CKM_ECDSA_SHA1, NULL, 0}, plain = {CKM_ECDSA, NULL, 0};
     struct p11_key key;
     struct session s;
-    struct err e;
 
     (void)arg;
     if (!session_open(&s, &r->config, "main", false, &e))
@@ -125,7 +125,7 @@ static int look(struct rig *r, void *arg)
 
 START_TEST(keys_are_made_once_and_as_the_signer_wants_them)
 {
-    const char *pem = rig_path(&rig, "fresh.pem");
+    const char *pem = kit_path("fresh.pem");
     EVP_PKEY *key;
     FILE *f;
 
@@ -138,20 +138,20 @@ START_TEST(keys_are_made_once_and_as_the_signer_wants_them)
     (void)fclose(f);
     ck_assert_ptr_nonnull(key);
     EVP_PKEY_free(key);
-    ck_assert_int_eq(rig_child(&rig, look, NULL), 0);
+    ck_assert_int_eq(token_kit_child(&kit, look, NULL), 0);
     ck_assert_int_eq(RUN("generate", "--key", "fresh"), 1);
     ck_assert_ptr_nonnull(strstr(said, "token.key-exists"));
     ck_assert_int_eq(RUN("generate", "--probe"), 1);
     /* one of them is there: none is made, and no empty file is left */
-    ck_assert_int_eq(RUN("generate", "--all", "--out", rig_path(&rig, "all.pem")), 1);
-    ck_assert_int_ne(access(rig_path(&rig, "all.pem"), F_OK), 0);
+    ck_assert_int_eq(RUN("generate", "--all", "--out", kit_path("all.pem")), 1);
+    ck_assert_int_ne(access(kit_path("all.pem"), F_OK), 0);
 }
 END_TEST
 
 START_TEST(an_existing_file_is_not_written_over)
 {
-    rig_write(&rig, "old.pem", "old", 0600);
-    ck_assert_int_eq(RUN("generate", "--key", "fresh", "--out", rig_path(&rig, "old.pem")),
+    token_kit_write("old.pem", "old", 0600);
+    ck_assert_int_eq(RUN("generate", "--key", "fresh", "--out", kit_path("old.pem")),
                      EX_CONFIG);
     ck_assert_int_eq(RUN("generate", "--key", "fresh"), 0); /* it was not made */
 }
@@ -176,9 +176,8 @@ END_TEST
 START_TEST(beside_a_signer_nothing_is_done)
 {
     struct session s;
-    struct err e;
 
-    ck_assert(session_open(&s, &rig.config, "main", false, &e));
+    ck_assert(session_open(&s, &kit.config, "main", false, &e));
     ck_assert_int_eq(RUN("show"), EX_TEMPFAIL);
     ck_assert_ptr_nonnull(strstr(said, "token.in-use"));
     ck_assert_int_eq(RUN("generate", "--key", "fresh"), EX_TEMPFAIL);
@@ -190,7 +189,7 @@ END_TEST
 START_TEST(a_wrong_pin_is_forgiven_by_a_person)
 {
     ck_assert_int_eq(RUN("pin-retry"), EX_TEMPFAIL); /* nothing to forgive */
-    rig_write(&rig, "pin", "wrong\n", 0600);
+    token_kit_write("pin", "wrong\n", 0600);
     ck_assert_int_eq(RUN("show"), EX_CONFIG);
     ck_assert_ptr_nonnull(strstr(said, "token.pin-wrong"));
     ck_assert_int_eq(RUN("pin-retry"), 0);

@@ -3,8 +3,8 @@
  * What SoftHSM never does: tokens that lock, die, hang, lie. The mock module and the shim.
  */
 #include "mem.h"
-#include "p11_rig.h"
 #include "rules.h"
+#include "token_kit.h"
 #include "token_p11.h"
 #include "verify.h"
 
@@ -20,22 +20,21 @@
 
 #define ROWS 20
 
-static struct rig rig;
+static struct token_kit kit;
 static struct token_p11_note note;
 static struct token *token;
-static struct err e;
 
 static void done(void)
 {
     if (token != NULL)
         token->ops->close(token);
-    rig_done(&rig);
+    token_kit_done();
 }
 
 static void refused(const char *id, enum p11_class worst)
 {
     note.worst = P11_FINE;
-    ck_assert(!token_p11_open(&note, &rig.config, &rig.trust, "main", &token, &e));
+    ck_assert(!token_p11_open(&note, &kit.config, &kit.trust, "main", &token, &e));
     ck_assert_msg(strcmp(e.id, id) == 0, "%s: %s", e.id, e.text);
     ck_assert_ptr_nonnull(rules_find(e.id));
     ck_assert_int_eq(note.worst, worst);
@@ -44,7 +43,7 @@ static void refused(const char *id, enum p11_class worst)
 
 static void opened(void)
 {
-    ck_assert_msg(token_p11_open(&note, &rig.config, &rig.trust, "main", &token, &e), "%s",
+    ck_assert_msg(token_p11_open(&note, &kit.config, &kit.trust, "main", &token, &e), "%s",
                   e.text);
 }
 
@@ -52,14 +51,14 @@ static void opened(void)
 
 static void mock(void)
 {
-    rig_new_mock(&rig);
+    token_kit_new_mock(&kit);
 }
 
 static void plan(const char *text)
 {
     char all[512];
 
-    (void)snprintf(all, sizeof all, "state=%s,%s", rig_path(&rig, "tries"), text);
+    (void)snprintf(all, sizeof all, "state=%s,%s", kit_path("tries"), text);
     (void)setenv("SMKI_P11_MOCK", all, 1);
 }
 
@@ -67,13 +66,13 @@ static long tries(void)
 {
     struct stat st;
 
-    return stat(rig_path(&rig, "tries"), &st) == 0 ? (long)st.st_size : 0;
+    return stat(kit_path("tries"), &st) == 0 ? (long)st.st_size : 0;
 }
 
 START_TEST(mock_opens_signs_and_proves)
 {
     plan("slots=3");
-    rig.config.tokens[0].sessions = 4;
+    kit.config.tokens[0].sessions = 4;
     opened();
     ck_assert(token->ops->probe(token, &e));
     ck_assert_ptr_nonnull(strstr(token->what, "token key"));
@@ -90,14 +89,14 @@ END_TEST
 START_TEST(one_wrong_pin_is_one_try_whatever_the_flags_say)
 {
     plan(_i == 0 ? "tries=3" : "tries=3,constant-flags=1");
-    rig_write(&rig, "pin", "wrong\n", 0600);
+    token_kit_write("pin", "wrong\n", 0600);
     refused("token.pin-wrong", P11_STOP);
     ck_assert_int_eq(tries(), 1);
     for (int again = 0; again < 5; again++)
         refused(_i == 0 ? "token.pin-low" : "token.pin-blocked", P11_STOP);
     ck_assert_int_eq(tries(), 1);
-    rig_write(&rig, "pin", "1234\n", 0600);
-    rig.config.tokens[0].low_pin_ok = true;
+    token_kit_write("pin", "1234\n", 0600);
+    kit.config.tokens[0].low_pin_ok = true;
     opened();
     ck_assert_int_eq(tries(), 0);
 }
@@ -106,8 +105,8 @@ END_TEST
 START_TEST(the_last_try_is_never_taken)
 {
     plan("tries=2");
-    rig.config.tokens[0].low_pin_ok = true;
-    rig_write(&rig, "tries", "x", 0600);
+    kit.config.tokens[0].low_pin_ok = true;
+    token_kit_write("tries", "x", 0600);
     refused("token.pin-locked", P11_STOP);
     ck_assert_int_eq(tries(), 1);
 }
@@ -116,8 +115,8 @@ END_TEST
 START_TEST(a_locked_pin_is_left_alone)
 {
     plan("tries=2");
-    rig.config.tokens[0].low_pin_ok = true;
-    rig_write(&rig, "tries", "xx", 0600);
+    kit.config.tokens[0].low_pin_ok = true;
+    token_kit_write("tries", "xx", 0600);
     refused("token.pin-locked", P11_STOP);
     ck_assert_int_eq(tries(), 2);
 }
@@ -126,10 +125,10 @@ END_TEST
 START_TEST(a_low_count_wants_the_operators_word)
 {
     plan("tries=5");
-    rig_write(&rig, "tries", "x", 0600);
+    token_kit_write("tries", "x", 0600);
     refused("token.pin-low", P11_STOP);
     ck_assert_int_eq(tries(), 1);
-    rig.config.tokens[0].low_pin_ok = true;
+    kit.config.tokens[0].low_pin_ok = true;
     opened();
 }
 END_TEST
@@ -137,7 +136,7 @@ END_TEST
 START_TEST(a_pin_longer_than_the_tokens_limit_is_not_sent)
 {
     plan("tries=3");
-    rig_write(&rig, "pin", "12345678901234567\n", 0600);
+    token_kit_write("pin", "12345678901234567\n", 0600);
     refused("token.pin-form", P11_STOP);
     ck_assert_int_eq(tries(), 0);
 }
@@ -189,7 +188,7 @@ START_TEST(a_session_that_dies_before_the_signature_is_replaced_once)
 }
 END_TEST
 
-static int try_to_open(struct rig *r, void *arg)
+static int try_to_open(struct token_kit *r, void *arg)
 {
     struct token_p11_note how = {0};
     struct token *t;
@@ -205,7 +204,7 @@ static int try_to_open(struct rig *r, void *arg)
 
 static int status_of(void)
 {
-    return WEXITSTATUS(rig_child(&rig, try_to_open, NULL));
+    return WEXITSTATUS(token_kit_child(&kit, try_to_open, NULL));
 }
 
 START_TEST(an_unknown_code_builds_anew_once_and_then_stops)
@@ -230,8 +229,8 @@ START_TEST(a_module_that_hangs_dies_by_the_alarm)
     int status;
 
     plan(hangs[_i]);
-    rig.config.signer.call_timeout_s = 1;
-    status = rig_child(&rig, try_to_open, NULL);
+    kit.config.signer.call_timeout_s = 1;
+    status = token_kit_child(&kit, try_to_open, NULL);
     ck_assert(WIFSIGNALED(status));
     ck_assert_int_eq(WTERMSIG(status), SIGALRM);
     /* and its locks went with it */
@@ -247,19 +246,19 @@ static struct sig_p256 sigs[ROWS];
 
 static void shim(const char *text)
 {
-    rig_shim(&rig, text);
+    token_kit_shim(&kit, text);
     for (uint32_t i = 0; i < ROWS; i++)
         digests[i] = digest_of(span_of(&i, sizeof i), span_of(NULL, 0));
 }
 
 static void soft(void)
 {
-    rig_new(&rig);
+    token_kit_new(&kit);
 }
 
 static void check_signatures(size_t n)
 {
-    AUTO(pkey) EVP_PKEY *key = p11_pkey(&rig.trust.keys[0].cert.at[0].point);
+    AUTO(pkey) EVP_PKEY *key = p11_pkey(&kit.trust.keys[0].cert.at[0].point);
 
     for (size_t i = 0; i < n; i++)
         ck_assert(verify_one(key, &digests[i], &sigs[i]));
@@ -287,7 +286,7 @@ START_TEST(a_session_that_dies_in_a_run_does_not_stop_it)
     size_t n;
 
     shim("C_SignInit:6=0xb3,C_OpenSession:99=0x5");
-    rig.config.tokens[0].sessions = _i == 0 ? 1 : 4;
+    kit.config.tokens[0].sessions = _i == 0 ? 1 : 4;
     opened();
     ck_assert_msg(token->ops->sign(token, 0, digests, sigs, ROWS, NULL, NULL, &n, &e), "%s",
                   e.text);
@@ -302,7 +301,7 @@ START_TEST(a_removed_device_stops_the_run_at_a_row)
     size_t n;
 
     shim("C_SignInit:9+=0x32");
-    rig.config.tokens[0].sessions = 4;
+    kit.config.tokens[0].sessions = 4;
     opened();
     ck_assert(!token->ops->sign(token, 0, digests, sigs, ROWS, NULL, NULL, &n, &e));
     ck_assert_ptr_nonnull(strstr(e.text, "CKR_DEVICE_REMOVED"));
@@ -324,7 +323,7 @@ START_TEST(a_refused_copy_falls_back_in_silence)
 }
 END_TEST
 
-static int sign_once(struct rig *r, void *arg)
+static int sign_once(struct token_kit *r, void *arg)
 {
     struct token_p11_note how = {0};
     struct token *t;
@@ -343,9 +342,9 @@ START_TEST(a_signature_that_hangs_kills_the_process)
     int status;
 
     shim("C_Sign:5=hang");
-    rig.config.signer.call_timeout_s = 1;
-    rig.config.tokens[0].sessions = _i == 0 ? 1 : 4;
-    status = rig_child(&rig, sign_once, NULL);
+    kit.config.signer.call_timeout_s = 1;
+    kit.config.tokens[0].sessions = _i == 0 ? 1 : 4;
+    status = token_kit_child(&kit, sign_once, NULL);
     ck_assert(WIFSIGNALED(status));
     ck_assert_int_eq(WTERMSIG(status), SIGALRM);
 }
@@ -353,14 +352,14 @@ END_TEST
 
 START_TEST(opening_probing_and_looking_do_not_use_a_command_key)
 {
-    const char *file = rig_path(&rig, "uses");
+    const char *file = kit_path("uses");
     struct stat st;
     size_t n;
 
     shim("");
     (void)setenv("P11_SHIM_COUNT_LABEL", "recovery", 1);
     (void)setenv("P11_SHIM_COUNT_FILE", file, 1);
-    rig.config.tokens[0].sessions = 4;
+    kit.config.tokens[0].sessions = 4;
     opened();
     ck_assert(token->ops->has_key(token, 0, &e));
     ck_assert(token->ops->probe(token, &e));

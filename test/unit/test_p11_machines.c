@@ -5,7 +5,7 @@
  *
  *   test_p11_machines [TRIES]    of each machine (default 300)
  */
-#include "p11_rig.h"
+#include "token_kit.h"
 #include "watermark.h"
 
 #include <stdio.h>
@@ -33,7 +33,6 @@ static size_t tries = 300;
 static bool reserve(struct session *s, struct tally *t, unsigned machine)
 {
     uint64_t mark;
-    struct err e;
 
     if (!watermark_get(s, &originator, &mark, &e)) {
         (void)__sync_fetch_and_add(&t->ended, 1);
@@ -53,12 +52,10 @@ static bool reserve(struct session *s, struct tally *t, unsigned machine)
 }
 
 /* A login rewrites SoftHSM's token while others read it: tried again until it is whole. */
-static bool log_in(struct rig *rig, struct session *s)
+static bool log_in(struct token_kit *kit, struct session *s)
 {
-    struct err e = {0};
-
     for (int i = 0; i < 200; i++) {
-        if (session_open(s, &rig->config, "main", false, &e))
+        if (session_open(s, &kit->config, "main", false, &e))
             return true;
         session_close(s);
         (void)usleep(50000);
@@ -67,16 +64,16 @@ static bool log_in(struct rig *rig, struct session *s)
     return false;
 }
 
-static int machine(struct rig *rig, struct tally *t, unsigned no)
+static int machine(struct token_kit *kit, struct tally *t, unsigned no)
 {
     struct session s = {.use_fd = -1};
     size_t done = 0;
     bool ok = true;
 
-    (void)snprintf(rig->config.signer.state_dir, sizeof rig->config.signer.state_dir, "%s",
-                   rig_path(rig, no == 0 ? "state" : "state-2"));
+    (void)snprintf(kit->config.signer.state_dir, sizeof kit->config.signer.state_dir, "%s",
+                   kit_path(no == 0 ? "state" : "state-2"));
     while (ok && done < tries) {
-        ok = log_in(rig, &s);
+        ok = log_in(kit, &s);
         /* the first time both begin together */
         (void)__sync_fetch_and_add(&t->begun, done == 0 ? 1u : 0u);
         while (ok && t->begun < MACHINES)
@@ -89,14 +86,14 @@ static int machine(struct rig *rig, struct tally *t, unsigned no)
     return ok ? 0 : 1;
 }
 
-static bool both(struct rig *rig, struct tally *t)
+static bool both(struct token_kit *kit, struct tally *t)
 {
     pid_t pids[MACHINES];
     bool ok = true;
 
     for (unsigned i = 0; i < MACHINES; i++)
         if ((pids[i] = fork()) == 0)
-            _exit(machine(rig, t, i));
+            _exit(machine(kit, t, i));
     for (unsigned i = 0; i < MACHINES; i++) {
         int status = -1;
 
@@ -107,10 +104,9 @@ static bool both(struct rig *rig, struct tally *t)
 
 int main(int argc, char **argv)
 {
-    static struct rig rig;
+    static struct token_kit kit;
     struct session first = {.use_fd = -1};
     struct tally *t;
-    struct err e = {0};
     size_t size;
     bool ok;
 
@@ -120,13 +116,13 @@ int main(int argc, char **argv)
     t = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (tries == 0 || t == MAP_FAILED)
         return 2;
-    rig_new(&rig);
-    if (mkdir(rig_path(&rig, "state-2"), 0700) != 0)
+    token_kit_new(&kit);
+    if (mkdir(kit_path("state-2"), 0700) != 0)
         return 2;
     /* the first mark is set before a second machine comes to the token (p11_number.h) */
-    ok = log_in(&rig, &first) && watermark_raise(&first, &originator, 1, BLOCK, &e);
+    ok = log_in(&kit, &first) && watermark_raise(&first, &originator, 1, BLOCK, &e);
     session_close(&first);
-    ok = ok && both(&rig, t);
+    ok = ok && both(&kit, t);
     for (size_t i = 0; i < MACHINES * tries + 2; i++)
         t->twice += t->owner[i] == 3;
     (void)printf("1..3\n%sok 1 - both machines came to their end\n"
@@ -134,6 +130,6 @@ int main(int argc, char **argv)
                  "# %zu tries: %u held, %u refused, %u ended otherwise, %u shared\n",
                  ok ? "" : "not ", t->held > 0 ? "" : "not ", t->twice == 0 ? "" : "not ",
                  MACHINES * tries, t->held, t->refused, t->ended, t->twice);
-    rig_done(&rig);
+    token_kit_done();
     return ok && t->held > 0 && t->twice == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "p11_pin.h"
-#include "p11_rig.h"
 #include "rules.h"
+#include "token_kit.h"
 
 #include <openssl/crypto.h>
 
@@ -11,24 +11,24 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static struct rig rig;
+static struct token_kit kit;
 static struct config_token *token;
 
 static void setup(void)
 {
     (void)setenv("P11_MOCK", "/not-loaded", 0);
-    rig_new_mock(&rig);
-    token = &rig.config.tokens[0];
+    token_kit_new_mock(&kit);
+    token = &kit.config.tokens[0];
 }
 
 static void teardown(void)
 {
-    rig_done(&rig);
+    token_kit_done();
 }
 
 static void put(const void *at, size_t len)
 {
-    FILE *f = fopen(rig_path(&rig, "pin"), "w");
+    FILE *f = fopen(kit_path("pin"), "w");
 
     ck_assert_ptr_nonnull(f);
     ck_assert_uint_eq(fwrite(at, 1, len, f), len);
@@ -48,8 +48,8 @@ static const struct {
 START_TEST(one_newline_is_cut_and_nothing_else)
 {
     struct p11_pin pin;
-    struct err e = {0};
 
+    memset(&e, 0, sizeof e);
     put(forms[_i].text, forms[_i].len);
     if (forms[_i].pin == NULL) {
         ck_assert(!p11_pin_read(token, &pin, &e));
@@ -70,7 +70,6 @@ START_TEST(a_pin_has_a_longest_length)
 {
     char text[P11_PIN_MAX + 2];
     struct p11_pin pin;
-    struct err e;
 
     memset(text, '7', sizeof text);
     text[P11_PIN_MAX] = '\n';
@@ -89,9 +88,8 @@ END_TEST
 START_TEST(a_file_open_to_others_is_refused)
 {
     struct p11_pin pin;
-    struct err e;
 
-    ck_assert_int_eq(chmod(rig_path(&rig, "pin"), 0644), 0);
+    ck_assert_int_eq(chmod(kit_path("pin"), 0644), 0);
     ck_assert(!p11_pin_read(token, &pin, &e));
     ck_assert_str_eq(e.id, "token.pin-source");
     ck_assert_ptr_nonnull(strstr(e.text, "chmod 600"));
@@ -101,9 +99,8 @@ END_TEST
 START_TEST(a_missing_source_is_refused)
 {
     struct p11_pin pin;
-    struct err e;
 
-    ck_assert_int_eq(unlink(rig_path(&rig, "pin")), 0);
+    ck_assert_int_eq(unlink(kit_path("pin")), 0);
     ck_assert(!p11_pin_read(token, &pin, &e));
     ck_assert_str_eq(e.id, "token.pin-source");
     token->pin_file[0] = '\0';
@@ -115,14 +112,13 @@ END_TEST
 START_TEST(a_credential_comes_from_the_directory_of_credentials)
 {
     struct p11_pin pin;
-    struct err e;
 
     (void)strcpy(token->pin_credential, "pin");
     token->pin_file[0] = '\0';
     (void)unsetenv("CREDENTIALS_DIRECTORY");
     ck_assert(!p11_pin_read(token, &pin, &e));
     ck_assert_str_eq(e.id, "token.pin-source");
-    (void)setenv("CREDENTIALS_DIRECTORY", rig.dir, 1);
+    (void)setenv("CREDENTIALS_DIRECTORY", kit_dir, 1);
     ck_assert(p11_pin_read(token, &pin, &e));
     ck_assert_mem_eq(pin.at, "1234", 4);
     p11_pin_wipe(&pin);
@@ -133,10 +129,10 @@ END_TEST
 
 START_TEST(a_block_stands_until_the_source_changes)
 {
-    const char *mark = rig_path(&rig, "mark");
+    const char *mark = kit_path("mark");
     struct p11_pin pin;
-    struct err e = {0};
 
+    memset(&e, 0, sizeof e);
     ck_assert(p11_pin_read(token, &pin, &e));
     ck_assert(p11_pin_allowed(&pin, mark, &e));
     ck_assert(p11_pin_block(&pin, mark, &e));
@@ -153,12 +149,12 @@ END_TEST
 
 START_TEST(a_credentials_block_stands_until_a_person_lifts_it)
 {
-    const char *mark = rig_path(&rig, "mark");
+    const char *mark = kit_path("mark");
     struct p11_pin pin;
-    struct err e = {0};
 
+    memset(&e, 0, sizeof e);
     (void)strcpy(token->pin_credential, "pin");
-    (void)setenv("CREDENTIALS_DIRECTORY", rig.dir, 1);
+    (void)setenv("CREDENTIALS_DIRECTORY", kit_dir, 1);
     ck_assert(p11_pin_read(token, &pin, &e));
     ck_assert(p11_pin_block(&pin, mark, &e));
     p11_pin_wipe(&pin);
@@ -172,11 +168,10 @@ END_TEST
 START_TEST(a_torn_block_stands_for_any_source)
 {
     struct p11_pin pin;
-    struct err e;
 
-    rig_write(&rig, "mark", "", 0600);
+    token_kit_write("mark", "", 0600);
     ck_assert(p11_pin_read(token, &pin, &e));
-    ck_assert(!p11_pin_allowed(&pin, rig_path(&rig, "mark"), &e));
+    ck_assert(!p11_pin_allowed(&pin, kit_path("mark"), &e));
     p11_pin_wipe(&pin);
 }
 END_TEST

@@ -4,9 +4,9 @@
  * real token, the real program.
  */
 #include "mem.h"
-#include "p11_rig.h"
 #include "proto.h"
 #include "scene.h"
+#include "token_kit.h"
 #include "verify.h"
 
 #include <check.h>
@@ -25,26 +25,25 @@
 
 #define FIRST_COUNTER 1000
 
-static struct rig rig;
+static struct token_kit kit;
 static struct scene scene;
 static struct trust trust;
 static struct proto in, out;
-static struct err e;
 static pid_t pid;
 static int sock = -1;
 static uint32_t seq;
 
-/* --- set-up: the scene's papers, the rig's token, one configuration file --- */
+/* --- set-up: the scene's papers, the kit's token, one configuration file --- */
 
 static void save(const char *name, X509 *x, char *path)
 {
-    (void)snprintf(path, CONFIG_PATH_MAX, "%s", rig_path(&rig, name));
+    (void)snprintf(path, CONFIG_PATH_MAX, "%s", kit_path(name));
     pki_save_cert(path, x);
 }
 
 static void certify_token_key(void)
 {
-    AUTO(pkey) EVP_PKEY *key = p11_pkey(&rig.trust.keys[0].cert.at[0].point);
+    AUTO(pkey) EVP_PKEY *key = p11_pkey(&kit.trust.keys[0].cert.at[0].point);
 
     pki_pair_done(&scene.keys[SCENE_RECOVERY]);
     scene.keys[SCENE_RECOVERY] = pki_issue(
@@ -82,8 +81,8 @@ static void write_config(void)
                              scene.acb_anchor.cert};
     char *text;
 
-    c->signer = rig.config.signer;
-    c->tokens[0] = rig.config.tokens[0];
+    c->signer = kit.config.signer;
+    c->tokens[0] = kit.config.tokens[0];
     c->n_tokens = 1;
     ck_assert_uint_eq(c->n_authorities, sizeof anchors / sizeof anchors[0]);
     c->counter.has_start = true;
@@ -106,20 +105,20 @@ static void write_config(void)
     }
     text = config_dump(c);
     ck_assert_ptr_nonnull(text);
-    rig_write(&rig, "recovery.conf", text, 0600);
+    token_kit_write("recovery.conf", text, 0600);
     free(text);
 }
 
 static void setup(void)
 {
     ck_assert_ptr_nonnull(getenv("SMKI_SIGNER"));
-    rig_new(&rig);
+    token_kit_new(&kit);
     scene_make(&scene);
     certify_token_key();
     decide();
     write_config();
     (void)setenv("P11_SHIM_COUNT_LABEL", "recovery", 1);
-    (void)setenv("P11_SHIM_COUNT_FILE", rig_path(&rig, "uses"), 1);
+    (void)setenv("P11_SHIM_COUNT_FILE", kit_path("uses"), 1);
 }
 
 static void teardown(void)
@@ -129,12 +128,12 @@ static void teardown(void)
     if (pid > 0)
         (void)kill(pid, SIGKILL);
     scene_done(&scene);
-    rig_done(&rig);
+    token_kit_done();
 }
 
 static void shim(const char *plan)
 {
-    rig_shim(&rig, plan);
+    token_kit_shim(&kit, plan);
     write_config();
 }
 
@@ -142,7 +141,7 @@ static void shim(const char *plan)
 
 static void redirect(const char *name, int to)
 {
-    int fd = open(rig_path(&rig, name), O_WRONLY | O_CREAT | O_APPEND, 0600);
+    int fd = open(kit_path(name), O_WRONLY | O_CREAT | O_APPEND, 0600);
 
     if (fd < 0 || dup2(fd, to) < 0)
         abort();
@@ -151,7 +150,7 @@ static void redirect(const char *name, int to)
 static void start_as(bool activated)
 {
     const char *program = getenv("SMKI_SIGNER");
-    const char *conf = rig_path(&rig, "recovery.conf");
+    const char *conf = kit_path("recovery.conf");
     int pair[2];
 
     ck_assert_ptr_nonnull(program);
@@ -212,7 +211,7 @@ static size_t size_of(const char *name)
 {
     struct stat st;
 
-    return stat(rig_path(&rig, name), &st) == 0 ? (size_t)st.st_size : 0;
+    return stat(kit_path(name), &st) == 0 ? (size_t)st.st_size : 0;
 }
 
 /* --- records --- */
@@ -315,7 +314,7 @@ START_TEST(signs_what_a_decision_names)
 {
     struct warrant_parts parts = {
         .cms = scene.cms, .certs_pem = scene.pem, .roster = &scene.roster};
-    AUTO(pkey) EVP_PKEY *key = p11_pkey(&rig.trust.keys[0].cert.at[0].point);
+    AUTO(pkey) EVP_PKEY *key = p11_pkey(&kit.trust.keys[0].cert.at[0].point);
     struct digest authority;
     struct warrant *w;
 
@@ -439,7 +438,7 @@ START_TEST(a_signature_that_hangs_never_leaves)
     struct digest authority;
     char octet;
 
-    rig.config.signer.call_timeout_s = 1;
+    kit.config.signer.call_timeout_s = 1;
     shim("C_Sign:2=hang"); /* 1 is the probe */
     authority = ready();
     order(authority, FIRST_COUNTER, 3);
@@ -455,7 +454,7 @@ START_TEST(a_wrong_pin_ends_for_good_and_is_not_told)
     size_t len = 0;
     FILE *f;
 
-    rig_write(&rig, "pin", "not-the-pin\n", 0600);
+    token_kit_write("pin", "not-the-pin\n", 0600);
     for (int i = 0; i < 3; i++) {
         start();
         memset(&in, 0, sizeof in);
@@ -463,7 +462,7 @@ START_TEST(a_wrong_pin_ends_for_good_and_is_not_told)
         fails(PROTO_HELLO, i == 0 ? "token.pin-wrong" : "token.pin-low");
         ended_with(EX_CONFIG);
     }
-    f = fopen(rig_path(&rig, "stderr"), "r");
+    f = fopen(kit_path("stderr"), "r");
     ck_assert_ptr_nonnull(f);
     ck_assert_int_gt(getdelim(&text, &len, '\0', f), 0);
     (void)fclose(f);
@@ -476,10 +475,10 @@ START_TEST(a_lost_token_ends_with_a_try_again)
 {
     start();
     hello();
-    ck_assert_int_eq(rename(rig_path(&rig, "tokens"), rig_path(&rig, "away")), 0);
+    ck_assert_int_eq(rename(kit_path("tokens"), kit_path("away")), 0);
     fails(PROTO_PROBE, "token.lost");
     ended_with(EX_TEMPFAIL);
-    ck_assert_int_eq(rename(rig_path(&rig, "away"), rig_path(&rig, "tokens")), 0);
+    ck_assert_int_eq(rename(kit_path("away"), kit_path("tokens")), 0);
     hang_up();
     start();
     hello();
@@ -501,7 +500,7 @@ END_TEST
 
 START_TEST(a_configuration_of_others_is_not_read)
 {
-    ck_assert_int_eq(chmod(rig_path(&rig, "recovery.conf"), 0666), 0);
+    ck_assert_int_eq(chmod(kit_path("recovery.conf"), 0666), 0);
     start();
     ended_with(EX_CONFIG);
 }

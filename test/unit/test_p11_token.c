@@ -3,8 +3,8 @@
  * The token port over a real SoftHSM: binding keys, signing, agreement, loss of the token.
  */
 #include "mem.h"
-#include "p11_rig.h"
 #include "rules.h"
+#include "token_kit.h"
 #include "token_p11.h"
 #include "verify.h"
 
@@ -19,14 +19,13 @@
 
 #define ROWS 100
 
-static struct rig rig;
+static struct token_kit kit;
 static struct token_p11_note note;
 static struct token *token;
-static struct err e;
 
 static void setup(void)
 {
-    rig_new(&rig);
+    token_kit_new(&kit);
     note = (struct token_p11_note){0};
     token = NULL;
 }
@@ -35,22 +34,22 @@ static void teardown(void)
 {
     if (token != NULL)
         token->ops->close(token);
-    rig_done(&rig);
+    token_kit_done();
 }
 
 static void open_token(void)
 {
-    ck_assert_msg(token_p11_open(&note, &rig.config, &rig.trust, "main", &token, &e), "%s",
+    ck_assert_msg(token_p11_open(&note, &kit.config, &kit.trust, "main", &token, &e), "%s",
                   e.text);
 }
 
 static void refused(const char *id, enum p11_class worst)
 {
-    ck_assert(!token_p11_open(&note, &rig.config, &rig.trust, "main", &token, &e));
+    ck_assert(!token_p11_open(&note, &kit.config, &kit.trust, "main", &token, &e));
     ck_assert_str_eq(e.id, id);
     ck_assert_ptr_nonnull(rules_find(e.id));
     ck_assert_int_eq(note.worst, worst);
-    ck_assert_ptr_null(strstr(e.text, RIG_PIN));
+    ck_assert_ptr_null(strstr(e.text, TOKEN_KIT_PIN));
 }
 
 static void key_refused(const char *id)
@@ -68,7 +67,7 @@ static void some_digests(struct digest d[ROWS])
 
 static void check_signatures(const struct digest d[], const struct sig_p256 s[], size_t n)
 {
-    AUTO(pkey) EVP_PKEY *key = p11_pkey(&rig.trust.keys[0].cert.at[0].point);
+    AUTO(pkey) EVP_PKEY *key = p11_pkey(&kit.trust.keys[0].cert.at[0].point);
 
     ck_assert_ptr_nonnull(key);
     for (size_t i = 0; i < n; i++)
@@ -86,8 +85,8 @@ START_TEST(signs_rows_that_verify)
     struct sig_p256 s[ROWS];
     size_t done;
 
-    rig.config.tokens[0].sessions = shapes[_i].sessions;
-    rig.config.tokens[0].copy_key = shapes[_i].copy;
+    kit.config.tokens[0].sessions = shapes[_i].sessions;
+    kit.config.tokens[0].copy_key = shapes[_i].copy;
     open_token();
     ck_assert_msg((strstr(token->what, "session key copy") != NULL) == shapes[_i].copy,
                   "%s", token->what);
@@ -115,7 +114,7 @@ START_TEST(stops_between_rows_when_told)
     struct sig_p256 s[ROWS];
     size_t done = 77, left = 17;
 
-    rig.config.tokens[0].sessions = shapes[_i].sessions;
+    kit.config.tokens[0].sessions = shapes[_i].sessions;
     open_token();
     some_digests(d);
     ck_assert(token->ops->sign(token, 0, d, s, ROWS, until, &left, &done, &e));
@@ -129,7 +128,7 @@ END_TEST
 
 START_TEST(token_is_found_by_label_and_serial_only)
 {
-    struct config_token *t = &rig.config.tokens[0];
+    struct config_token *t = &kit.config.tokens[0];
 
     (void)strcpy(t->serial, "0000000000000000");
     refused("token.not-found", P11_REBUILD);
@@ -138,21 +137,21 @@ END_TEST
 
 START_TEST(token_is_not_found_by_another_label)
 {
-    (void)strcpy(rig.config.tokens[0].label, "rehearsa");
+    (void)strcpy(kit.config.tokens[0].label, "rehearsa");
     refused("token.not-found", P11_REBUILD);
 }
 END_TEST
 
 START_TEST(trailing_blanks_do_not_matter)
 {
-    (void)strcat(rig.config.tokens[0].label, "   ");
+    (void)strcat(kit.config.tokens[0].label, "   ");
     open_token();
 }
 END_TEST
 
 START_TEST(a_token_that_is_not_configured_is_refused)
 {
-    ck_assert(!token_p11_open(&note, &rig.config, &rig.trust, "other", &token, &e));
+    ck_assert(!token_p11_open(&note, &kit.config, &kit.trust, "other", &token, &e));
     ck_assert_str_eq(e.id, "token.unknown");
     ck_assert_int_eq(note.worst, P11_STOP);
 }
@@ -160,7 +159,7 @@ END_TEST
 
 START_TEST(a_missing_key_is_refused)
 {
-    (void)strcpy(rig.config.keys[0].id, "0A");
+    (void)strcpy(kit.config.keys[0].id, "0A");
     open_token();
     key_refused("token.key-missing");
     ck_assert_int_eq(note.worst, P11_FINE);
@@ -169,7 +168,7 @@ END_TEST
 
 START_TEST(a_label_that_differs_is_refused)
 {
-    (void)strcpy(rig.config.keys[0].label, "another");
+    (void)strcpy(kit.config.keys[0].label, "another");
     open_token();
     key_refused("token.key-missing");
 }
@@ -177,15 +176,15 @@ END_TEST
 
 START_TEST(a_second_key_of_one_id_is_refused)
 {
-    (void)rig_make_key(
-        &rig,
-        &(struct rig_key){.id = "01", .label = "twin", .sensitive = true, .sign = true});
+    (void)token_kit_make_key(
+        &kit, &(struct token_kit_key){
+                  .id = "01", .label = "twin", .sensitive = true, .sign = true});
     open_token();
     key_refused("token.key-duplicate");
 }
 END_TEST
 
-static const struct rig_key unfit[] = {
+static const struct token_kit_key unfit[] = {
     {.id = "10", .label = "readable", .sensitive = false, .sign = true},
     {.id = "10", .label = "loose", .sensitive = true, .extractable = true, .sign = true},
     {.id = "10", .label = "mute", .sensitive = true, .derive = true},
@@ -194,8 +193,8 @@ static const struct rig_key unfit[] = {
 
 START_TEST(an_unfit_key_is_refused)
 {
-    (void)rig_make_key(&rig, &unfit[_i]);
-    (void)strcpy(rig.config.keys[0].id, "10");
+    (void)token_kit_make_key(&kit, &unfit[_i]);
+    (void)strcpy(kit.config.keys[0].id, "10");
     open_token();
     key_refused("token.key-attributes");
 }
@@ -203,7 +202,7 @@ END_TEST
 
 START_TEST(a_key_that_is_not_the_certificates_is_refused)
 {
-    rig.trust.keys[0].cert.at[0].point = rig.probe;
+    kit.trust.keys[0].cert.at[0].point = kit.probe;
     open_token();
     key_refused("token.key-mismatch");
 }
@@ -211,7 +210,7 @@ END_TEST
 
 START_TEST(a_key_without_its_certificate_is_refused)
 {
-    rig.trust.keys[0].present = false;
+    kit.trust.keys[0].present = false;
     open_token();
     key_refused("token.key-certificate");
 }
@@ -225,7 +224,7 @@ START_TEST(a_signing_key_does_not_agree_and_the_reverse)
     size_t done;
 
     open_token();
-    ck_assert(!token->ops->agree(token, 0, &rig.probe, z, &e));
+    ck_assert(!token->ops->agree(token, 0, &kit.probe, z, &e));
     ck_assert_str_eq(e.id, "token.key-attributes");
     ck_assert(!token->ops->sign(token, 1, &d, &s, 1, NULL, NULL, &done, &e));
     ck_assert_str_eq(e.id, "token.key-attributes");
@@ -235,7 +234,7 @@ END_TEST
 START_TEST(agreement_gives_what_openssl_gives)
 {
     AUTO(pkey) EVP_PKEY *own = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
-    AUTO(pkey) EVP_PKEY *theirs = p11_pkey(&rig.trust.keys[1].cert.at[0].point);
+    AUTO(pkey) EVP_PKEY *theirs = p11_pkey(&kit.trust.keys[1].cert.at[0].point);
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(own, NULL);
     struct point public;
     uint8_t z[32], want[32];
@@ -257,7 +256,7 @@ END_TEST
 
 START_TEST(agreement_with_a_point_off_the_curve_fails)
 {
-    struct point bad = rig.probe;
+    struct point bad = kit.probe;
     uint8_t z[32];
 
     bad.b[64] ^= 1;
@@ -268,21 +267,21 @@ END_TEST
 
 START_TEST(without_its_probe_key_a_token_is_not_taken)
 {
-    (void)strcpy(rig.config.tokens[0].probe_id, "FF02");
+    (void)strcpy(kit.config.tokens[0].probe_id, "FF02");
     refused("token.key-missing", P11_REBUILD);
 }
 END_TEST
 
 START_TEST(a_wrong_pin_is_tried_once_and_then_blocked)
 {
-    rig_write(&rig, "pin", "wrong\n", 0600);
+    token_kit_write("pin", "wrong\n", 0600);
     refused("token.pin-wrong", P11_STOP);
     refused("token.pin-low", P11_STOP); /* SoftHSM tells of it */
-    rig.config.tokens[0].low_pin_ok = true;
+    kit.config.tokens[0].low_pin_ok = true;
     refused("token.pin-blocked", P11_STOP);
     refused("token.pin-blocked", P11_STOP);
     ck_assert_int_eq(p11_exit_status(note.worst), EX_CONFIG);
-    rig_write(&rig, "pin", RIG_PIN "\n", 0600);
+    token_kit_write("pin", TOKEN_KIT_PIN "\n", 0600);
     open_token();
 }
 END_TEST
@@ -294,14 +293,14 @@ START_TEST(a_lost_token_is_noticed_by_the_probe_and_found_by_a_fresh_process)
     size_t done;
 
     open_token();
-    ck_assert_int_eq(rename(rig_path(&rig, "tokens"), rig_path(&rig, "away")), 0);
+    ck_assert_int_eq(rename(kit_path("tokens"), kit_path("away")), 0);
     ck_assert(!token->ops->probe(token, &e));
     ck_assert_str_eq(e.id, "token.lost");
     ck_assert_int_eq(p11_exit_status(note.worst), EX_TEMPFAIL);
     /* after that nothing is signed, session copy or not */
     ck_assert(!token->ops->sign(token, 0, &d, &s, 1, NULL, NULL, &done, &e));
     ck_assert_str_eq(e.id, "token.spent");
-    ck_assert_int_eq(rename(rig_path(&rig, "away"), rig_path(&rig, "tokens")), 0);
+    ck_assert_int_eq(rename(kit_path("away"), kit_path("tokens")), 0);
     ck_assert(!token->ops->probe(token, &e)); /* the old process stays out */
     token->ops->close(token);
     token = NULL;
@@ -312,8 +311,8 @@ END_TEST
 
 START_TEST(a_token_directory_that_is_away_is_a_lost_token)
 {
-    ck_assert_int_eq(rename(rig_path(&rig, "tokens"), rig_path(&rig, "away")), 0);
-    ck_assert(!token_p11_open(&note, &rig.config, &rig.trust, "main", &token, &e));
+    ck_assert_int_eq(rename(kit_path("tokens"), kit_path("away")), 0);
+    ck_assert(!token_p11_open(&note, &kit.config, &kit.trust, "main", &token, &e));
     ck_assert_ptr_nonnull(strstr(e.text, "token"));
     ck_assert_int_ne(note.worst, P11_FINE);
 }
@@ -321,13 +320,13 @@ END_TEST
 
 START_TEST(an_unreadable_configuration_is_named)
 {
-    (void)setenv("SOFTHSM2_CONF", rig_path(&rig, "nowhere.conf"), 1);
+    (void)setenv("SOFTHSM2_CONF", kit_path("nowhere.conf"), 1);
     refused("token.module", P11_STOP);
     ck_assert_ptr_nonnull(strstr(e.text, "nowhere.conf"));
 }
 END_TEST
 
-static int ceremony(struct rig *r, void *arg)
+static int ceremony(struct token_kit *r, void *arg)
 {
     struct session s;
     struct err why;
@@ -339,7 +338,7 @@ static int ceremony(struct rig *r, void *arg)
                : 1;
 }
 
-static int signer(struct rig *r, void *arg)
+static int signer(struct token_kit *r, void *arg)
 {
     struct session s;
     struct err why;
@@ -353,11 +352,12 @@ static int signer(struct rig *r, void *arg)
 START_TEST(a_ceremony_refuses_to_run_beside_a_signer)
 {
     open_token();
-    ck_assert_int_eq(rig_child(&rig, ceremony, NULL), 0);
-    ck_assert_int_eq(rig_child(&rig, signer, NULL), 0); /* a second signer is welcome */
+    ck_assert_int_eq(token_kit_child(&kit, ceremony, NULL), 0);
+    ck_assert_int_eq(token_kit_child(&kit, signer, NULL),
+                     0); /* a second signer is welcome */
     token->ops->close(token);
     token = NULL;
-    ck_assert_int_ne(rig_child(&rig, ceremony, NULL), 0);
+    ck_assert_int_ne(token_kit_child(&kit, ceremony, NULL), 0);
 }
 END_TEST
 
@@ -374,12 +374,12 @@ static const struct {
 
 START_TEST(a_module_file_that_is_not_ours_is_not_loaded)
 {
-    struct config_token *t = &rig.config.tokens[0];
+    struct config_token *t = &kit.config.tokens[0];
 
     (void)snprintf(t->module, sizeof t->module, "%s", bad_modules[_i].module);
     if (bad_modules[_i].mode != 0) {
-        rig_write(&rig, "copy.so", "not a module", bad_modules[_i].mode);
-        (void)snprintf(t->module, sizeof t->module, "%s", rig_path(&rig, "copy.so"));
+        token_kit_write("copy.so", "not a module", bad_modules[_i].mode);
+        (void)snprintf(t->module, sizeof t->module, "%s", kit_path("copy.so"));
     }
     refused("token.module", P11_STOP);
 }
@@ -387,12 +387,12 @@ END_TEST
 
 START_TEST(a_directory_that_others_write_is_no_place_for_a_module)
 {
-    struct config_token *t = &rig.config.tokens[0];
+    struct config_token *t = &kit.config.tokens[0];
 
-    ck_assert_int_eq(mkdir(rig_path(&rig, "open"), 0700), 0);
-    ck_assert_int_eq(chmod(rig_path(&rig, "open"), 0777), 0);
-    rig_write(&rig, "open/copy.so", "x", 0644);
-    (void)snprintf(t->module, sizeof t->module, "%s", rig_path(&rig, "open/copy.so"));
+    ck_assert_int_eq(mkdir(kit_path("open"), 0700), 0);
+    ck_assert_int_eq(chmod(kit_path("open"), 0777), 0);
+    token_kit_write("open/copy.so", "x", 0644);
+    (void)snprintf(t->module, sizeof t->module, "%s", kit_path("open/copy.so"));
     refused("token.module", P11_STOP);
     ck_assert_ptr_nonnull(strstr(e.text, "may write"));
 }

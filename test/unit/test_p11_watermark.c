@@ -2,8 +2,8 @@
  *
  * The counter's mark in a real token: refusal, damage, death half-way, several processes.
  */
-#include "p11_rig.h"
 #include "rules.h"
+#include "token_kit.h"
 #include "watermark.h"
 
 #include <check.h>
@@ -22,25 +22,24 @@
 static const struct eui64 supplier = {{0x90, 0xB3, 0xD5, 0x1F, 0x30, 0x01, 0x00, 0x00}};
 static const struct eui64 other = {{0x90, 0xB3, 0xD5, 0x1F, 0x30, 0x02, 0x00, 0x00}};
 
-static struct rig rig;
+static struct token_kit kit;
 static struct session s;
-static struct err e;
 
 static void setup(void)
 {
-    rig_new(&rig);
+    token_kit_new(&kit);
     s.use_fd = -1;
 }
 
 static void teardown(void)
 {
     session_close(&s);
-    rig_done(&rig);
+    token_kit_done();
 }
 
 static void open_it(void)
 {
-    ck_assert_msg(session_open(&s, &rig.config, "main", false, &e), "%s", e.text);
+    ck_assert_msg(session_open(&s, &kit.config, "main", false, &e), "%s", e.text);
 }
 
 static uint64_t mark_of(const struct eui64 *o)
@@ -140,7 +139,7 @@ START_TEST(beside_a_whole_mark_a_torn_one_does_not_count)
 }
 END_TEST
 
-static int raise_one(struct rig *r, void *arg)
+static int raise_one(struct token_kit *r, void *arg)
 {
     const uint64_t *run = arg;
     struct session mine;
@@ -160,7 +159,7 @@ START_TEST(another_process_sees_the_change_at_once)
     ck_assert_uint_eq(mark_of(&supplier), 0);
     for (int i = 0; i < 5; i++) {
         run[1] = run[0] + 99;
-        ck_assert_int_eq(rig_child(&rig, raise_one, run), 0);
+        ck_assert_int_eq(token_kit_child(&kit, raise_one, run), 0);
         ck_assert_uint_eq(mark_of(&supplier), run[1]);
         ck_assert(!watermark_raise(&s, &supplier, run[1], run[1] + 10, &e));
         ck_assert(watermark_raise(&s, &supplier, run[1] + 1, run[1] + 10, &e));
@@ -175,7 +174,7 @@ struct tally {
     volatile int twice, failed;
 };
 
-static int hammer(struct rig *r, void *arg)
+static int hammer(struct token_kit *r, void *arg)
 {
     struct tally *t = arg;
     int got = 0;
@@ -220,7 +219,7 @@ START_TEST(no_run_is_handed_out_twice_among_processes)
         pids[i] = fork();
         ck_assert_int_ge(pids[i], 0);
         if (pids[i] == 0)
-            _exit(hammer(&rig, t));
+            _exit(hammer(&kit, t));
     }
     for (int i = 0; i < WORKERS; i++) {
         int status = -1;
@@ -248,16 +247,16 @@ static const struct {
 START_TEST(death_half_way_leaves_a_whole_mark)
 {
     uint64_t run[2] = {1001, 2000};
-    struct config plain = rig.config;
+    struct config plain = kit.config;
     int status;
 
     open_it();
     ck_assert(watermark_raise(&s, &supplier, 1, 1000, &e));
     session_close(&s);
-    rig_shim(&rig, deaths[_i].plan);
-    status = rig_child(&rig, raise_one, run);
+    token_kit_shim(&kit, deaths[_i].plan);
+    status = token_kit_child(&kit, raise_one, run);
     ck_assert(WIFSIGNALED(status));
-    rig.config = plain;
+    kit.config = plain;
     open_it();
     ck_assert_uint_eq(mark_of(&supplier), deaths[_i].mark);
     ck_assert(watermark_raise(&s, &supplier, 2001, 3000, &e));

@@ -661,7 +661,6 @@ START_TEST(a_stale_socket_is_replaced_and_nothing_else_is)
     ck_assert(!listening_socket(served_path, &fd, &e)); /* a file */
     (void)unlink(served_path);
     ck_assert(!listening_socket("relative", &fd, &e));
-    (void)rmdir(served_dir);
 }
 END_TEST
 
@@ -679,8 +678,6 @@ START_TEST(the_socket_of_systemd_is_taken)
     (void)setenv("LISTEN_FDNAMES", "operator", 1);
     ck_assert(listening_socket("/nowhere/else", &got, &e));
     ck_assert_int_eq(got, 3);
-    (void)unlink(served_path);
-    (void)rmdir(served_dir);
 }
 END_TEST
 
@@ -692,7 +689,7 @@ int main(void)
     int failed;
 
     tcase_set_timeout(t, 120);
-    tcase_add_checked_fixture(t, served_place, NULL);
+    tcase_add_checked_fixture(t, served_kit_begin, served_kit_end);
     tcase_add_test(t, each_bad_request_has_its_status);
     tcase_add_test(t, a_head_that_is_too_big_gets_431);
     tcase_add_test(t, several_requests_share_a_connection);

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "p11_rig.h"
+#include "token_kit.h"
 
 #include "p11_generate.h"
 
 #include <dlfcn.h>
-#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,32 +19,15 @@ static const char *const softhsm_at[] = {
     "/usr/lib/aarch64-linux-gnu/softhsm/libsofthsm2.so",
     "/usr/lib64/pkcs11/libsofthsm2.so"};
 
-__attribute__((noreturn)) static void broken(const char *what)
+void token_kit_write(const char *name, const char *text, int mode)
 {
-    (void)fprintf(stderr, "rig: %s\n", what);
-    abort();
+    kit_text(name, text);
+    if (chmod(kit_path(name), (mode_t)mode) != 0)
+        kit_broken(name);
 }
 
-const char *rig_path(const struct rig *r, const char *name)
-{
-    static char buf[4][256];
-    static unsigned turn;
-    char *p = buf[turn++ % 4];
-
-    (void)snprintf(p, sizeof buf[0], "%s/%s", r->dir, name);
-    return p;
-}
-
-void rig_write(const struct rig *r, const char *name, const char *text, int mode)
-{
-    FILE *f = fopen(rig_path(r, name), "w");
-
-    if (f == NULL || fputs(text, f) < 0 || fclose(f) != 0 ||
-        chmod(rig_path(r, name), (mode_t)mode) != 0)
-        broken(name);
-}
-
-int rig_child(struct rig *r, int (*fn)(struct rig *r, void *arg), void *arg)
+int token_kit_child(struct token_kit *kit, int (*fn)(struct token_kit *kit, void *arg),
+                    void *arg)
 {
     int status = -1;
     pid_t pid;
@@ -54,40 +36,37 @@ int rig_child(struct rig *r, int (*fn)(struct rig *r, void *arg), void *arg)
     pid = fork();
     if (pid == 0) {
         (void)signal(SIGALRM, SIG_DFL); /* check has a handler of its own */
-        _exit(fn(r, arg));
+        _exit(fn(kit, arg));
     }
     if (pid < 0 || waitpid(pid, &status, 0) != pid)
-        broken("fork");
+        kit_broken("fork");
     return status;
 }
 
 /* Answers of children come through a file. */
-static void answer(struct rig *r, const void *at, size_t len)
+static void answer(const void *at, size_t len)
 {
-    FILE *f = fopen(rig_path(r, "answer"), "w");
-
-    if (f == NULL || fwrite(at, 1, len, f) != len || fclose(f) != 0)
-        broken("answer");
+    kit_write("answer", at, len);
 }
 
-static void ask(struct rig *r, int (*fn)(struct rig *, void *), void *arg, void *out,
-                size_t len)
+static void ask(struct token_kit *kit, int (*fn)(struct token_kit *, void *), void *arg,
+                void *out, size_t len)
 {
     FILE *f;
 
-    if (rig_child(r, fn, arg) != 0)
-        broken("a child of the set-up failed");
-    f = fopen(rig_path(r, "answer"), "r");
+    if (token_kit_child(kit, fn, arg) != 0)
+        kit_broken("a child of the set-up failed");
+    f = fopen(kit_path("answer"), "r");
     if (f == NULL || fread(out, 1, len, f) != len)
-        broken("answer");
+        kit_broken("answer");
     (void)fclose(f);
 }
 
 /* --- token --- */
 
-static int init_token(struct rig *r, void *arg)
+static int init_token(struct token_kit *kit, void *arg)
 {
-    void *module = dlopen(r->config.tokens[0].module, RTLD_NOW);
+    void *module = dlopen(kit->config.tokens[0].module, RTLD_NOW);
     void *symbol = module == NULL ? NULL : dlsym(module, "C_GetFunctionList");
     CK_RV (*list)(CK_FUNCTION_LIST_PTR_PTR);
     CK_FUNCTION_LIST *f;
@@ -102,7 +81,7 @@ static int init_token(struct rig *r, void *arg)
         return 1;
     memcpy(&list, &symbol, sizeof list);
     memset(label, ' ', sizeof label);
-    memcpy(label, r->config.tokens[0].label, strlen(r->config.tokens[0].label));
+    memcpy(label, kit->config.tokens[0].label, strlen(kit->config.tokens[0].label));
     if (list(&f) != CKR_OK || f->C_Initialize(NULL) != CKR_OK ||
         f->C_GetSlotList(CK_FALSE, slots, &n) != CKR_OK || n != 1 ||
         f->C_InitToken(slots[0], (CK_UTF8CHAR_PTR)(uintptr_t)SO_PIN, strlen(SO_PIN),
@@ -121,118 +100,108 @@ static int init_token(struct rig *r, void *arg)
                              &h) != CKR_OK ||
             f->C_Login(h, CKU_SO, (CK_UTF8CHAR_PTR)(uintptr_t)SO_PIN, strlen(SO_PIN)) !=
                 CKR_OK ||
-            f->C_InitPIN(h, (CK_UTF8CHAR_PTR)(uintptr_t)RIG_PIN, strlen(RIG_PIN)) !=
-                CKR_OK ||
+            f->C_InitPIN(h, (CK_UTF8CHAR_PTR)(uintptr_t)TOKEN_KIT_PIN,
+                         strlen(TOKEN_KIT_PIN)) != CKR_OK ||
             f->C_Finalize(NULL) != CKR_OK)
             return 5;
-        answer(r, info.serialNumber, sizeof info.serialNumber);
+        answer(info.serialNumber, sizeof info.serialNumber);
         return 0;
     }
     return 6;
 }
 
-static void base(struct rig *r)
+static void base(struct token_kit *kit)
 {
-    const char *tmp = getenv("TMPDIR");
-    struct config_token *t = &r->config.tokens[0];
+    struct config_token *t = &kit->config.tokens[0];
 
-    memset(r, 0, sizeof *r);
-    (void)snprintf(r->dir, sizeof r->dir, "%.40s/p11-XXXXXX", tmp != NULL ? tmp : "/tmp");
-    if (mkdtemp(r->dir) == NULL || mkdir(rig_path(r, "tokens"), 0700) != 0 ||
-        mkdir(rig_path(r, "state"), 0700) != 0)
-        broken(r->dir);
-    rig_write(r, "pin", RIG_PIN "\n", 0600);
-    config_defaults(&r->config);
-    r->config.signer.call_timeout_s = 20;
-    (void)snprintf(r->config.signer.state_dir, CONFIG_PATH_MAX, "%s", rig_path(r, "state"));
-    r->config.n_tokens = 1;
+    memset(kit, 0, sizeof *kit);
+    kit_begin();
+    if (mkdir(kit_path("tokens"), 0700) != 0 || mkdir(kit_path("state"), 0700) != 0)
+        kit_broken("tokens, state");
+    token_kit_write("pin", TOKEN_KIT_PIN "\n", 0600);
+    config_defaults(&kit->config);
+    kit->config.signer.call_timeout_s = 20;
+    (void)snprintf(kit->config.signer.state_dir, CONFIG_PATH_MAX, "%s", kit_path("state"));
+    kit->config.n_tokens = 1;
     (void)strcpy(t->name, "main");
-    (void)snprintf(t->pin_file, sizeof t->pin_file, "%s", rig_path(r, "pin"));
+    (void)snprintf(t->pin_file, sizeof t->pin_file, "%s", kit_path("pin"));
     (void)strcpy(t->probe_id, "FF01");
     t->workers = t->sessions = 1;
     t->copy_key = true;
-    r->config.n_keys = 2;
+    kit->config.n_keys = 2;
     for (size_t i = 0; i < 2; i++) {
-        struct config_key *k = &r->config.keys[i];
+        struct config_key *k = &kit->config.keys[i];
 
         (void)strcpy(k->name, i == 0 ? "recovery" : "acb-ka");
         (void)strcpy(k->token, "main");
         (void)strcpy(k->id, i == 0 ? "01" : "02");
         (void)snprintf(k->certificate, sizeof k->certificate, "%s.pem", k->name);
-        r->trust.keys[i].present = true;
-        r->trust.keys[i].cert.n = 1;
-        r->trust.keys[i].cert.at[0].usage =
+        kit->trust.keys[i].present = true;
+        kit->trust.keys[i].cert.n = 1;
+        kit->trust.keys[i].cert.at[0].usage =
             i == 0 ? KU_DIGITAL_SIGNATURE : KU_KEY_AGREEMENT;
     }
 }
 
-void rig_new_mock(struct rig *r)
+void token_kit_new_mock(struct token_kit *kit)
 {
     const char *path = getenv("P11_MOCK");
     struct config_token *t;
 
-    base(r);
-    t = &r->config.tokens[0];
+    base(kit);
+    t = &kit->config.tokens[0];
     if (path == NULL)
-        broken("P11_MOCK does not name the mock module");
+        kit_broken("P11_MOCK does not name the mock module");
     (void)snprintf(t->module, sizeof t->module, "%s", path);
     (void)strcpy(t->label, "mock");
     (void)strcpy(t->serial, "0001");
-    rig_write(r, "pin", "1234\n", 0600);
-    r->config.n_keys = 0;
+    token_kit_write("pin", "1234\n", 0600);
+    kit->config.n_keys = 0;
 }
 
-void rig_new(struct rig *r)
+void token_kit_new(struct token_kit *kit)
 {
     struct config_token *t;
     char text[400];
 
-    base(r);
-    t = &r->config.tokens[0];
+    base(kit);
+    t = &kit->config.tokens[0];
     for (size_t i = 0; i < sizeof softhsm_at / sizeof softhsm_at[0]; i++)
         if (t->module[0] == '\0' && access(softhsm_at[i], R_OK) == 0)
             (void)strcpy(t->module, softhsm_at[i]);
     (void)snprintf(text, sizeof text,
                    "directories.tokendir = %s\nobjectstore.backend = file\n"
                    "log.level = ERROR\nlibrary.reset_on_fork = true\n",
-                   rig_path(r, "tokens"));
-    rig_write(r, "softhsm2.conf", text, 0600);
-    (void)setenv("SOFTHSM2_CONF", rig_path(r, "softhsm2.conf"), 1);
+                   kit_path("tokens"));
+    token_kit_write("softhsm2.conf", text, 0600);
+    (void)setenv("SOFTHSM2_CONF", kit_path("softhsm2.conf"), 1);
     (void)strcpy(t->label, "rehearsal");
-    ask(r, init_token, NULL, t->serial, 16);
+    ask(kit, init_token, NULL, t->serial, 16);
     for (size_t n = 16; n > 0 && t->serial[n - 1] == ' '; n--)
         t->serial[n - 1] = '\0';
-    r->trust.keys[0].cert.at[0].point = rig_make_key(
-        r, &(struct rig_key){
-               .id = "01", .label = "recovery", .sensitive = true, .sign = true});
-    r->trust.keys[1].cert.at[0].point = rig_make_key(
-        r, &(struct rig_key){
-               .id = "02", .label = "acb-ka", .sensitive = true, .derive = true});
-    r->probe = rig_make_key(
-        r,
-        &(struct rig_key){.id = "FF01", .label = "probe", .sensitive = true, .sign = true});
+    kit->trust.keys[0].cert.at[0].point = token_kit_make_key(
+        kit, &(struct token_kit_key){
+                 .id = "01", .label = "recovery", .sensitive = true, .sign = true});
+    kit->trust.keys[1].cert.at[0].point = token_kit_make_key(
+        kit, &(struct token_kit_key){
+                 .id = "02", .label = "acb-ka", .sensitive = true, .derive = true});
+    kit->probe = token_kit_make_key(
+        kit, &(struct token_kit_key){
+                 .id = "FF01", .label = "probe", .sensitive = true, .sign = true});
 }
 
-static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+void token_kit_done(void)
 {
-    (void)st;
-    (void)flag;
-    (void)ftw;
-    return remove(path);
-}
-
-void rig_done(struct rig *r)
-{
-    (void)nftw(r->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    kit_end();
 }
 
 /* --- keys --- */
 
 static const uint8_t p384[] = {0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22};
 
-static int make_key(struct rig *r, void *arg)
+static int make_key(struct token_kit *kit, void *arg)
 {
-    const struct rig_key *k = arg;
+    const struct token_kit_key *k = arg;
     CK_MECHANISM ec = {CKM_EC_KEY_PAIR_GEN, NULL, 0};
     CK_BBOOL yes = CK_TRUE, sensitive = k->sensitive, extractable = k->extractable,
              sign = k->sign, derive = k->derive;
@@ -243,13 +212,12 @@ static int make_key(struct rig *r, void *arg)
     struct p11_id id;
     struct point out = {{0}};
     CK_OBJECT_HANDLE public, private;
-    struct err e;
 
     memcpy(curve, k->p384 ? p384 : p11_p256, curve_len);
     (void)snprintf(label, sizeof label, "%s", k->label);
-    if (!session_open(&s, &r->config, "main", true, &e) ||
+    if (!session_open(&s, &kit->config, "main", true, &e) ||
         !p11_id_parse(k->id, k->label, &id, &e)) {
-        (void)fprintf(stderr, "rig: %s\n", e.text);
+        (void)fprintf(stderr, "kit: %s\n", e.text);
         return 1;
     }
     CK_ATTRIBUTE pub[] = {{CKA_TOKEN, &yes, sizeof yes},
@@ -271,26 +239,26 @@ static int make_key(struct rig *r, void *arg)
     if (!k->p384 && !p11_point(point, len, &out))
         return 3;
     session_close(&s);
-    answer(r, out.b, sizeof out.b);
+    answer(out.b, sizeof out.b);
     return 0;
 }
 
-struct point rig_make_key(struct rig *r, const struct rig_key *k)
+struct point token_kit_make_key(struct token_kit *kit, const struct token_kit_key *k)
 {
-    struct rig_key copy = *k;
+    struct token_kit_key copy = *k;
     struct point out;
 
-    ask(r, make_key, &copy, out.b, sizeof out.b);
+    ask(kit, make_key, &copy, out.b, sizeof out.b);
     return out;
 }
 
-void rig_shim(struct rig *r, const char *plan)
+void token_kit_shim(struct token_kit *kit, const char *plan)
 {
-    struct config_token *t = &r->config.tokens[0];
+    struct config_token *t = &kit->config.tokens[0];
     const char *path = getenv("P11_SHIM");
 
     if (path == NULL)
-        broken("P11_SHIM does not name the shim module");
+        kit_broken("P11_SHIM does not name the shim module");
     (void)setenv("P11_SHIM_MODULE", t->module, 1);
     (void)setenv("P11_SHIM_PLAN", plan, 1);
     (void)snprintf(t->module, sizeof t->module, "%s", path);
