@@ -5,8 +5,8 @@
 #include <openssl/pem.h>
 
 #include "mem.h"
+#include "signature.h"
 
-#include <openssl/cms.h>
 #include <openssl/x509v3.h>
 
 #include <string.h>
@@ -20,7 +20,6 @@ static void x509_stack_free(STACK_OF(X509) * certs)
 }
 AUTO_DEFINE(x509_stack, STACK_OF(X509) *, NULL, x509_stack_free)
 AUTO_DEFINE(bio_method, BIO_METHOD *, NULL, BIO_meth_free)
-AUTO_DEFINE(store_ctx, X509_STORE_CTX *, NULL, X509_STORE_CTX_free)
 
 static bool refuse(enum err_code code, const char *name, const char *id, const char *what,
                    struct err *e)
@@ -100,14 +99,10 @@ static bool compromised(X509 *x, const struct partyfile_header *h,
 static bool chain(X509 *x, STACK_OF(X509) * more, const char *name,
                   const struct partyfile_trust *t, struct err *e)
 {
-    AUTO(store_ctx) X509_STORE_CTX *ctx = X509_STORE_CTX_new();
+    const char *fault = signature_chain_fault(x, more, t->store, t->now_us);
 
-    if (ctx == NULL || X509_STORE_CTX_init(ctx, t->store, x, more) != 1)
-        return err_set(e, ERR_STORE, "store.failed", "out of memory");
-    X509_STORE_CTX_set_time(ctx, 0, (time_t)(t->now_us / 1000000));
-    if (X509_verify_cert(ctx) != 1)
-        return refuse(ERR_DENIED, name, "file.chain",
-                      X509_verify_cert_error_string(X509_STORE_CTX_get_error(ctx)), e);
+    if (fault != NULL)
+        return refuse(ERR_DENIED, name, "file.chain", fault, e);
     if ((X509_get_key_usage(x) & X509v3_KU_DIGITAL_SIGNATURE) == 0)
         return refuse(ERR_DENIED, name, "file.chain", "the certificate is not for signing",
                       e);
@@ -160,6 +155,7 @@ bool partyfile_verify(struct span text, struct span cms, const char *name,
     AUTO(bio) BIO *content = NULL;
     struct span rest = text;
     char holder[PARTYFILE_NAME_MAX];
+    const char *fault;
     X509 *x;
 
     if (doc == NULL || OBJ_obj2nid(CMS_get0_type(doc)) != NID_pkcs7_signed)
@@ -172,6 +168,9 @@ bool partyfile_verify(struct span text, struct span cms, const char *name,
     if (x == NULL)
         return refuse(ERR_INPUT, name, "file.cms",
                       "there must be one signer, with its certificate", e);
+    fault = signature_fault(doc, sk_CMS_SignerInfo_value(CMS_get0_SignerInfos(doc), 0), x);
+    if (fault != NULL)
+        return refuse(ERR_DENIED, name, "file.signature", fault, e);
     method = span_method();
     content = method != NULL ? BIO_new(method) : NULL;
     if (content == NULL)

@@ -3,6 +3,7 @@
 #include "mem.h"
 #include "name.h"
 #include "people.h"
+#include "signature.h"
 
 #include <openssl/cms.h>
 #include <openssl/err.h>
@@ -14,14 +15,11 @@
 #include <string.h>
 #include <time.h>
 
-#define RSA_BITS_MIN 2048
-
 static void certificates_free(STACK_OF(X509) * list)
 {
     sk_X509_pop_free(list, X509_free);
 }
 AUTO_DEFINE(certificates, STACK_OF(X509) *, NULL, certificates_free)
-AUTO_DEFINE(storectx, X509_STORE_CTX *, NULL, X509_STORE_CTX_free)
 
 /* --- the envelope --- */
 
@@ -195,68 +193,14 @@ static bool person_found(const struct config *c, struct authority_signer *s)
            not(s, "certificate: O is not the Organisation= of the [Person] with this key");
 }
 
-static bool digest_allowed(int nid)
-{
-    return nid == NID_sha256 || nid == NID_sha384 || nid == NID_sha512;
-}
-
-static bool key_allowed(EVP_PKEY *key)
-{
-    char group[32] = "";
-
-    if (key == NULL)
-        return false;
-    if (EVP_PKEY_is_a(key, "RSA"))
-        return EVP_PKEY_get_bits(key) >= RSA_BITS_MIN;
-    return EVP_PKEY_is_a(key, "EC") &&
-           EVP_PKEY_get_group_name(key, group, sizeof group, NULL) == 1 &&
-           (strcmp(group, "prime256v1") == 0 || strcmp(group, "secp384r1") == 0);
-}
-
-static bool algorithms_allowed(CMS_SignerInfo *si)
-{
-    X509_ALGOR *digest, *signature;
-    const ASN1_OBJECT *oid;
-    int hash, md = NID_undef;
-
-    CMS_SignerInfo_get0_algs(si, NULL, NULL, &digest, &signature);
-    X509_ALGOR_get0(&oid, NULL, NULL, digest);
-    hash = OBJ_obj2nid(oid);
-    X509_ALGOR_get0(&oid, NULL, NULL, signature);
-    if (OBJ_obj2nid(oid) != NID_rsaEncryption &&
-        (OBJ_find_sigid_algs(OBJ_obj2nid(oid), &md, NULL) != 1 || md != hash))
-        return false;
-    return digest_allowed(hash);
-}
-
-/* Without signed attributes a signature could be moved from another kind of message. */
-static bool attributes_sound(CMS_SignerInfo *si)
-{
-    static const int nids[] = {NID_pkcs9_contentType, NID_pkcs9_messageDigest};
-
-    for (size_t i = 0; i < 2; i++) {
-        int at = CMS_signed_get_attr_by_NID(si, nids[i], -1);
-
-        if (at < 0 || CMS_signed_get_attr_by_NID(si, nids[i], at) >= 0 ||
-            X509_ATTRIBUTE_count(CMS_signed_get_attr(si, at)) != 1)
-            return false;
-    }
-    return true;
-}
-
 static bool chain_holds(X509 *x, STACK_OF(X509) * others, X509_STORE *anchor,
                         int64_t now_us, struct authority_signer *s)
 {
-    AUTO(storectx) X509_STORE_CTX *ctx = X509_STORE_CTX_new();
+    const char *fault = signature_chain_fault(x, others, anchor, now_us);
 
-    if (ctx == NULL || X509_STORE_CTX_init(ctx, anchor, x, others) != 1 ||
-        X509_STORE_CTX_set_purpose(ctx, X509_PURPOSE_SMIME_SIGN) != 1)
-        return not(s, "out of memory");
-    X509_VERIFY_PARAM_set_time(X509_STORE_CTX_get0_param(ctx), (time_t)(now_us / 1000000));
-    if (X509_verify_cert(ctx) == 1)
+    if (fault == NULL)
         return true;
-    (void)snprintf(s->reason, sizeof s->reason, "certificate: %s",
-                   X509_verify_cert_error_string(X509_STORE_CTX_get_error(ctx)));
+    (void)snprintf(s->reason, sizeof s->reason, "certificate: %s", fault);
     return false;
 }
 
@@ -271,10 +215,11 @@ static bool ends(X509 *x, struct authority_signer *s)
 }
 
 /* Is it a sound signature over this content by someone the anchor vouches for? */
-static bool signer_valid(CMS_SignerInfo *si, STACK_OF(X509) * certs, BIO *content,
-                         const struct config *c, X509_STORE *anchor, int64_t now_us,
-                         struct authority_signer *s)
+static bool signer_valid(CMS_ContentInfo *ci, CMS_SignerInfo *si, STACK_OF(X509) * certs,
+                         BIO *content, const struct config *c, X509_STORE *anchor,
+                         int64_t now_us, struct authority_signer *s)
 {
+    const char *fault;
     X509 *x = NULL;
     unsigned len = 0;
 
@@ -285,14 +230,11 @@ static bool signer_valid(CMS_SignerInfo *si, STACK_OF(X509) * certs, BIO *conten
         return not(s, "the message holds no certificate of this signer");
     if (!subject_read(x, s))
         return false;
-    if (!key_allowed(X509_get0_pubkey(x)))
-        return not(s, "certificate: key is not ECDSA P-256, P-384 or RSA of 2048 bits");
+    fault = signature_fault(ci, si, x);
+    if (fault != NULL)
+        return not(s, fault);
     if (X509_pubkey_digest(x, EVP_sha256(), s->key_sha256.b, &len) != 1)
         return not(s, "certificate: key is unreadable");
-    if (!algorithms_allowed(si))
-        return not(s, "algorithm is not SHA-256, SHA-384 or SHA-512");
-    if (!attributes_sound(si))
-        return not(s, "signed attributes are missing or doubled");
     CMS_SignerInfo_set1_signer_cert(si, x);
     if (CMS_SignerInfo_verify(si) != 1)
         return not(s, "signature is wrong");
@@ -439,7 +381,7 @@ static bool judge_signers(CMS_ContentInfo *ci, const struct config *c, X509_STOR
     for (size_t i = 0; i < a->n_signers; i++) {
         CMS_SignerInfo *si = sk_CMS_SignerInfo_value(list, (int)i);
 
-        valid[i] = signer_valid(si, certs, content, c, anchor, now_us, &a->signers[i]);
+        valid[i] = signer_valid(ci, si, certs, content, c, anchor, now_us, &a->signers[i]);
         ERR_clear_error();
     }
     return true;

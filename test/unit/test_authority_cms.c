@@ -77,6 +77,30 @@ START_TEST(signatures_have_signed_attributes)
 }
 END_TEST
 
+/* Signed as content of another kind, and moved into this one: every digest and signature
+ * still holds. */
+START_TEST(a_signature_over_another_kind_of_content_does_not_count)
+{
+    char *text = json_dumps(scene.doc, 0);
+    BIO *in = BIO_new_mem_buf(text, -1);
+    unsigned flags = CMS_BINARY | CMS_NOSMIMECAP;
+    CMS_ContentInfo *ci = CMS_sign(NULL, NULL, NULL, NULL, flags | CMS_PARTIAL);
+
+    ck_assert_ptr_nonnull(ci);
+    ck_assert_int_eq(CMS_set1_eContentType(ci, OBJ_nid2obj(NID_id_smime_ct_TSTInfo)), 1);
+    for (size_t i = 0; i < 2; i++)
+        ck_assert_ptr_nonnull(CMS_add1_signer(ci, scene.pma[i].cert, scene.pma[i].key,
+                                              EVP_sha256(), CMS_PARTIAL | flags));
+    ck_assert_int_eq(CMS_final(ci, in, NULL, flags), 1);
+    ck_assert_int_eq(CMS_set1_eContentType(ci, OBJ_nid2obj(NID_pkcs7_data)), 1);
+    BIO_free(in);
+    free(text);
+    use_cms(ci);
+    REFUSED(read_decision(), "decision.quorum");
+    ck_assert_ptr_nonnull(strstr(decision.signers[0].reason, "contentType"));
+}
+END_TEST
+
 START_TEST(a_signer_without_certificate_does_not_count)
 {
     sign_flags(EVP_sha256(), CMS_NOCERTS, false);
@@ -331,6 +355,7 @@ static void add(TCase *t)
 {
     tcase_add_test(t, digests_are_sha2_of_256_bits_and_more);
     tcase_add_test(t, signatures_have_signed_attributes);
+    tcase_add_test(t, a_signature_over_another_kind_of_content_does_not_count);
     tcase_add_test(t, a_signer_without_certificate_does_not_count);
     tcase_add_test(t, a_detached_document_is_refused);
     tcase_add_test(t, every_altered_octet_of_the_document_is_noticed);

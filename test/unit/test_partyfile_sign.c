@@ -83,6 +83,18 @@ static struct person person(const char *cn, long serial, const struct person *by
     return p;
 }
 
+/* Certified for something else than messages. */
+static struct person client(const char *cn, long serial, const struct person *by)
+{
+    struct person p = person(cn, serial, by, "digitalSignature");
+    X509_EXTENSION *ext = X509V3_EXT_conf_nid(NULL, NULL, NID_ext_key_usage, "clientAuth");
+
+    ck_assert_int_eq(X509_add_ext(p.cert, ext, -1), 1);
+    X509_EXTENSION_free(ext);
+    ck_assert_int_gt(X509_sign(p.cert, by->key, EVP_sha256()), 0);
+    return p;
+}
+
 static struct person issuing, officer;
 static X509_STORE *store;
 
@@ -107,31 +119,54 @@ static void teardown(void)
     person_done(&issuing);
 }
 
-/* The signature as DER or PEM; caller frees at. */
-static struct span sign(const char *what, const struct person *p, unsigned flags, bool pem,
-                        const struct person *second)
+static struct span whole(CMS_ContentInfo *cms, bool pem)
 {
-    BIO *in = BIO_new_mem_buf(what, -1);
     BIO *out = BIO_new(BIO_s_mem());
-    CMS_ContentInfo *cms = CMS_sign(p->cert, p->key, NULL, in,
-                                    flags | CMS_BINARY | (second ? CMS_PARTIAL : 0u));
-    char *at;
     uint8_t *copy;
+    char *at;
     size_t len;
 
-    ck_assert_ptr_nonnull(cms);
-    if (second != NULL) {
-        ck_assert_ptr_nonnull(CMS_add1_signer(cms, second->cert, second->key, NULL, 0));
-        ck_assert_int_eq(CMS_final(cms, in, NULL, flags | CMS_BINARY), 1);
-    }
     ck_assert_int_eq(pem ? PEM_write_bio_CMS(out, cms) : i2d_CMS_bio(out, cms), 1);
     len = (size_t)BIO_get_mem_data(out, &at);
     copy = malloc(len);
     memcpy(copy, at, len);
     CMS_ContentInfo_free(cms);
     BIO_free(out);
-    BIO_free(in);
     return span_of(copy, len);
+}
+
+/* The officer's, of another form. */
+static struct span sign_as(const EVP_MD *md, unsigned flags, int signed_type)
+{
+    unsigned all = CMS_BINARY | CMS_DETACHED;
+    BIO *in = BIO_new_mem_buf(text, -1);
+    CMS_ContentInfo *cms = CMS_sign(NULL, NULL, NULL, NULL, all | CMS_PARTIAL);
+
+    ck_assert_ptr_nonnull(cms);
+    ck_assert_int_eq(CMS_set1_eContentType(cms, OBJ_nid2obj(signed_type)), 1);
+    ck_assert_ptr_nonnull(
+        CMS_add1_signer(cms, officer.cert, officer.key, md, CMS_PARTIAL | flags));
+    ck_assert_int_eq(CMS_final(cms, in, NULL, all), 1);
+    ck_assert_int_eq(CMS_set1_eContentType(cms, OBJ_nid2obj(NID_pkcs7_data)), 1);
+    BIO_free(in);
+    return whole(cms, false);
+}
+
+/* The signature as DER or PEM; caller frees at. */
+static struct span sign(const char *what, const struct person *p, unsigned flags, bool pem,
+                        const struct person *second)
+{
+    BIO *in = BIO_new_mem_buf(what, -1);
+    CMS_ContentInfo *cms = CMS_sign(p->cert, p->key, NULL, in,
+                                    flags | CMS_BINARY | (second ? CMS_PARTIAL : 0u));
+
+    ck_assert_ptr_nonnull(cms);
+    if (second != NULL) {
+        ck_assert_ptr_nonnull(CMS_add1_signer(cms, second->cert, second->key, NULL, 0));
+        ck_assert_int_eq(CMS_final(cms, in, NULL, flags | CMS_BINARY), 1);
+    }
+    BIO_free(in);
+    return whole(cms, pem);
 }
 
 static void drop(struct span s)
@@ -217,11 +252,27 @@ START_TEST(one_other_octet_is_another_file)
 }
 END_TEST
 
+START_TEST(a_signature_is_judged_as_one_of_an_approval_is)
+{
+    struct partyfile_trust t = {.store = store, .now_us = NOW_US};
+    struct span good = sign_as(EVP_sha384(), 0, NID_pkcs7_data);
+    struct err e;
+    unsigned rows;
+
+    ck_assert_msg(accept(text, good, &t, &rows, &e), "%s", e.text);
+    drop(good);
+    refused(text, sign_as(EVP_sha1(), 0, NID_pkcs7_data), &t, "file.signature");
+    refused(text, sign_as(EVP_sha256(), CMS_NOATTR, NID_pkcs7_data), &t, "file.signature");
+    refused(text, sign_as(EVP_sha256(), 0, NID_id_smime_ct_TSTInfo), &t, "file.signature");
+}
+END_TEST
+
 START_TEST(a_certificate_must_lead_to_an_anchor_and_be_for_signing_now)
 {
     struct partyfile_trust t = {.store = store, .now_us = NOW_US};
     struct person self = person("A.Officer", 0x79, NULL, "digitalSignature,keyCertSign");
     struct person agree = person("A.Officer", 0x80, &issuing, "keyAgreement");
+    struct person login = client("A.Officer", 0x81, &issuing);
 
     refused(text, sign(text, &self, CMS_DETACHED, false, NULL), &t, "file.chain");
     t.now_us = NOW_US + INT64_C(7200) * 1000000;
@@ -230,8 +281,10 @@ START_TEST(a_certificate_must_lead_to_an_anchor_and_be_for_signing_now)
     refused(text, sign(text, &officer, CMS_DETACHED, false, NULL), &t, "file.chain");
     t.now_us = NOW_US;
     refused(text, sign(text, &agree, CMS_DETACHED, false, NULL), &t, "file.chain");
+    refused(text, sign(text, &login, CMS_DETACHED, false, NULL), &t, "file.chain");
     person_done(&self);
     person_done(&agree);
+    person_done(&login);
 }
 END_TEST
 
@@ -303,6 +356,7 @@ int main(void)
     tcase_add_loop_test(c, a_good_signature_in_der_or_pem_is_accepted, 0, 2);
     tcase_add_test(c, a_signature_of_a_wrong_form_is_refused);
     tcase_add_test(c, one_other_octet_is_another_file);
+    tcase_add_test(c, a_signature_is_judged_as_one_of_an_approval_is);
     tcase_add_test(c, a_certificate_must_lead_to_an_anchor_and_be_for_signing_now);
     tcase_add_test(c, the_officer_named_is_the_officer_who_signed);
     tcase_add_test(c, an_issuer_without_a_name_cannot_be_told_from_one_that_is_listed);
