@@ -39,9 +39,16 @@ struct desk {
 
 /* --- what was revoked --- */
 
-static void name_of(const struct authority *a, const char *id, char *out, size_t cap)
+/* A document by its name, and by whose it is: what an organisation supersedes is its own. */
+static void name_of(const struct authority *a, const char *id, char hex[HEX_LEN(32)])
 {
-    (void)snprintf(out, cap, "%s/%s", a->incident, id);
+    char text[CONFIG_NAME_MAX + 2 * AUTHORITY_ID_MAX + 32];
+    struct digest d;
+    int n = snprintf(text, sizeof text, "%s\n%s\n%s\n%s", authority_kind_name(a->kind),
+                     a->by, a->incident, id);
+
+    d = digest_of(span_of(text, (size_t)n), (struct span){NULL, 0});
+    hex_encode_lower(d.b, 32, hex);
 }
 
 static bool not_revoked(struct desk *d, struct err *e)
@@ -49,12 +56,12 @@ static bool not_revoked(struct desk *d, struct err *e)
     const struct authority *a = warrant_authority(d->warrant);
     const struct digest *activation = warrant_activation(d->warrant);
     char hex[HEX_LEN(32)];
-    char name[2 * AUTHORITY_ID_MAX + 2];
+    char name[HEX_LEN(32)];
 
     if (!revoked_fresh(&d->revoked, e))
         return false;
     hex_encode_lower(a->digest.b, 32, hex);
-    name_of(a, a->id, name, sizeof name);
+    name_of(a, a->id, name);
     if (revoked_has(&d->revoked, hex) || revoked_has(&d->revoked, name))
         return err_set(e, ERR_DENIED, "decision.revoked",
                        "decision %s of incident %s was revoked or superseded", a->id,
@@ -207,9 +214,9 @@ static bool do_open(struct desk *d, const struct proto *in, const int fds[], siz
                     e))
         return false;
     if (a->supersedes[0] != '\0') {
-        char old[2 * AUTHORITY_ID_MAX + 2];
+        char old[HEX_LEN(32)];
 
-        name_of(a, a->supersedes, old, sizeof old);
+        name_of(a, a->supersedes, old);
         if (!revoked_add(&d->revoked, old, 0, clock_now(&d->s.clock), e))
             return false;
     }

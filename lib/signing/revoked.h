@@ -3,8 +3,8 @@
  * revoked - what was revoked: told once, remembered by every signer of a machine until no
  * window can be open any more.
  *
- * One file: a lower-case hex digest, or "incident/id", in each line, a blank, and until when
- * the line stays, in seconds since 1970. Lines are added under a lock; a signer that begins
+ * One file: a lower-case hex digest in each line, of a document, or of the name of one that
+ * was superseded and of whose it is; a blank; and until when the line stays, in seconds since 1970. Lines are added under a lock; a signer that begins
  * leaves out those whose time is over, a day after the window of their decision, or
  * REVOKED_STAYS_DAYS after they came where the window is not known. (A line without a time
  * stays.) Nothing that a process knows is forgotten by it; a list that is gone or damaged is
@@ -26,7 +26,7 @@
 
 #define REVOKED_MAX        (1u << 20)
 #define REVOKED_STAYS_DAYS 400
-#define REVOKED_WHAT       (2 * 32 + 1 + AUTHORITY_ID_MAX * 2)
+#define REVOKED_WHAT       (2 * 32 + 1)
 
 struct revoked {
     const char *path;     /* borrowed */

@@ -117,6 +117,31 @@ START_TEST(a_superseded_decision_is_not_replayed_after_a_restart)
 }
 END_TEST
 
+/* An organisation's officer says that his instruction supersedes the PMA's decision. */
+START_TEST(an_instruction_supersedes_no_decision_of_the_pma)
+{
+    json_t *by_pma = json_deep_copy(scene.doc);
+
+    ready();
+    scene_set(&scene, "kind", json_string("instruction"));
+    scene_set(&scene, "by", json_string("supplier"));
+    scene_set(&scene, "key", json_string("supplier"));
+    scene_set(&scene, "key_certificate", scene_digest(scene.keys[SCENE_SUPPLIER].cert));
+    scene_set(&scene, "method", json_string("M1"));
+    scene_set(&scene, "mode", json_string("supplierBySupplier"));
+    scene_set(&scene, "id", json_string("D-2"));
+    scene_set(&scene, "supersedes", json_string("D-1"));
+    scene_sign_by(&scene, scene.org, 1);
+    open_warrant();
+    ANSWERED(PROTO_OPENED);
+    json_decref(scene.doc);
+    scene.doc = by_pma;
+    scene_sign(&scene, 2);
+    open_warrant();
+    ANSWERED(PROTO_OPENED);
+}
+END_TEST
+
 START_TEST(what_another_worker_was_told_counts_here)
 {
     char hex[HEX_LEN(32)];
@@ -466,6 +491,7 @@ END_TEST
 KIT_MAIN("desk_revoked", desk_kit_begin, desk_kit_end, a_revoked_decision_never_opens_again,
          a_revoke_of_another_leaves_the_open_one,
          a_superseded_decision_is_not_replayed_after_a_restart,
+         an_instruction_supersedes_no_decision_of_the_pma,
          what_another_worker_was_told_counts_here, without_its_list_there_is_no_desk,
          a_list_that_is_gone_is_not_an_empty_one, a_list_made_empty_is_still_known,
          a_torn_line_takes_nothing_with_it, a_list_full_of_rubbish_locks_nobody_out,
