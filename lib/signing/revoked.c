@@ -222,6 +222,11 @@ bool revoked_add(struct revoked *r, const char *what, int64_t window_us, int64_t
     if (r->n >= REVOKED_MAX)
         return failed(r, "it is full; lines leave when their time is over", e);
     AUTO(fd) int fd = hold(r);
+    /* two signers of a machine are told the same at once: the second finds it on disk */
+    if (fd >= 0 && !revoked_fresh(r, e))
+        return false;
+    if (revoked_has(r, what))
+        return true;
     /* a torn line is ended with what stands in no id, so that it says nothing */
     n = snprintf(line, sizeof line, "%s%s %lld\n", fd >= 0 && is_torn(fd) ? "?\n" : "",
                  what, (long long)(until / 1000000));
