@@ -327,18 +327,21 @@ static void digested(struct stage *s)
     stage_attempt(s);
 }
 
-static void signed_with(struct stage *s, const EVP_MD *md, unsigned more)
+static void signed_as(struct stage *s, const EVP_MD *md, unsigned more, int type)
 {
     unsigned flags = CMS_BINARY | CMS_PARTIAL | CMS_NOSMIMECAP;
     CMS_ContentInfo *cms = CMS_sign(NULL, NULL, NULL, NULL, flags);
     char *text = stage_text(s);
     BIO *in = BIO_new_mem_buf(text, -1);
 
+    if (CMS_set1_eContentType(cms, OBJ_nid2obj(type)) != 1)
+        abort();
     for (int i = 0; i < 2; i++)
         if (CMS_add1_signer(cms, s->sc.pma[i].cert, s->sc.pma[i].key, md, flags | more) ==
             NULL)
             abort();
-    if (CMS_final(cms, in, NULL, flags) != 1)
+    if (CMS_final(cms, in, NULL, flags) != 1 ||
+        CMS_set1_eContentType(cms, OBJ_nid2obj(NID_pkcs7_data)) != 1)
         abort();
     stage_cms(s, encoded(cms));
     CMS_ContentInfo_free(cms);
@@ -349,12 +352,18 @@ static void signed_with(struct stage *s, const EVP_MD *md, unsigned more)
 
 static void no_attributes(struct stage *s)
 {
-    signed_with(s, EVP_sha256(), CMS_NOATTR);
+    signed_as(s, EVP_sha256(), CMS_NOATTR, NID_pkcs7_data);
 }
 
 static void sha1(struct stage *s)
 {
-    signed_with(s, EVP_sha1(), 0);
+    signed_as(s, EVP_sha1(), 0, NID_pkcs7_data);
+}
+
+/* Two members signed it as something else than data; then it was called data. */
+static void content_type(struct stage *s)
+{
+    signed_as(s, EVP_sha256(), 0, NID_id_smime_ct_TSTInfo);
 }
 
 /* Member 2 signed something; the signature is put under something else. */
@@ -423,6 +432,8 @@ const struct attack attack_people[] = {
     {"not-signed", "a message that is not signed", "decision.not-signed", digested},
     {"no-attributes", "signatures without attributes", "decision.quorum", no_attributes},
     {"sha1", "signatures over SHA-1", "decision.quorum", sha1},
+    {"content-type", "signatures over another kind of content", "decision.quorum",
+     content_type},
     {"lifted", "a signature from another document", "decision.quorum", lifted},
     {0},
 };
