@@ -97,7 +97,7 @@ static int64_t until_us(char *line)
 /* Is it the line with the list's id? The first counts; it has no time, so it stays. */
 static bool is_id(struct revoked *r, const char *line)
 {
-    struct proto_list id;
+    struct proto_list id = {0};
 
     if (strncmp(line, LIST, strlen(LIST)) != 0 ||
         !hex_decode(line + strlen(LIST), strlen(line) - strlen(LIST), id.id, sizeof id.id))
@@ -241,7 +241,7 @@ bool revoked_add(struct revoked *r, const char *what, int64_t window_us, int64_t
 static bool name_list(struct revoked *r, struct err *e)
 {
     char hex[HEX_LEN(sizeof r->id.id)];
-    struct proto_list id;
+    struct proto_list id = {0};
     char line[sizeof LIST + sizeof hex + 4];
     size_t over;
     int n;
