@@ -364,12 +364,16 @@ static void on_signed(struct pump *p, unsigned i, const struct proto_signed *got
     struct order o = h->flight[0].o;
     uint64_t generation = h->flight[0].generation;
     struct err e;
+    struct err void_;
+    bool more;
 
     memmove(&h->flight[0], &h->flight[1], (IN_FLIGHT - 1) * sizeof h->flight[0]);
     h->n_flight--;
     if (generation != p->generation || engine_batch(p->s.engine) == NULL)
         return; /* of a batch that ended meanwhile: void, its counters are spent */
     note_rate(p, got->n);
+    /* its next order first: to verify this one takes as long as to sign a good part of it */
+    more = busy_hand(p, i, &void_);
     if (!engine_signed(p->s.engine, &o, got, &e)) {
         if (e.code == ERR_TOKEN) {
             log_event(LOG_CRIT, MSG_SIGNATURE_BAD, &(struct log_fields){.err = &e},
@@ -382,6 +386,8 @@ static void on_signed(struct pump *p, unsigned i, const struct proto_signed *got
     }
     if (!engine_flush(p->s.engine, false, &e))
         fatal(p, &e);
+    else if (!more)
+        engine_trouble(p, &void_);
 }
 
 /* Say that the answers for these rows never came: they may be signed again (spent.h). */
