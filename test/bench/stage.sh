@@ -8,27 +8,16 @@
 # Read by the scripts: where the programs are.
 tools=${SMKI_BENCH_BUILD:-$top/build-bench}
 work=
-service=
 
-bench_finish() {
-    status=$?
-    trap - EXIT INT TERM HUP
-    if [ -n "$service" ] && kill -TERM "$service" 2>/dev/null; then
-        wait "$service" 2>/dev/null || :
-    fi
-    if [ $status -ne 0 ] && [ -n "$work" ] && [ -s "$work/log" ]; then
+bench_finish() { # STATUS
+    if [ "$1" -ne 0 ] && [ -s "$work/log" ]; then
         {
             echo 'bench: failed; its log ends with'
             tail -n 12 "$work/log" | sed 's/^/    /'
             tail -n 6 "$work/service.log" 2>/dev/null | sed 's/^/    /'
         } >&2
     fi
-    [ -z "$work" ] || rm -rf "$work"
-    exit $status
-}
-
-ctl() {
-    "$tools/daemon/smki-recoveryctl" --socket "$work/operator.sock" "$@"
+    rm -rf "$work"
 }
 
 # Optimised as a release is, assertions kept: what ships is what is measured.
@@ -46,30 +35,24 @@ bench_build() {
 # bench_stage DEVICES: from nothing to a service that answers and a roster in $work/roster.csv.
 bench_stage() {
     umask 077
-    work=$(mktemp -d)
+    work=$(mktemp -d) socket=$work/operator.sock
     # shellcheck source=packaging/stage.sh
     . "$top/packaging/stage.sh"
     # shellcheck source=packaging/rehearsal.sh
     . "$top/packaging/rehearsal.sh"
-    trap bench_finish EXIT
-    trap 'exit 130' INT
-    trap 'exit 143' TERM HUP
+    stage_at_end bench_finish
     {
-        rehearsal_token "$work"
-        rehearsal_config "$work" "$work/operator.sock" >"$work/recovery.conf"
+        stage_token
+        stage_config >"$work/recovery.conf"
         printf '[Service]\nMaxRosterBytes=8589934592\n' >>"$work/recovery.conf"
-        "$tools/pkcs11/smki-recovery-ceremony" generate --config "$work/recovery.conf" \
-            --all --out "$work/public.pem"
-        rehearsal_certificates "$work/pki" "$work/public.pem"
+        stage_keys
+        stage_certificates
     } >>"$work/log" 2>&1
     bench_roster "$1" >"$work/roster.csv"
-    "$tools/daemon/smki-recoveryd" --config "$work/recovery.conf" 2>"$work/service.log" &
-    service=$!
-    stage_wait $service bench_ready
-}
-
-bench_ready() {
-    [ "$(ctl --json status | jq -r .state)" = ready ]
+    # shellcheck disable=SC2119 # it takes settings, or none
+    service_start
+    eventually signers_ready
+    service=$(service_pid)
 }
 
 # N devices in the fullest form, with both public keys; half electricity and half gas.

@@ -14,7 +14,7 @@ if ! mount -t tmpfs -o size=5m,mode=700 tmpfs "$scene/service" 2>/dev/null; then
 fi
 scene_undo="umount $scene/service"
 
-must scene_make $devices
+must stage_make $devices
 must service_start
 must scene_active
 room() {
@@ -30,7 +30,7 @@ stops() { # what comes out meanwhile is looked at in the end
 t 'the service stops' eventually stops
 status_1() {
     service_wait
-    same $scene_status 1
+    same $service_status 1
 }
 t 'with exit status 1' status_1
 t 'and says why' grep -q 'the service stops: .*disk is full' "$scene/service.log"

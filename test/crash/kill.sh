@@ -8,7 +8,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../integration/scene.sh"
 devices=10000
 
-must scene_make $devices
+must stage_make $devices
 must scene_set Counter Block=512
 must service_start
 must scene_active

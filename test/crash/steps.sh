@@ -12,7 +12,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../integration/scene.sh"
 devices=600
 
-must scene_make $devices
+must stage_make $devices
 must scene_set Counter Block=256
 must scene_set 'Token "rehearsal"' Workers=1
 must service_start
@@ -30,8 +30,7 @@ die() { # die N: one life of the service, up to that step
     service_launch LD_PRELOAD="$tools/test/crash/die_at.so" DIE_AT_PROGRAM=smki-recoveryd DIE_AT="$1" \
         DIE_AT_COUNT="$scene/count"
     eventually get /v1/status && scene_batch all && eventually finished
-    kill -TERM "$service" 2>/dev/null
-    service_wait
+    service_stop
 }
 finished() { # what comes out meanwhile is looked at in the end
     service_gone || batch_is 'done' || {
@@ -44,11 +43,11 @@ finished() { # what comes out meanwhile is looked at in the end
 after_death() {
     die_at=$1
     die $die_at
-    while [ "$scene_status" -eq 0 ] && [ "$(cat "$scene/count")" -lt $die_at ]; do
+    while [ "$service_status" -eq 0 ] && [ "$(cat "$scene/count")" -lt $die_at ]; do
         die_at=$(($(cat "$scene/count") * 9 / 10))
         die $die_at
     done
-    same $scene_status 137 || return 1
+    same $service_status 137 || return 1
     service_start && scene_batch all && eventually batch_is 'done' && chain_whole && commands_out "$scene/out.d" &&
         commands_are "$scene/out.d" $devices && devices_once "$scene/out.d" && audited "$scene/out.d" &&
         counters_once "$scene/out.d" "$scene" && same_text && service_stop
@@ -61,7 +60,7 @@ same_text() {
 }
 undisturbed() {
     die 0
-    same $scene_status 0 && steps=$(cat "$scene/count") && [ "$steps" -gt 50 ]
+    same $service_status 0 && steps=$(cat "$scene/count") && [ "$steps" -gt 50 ]
 }
 steps=0
 t 'undisturbed, the steps are counted' undisturbed

@@ -7,7 +7,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/scene.sh"
 devices=${SMKI_HALT_DEVICES:-20000}
 
-must scene_make $devices
+must stage_make $devices
 # every use of the key is counted, in the module itself; a quarter of what is to come passes the gate
 # shellcheck source=test/fake/shim.sh
 . "$top/test/fake/shim.sh"
@@ -18,10 +18,8 @@ must scene_active
 
 refusal() { # a document to refuse, by three of five
     ctl --quiet decision draft "$incident" --outcome refuse >"$scene/draft.json" &&
-        rehearsal_decision "$scene/pki" "$scene/draft.json" "$scene/full.json" &&
-        jq --arg id "$decision" '.id = "D-no" | .supersedes = $id | del(.roster, .key, .key_certificate,
-            .method, .mode, .replacements, .device_types, .attempts)' "$scene/full.json" >"$scene/no.json" &&
-        rehearsal_sign "$scene/pki" "$scene/no.json" "$scene/no.cms" pma-1 pma-2 pma-3
+        rehearsal_decision "$scene/draft.json" "$scene/no.json" supplier ".id = \"D-no\" | .supersedes = \"$decision\"" &&
+        rehearsal_sign "$scene/no.json" "$scene/no.cms" pma-1 pma-2 pma-3
 }
 must refusal
 gate_shut recovery $((devices / 4))

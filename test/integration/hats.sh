@@ -22,7 +22,7 @@ login() { # login SECTION UID: one more of that person
     sed -i "s/^\[Person \"$1\"\]/&\nUsers=$2/" "$scene/recovery.conf.d/people.conf"
 }
 
-must scene_make 6
+must stage_make 6
 must scene_set Service TwoPersonSec=86400
 must scene_set 'Role "operator"' "Users=$(id -u) $approver $custodian $requester $again $nobody $second"
 chmod 711 "$scene"
@@ -30,7 +30,7 @@ login pma-1 $approver
 login custodian-1 $custodian
 login org-1 $requester
 login operator $again
-rehearsal_login ben 'Operator Two' $second >>"$scene/recovery.conf.d/people.conf"
+stage_login ben 'Operator Two' $second >>"$scene/recovery.conf.d/people.conf"
 as $second --version >/dev/null 2>&1 || scene_skip 'other users cannot reach the build directory'
 must service_start
 must scene_referred
@@ -71,15 +71,12 @@ must rehearsal_event call-custodians --evidence 'three called'
 # --- the activation ---
 
 activation() { # activation NAME...
-    jq --arg digest "$(sha256sum <"$scene/decision.json" | cut -d ' ' -f 1)" '{schema, kind: "activation",
-        id: ("activation-" + .id), incident, by: "custodians", outcome: "authorise", exercise, key, method,
-        decision: $digest, ceremony: "two of three present", valid_from, valid_to}' \
-        "$scene/decision.json" >"$scene/activation.json" &&
-        rehearsal_sign "$pki" "$scene/activation.json" "$scene/activation.cms" "$@" &&
+    rehearsal_activation "$scene/decision.json" >"$scene/activation.json" &&
+        rehearsal_sign "$scene/activation.json" "$scene/activation.cms" "$@" &&
         chmod 644 "$scene/activation.cms"
 }
 cp "$pki/pma-1.key" "$pki/hat.key"
-must rehearsal_pki person --dir "$pki" --anchor custodian-anchor --out "$pki/hat.pem" --key "$pki/hat.key" --reuse \
+must stage_pki person --dir "$pki" --anchor custodian-anchor --out "$pki/hat.pem" --key "$pki/hat.key" --reuse \
     --cn 'Member One' --seat custodian --organisation Independent
 must eventually signers_ready
 must activation hat custodian-2
@@ -117,7 +114,7 @@ t 'conflicted and second operator: refused' refused incident.operator '"Operator
     confirm $second
 t 'a login of nobody confirms: refused' refused incident.operator "uid $nobody is the login of no [Person]" confirm $nobody
 must service_stop
-rehearsal_login cleo 'Operator Three' 3107 >>"$scene/recovery.conf.d/people.conf"
+stage_login cleo 'Operator Three' 3107 >>"$scene/recovery.conf.d/people.conf"
 sed -i 's/^Users=.* 3106/& 3107/' "$scene/recovery.conf"
 must service_start
 t 'a second operator who is nothing else confirms' confirm 3107

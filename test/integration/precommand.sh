@@ -31,7 +31,7 @@ compare() { # compare FILE FILTER: what the service answers
     jq -se ".[0] | $2" "$scene/answer" >/dev/null
 }
 
-must scene_make 20
+must stage_make 20
 must service_start
 must scene_referred
 must scene_decide .

@@ -20,7 +20,7 @@ states_are() { # a line per device: what the service thinks
         same "$(cat "$scene/states")" "$* "
 }
 
-must scene_make 6
+must stage_make 6
 must service_start
 must scene_referred
 must scene_decide '.attempts = 2'

@@ -9,7 +9,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=test/integration/scene.sh
 . "$here/scene.sh"
 
-must scene_make 10
+must stage_make 10
 cat >"$scene/slow-signer" <<END
 #!/bin/sh
 while [ -e "$scene/gate-is-shut" ]; do sleep 0.05; done
@@ -30,7 +30,7 @@ overall() {
 # activation NAME: the custodians' document, under an id of its own.
 activation() {
     jq --arg name "$1" '.id += "-" + $name' "$scene/activation.json" >"$scene/$1.json" &&
-        rehearsal_sign "$scene/pki" "$scene/$1.json" "$scene/$1.cms" custodian-1 custodian-2
+        rehearsal_sign "$scene/$1.json" "$scene/$1.cms" custodian-1 custodian-2
 }
 submit() { # and be told so, should it have to be done again
     ctl_once decision submit "$incident" "$scene/$1.cms"
@@ -88,17 +88,12 @@ held() {
         wait $held_client || held_status=$?
         cat "$scene/said"
         [ $held_status -eq 5 ] || return $held_status
-        eventually signers_ready && shut && signers_end || return 1
+        eventually signers_ready && shut && signers_kill || return 1
     done
     false
 }
 waits_again() {
     [ "$(grep -c 'waits for a signer' "$scene/service.log")" -gt "$held_before" ]
-}
-signers_end() {
-    for pid in $(signer_pids); do
-        kill -KILL "$pid" 2>/dev/null || : # it may have ended by itself: its token is away
-    done
 }
 t 'an activation is held, and goes through when the signer has proved its key' held away
 t 'the key is on' state_is KEY_ACTIVE
@@ -115,7 +110,7 @@ must rehearsal_event deactivate-key --evidence 'evening'
 must eventually signers_ready
 must mv "$scene/tokens" "$scene/elsewhere"
 must mkdir "$scene/tokens"
-must signers_end
+must signers_kill
 absent() {
     overall 'token absent' && [ "$(field /v1/status '.signers[0].restarts')" -gt "$1" ]
 }

@@ -72,7 +72,7 @@ off_by_one() {
 
 # --- signed ---
 
-must scene_make "$devices"
+must stage_make "$devices"
 must service_start
 must scene_referred
 must scene_decide '.attempts = 2'

@@ -10,14 +10,14 @@ here=$(cd "$(dirname "$0")" && pwd)
 pki=$scene/pki
 bad=$scene/bad
 
-must scene_make 8
+must stage_make 8
 must scene_set Service TwoPersonSec=86400
 must scene_set Service MaxRosterBytes=20000
 must scene_set 'Role "operator"' "Users=$(id -u) 3002"
 must scene_set 'Role "viewer"' Users=3001
 must scene_set 'Role "approver"' Users=3003
 must scene_set 'Role "auditor"' "Users=$(id -u) 3004"
-rehearsal_login ben 'Operator Two' 3002 >>"$scene/recovery.conf.d/people.conf"
+stage_login ben 'Operator Two' 3002 >>"$scene/recovery.conf.d/people.conf"
 must service_start LC_ALL=C.UTF-8
 must scene_referred
 must scene_decide '.roster.count = 9' # more than there are: what it allows at most
@@ -108,7 +108,7 @@ json 'subscriber is no EUI-64' 400 request.member 'member subscriber' /v1/incide
     "$open,\"subscriber\":\"90B3\"}"
 json 'unknown route' 400 request.member 'member route' /v1/incidents "$open,\"route\":\"m9\"}"
 json 'incident of a known id' 400 incident.id-taken "$incident" /v1/incidents \
-    "$open,\"subscriber\":\"$rehearsal_supplier\",\"id\":\"$incident\"}"
+    "$open,\"subscriber\":\"$stage_supplier\",\"id\":\"$incident\"}"
 json 'unknown event' 400 request.member '"sign" is no event' "$here_is/events" '{"event":"sign"}'
 json 'event out of turn' 403 incident.no-transition 'close' "$here_is/events" '{"event":"close"}'
 json 'the PMA does not speak by an operator' 403 incident.by-document 'signed document' \
@@ -192,7 +192,7 @@ t 'roster too large' put_roster 413 request.too-large '20000 octets'
 cp "$roster" "$bad"
 t 'roster of an unknown incident' refused 404 incident.none 'I-none' /v1/incidents/I-none/roster \
     -X PUT --data-binary "@$bad"
-other=$(ctl --json incident open --exercise --initiator subscriber --subscriber "$rehearsal_supplier" \
+other=$(ctl --json incident open --exercise --initiator subscriber --subscriber "$stage_supplier" \
     --notice 'a second notice' 'Another' | jq -r .id)
 sed 's/,ESME,/,GSME,/' "$roster" >"$bad"
 t 'devices of another open incident' refused 403 incident.device-elsewhere "open incident $incident" \
@@ -212,8 +212,8 @@ sed '5d' "$pki/supplier-ds-new.pem" >"$bad"
 t 'PEM with a line missing' bundle 400 cert.der 'certificates'
 cat "$pki"/supplier-*.pem "$pki"/network-*.pem "$pki"/acb-*.pem "$pki"/tcos-*.pem "$pki"/wan-*.pem >"$bad"
 for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21; do
-    rehearsal_pki issue --dir "$pki" --out "$scene/one.pem" --pubkey "$scene/old.pub" --role 02 \
-        --eui "$rehearsal_supplier" --usage ds --cn "One $i" >/dev/null
+    stage_pki issue --dir "$pki" --out "$scene/one.pem" --pubkey "$scene/old.pub" --role 02 \
+        --eui "$stage_supplier" --usage ds --cn "One $i" >/dev/null
     cat "$scene/one.pem" >>"$bad"
 done
 t 'too many certificates' bundle 400 cert.too-many '32'
@@ -252,16 +252,16 @@ at() { # at OFFSET: that long from now
 }
 document 'two of three signatures' 403 decision.quorum '2 of' . pma-1 pma-2
 document 'nobody of the required seat' 403 decision.seats 'chair' . pma-2 pma-3 pma-4
-rehearsal_pki person --dir "$pki" --anchor custodian-anchor --out "$pki/stranger.pem" \
+stage_pki person --dir "$pki" --anchor custodian-anchor --out "$pki/stranger.pem" \
     --key "$pki/stranger.key" --cn 'Member Six' --seat chair --organisation 'Elsewhere' >/dev/null
 document 'signed by a stranger' 403 decision.quorum '2 of' . pma-1 pma-2 stranger
 document 'signed by strangers only' 403 decision.quorum '0 of' . custodian-1 custodian-2 custodian-3
-rehearsal_pki person --dir "$pki" --anchor pma-anchor --out "$pki/late.pem" --key "$pki/late.key" \
+stage_pki person --dir "$pki" --anchor pma-anchor --out "$pki/late.pem" --key "$pki/late.key" \
     --cn 'Member Late' --seat specialist --organisation Late \
     --not-before 2019-01-01T00:00:00Z --not-after 2020-01-01T00:00:00Z >/dev/null
 document 'signed by a member of the past' 403 decision.quorum '2 of' . pma-1 pma-2 late
 cp "$pki/pma-2.key" "$pki/again.key"
-rehearsal_pki person --dir "$pki" --anchor pma-anchor --out "$pki/again.pem" --key "$pki/again.key" \
+stage_pki person --dir "$pki" --anchor pma-anchor --out "$pki/again.pem" --key "$pki/again.key" \
     --cn 'Member Nine' --seat specialist --organisation 'Nine' --reuse >/dev/null
 document 'one key under two names' 403 decision.quorum '2 of' . pma-1 pma-2 again
 sign "$scene/two.cms" "$scene/good.json" pma-1 pma-2
@@ -333,25 +333,25 @@ placed() {
 stray() { # stray NAME RULE ARGUMENT...
     stray_name=$1 stray_rule=$2
     shift 2
-    rehearsal_pki issue --dir "$pki" --out "$pki/stray.pem" --cn Stray "$@" >/dev/null
+    stage_pki issue --dir "$pki" --out "$pki/stray.pem" --cn Stray "$@" >/dev/null
     placed "$stray_name" "$stray_rule" 'supplier-ds' "$pki/stray.pem"
 }
 key="--key $pki/stray.key"
 # shellcheck disable=SC2086 # two words
 {
     stray 'certificate of another party' replacement.party $key --role 02 --eui 90B3D51F30029999 --usage ds
-    stray 'certificate of another usage' replacement.usage $key --role 02 --eui "$rehearsal_supplier" --usage ka
-    stray 'certificate of another role' replacement.role $key --role 03 --eui "$rehearsal_supplier" --usage ds
-    stray 'expired certificate' replacement.date $key --role 02 --eui "$rehearsal_supplier" --usage ds \
+    stray 'certificate of another usage' replacement.usage $key --role 02 --eui "$stage_supplier" --usage ka
+    stray 'certificate of another role' replacement.role $key --role 03 --eui "$stage_supplier" --usage ds
+    stray 'expired certificate' replacement.date $key --role 02 --eui "$stage_supplier" --usage ds \
         --not-before 2019-01-01T00:00:00Z --not-after 2020-01-01T00:00:00Z
-    stray 'certificate that is not valid yet' replacement.date $key --role 02 --eui "$rehearsal_supplier" \
+    stray 'certificate that is not valid yet' replacement.date $key --role 02 --eui "$stage_supplier" \
         --usage ds --not-before 2090-01-01T00:00:00Z --not-after 2099-01-01T00:00:00Z
 }
 stray 'compromised key, certified again' replacement.key --pubkey "$scene/old.pub" --role 02 \
-    --eui "$rehearsal_supplier" --usage ds
-rehearsal_pki init --dir "$scene/elsewhere" >/dev/null
-rehearsal_pki issue --dir "$scene/elsewhere" --out "$pki/stray.pem" --key "$pki/stray.key" --role 02 \
-    --eui "$rehearsal_supplier" --usage ds --cn Stray >/dev/null
+    --eui "$stage_supplier" --usage ds
+stage_pki init --dir "$scene/elsewhere" >/dev/null
+stage_pki issue --dir "$scene/elsewhere" --out "$pki/stray.pem" --key "$pki/stray.key" --role 02 \
+    --eui "$stage_supplier" --usage ds --cn Stray >/dev/null
 placed 'certificate of another PKI' replacement.chain 'supplier-ds' "$pki/stray.pem"
 placed 'the compromised certificate itself' replacement.key 'supplier-ds' "$pki/supplier-ds-old.pem"
 must ctl --quiet certificates add "$incident" "$pki/bundle.pem"
@@ -366,10 +366,7 @@ cp "$scene/decision.cms" "$bad"
 t 'the same decision again' submit 403 incident.no-transition 'AUTHORISED'
 json 'batch before the custodians' 403 incident.may-not-sign 'AUTHORISED' /v1/batches "$start"
 must rehearsal_event call-custodians --evidence 'three called'
-jq --arg digest "$(sha256sum <"$scene/good.json" | cut -d ' ' -f 1)" '{schema, kind: "activation",
-    id: ("activation-" + .id), incident, by: "custodians", outcome: "authorise", exercise, key, method,
-    decision: $digest, ceremony: "two of three present", valid_from, valid_to}' \
-    "$scene/good.json" >"$scene/activation.json"
+rehearsal_activation "$scene/good.json" >"$scene/activation.json"
 cp "$scene/activation.json" "$scene/good.json"
 document 'one custodian' 403 decision.quorum '1 of' . custodian-1
 document 'members instead of custodians' 403 decision.quorum '0 of' . pma-1 pma-2

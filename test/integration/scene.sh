@@ -17,30 +17,17 @@ done
 [ -f /usr/lib/softhsm/libsofthsm2.so ] || scene_skip 'no SoftHSM module'
 
 scene=$(mktemp -d)
-# shellcheck disable=SC2034 # for stage.sh
-work=$scene
+work=$scene socket=$scene/operator.sock incident=
 # shellcheck source=packaging/stage.sh
 . "$top/packaging/stage.sh"
 # shellcheck source=packaging/rehearsal.sh
 . "$top/packaging/rehearsal.sh"
-socket=$scene/operator.sock
-service=
-incident=
 scene_undo=: # a command that the end runs after the service has ended
 scene_end() {
-    status=$?
-    trap - EXIT INT TERM HUP
-    if [ -n "$service" ]; then
-        kill -KILL "$service" 2>/dev/null
-        wait "$service" 2>/dev/null
-    fi
     $scene_undo
     rm -rf "$scene"
-    exit $status
 }
-trap scene_end EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
+stage_at_end scene_end
 
 # --- TAP ---
 
@@ -88,18 +75,8 @@ same() { # same GOT WANTED
         false
     }
 }
-eventually() { # eventually COMMAND...: while the service lives
-    stage_wait "$service" "$@"
-}
-
 # --- talking to the service ---
 
-ctl() {
-    stage_patient ctl_once "$@"
-}
-ctl_once() {
-    "$tools/daemon/smki-recoveryctl" --socket "$socket" "$@"
-}
 get() {
     curl -sS --unix-socket "$socket" "http://localhost$1"
 }
@@ -118,58 +95,8 @@ signed() {
 signed_above() {
     scene_signed=$(signed) && [ "$scene_signed" -gt "$1" ]
 }
-signers_ready() {
-    get /v1/status | jq -e '.state == "ready"' >/dev/null
-}
-signer_pids() {
-    field /v1/status '.signers[] | select(.pid > 0) | .pid'
-}
-
-# --- the service ---
-
-# service_start [NAME=VALUE...]: with that in its environment; until it answers.
-service_start() {
-    service_launch "$@"
-    eventually get /v1/status
-}
-service_launch() {
-    env "$@" "$tools/daemon/smki-recoveryd" --config "$scene/recovery.conf" \
-        >>"$scene/service.log" 2>&1 &
-    service=$!
-}
-# In order; its exit status.
-service_stop() {
-    kill -TERM "$service"
-    service_wait
-}
-service_wait() {
-    wait "$service"
-    scene_status=$?
-    service=
-    return $scene_status
-}
-service_kill() {
-    kill -KILL "$service"
-    wait "$service" 2>/dev/null
-    service=
-}
-service_gone() {
-    stage_gone "$service"
-}
-
 # --- a scene ---
 
-# scene_make N: token, configuration, keys, certificates, N meters and their roster.
-scene_make() {
-    rehearsal_token "$scene" &&
-        rehearsal_config "$scene" "$socket" >"$scene/recovery.conf" &&
-        chmod 600 "$scene/recovery.conf" &&
-        "$tools/pkcs11/smki-recovery-ceremony" generate --config "$scene/recovery.conf" --all \
-            --out "$scene/public.pem" &&
-        rehearsal_certificates "$scene/pki" "$scene/public.pem" &&
-        rehearsal_meters "$scene/meters" "$scene/pki" "$1" &&
-        roster=$scene/meters/roster.csv
-}
 # scene_set SECTION KEY=VALUE: one setting, instead of what the section says now.
 scene_set() {
     awk -v section="[$1]" -v line="$2" 'BEGIN { key = substr(line, 1, index(line, "=")) }
@@ -183,7 +110,7 @@ scene_set() {
 }
 # An incident that waits for the PMA's word.
 scene_referred() {
-    rehearsal_to_pma "$scene/pki/bundle.pem" "$roster"
+    rehearsal_notice && rehearsal_to_pma "$pki/bundle.pem" "$roster"
 }
 # ... and has it, with the key switched on; ready for a batch.
 scene_active() {
@@ -192,13 +119,11 @@ scene_active() {
 # scene_decide FILTER: $scene/decision.json and .cms, by three of five; FILTER changes the draft.
 scene_decide() {
     ctl --quiet decision draft "$incident" >"$scene/draft.json" &&
-        rehearsal_decision "$scene/pki" "$scene/draft.json" "$scene/full.json" &&
-        jq "$1" "$scene/full.json" >"$scene/decision.json" &&
-        rehearsal_sign "$scene/pki" "$scene/decision.json" "$scene/decision.cms" pma-1 pma-2 pma-3
+        rehearsal_decision "$scene/draft.json" "$scene/decision.json" supplier "$1" &&
+        rehearsal_sign "$scene/decision.json" "$scene/decision.cms" pma-1 pma-2 pma-3
 }
 scene_activate() {
-    eventually signers_ready &&
-        rehearsal_activate "$scene/pki" "$scene/decision.json" "$scene/decision.cms" "$scene"
+    rehearsal_activate "$scene/decision.json" "$scene/decision.cms"
 }
 # scene_batch ROWS: ask for one (all, unfinished); sets $batch. Twice is once.
 scene_batch() {

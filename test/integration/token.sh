@@ -10,7 +10,7 @@ devices=6000
 # shellcheck source=test/fake/shim.sh
 . "$top/test/fake/shim.sh"
 
-must scene_make $devices
+must stage_make $devices
 must scene_set 'Token "rehearsal"' "Module=$shim"
 must scene_set 'Token "rehearsal"' Workers=1
 must scene_set Signer CallTimeoutSec=600
@@ -29,11 +29,6 @@ away() {
 back() {
     rmdir "$scene/tokens" && mv "$scene/elsewhere" "$scene/tokens"
 }
-kill_signers() {
-    for pid in $(signer_pids); do
-        kill -KILL "$pid" 2>/dev/null || : # it may have ended by itself: its token is away
-    done
-}
 
 # --- absent at the start ---
 
@@ -45,7 +40,7 @@ by_command() {
     ctl status >"$scene/out" && grep -q 'token absent' "$scene/out" && grep -q token.not-found "$scene/out"
 }
 t 'the command shows both' eventually by_command
-t 'an incident can be opened meanwhile' rehearsal_to_pma "$scene/pki/bundle.pem" "$roster"
+t 'an incident can be opened meanwhile' scene_referred
 must back
 t 'it goes on when the token is back' eventually overall ready
 
@@ -58,7 +53,7 @@ must scene_batch all
 must eventually gate_reached recovery
 must eventually signed_above 0
 lose() {
-    away && kill_signers && gate_open recovery && eventually trouble down token.not-found && batch_is running && not signed_above $((devices - 1))
+    away && signers_kill && gate_open recovery && eventually trouble down token.not-found && batch_is running && not signed_above $((devices - 1))
 }
 t 'the token is lost in the middle of a batch: the batch stays, nothing else signs' lose
 must back
@@ -190,7 +185,7 @@ must scene_set 'Key "other"' "Certificate=$scene/pki/supplier-ds-old.pem"
 two_tokens() {
     service_launch
     eventually service_gone && service_wait
-    same $scene_status 78 && tail -n 1 "$scene/service.log" | grep 'one service signs with one token'
+    same $service_status 78 && tail -n 1 "$scene/service.log" | grep 'one service signs with one token'
 }
 t 'keys on two tokens: it does not start, and says why' two_tokens
 

@@ -91,7 +91,7 @@ make_token() {
             /var/lib/smki-recovery-signer/tokens &&
         as smki-signer softhsm2-util --init-token --free --label rehearsal \
             --pin "$(cat $etc/hsm-pin)" --so-pin "$(openssl rand -hex 8)" &&
-        rehearsal_serial
+        stage_serial
 }
 export SOFTHSM2_CONF=$etc/softhsm2.conf
 t 'token of smki-signer, PIN of root' make_token
@@ -109,23 +109,23 @@ Groups=smki-operator
 [Role "auditor"]
 Groups=smki-auditor
 END
-        rehearsal_anchors $etc PinCredential=hsm-pin
+        stage_anchors $etc PinCredential=hsm-pin
     } >$etc/recovery.conf &&
         systemd-run --quiet --wait --pipe -p User=smki-signer -p LoadCredential=hsm-pin:$etc/hsm-pin \
             -E SOFTHSM2_CONF="$SOFTHSM2_CONF" "$(command -v smki-recovery-ceremony)" generate \
             --config $etc/recovery.conf --all >"$work/public.pem" &&
-        rehearsal_certificates "$work/pki" "$work/public.pem" &&
+        stage_certificates &&
         (cd "$work/pki" && install -m 644 -t $etc root.pem issuing.pem recovery-ds.pem \
             pma-anchor.pem custodian-anchor.pem) &&
         {
             cat "$work/recovery.conf.d/people.conf"
             for person in anna ben cleo; do
-                rehearsal_login $person "Operator $person" smki-$person
+                stage_login $person "Operator $person" smki-$person
             done
         } >"$work/people.conf" && install -D -m 644 -t $etc/recovery.conf.d "$work/people.conf" &&
         as smki-recovery "$(systemctl cat smki-recovery.service | sed -n 's/^ExecStart=\([^ ]*\).*/\1/p')" \
             --config $etc/recovery.conf --check &&
-        rehearsal_meters "$work/meters" "$work/pki" 40 &&
+        stage_meters meters 40 supplier &&
         chmod 755 "$work/pki" "$work/meters"
 }
 t 'keys made in the token by smki-signer alone' configure
@@ -173,15 +173,16 @@ t 'signing needs a decision' not ctl --yes batch start I-none D-none
 
 # --- a small recovery ---
 
-t 'incident, roster, certificates, PMA' rehearsal_to_pma "$work/pki/bundle.pem" "$work/meters/roster.csv"
+t 'incident' rehearsal_notice
+t 'roster, certificates, PMA' rehearsal_to_pma "$work/pki/bundle.pem" "$work/meters/roster.csv"
 decide() {
     ctl --quiet decision draft "$incident" >"$work/draft.json" &&
-        rehearsal_decision "$work/pki" "$work/draft.json" "$work/decision.json" &&
-        rehearsal_sign "$work/pki" "$work/decision.json" "$work/decision.cms" pma-1 pma-2 pma-3
+        rehearsal_decision "$work/draft.json" "$work/decision.json" supplier . &&
+        rehearsal_sign "$work/decision.json" "$work/decision.cms" pma-1 pma-2 pma-3
 }
 t 'decision signed by three of five' decide
-t 'decision handed in, custodians switch the key on' rehearsal_activate "$work/pki" \
-    "$work/decision.json" "$work/decision.cms" "$work"
+t 'decision handed in, custodians switch the key on' rehearsal_activate \
+    "$work/decision.json" "$work/decision.cms"
 start() {
     batch=$(ctl --json --yes batch start "$incident" "$decision" | jq -r .id) && [ -n "$batch" ]
 }

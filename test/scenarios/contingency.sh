@@ -19,20 +19,20 @@ hex() {
 }
 openssl ecparam -name prime256v1 -genkey -noout -out "$work/next.key" 2>/dev/null
 openssl pkey -in "$work/next.key" -pubout -out "$work/next.pub"
-check 'the root carries the wrapped contingency key' rehearsal_pki root --dir "$pki" --contingency-pub "$pki/contingency.pub" \
+check 'the root carries the wrapped contingency key' stage_pki root --dir "$pki" --contingency-pub "$pki/contingency.pub" \
     --symmetric-key "$(hex "$work/symmetric")"
-check 'a new root carries a new one' rehearsal_pki root --dir "$pki" --out "$pki/next-root.pem" --key "$pki/next-root.key" \
+check 'a new root carries a new one' stage_pki root --dir "$pki" --out "$pki/next-root.pem" --key "$pki/next-root.key" \
     --contingency-pub "$work/next.pub" --symmetric-key "$(hex "$work/symmetric-next")"
-check 'a new root that carries none' rehearsal_pki root --dir "$pki" --out "$pki/bare-root.pem" --key "$pki/bare-root.key"
+check 'a new root that carries none' stage_pki root --dir "$pki" --out "$pki/bare-root.pem" --key "$pki/bare-root.key"
 sed -i '/^\[Role "operator"\]/,/^Users=/s/^Users=.*/& 65534/' "$work/recovery.conf"
-rehearsal_login second 'Operator Two' 65534 >>"$work/recovery.conf.d/people.conf"
+stage_login second 'Operator Two' 65534 >>"$work/recovery.conf.d/people.conf"
 chmod 755 "$work" "$work/run"
 install -m 755 "$tools/daemon/smki-recoveryctl" "$work/run/ctl"
 second() {
     setpriv --reuid 65534 --regid 0 --clear-groups "$work/run/ctl" --socket "$socket" "$@"
 }
-check 'meters' story_meters meters $devices supplier --mix ESME:1,GSME:1,PPMID:1
-check 'the service answers' story_up
+check 'meters' stage_meters meters $devices supplier --mix ESME:1,GSME:1,PPMID:1
+check 'the service answers' service_start
 story_ready contingency
 uses_before=$(uses recovery)
 

@@ -9,21 +9,21 @@ devices=20
 check 'token, certificates' story_setup
 sed -i 's/^TwoPersonSec=.*/&\nDecisionAlarmSec=1/;s/^\[Signer\]/&\nTokenLostSec=3600/' "$work/recovery.conf"
 # Who operates has a certificate of the PMA's, too; and the chair a second one.
-rehearsal_pki person --dir "$pki" --anchor pma-anchor --out "$pki/pma-operator.pem" --key "$pki/pma-operator.key" \
+stage_pki person --dir "$pki" --anchor pma-anchor --out "$pki/pma-operator.pem" --key "$pki/pma-operator.key" \
     --cn 'Operator One' --seat specialist >>"$log" 2>&1
-rehearsal_pki person --dir "$pki" --anchor pma-anchor --out "$pki/pma-again.pem" --key "$pki/pma-again.key" \
+stage_pki person --dir "$pki" --anchor pma-anchor --out "$pki/pma-again.pem" --key "$pki/pma-again.key" \
     --cn "$(story_name pma-1 subject)" --seat chair >>"$log" 2>&1
 for person in operator:pma-operator pma-1:pma-again; do
-    printf '[Person "%s"]\nKeys=%s\n' "${person%:*}" "$(rehearsal_key "$pki/${person#*:}.pem")"
+    printf '[Person "%s"]\nKeys=%s\n' "${person%:*}" "$(stage_key "$pki/${person#*:}.pem")"
 done >"$work/recovery.conf.d/people-more.conf"
-check 'meters' story_meters meters $devices supplier
+check 'meters' stage_meters meters $devices supplier
 chmod 755 "$work" "$work/run"
-check 'the service answers' story_up
+check 'the service answers' service_start
 story_ready recovery
 # One device was not commissioned when it began.
 awk -F, -v OFS=, 'NR == 2 { $3 = "pending" } { print }' "$work/meters/roster.csv" >"$work/roster.csv"
 roster=$work/roster.csv
-check 'the supplier reports its keys' story_open --initiator subscriber --subscriber "$rehearsal_supplier" --notice 'Officer One' 'Supplier Ltd: keys exposed'
+check 'the supplier reports its keys' story_open --initiator subscriber --subscriber "$stage_supplier" --notice 'Officer One' 'Supplier Ltd: keys exposed'
 
 # Another user of this machine, with no role at all.
 install -m 755 "$tools/daemon/smki-recoveryctl" "$work/run/ctl"
@@ -47,7 +47,7 @@ refuse 'a live incident at a rehearsal' incident.exercise ctl incident open --in
 refuse 'the same incident opened twice' incident.id-taken ctl incident open --exercise --id "$incident" --initiator dcc --notice x 'Again'
 refuse 'a fact that nobody may declare' incident.fact event confirm --evidence x --facts decision_live
 refuse 'evidence of an unknown kind' incident.evidence event confirm --evidence '{"rumour":"x"}' --facts notifier_authenticated
-check 'to the PMA' story_to_pma "$pki/bundle.pem" "$roster"
+check 'to the PMA' rehearsal_to_pma "$pki/bundle.pem" "$roster"
 
 signed_by() {
     story_decision spoilt supplier "${filter:-.}" && story_sign spoilt "$@" && ctl decision submit "$incident" "$work/spoilt.cms"
@@ -76,27 +76,27 @@ trailing() {
 }
 refuse 'octets behind a decision' decision.trailing trailing
 
-check 'the PMA takes longer than it should: an alarm, once' story_wait audited \
+check 'the PMA takes longer than it should: an alarm, once' eventually audited \
     'map(select(.kind == "DEADLINE_PASSED" and .data.alarm == "decision")) | length == 1'
 check 'authorised, one command for each device' story_decide yes supplier '.attempts = 1'
 check 'the key is on' story_activate yes
 
 echo '# The token is logged out'
-story_kill KILL
+service_kill
 P11_SHIM_PLAN='C_SignInit:1+=0x101'
 export P11_SHIM_PLAN
-check 'the service answers' story_up
+check 'the service answers' service_start
 key=$(openssl rand -hex 8)
 first=$(ctl --json --yes --key "$key" batch start "$incident" "$decision" | jq -r .id)
 logged_out() {
     ctl --json status | jq -e '[.signers[].trouble] | any(test("CKR_USER_NOT_LOGGED_IN"))' >/dev/null &&
         ctl --json batch show "$first" | jq -e '.signed == 0' >/dev/null
 }
-refused 'signing while the token is logged out' token.refused story_wait logged_out
+refused 'signing while the token is logged out' token.refused eventually logged_out
 check 'the key was not used' uses_are 0
-story_kill KILL
+service_kill
 unset P11_SHIM_PLAN
-check 'the service answers' story_up
+check 'the service answers' service_start
 check 'logged in again, the batch is signed' ctl --quiet batch watch "$first"
 refused 'the device that was not commissioned' row.status audited 'map(select(.kind == "ROWS_FAILED") | .data) | map(select(.rule == "row.status" and .count == 1)) | length == 1'
 check 'the same request again gets the same answer' sh -c "[ \"\$('$tools/daemon/smki-recoveryctl' --socket '$socket' --json --yes --key '$key' batch start '$incident' '$decision' | jq -r .id)\" = $first ]"
@@ -110,25 +110,25 @@ check 'executed, the one is listed' event executed --evidence 'exception list 1'
 check 'closed' event close
 
 echo '# Live'
-story_kill TERM
+service_stop
 cp "$work/recovery.conf" "$work/exercise.conf"
 sed -i -e 's/^Exercise=.*/Exercise=no/' -e "s|^StateDirectory=$work/|&live-|" "$work/recovery.conf"
 mkdir "$work/live-service" "$work/live-signer"
-check 'a live service answers' story_up
+check 'a live service answers' service_start
 rehearsed=$incident
 refuse 'an exercise in the live service' incident.exercise ctl incident open --exercise --initiator dcc --notice x 'Exercise'
-incident=$(ctl --json incident open --initiator subscriber --subscriber "$rehearsal_supplier" --notice 'Officer One' 'Supplier Ltd: keys exposed' | jq -r .id)
-check 'a live incident to the PMA' story_to_pma "$pki/bundle.pem" "$roster"
+incident=$(ctl --json incident open --initiator subscriber --subscriber "$stage_supplier" --notice 'Officer One' 'Supplier Ltd: keys exposed' | jq -r .id)
+check 'a live incident to the PMA' rehearsal_to_pma "$pki/bundle.pem" "$roster"
 refuse 'the decision of an exercise for the live key' decision.exercise story_spoilt '.exercise = true'
 check 'nothing is signed there' audited 'map(select(.kind == "BATCH_SIGNED")) == []'
-story_kill TERM
+service_stop
 mv "$work/exercise.conf" "$work/recovery.conf"
 incident=$rehearsed
-check 'the exercise again' story_up
+check 'the exercise again' service_start
 
 echo '# The house in trouble'
 records=$(ctl audit export | wc -l)
-story_kill TERM
+service_stop
 # No file of the service may grow beyond what it has now: a full disk.
 size=$(find "$work/service" -type f -printf '%k\n' | sort -n | tail -n 1)
 full_disk() (
@@ -138,8 +138,8 @@ full_disk() (
 )
 on_full_disk() {
     full_disk &
-    echo $! >"$work/pid"
-    story_wait ctl status 2>>"$log"
+    echo $! >"$work/service.pid"
+    eventually ctl status 2>>"$log"
 }
 on_full_disk
 fill() {
@@ -152,10 +152,10 @@ fill() {
 }
 refused 'a step while the disk is full' store.failed fill
 stopped() {
-    stage_wait $$ stage_gone "$(cat "$work/pid")"
+    service_wait
+    [ $service_status -ne 0 ] && [ $service_status -ne 137 ]
 }
 check 'the service stops rather than go on without a record' stopped
-rm -f "$work/pid"
 on_full_disk
 # Each refusal is a record; the one that cannot be written ends the service.
 unrecorded() {
@@ -169,8 +169,7 @@ unrecorded() {
 }
 refused 'a request while the audit trail cannot be written' store.failed unrecorded
 check 'it stops here too' stopped
-rm -f "$work/pid"
-check 'with room again it starts' story_up
+check 'with room again it starts' service_start
 check 'and has every record' sh -c "[ \$('$tools/daemon/smki-recoveryctl' --socket '$socket' audit export | wc -l) -ge $records ]"
 story_tell "$incident"
 story_end

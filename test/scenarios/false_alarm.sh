@@ -7,15 +7,15 @@
 
 devices=20
 check 'token, certificates' story_setup
-check 'meters' story_meters meters $devices supplier
-check 'the service answers' story_up
+check 'meters' stage_meters meters $devices supplier
+check 'the service answers' service_start
 story_ready recovery
 uses_before=$(uses recovery)
 roster=$work/meters/roster.csv
 
-check 'the supplier reports its keys' story_open --initiator subscriber --subscriber "$rehearsal_supplier" \
+check 'the supplier reports its keys' story_open --initiator subscriber --subscriber "$stage_supplier" \
     --notice 'Officer One' 'Supplier Ltd: keys exposed'
-check 'suspension, revocation, notice to the PMA' story_to_pma "$pki/bundle.pem" "$roster"
+check 'suspension, revocation, notice to the PMA' rehearsal_to_pma "$pki/bundle.pem" "$roster"
 refuse 'a confirmation before anybody withdrew' incident.evidence \
     event confirm-withdrawal --evidence '{"confirmation":"called back"}' --facts withdrawer_authenticated
 refuse 'a withdrawal by the registration data provider' incident.actor event withdraw --as rdp --evidence 'call'
@@ -52,8 +52,8 @@ check 'the decision was aborted, on record' audited 'map(.kind) | index("DECISIO
 check 'the Recovery key was not used' uses_are "$uses_before"
 
 echo '# Variant: the withdrawal comes after signing began'
-check 'a second notice' story_open --initiator subscriber --subscriber "$rehearsal_supplier" --notice 'Officer One' 'Supplier Ltd: again'
-check 'to the PMA' story_to_pma "$pki/bundle.pem" "$roster"
+check 'a second notice' story_open --initiator subscriber --subscriber "$stage_supplier" --notice 'Officer One' 'Supplier Ltd: again'
+check 'to the PMA' rehearsal_to_pma "$pki/bundle.pem" "$roster"
 check 'authorised' story_decide go supplier .
 check 'the key is on' story_activate go
 check 'signed' story_batch

@@ -26,59 +26,32 @@ rm -f "$results/$story" "$results/$story".*
 tests=0 failed=0 tried=0 held=0
 incident=''
 
-story_finish() {
-    story_status=$?
-    trap - EXIT INT TERM HUP
-    story_kill TERM
-    if [ $story_status -ne 0 ] || [ $failed -gt 0 ]; then
+story_finish() { # STATUS
+    if [ "$1" -ne 0 ] || [ $failed -gt 0 ]; then
         [ ! -f "$log" ] || tail -n "${SMKI_LOG_LINES:-60}" "$log" | sed 's/^/# | /'
         [ ! -f "$work/service.log" ] || tail -n 15 "$work/service.log" | sed 's/^/# service | /'
     fi
     if [ -n "${SMKI_KEEP:-}" ]; then echo "# kept: $work"; else rm -rf "$work"; fi
     [ $failed -eq 0 ] || exit 1
-    exit $story_status
 }
-trap story_finish EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
-
-# story_kill SIGNAL: end the service that this story started, by its pid, and wait for the end.
-story_kill() {
-    [ -s "$work/pid" ] || return 0
-    service=$(cat "$work/pid")
-    rm -f "$work/pid"
-    kill "-$1" "$service" 2>/dev/null || return 0
-    stage_wait $$ stage_gone "$service" || kill -KILL "$service"
-}
-
-# story_up: start the service and wait for its answer.
-story_up() {
-    "$tools/daemon/smki-recoveryd" --config "$work/recovery.conf" </dev/null >>"$work/service.log" 2>&1 &
-    service=$!
-    echo "$service" >"$work/pid"
-    story_wait ctl status
-}
-
-# story_wait COMMAND...: until it succeeds, while the service lives.
-story_wait() {
-    stage_wait "$(cat "$work/pid")" "$@"
-}
+stage_at_end story_finish
 
 # story_ready KEY: until a signer has proven this key.
 story_ready() {
-    story_wait story_usable "$1"
+    eventually story_usable "$1"
 }
 story_usable() {
     ctl --json status | jq -e --arg key "$1" '[.keys[] | select(.key == $key) | .usable] == [true]' >/dev/null
 }
 
 ctl() {
-    stage_patient "$tools/daemon/smki-recoveryctl" --socket "$socket" "$@" || return $?
+    stage_patient ctl_once "$@" || return $?
     [ "${SMKI_RESTART:-no}" = yes ] || return 0
     case " $* " in
     *' incident event '* | *' incident open '* | *' decision submit '* | *' batch start '* | *' responses add '* | *' file add '*)
-        story_kill KILL
-        story_up
+        service_kill
+        # shellcheck disable=SC2119 # it takes settings, or none
+        service_start
         ;;
     esac
 }
@@ -98,31 +71,30 @@ acb=90B3D51F30040001
 # story_setup: token with every key, everybody's certificates, the configuration. The module is
 # the shim in front of SoftHSM: it counts the uses of each key at the token.
 story_setup() {
-    rehearsal_token "$work" >>"$log" 2>&1 || return 1
+    stage_token >>"$log" 2>&1 || return 1
     {
-        rehearsal_config "$work" "$socket" | sed -e "s|^Module=.*|Module=$shim|" \
+        stage_config | sed -e "s|^Module=.*|Module=$shim|" \
             -e '/^\[Key "recovery"\]/,/^Authority=/s|^Id=.*|&\nLabel=recovery|'
         story_key contingency 02 contingency pma "$pki/contingency.pem"
         story_key acb-ds 03 acb-ds dcc "$pki/acb-ds.pem"
         story_key acb-ka 04 acb-ka dcc "$pki/acb-ka.pem"
-        story_authority supplier "$pki/org-anchor.pem" 1 2 "$rehearsal_supplier"
+        story_authority supplier "$pki/org-anchor.pem" 1 2 "$stage_supplier"
         story_authority dcc "$pki/dcc-anchor.pem" 1 2 "$acb"
     } >"$work/recovery.conf"
-    "$tools/pkcs11/smki-recovery-ceremony" generate --config "$work/recovery.conf" --all \
-        --out "$work/public.pem" >>"$log" 2>&1 || return 1
-    rehearsal_certificates "$pki" "$work/public.pem" >>"$log" 2>&1 || return 1
+    stage_keys >>"$log" 2>&1 || return 1
+    stage_certificates >>"$log" 2>&1 || return 1
     story_of_token acb-ds 04 "$acb" ds
     story_of_token acb-ka 04 "$acb" ka
     story_of_token contingency 7F 90B3D51F30010009 ds
     # The DCC's own officers: people of another officers' CA.
-    rehearsal_pki init --dir "$work/dcc" >>"$log" 2>&1 || return 1
+    stage_pki init --dir "$work/dcc" >>"$log" 2>&1 || return 1
     for end in pem key; do
         cp "$work/dcc/org-anchor.$end" "$pki/dcc-anchor.$end"
     done
-    rehearsal_pki person --dir "$work/dcc" --anchor org-anchor --out "$pki/dcc-1.pem" \
+    stage_pki person --dir "$work/dcc" --anchor org-anchor --out "$pki/dcc-1.pem" \
         --key "$pki/dcc-1.key" --cn 'DCC Officer' --seat officer --organisation DCC >>"$log" 2>&1 || return 1
     {
-        rehearsal_person dcc-1 "$pki/dcc-1.pem"
+        stage_person dcc-1 "$pki/dcc-1.pem"
         printf '[Person "duty"]\nName=Duty Manager\nOrganisation=DCC\n' # asks for things, signs nothing
     } >>"$work/recovery.conf.d/people.conf"
     rm -f "$work/uses"/* # what the ceremony used
@@ -131,7 +103,7 @@ story_setup() {
 # story_of_token KEY ROLE EUI USAGE: a certificate over a key that lies in the token.
 story_of_token() {
     sed -n "/^# $1,/,/^-----END/p" "$work/public.pem" >"$pki/$1.pub"
-    rehearsal_pki issue --dir "$pki" --out "$pki/$1.pem" --pubkey "$pki/$1.pub" --role "$2" --eui "$3" \
+    stage_pki issue --dir "$pki" --out "$pki/$1.pem" --pubkey "$pki/$1.pub" --role "$2" --eui "$3" \
         --usage "$4" --cn "$1" >>"$log" 2>&1
 }
 
@@ -139,7 +111,7 @@ story_of_token() {
 story_issue() {
     issue_name=$1 issue_role=$2 issue_eui=$3 issue_usage=$4
     shift 4
-    rehearsal_pki issue --dir "$pki" --out "$pki/$issue_name.pem" --key "$pki/$issue_name.key" \
+    stage_pki issue --dir "$pki" --out "$pki/$issue_name.pem" --key "$pki/$issue_name.key" \
         --role "$issue_role" --eui "$issue_eui" --usage "$issue_usage" --cn "$issue_name" "$@" >>"$log" 2>&1
 }
 
@@ -152,19 +124,6 @@ story_supplier() {
     done
 }
 
-# story_meters DIR N PREFIX [OPTION...]: meters that hold that supplier's old certificates.
-story_meters() {
-    meters_dir=$work/$1 meters_n=$2 meters_of=$3
-    shift 3
-    "$tools/test/meter/smki-meter" init --state "$meters_dir" --devices "$meters_n" --keys "$@" \
-        --cell root="$pki/root.pem" --cell recovery-ds="$pki/recovery-ds.pem" \
-        --cell supplier-ds="$pki/$meters_of-ds-old.pem" --cell supplier-ka="$pki/$meters_of-ka-old.pem" \
-        --cell supplier-pp="$pki/$meters_of-pp-old.pem" --cell network-ds="$pki/network-ds.pem" \
-        --cell network-ka="$pki/network-ka.pem" --cell acb-ds="$pki/acb-ds.pem" \
-        --cell acb-ka="$pki/acb-ka.pem" --cell tcos-ds="$pki/tcos-ds.pem" \
-        --cell wan-ds="$pki/wan-ds.pem" >>"$log" 2>&1
-}
-
 # --- incidents and documents ---
 
 # story_open [OPTION...] TITLE: sets $incident.
@@ -174,72 +133,22 @@ story_open() {
 }
 
 event() {
-    ctl --quiet incident event "$incident" "$@"
+    rehearsal_event "$@"
 }
 
-# story_to_pma BUNDLE ROSTER [WHO]: an organisation's incident from confirmation to the PMA; WHO asks
-# (default: the subscriber).
-story_to_pma() {
-    event confirm --evidence 'called back over the number on file' --facts notifier_authenticated &&
-        ctl --quiet certificates add "$incident" "$1" && ctl --quiet roster add "$incident" "$2" &&
-        event receive-file --as "${3:-subscriber}" --evidence 'Organisation Compromise Notification File 1' &&
-        event ask-suspension --as "${3:-subscriber}" --evidence 'requested by Officer One' &&
-        event devices-suspended --evidence 'every device of the roster' &&
-        event recovery-set --evidence 'every device of the roster' &&
-        event revoked --evidence 'revocation list 42' &&
-        event refer-to-pma --evidence 'notice to every member'
-}
-
-# SHA-256 of every certificate by its file's name, for jq: $d["supplier-ds-old"].
-story_digests() {
-    [ -e "$work/digests" ] || touch -d @0 "$work/digests"
-    find "$pki" -name '*.pem' -newer "$work/digests" >"$work/new"
-    [ -s "$work/new" ] || return 0
-    while read -r pem; do
-        pem_name=${pem##*/}
-        printf '%s\t%s\n' "${pem_name%.pem}" "$(rehearsal_digest "$pem")"
-    done <"$work/new" >>"$work/digests"
-    jq -Rn '[inputs | split("\t") | {key: .[0], value: .[1]}] | from_entries' \
-        "$work/digests" >"$work/digests.json"
-}
-
-# story_decision NAME PREFIX FILTER: NAME.json, a decision of the PMA on $incident by Method 3 for the
-# supplier PREFIX, changed by a jq filter in which $d holds the certificates' digests and bad(cell; name)
-# and new(cell; name) make list entries.
+# story_decision NAME PREFIX FILTER: NAME.json, a decision on $incident; see rehearsal_decision.
 story_decision() {
-    story_digests
     decision_last=$((${decision_last:-0} + 1))
-    ctl --quiet --json decision draft "$incident" >"$work/draft.json" 2>>"$log" || return 1
-    jq --slurpfile digests "$work/digests.json" --arg p "$2" --arg id "$incident-D$decision_last" '
-    $digests[0] as $d
-    | def bad($cell; $name): {cell: $cell, certificate: $d[$name], certainty: "actual", cause: "exposed"};
-      def new($cell; $name): {cell: $cell, certificate: $d[$name], key_origin: "separate"};
-    . + {id: $id, key: "recovery", key_certificate: $d["recovery-ds"], method: "M3",
-      mode: "anyExceptAbnormalRootByRecovery", subscriber_name: ($p + " Ltd"),
-      compromised: [bad("supplier-ds"; $p + "-ds-old"), bad("supplier-ka"; $p + "-ka-old"), bad("supplier-pp"; $p + "-pp-old")],
-      replacements: [new("supplier-ds"; $p + "-ds-new"), new("supplier-ka"; $p + "-ka-new"), new("supplier-pp"; $p + "-pp-new")],
-      device_types: ["ESME", "GSME"], attempts: 2, requester: "Officer One", conflicts: [],
-      meeting: {reference: "Rehearsal 1", quorum: "three of five",
-        members: [{holder: "Member One", seat: "chair", alternate: false},
-          {holder: "Member Two", seat: "tabasc", alternate: false},
-          {holder: "Member Three", seat: "specialist", alternate: false}],
-        votes: {for: 3, against: 0, abstain: 0}},
-      guidance: {version: "rehearsal",
-        shall: [{id: "devices-affected", value: "all devices of the roster", weight: 60}],
-        may: [{id: "method-1-feasible", value: "no", weight: 40}],
-        weighting: "share of the whole", steps: ["factors weighed one by one", "vote"]},
-      reasons: ("A rehearsal: " + $p + " lost its keys to somebody else."),
-      residual_risk: "None: nothing of this is real.", conditions: []}
-    | '"${3:-.}"'
-    | if .outcome == "authorise" then . else del(.key, .key_certificate, .method, .mode, .replacements, .device_types,
-        .roster, .attempts) end' "$work/draft.json" >"$work/$1.json"
+    ctl --quiet --json decision draft "$incident" >"$work/draft.json" 2>>"$log" &&
+        rehearsal_decision "$work/draft.json" "$work/$1.json" "$2" \
+            '.id = "'"$incident-D$decision_last"'" | .attempts = 2 | '"${3:-.}"
 }
 
 # story_sign NAME HOLDER...: NAME.cms.
 story_sign() {
     sign_name=$1
     shift
-    rehearsal_sign "$pki" "$work/$sign_name.json" "$work/$sign_name.cms" "$@" >>"$log" 2>&1
+    rehearsal_sign "$work/$sign_name.json" "$work/$sign_name.cms" "$@" >>"$log" 2>&1
 }
 
 # story_decide NAME PREFIX FILTER: decided and signed by three of five, handed in. Sets $decision.
@@ -251,10 +160,7 @@ story_decide() {
 
 # story_activation NAME DECISION: the custodians' document for a decision, unsigned.
 story_activation() {
-    jq --arg digest "$(sha256sum <"$work/$2.json" | cut -d ' ' -f 1)" --arg name "$1" '{schema, kind: "activation",
-        id: (.id + "-" + $name), incident, by: "custodians", outcome: "authorise", exercise, key, method,
-        decision: $digest, ceremony: "Rehearsal 1: two of three present", valid_from, valid_to}' \
-        "$work/$2.json" >"$work/$1.json"
+    rehearsal_activation "$work/$2.json" | jq --arg id "$(jq -r .id "$work/$2.json")-$1" '.id = $id' >"$work/$1.json"
 }
 
 # story_activate DECISION: custodians called; two of three switch the key on.

@@ -9,14 +9,14 @@
 
 devices=30
 check 'token, certificates' story_setup
-check 'meters' story_meters meters $devices supplier
-check 'the service answers' story_up
+check 'meters' stage_meters meters $devices supplier
+check 'the service answers' service_start
 story_ready recovery
 roster=$work/meters/roster.csv
 cat "$pki"/supplier-??-old.pem "$pki/acb-ds.pem" "$pki/acb-ka.pem" >"$work/acb.pem"
 
-check 'the supplier reports its keys' story_open --initiator subscriber --subscriber "$rehearsal_supplier" --notice 'Officer One' 'Supplier Ltd: keys exposed, no new ones yet'
-check 'to the PMA' story_to_pma "$work/acb.pem" "$roster"
+check 'the supplier reports its keys' story_open --initiator subscriber --subscriber "$stage_supplier" --notice 'Officer One' 'Supplier Ltd: keys exposed, no new ones yet'
+check 'to the PMA' rehearsal_to_pma "$work/acb.pem" "$roster"
 m2='.method = "M2" | .replacements = [new("supplier-ds"; "acb-ds"), new("supplier-ka"; "acb-ka"), new("supplier-pp"; "acb-ka")]'
 cat "$pki"/supplier-??-old.pem "$pki/acb-ds.pem" "$pki/acb-ka.pem" "$pki/supplier-ds-new.pem" >"$work/mixed.pem"
 check 'a bundle with one certificate too many' ctl --quiet certificates add "$incident" "$work/mixed.pem"

@@ -8,14 +8,14 @@
 
 devices=40
 check 'token, certificates, meters, service' story_setup
-check 'meters' story_meters meters $devices supplier
-check 'the service answers' story_up
+check 'meters' stage_meters meters $devices supplier
+check 'the service answers' service_start
 story_ready recovery
 roster=$work/meters/roster.csv bundle=$pki/bundle.pem
 
-check 'the supplier reports its keys' story_open --initiator subscriber --subscriber "$rehearsal_supplier" \
+check 'the supplier reports its keys' story_open --initiator subscriber --subscriber "$stage_supplier" \
     --notice 'Officer One, by telephone and by signed e-mail' 'Supplier Ltd: signing, agreement and top-up keys exposed'
-check 'suspension, revocation, notice to the PMA' story_to_pma "$bundle" "$roster"
+check 'suspension, revocation, notice to the PMA' rehearsal_to_pma "$bundle" "$roster"
 check 'the incident is with the PMA' in_state WITH_PMA
 
 # A document as it would be decided, with one thing changed: handed in, refused.
@@ -53,17 +53,17 @@ bundle_with() { # NAME FILTER: the new signing certificate is NAME
     refuse "$3" "$2" with ".replacements[0].certificate = \$d[\"$1\"]"
 }
 story_issue other-ds 02 90B3D51F30020099 ds
-story_issue late-ds 02 "$rehearsal_supplier" ds --not-before 2020-01-01T00:00:00Z --not-after 2021-01-01T00:00:00Z
+story_issue late-ds 02 "$stage_supplier" ds --not-before 2020-01-01T00:00:00Z --not-after 2021-01-01T00:00:00Z
 openssl x509 -in "$pki/supplier-ds-old.pem" -noout -pubkey >"$work/same.pub"
-rehearsal_pki issue --dir "$pki" --out "$pki/same-ds.pem" --pubkey "$work/same.pub" --role 02 \
-    --eui "$rehearsal_supplier" --usage ds --cn same >>"$log" 2>&1
+stage_pki issue --dir "$pki" --out "$pki/same-ds.pem" --pubkey "$work/same.pub" --role 02 \
+    --eui "$stage_supplier" --usage ds --cn same >>"$log" 2>&1
 bundle_with other-ds replacement.party 'a new certificate of another party'
 bundle_with late-ds replacement.date 'a new certificate that has expired'
 bundle_with same-ds replacement.key 'a new certificate over the compromised key'
 mkdir "$work/elsewhere"
-rehearsal_pki init --dir "$work/elsewhere" >>"$log" 2>&1
-rehearsal_pki issue --dir "$work/elsewhere" --out "$pki/foreign-ds.pem" --key "$work/foreign.key" --role 02 \
-    --eui "$rehearsal_supplier" --usage ds --cn foreign >>"$log" 2>&1
+stage_pki init --dir "$work/elsewhere" >>"$log" 2>&1
+stage_pki issue --dir "$work/elsewhere" --out "$pki/foreign-ds.pem" --key "$work/foreign.key" --role 02 \
+    --eui "$stage_supplier" --usage ds --cn foreign >>"$log" 2>&1
 bundle_with foreign-ds replacement.chain 'a new certificate of another PKI'
 check 'the right certificates again' ctl --quiet certificates add "$incident" "$bundle"
 
@@ -76,7 +76,7 @@ activation() { # HOLDER...
     story_activation spoilt decision && story_sign spoilt "$@" && ctl decision submit "$incident" "$work/spoilt.cms"
 }
 refuse 'one custodian' decision.quorum activation custodian-1
-rehearsal_pki person --dir "$pki" --anchor custodian-anchor --out "$pki/custodian-again.pem" --key "$pki/custodian-again.key" \
+stage_pki person --dir "$pki" --anchor custodian-anchor --out "$pki/custodian-again.pem" --key "$pki/custodian-again.key" \
     --cn "$(openssl x509 -in "$pki/custodian-1.pem" -noout -subject -nameopt multiline | sed -n 's/ *commonName *= //p')" >>"$log" 2>&1
 refuse 'one custodian with two shares' decision.quorum activation custodian-1 custodian-again
 story_activation key decision
@@ -106,7 +106,7 @@ check 'on record' audited 'map(select(.kind == "ACTIVATION_VOIDED") | .data.id) 
 told_void() {
     grep -q "$(sha256sum <"$work/key.json" | cut -d ' ' -f 1)" "$work/signer"/*
 }
-check 'and the signers are told, to remember it' story_wait told_void
+check 'and the signers are told, to remember it' eventually told_void
 refuse 'a batch after that' incident.may-not-sign ctl --yes batch start "$incident" "$decision"
 check 'executed' event executed --evidence 'every device answered; Recovery Progress File 1'
 check 'closed' event close

@@ -6,8 +6,8 @@
 
 check 'token, certificates' story_setup
 story_issue acb-ka-new 04 $acb ka
-check 'meters of three kinds' story_meters meters 24 supplier --mix ESME:1,GSME:1,PPMID:1
-check 'the service answers' story_up
+check 'meters of three kinds' stage_meters meters 24 supplier --mix ESME:1,GSME:1,PPMID:1
+check 'the service answers' service_start
 story_ready recovery
 story_issue tcos-ds-new 05 90B3D51F30050001 ds
 cat "$pki/acb-ka.pem" "$pki/acb-ka-new.pem" >"$work/bundle.pem"
@@ -16,8 +16,8 @@ cat "$pki/tcos-ds.pem" "$pki/tcos-ds-new.pem" >"$work/tcos.pem"
 awk -F, -v OFS=, '$2 == "PPMID" && !seen { $3 = "installed-not-commissioned"; seen = 1 } { print }' "$work/meters/roster.csv" >"$work/roster.csv"
 ppmids=$(grep -c ,PPMID, "$work/roster.csv")
 
-check 'a supplier would like its PPMIDs recovered' story_open --initiator subscriber --subscriber "$rehearsal_supplier" --notice 'Officer One' 'Supplier Ltd: keys exposed'
-check 'to the PMA' story_to_pma "$pki/bundle.pem" "$work/roster.csv"
+check 'a supplier would like its PPMIDs recovered' story_open --initiator subscriber --subscriber "$stage_supplier" --notice 'Officer One' 'Supplier Ltd: keys exposed'
+check 'to the PMA' rehearsal_to_pma "$pki/bundle.pem" "$work/roster.csv"
 refuse 'a PPMID for a compromised supplier key' device.ppmid-key story_spoilt '.device_types = ["ESME", "GSME", "PPMID"]'
 refuse 'a list with PPMIDs that the decision does not name' device.ppmid-key story_spoilt .
 story_issue network-ds-new 03 90B3D51F30030001 ds
@@ -36,7 +36,7 @@ first=$incident
 check 'the DCC opens its own' story_open --initiator dcc --subscriber $acb --notice 'DCC security operations' 'ACB key agreement key exposed'
 sed 's/,PPMID,/,IHD,/' "$work/roster.csv" >"$work/ihd.csv"
 refuse 'in-home displays of the same homes' roster.type2 ctl roster add "$incident" "$work/ihd.csv"
-check 'to the PMA' story_to_pma "$work/bundle.pem" "$work/roster.csv" dcc
+check 'to the PMA' rehearsal_to_pma "$work/bundle.pem" "$work/roster.csv" dcc
 acb_only='.method = "dcc" | .compromised = [bad("acb-ka"; "acb-ka")] | .replacements = [new("acb-ka"; "acb-ka-new")] | .device_types = ["ESME", "GSME", "PPMID"]'
 refuse 'PPMIDs alone' device.ppmid-wider story_spoilt "$acb_only | .device_types = [\"PPMID\"]"
 refuse 'a PPMID in the name of a supplier' request.initiator story_spoilt "$acb_only | .initiator = \"subscriber\""

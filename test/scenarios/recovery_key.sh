@@ -6,15 +6,15 @@
 
 check 'token, certificates' story_setup
 story_issue recovery-ds-new 01 90B3D51F30010001 ds
-check 'meters of a supplier' story_meters meters 10 supplier
-check 'the other meters' story_meters others 20 supplier --first 00DB1234F0000000 --seed 2
-check 'the service answers' story_up
+check 'meters of a supplier' stage_meters meters 10 supplier
+check 'the other meters' stage_meters others 20 supplier --first 00DB1234F0000000 --seed 2
+check 'the service answers' service_start
 story_ready recovery
 cat "$pki/recovery-ds-new.pem" "$pki/recovery-ds.pem" >"$work/bundle.pem"
 
-check 'a supplier reports its keys' story_open --initiator subscriber --subscriber "$rehearsal_supplier" --notice 'Officer One' 'Supplier Ltd: keys exposed'
+check 'a supplier reports its keys' story_open --initiator subscriber --subscriber "$stage_supplier" --notice 'Officer One' 'Supplier Ltd: keys exposed'
 supplier=$incident
-check 'to the PMA' story_to_pma "$pki/bundle.pem" "$work/meters/roster.csv"
+check 'to the PMA' rehearsal_to_pma "$pki/bundle.pem" "$work/meters/roster.csv"
 check 'authorised' story_decide m3 supplier .
 m3=$decision
 check 'the key is on' story_activate m3

@@ -7,16 +7,16 @@
 devices=20
 check 'token, certificates' story_setup
 sed -i 's/^TwoPersonSec=.*/TwoPersonSec=86400/' "$work/recovery.conf"
-check 'meters' story_meters meters $devices supplier
-check 'other meters' story_meters others $devices supplier --first 00DB1234F0000000 --seed 2
-check 'the service answers' story_up
+check 'meters' stage_meters meters $devices supplier
+check 'other meters' stage_meters others $devices supplier --first 00DB1234F0000000 --seed 2
+check 'the service answers' service_start
 story_ready recovery
 uses_before=$(uses recovery)
 roster=$work/meters/roster.csv
 
-check 'the supplier reports its keys' story_open --initiator subscriber --subscriber "$rehearsal_supplier" \
+check 'the supplier reports its keys' story_open --initiator subscriber --subscriber "$stage_supplier" \
     --notice 'Officer One' 'Supplier Ltd: keys exposed'
-check 'to the PMA' story_to_pma "$pki/bundle.pem" "$roster"
+check 'to the PMA' rehearsal_to_pma "$pki/bundle.pem" "$roster"
 no='.outcome = "refuse" | .reasons = "Harm of recovery outweighs that of waiting." | .residual_risk = "Keys may be misused until replaced."'
 check 'the PMA refuses, with factors and reasons' story_decide no supplier "$no"
 check 'it is REFUSED' in_state REFUSED
@@ -41,7 +41,7 @@ check 'closed' event close
 check 'the Recovery key was not used' uses_are "$uses_before"
 first=$incident
 
-check 'the same list under a new name' story_open --initiator subscriber --subscriber "$rehearsal_supplier" --notice 'Officer One' 'Supplier Ltd: once more'
+check 'the same list under a new name' story_open --initiator subscriber --subscriber "$stage_supplier" --notice 'Officer One' 'Supplier Ltd: once more'
 check 'confirmed' event confirm --evidence 'called back' --facts notifier_authenticated
 refuse 'the refused list within the cool-off' incident.list-refused ctl roster add "$incident" "$roster"
 check 'withdrawn' event withdraw --as subscriber --evidence 'a clerical error'
@@ -50,8 +50,8 @@ check 'closed' event close
 second=$incident
 
 echo '# A refusal lands while a batch waits'
-check 'a third notice' story_open --initiator subscriber --subscriber "$rehearsal_supplier" --notice 'Officer One' 'Supplier Ltd: other meters'
-check 'to the PMA' story_to_pma "$pki/bundle.pem" "$work/others/roster.csv"
+check 'a third notice' story_open --initiator subscriber --subscriber "$stage_supplier" --notice 'Officer One' 'Supplier Ltd: other meters'
+check 'to the PMA' rehearsal_to_pma "$pki/bundle.pem" "$work/others/roster.csv"
 check 'authorised' story_decide yes supplier .
 yes=$decision
 check 'the key is on' story_activate yes

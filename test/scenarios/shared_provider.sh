@@ -15,10 +15,10 @@ for user in a b c; do
     # shellcheck disable=SC2154 # set by eval
     story_supplier $user "$eui"
     cat "$pki/$user"-??-old.pem "$pki/$user"-??-new.pem >"$work/$user.pem"
-    story_meters "meters-$user" 10 $user --first "00DB12340${seed}000000" --seed $seed
+    stage_meters "meters-$user" 10 $user --first "00DB12340${seed}000000" --seed $seed >>"$log" 2>&1
     [ $user = c ] || story_authority $user "$pki/org-anchor.pem" 1 2 "$eui" >>"$work/recovery.conf"
 done
-check 'the service answers' story_up
+check 'the service answers' service_start
 story_ready recovery
 list() {
     echo "$work/meters-$1/roster.csv"
