@@ -5,6 +5,7 @@
 #include "config.h"
 
 #include "mem.h"
+#include "owner.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -17,19 +18,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static bool owner_ok(int fd, const char *path, struct err *e)
-{
-    struct stat st;
-
-    if (fstat(fd, &st) != 0 || (st.st_uid != 0 && st.st_uid != geteuid()) ||
-        (st.st_mode & (S_IWGRP | S_IWOTH)))
-        return err_set(
-            e, ERR_DENIED, "config.owner",
-            "%s must belong to root (or to this user) and be writable by no one else",
-            path);
-    return true;
-}
-
 static bool read_file(const char *path, bool strict_owner, struct config *out,
                       struct err *e)
 {
@@ -39,7 +27,7 @@ static bool read_file(const char *path, bool strict_owner, struct config *out,
 
     if (fd < 0 || text == NULL)
         return err_set(e, ERR_INPUT, "config.file", "%s: %s", path, strerror(errno));
-    if (strict_owner && !owner_ok(fd, path, e))
+    if (strict_owner && (!owner_of_open(fd, path, e) || !owner_of_path(path, e)))
         return false;
     for (;;) {
         ssize_t n = read(fd, text + len, CONFIG_FILE_MAX + 1 - len);

@@ -6,7 +6,8 @@
 /* One row per stable id, in groups; each heading names the files that judge the rows below
  * it, and a test holds it to that. From a rule to its line: open the file, look for the id. */
 const struct rule rules[] = {
-    /* config - lib/base/config.c, lib/base/config_check.c, lib/base/config_file.c */
+    /* config - lib/base/config.c, lib/base/config_check.c, lib/base/config_file.c,
+     * lib/base/owner.c */
     {"config.line", "project", "choice", "A line is [Section], Key=Value or a comment.",
      "Mend the line named."},
     {"config.section", "project", "choice",
@@ -19,7 +20,9 @@ const struct rule rules[] = {
     {"config.file", "project", "choice", "The configuration can be read.",
      "Check the path and its permissions."},
     {"config.owner", "project", "choice",
-     "Configuration and module belong to root and nobody else may write them.",
+     "Configuration, anchors, certificates, their folders and the module belong to root, "
+     "and "
+     "nobody else may write them.",
      "chown root and chmod go-w the file named."},
     {"config.token", "PKCS#11 v2.40", "choice",
      "A token is named by module, label and serial, with one source of its PIN.",

@@ -2,6 +2,7 @@
 #include "trust.h"
 
 #include "mem.h"
+#include "owner.h"
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -50,12 +51,28 @@ static bool load_key(const char *path, struct certs *out, char *missing, size_t 
     return false;
 }
 
+/* Whoever can change one of them says what is believed here, as with the configuration. */
+static bool files_sound(const struct config *c, struct err *e)
+{
+    if (!owner_of_path(c->trust.root, e) || !owner_of_path(c->trust.issuing, e))
+        return false;
+    for (size_t i = 0; i < c->n_keys; i++)
+        if (!owner_of_path(c->keys[i].certificate, e))
+            return false;
+    for (size_t i = 0; i < c->n_authorities; i++)
+        if (!owner_of_path(c->authorities[i].anchor, e))
+            return false;
+    return true;
+}
+
 bool trust_load(const struct config *c, struct trust *out, struct err *e)
 {
     struct err why;
 
     memset(out, 0, sizeof *out);
     out->config = c;
+    if (!files_sound(c, e))
+        return false;
     if (!certs_read_file(c->trust.root, &out->root, &why) ||
         !certs_read_file(c->trust.issuing, &out->issuing, &why)) {
         trust_done(out);

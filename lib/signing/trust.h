@@ -25,7 +25,8 @@ struct trust {
                                          then nothing by that authority is valid */
 };
 /* A missing or bad anchor or key certificate makes its authority or key unusable, not the
- * whole machine: default deny. Missing root or issuing: ERR_INPUT "config.trust". */
+ * whole machine: default deny. Missing root or issuing: ERR_INPUT "config.trust". One of
+ * them, or its folder, that others may write: ERR_DENIED "config.owner". */
 MUST_CHECK bool trust_load(const struct config *c, struct trust *out, struct err *e);
 void trust_done(struct trust *t);
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "papers_kit.h"
 
+#include <sys/stat.h>
+
 /* Put x in the place of the new supplier-ds certificate, in bundle and decision. */
 static void replace_with(X509 *x, X509 *more)
 {
@@ -417,6 +419,43 @@ START_TEST(trust_is_loaded_and_default_is_no)
 }
 END_TEST
 
+/* As the configuration that names them; and the folder, where a file can be put in place of
+ * another. */
+START_TEST(trust_that_others_may_write_is_none)
+{
+    struct config c = scene.config;
+    struct trust t;
+
+    save(c.trust.root, sizeof c.trust.root, "root.pem", scene.root.cert);
+    save(c.trust.issuing, sizeof c.trust.issuing, "issuing.pem", scene.issuing.cert);
+    save(c.keys[0].certificate, sizeof c.keys[0].certificate, "recovery.pem",
+         scene.keys[0].cert);
+    save(c.authorities[0].anchor, sizeof c.authorities[0].anchor, "pma.pem",
+         scene.pma_anchor.cert);
+    for (size_t i = 0; i < 4; i++) {
+        const char *path = i == 0   ? c.trust.root
+                           : i == 1 ? c.trust.issuing
+                           : i == 2 ? c.keys[0].certificate
+                                    : c.authorities[0].anchor;
+
+        ck_assert_int_eq(chmod(path, 0664), 0);
+        REFUSED_SAYING(trust_load(&c, &t, &e), "config.owner", strrchr(path, '/'));
+        ck_assert_int_eq(chmod(path, 0644), 0);
+        OK(trust_load(&c, &t, &e));
+        trust_done(&t);
+    }
+    ck_assert_int_eq(chmod(kit_dir, 0777), 0);
+    REFUSED_SAYING(trust_load(&c, &t, &e), "config.owner", kit_dir);
+    ck_assert_int_eq(chmod(kit_dir, 01777), 0);
+    OK(trust_load(&c, &t, &e));
+    trust_done(&t);
+    if (geteuid() != 0)
+        return; /* only root can give a file away */
+    ck_assert_int_eq(chown(c.authorities[0].anchor, 65534, 0), 0);
+    REFUSED(trust_load(&c, &t, &e), "config.owner");
+}
+END_TEST
+
 static void add(TCase *t)
 {
     tcase_add_test(t, the_window_is_kept);
@@ -445,6 +484,7 @@ static void add(TCase *t)
     tcase_add_test(t, a_symmetric_key_without_contingency_is_refused);
     tcase_add_test(t, a_roster_needs_a_device_that_was_commissioned);
     tcase_add_test(t, trust_is_loaded_and_default_is_no);
+    tcase_add_test(t, trust_that_others_may_write_is_none);
 }
 
 int main(void)
