@@ -7,7 +7,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=test/integration/scene.sh
 . "$here/scene.sh"
 
-must scene_make 3
+must stage_make 3
 cat >"$scene/gated-signer" <<END
 #!/bin/sh
 while [ -e "$scene/gate-is-shut" ]; do sleep 0.05; done
@@ -19,9 +19,7 @@ list=$(sed -n '/^\[Signer\]/,/^\[/s/^StateDirectory=//p' "$scene/recovery.conf")
 
 signers_away() {
     : >"$scene/gate-is-shut"
-    for pid in $(signer_pids); do
-        kill -KILL "$pid" 2>/dev/null || : # it may have ended by itself
-    done
+    signers_kill
 }
 untold() { # untold N: of each signer
     get /v1/status | jq -e --argjson n "$1" '[.signers[].untold] | length > 0 and all(. == $n)' >/dev/null
