@@ -19,7 +19,7 @@
 
 static const char *signer_state_name(enum signer_state s)
 {
-    static const char *const names[] = {"down", "starting", "ready", "barred"};
+    static const char *const names[] = {"down", "starting", "ready", "leaving", "barred"};
 
     return names[s];
 }

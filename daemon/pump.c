@@ -30,7 +30,6 @@ struct hand {        /* one worker, as the pump sees it */
     bool telling;
     struct digest tells;
     int64_t told, since; /* places on the list */
-    bool ends;           /* once all is told */
 };
 
 struct pump {
@@ -284,7 +283,7 @@ static void tell(struct pump *p, unsigned i)
     if (found) {
         h->telling = true;
         (void)told(p, send_end(p, i, &h->tells, &e), &e);
-    } else if (h->ends) {
+    } else if (signers_info(p->signers, i)->state == SIGNER_LEAVING) {
         signers_kill(p->signers, i, "the key was switched off", false);
     }
 }
@@ -570,11 +569,15 @@ void pump_drop(struct pump *p, int64_t batch)
 
 void pump_tell(struct pump *p, bool and_end)
 {
-    for (unsigned i = 0; i < p->n; i++)
-        if (signers_info(p->signers, i)->state == SIGNER_READY) {
-            p->hands[i].ends |= and_end;
-            tell(p, i);
-        }
+    for (unsigned i = 0; i < p->n; i++) {
+        enum signer_state state = signers_info(p->signers, i)->state;
+
+        if (state != SIGNER_READY && state != SIGNER_LEAVING)
+            continue;
+        if (and_end)
+            signers_leave(p->signers, i);
+        tell(p, i);
+    }
 }
 
 struct signers *pump_signers(struct pump *p)

@@ -78,11 +78,16 @@ static int on_again(sd_event_source *src, uint64_t usec, void *arg)
     return 0;
 }
 
+static bool serves(const struct worker *w)
+{
+    return w->info.state == SIGNER_READY || w->info.state == SIGNER_LEAVING;
+}
+
 /* Down it goes; unless a person is needed, up again after a pause that doubles. */
 static void go_down(struct worker *w, const char *why, bool barred)
 {
     struct signers *s = w->pool;
-    bool was_ready = w->info.state == SIGNER_READY;
+    bool was_ready = serves(w);
 
     forget_sources(w);
     fd_auto(&w->fd);
@@ -401,7 +406,7 @@ bool signers_send(struct signers *s, unsigned worker, struct proto *p, const int
     struct worker *w = &s->at[worker];
     struct err e;
 
-    if (w->info.state != SIGNER_READY)
+    if (!serves(w))
         return false;
     if (send_record(w, p, fds, n_fds, &e))
         return true;
@@ -409,11 +414,17 @@ bool signers_send(struct signers *s, unsigned worker, struct proto *p, const int
     return false;
 }
 
+void signers_leave(struct signers *s, unsigned worker)
+{
+    if (s->at[worker].info.state == SIGNER_READY)
+        s->at[worker].info.state = SIGNER_LEAVING;
+}
+
 void signers_kill(struct signers *s, unsigned worker, const char *why, bool barred)
 {
     struct worker *w = &s->at[worker];
 
-    if (w->info.state == SIGNER_READY || w->info.state == SIGNER_STARTING) {
+    if (serves(w) || w->info.state == SIGNER_STARTING) {
         go_down(w, why, barred);
         return;
     }

@@ -25,7 +25,8 @@ enum signer_state {
     SIGNER_DOWN,     /* waits for its turn or its pause */
     SIGNER_STARTING, /* HELLO is out */
     SIGNER_READY,
-    SIGNER_BARRED, /* needs a person: wrong PIN, bad configuration, distrusted */
+    SIGNER_LEAVING, /* told what has ended, then killed; its keys count no more */
+    SIGNER_BARRED,  /* needs a person: wrong PIN, bad configuration, distrusted */
 };
 
 struct signer_info { /* for status */
@@ -56,10 +57,12 @@ MUST_CHECK bool signers_new(sd_event *loop, const struct config *c, const char *
                             struct err *e);
 unsigned signers_count(const struct signers *s);
 const struct signer_info *signers_info(const struct signers *s, unsigned worker);
-/* Send; fds are borrowed. False when the worker is not ready (or just died). Only type and
- * body of *p are used. */
+/* Send; fds are borrowed. False when the worker is neither ready nor leaving (or just died).
+ * Only type and body of *p are used. */
 bool signers_send(struct signers *s, unsigned worker, struct proto *p, const int fds[],
                   size_t n_fds);
+/* A ready worker is to end, once it was told something. */
+void signers_leave(struct signers *s, unsigned worker);
 /* End one worker; barred: it is not started again. */
 void signers_kill(struct signers *s, unsigned worker, const char *why, bool barred);
 /*
