@@ -132,8 +132,7 @@ static bool find_waiting(void *arg, const struct batch *b)
 static bool end_unconfirmed(struct service *sv, const struct docket *d,
                             const char *incident, const char *who, struct err *e)
 {
-    struct waiting w = {.before_us =
-                            d->now_us - (int64_t)sv->config.service.two_person_s * 1000000};
+    struct waiting w = {.before_us = d->now_us - (int64_t)confirm_within_s(sv) * 1000000};
 
     return queue_each(sv->store, incident, find_waiting, &w, e) &&
            (w.id == 0 ||
@@ -281,7 +280,7 @@ static bool step_confirm(struct service *sv, const struct request *r, struct spa
         return err_set(e, ERR_DENIED, "batch.confirm-time",
                        "batch %" PRId64
                        " was asked for more than %u seconds ago: ask again",
-                       id, sv->config.service.two_person_s);
+                       id, confirm_within_s(sv));
     if (!hats_confirm(sv, r, &b, e) || !docket_get(sv->store, b.incident, &i, e))
         return false;
     ok = queue_confirm(sv->store, id, who, e) &&

@@ -58,6 +58,7 @@ check 'the Symmetric Key is released' ctl --quiet symmetric-key add "$incident" 
 batch=$(ctl --json --yes batch start "$incident" "$decision" 2>>"$log" | jq -r .id)
 check 'nothing is signed yet: a second person is awaited' in_state KEY_ACTIVE
 refuse 'one person alone past the point of no return' batch.second-person ctl --yes batch confirm "$batch"
+refuse 'another batch while one waits for its second person' batch.one-at-a-time ctl --yes batch start "$incident" "$decision"
 check 'the second person confirms' second --yes --quiet batch confirm "$batch"
 check 'signed' ctl --quiet batch watch "$batch"
 check 'the point of no return is on record' audited 'map(select(.data.event == "execute")) | .[0].data.evidence["point-of-no-return"] | length > 0'
