@@ -194,7 +194,7 @@ static bool mark_line(struct reconcile *rec, char *line, int64_t now, struct err
 static bool step_marks(struct service *sv, const struct request *r, struct span body,
                        struct reply *out, struct err *e)
 {
-    AUTO(mem) char *text = strndup((const char *)body.at, body.len);
+    AUTO(mem) char *text = span_text(body);
     struct reconcile *rec = NULL;
     struct roster roster;
     int64_t now = clock_now(&sv->clock);

@@ -259,7 +259,8 @@ static int download(struct ctl *c, struct client_call get, const char *file)
     if (!to_stdout) {
         if (asprintf(&part, "%s.part", file) < 0)
             return CTL_STORE;
-        f = fopen(part, "we");
+        (void)unlink(part); /* of a run that was cut short; never somebody's link */
+        f = fopen(part, "wxe");
         if (f == NULL) {
             ctl_say("%s: %s", part, strerror(errno));
             return CTL_INPUT;

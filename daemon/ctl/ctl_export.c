@@ -65,7 +65,8 @@ static bool on_file(void *arg, const char *name, struct span data, struct err *e
         return err_set(e, ERR_INPUT, "export.name",
                        "the service sent a file called \"%s\"; nothing more is written",
                        name);
-    fd = openat(x->dir, TEMP_NAME, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
+    (void)unlinkat(x->dir, TEMP_NAME, 0); /* of a run that was cut short */
+    fd = openat(x->dir, TEMP_NAME, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
                 0640);
     if (fd < 0 || !write_all(fd, data) || renameat(x->dir, TEMP_NAME, x->dir, name) < 0)
         return err_set(e, ERR_STORE, "client.file", "%s: %s", name, strerror(errno));

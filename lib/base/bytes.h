@@ -58,6 +58,8 @@ static inline struct span span_of(const void *at, size_t len)
     return (struct span){at, len};
 }
 bool span_equal(struct span a, struct span b);
+/* A copy with a NUL behind it, also of an empty span; free(). NULL: out of memory. */
+char *span_text(struct span s);
 
 static inline void put_be16(uint8_t *p, uint16_t v)
 {

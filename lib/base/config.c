@@ -396,9 +396,10 @@ bool config_parse(struct span text, const char *name, struct config *out, struct
     AUTO(mem) char *copy = NULL;
     char *at;
 
-    if (text.len > CONFIG_FILE_MAX || memchr(text.at, 0, text.len) != NULL)
+    if (text.len > CONFIG_FILE_MAX ||
+        (text.len > 0 && memchr(text.at, 0, text.len) != NULL))
         return err_set(e, ERR_INPUT, "config.line", "%s: too large, or holds a NUL", name);
-    copy = strndup((const char *)text.at, text.len);
+    copy = span_text(text);
     if (copy == NULL)
         return err_set(e, ERR_STORE, "store.memory", "out of memory");
     at = copy;

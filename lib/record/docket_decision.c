@@ -147,7 +147,7 @@ bool docket_put_decision(const struct docket *d, const struct authority *a, stru
                          struct span json, const char *verdict_json, const char *who,
                          struct err *e)
 {
-    AUTO(mem) char *text = strndup((const char *)json.at, json.len);
+    AUTO(mem) char *text = span_text(json);
     struct digest seen;
     json_t *verdict;
     char hex[HEX_LEN(32)];

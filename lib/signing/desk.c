@@ -130,6 +130,9 @@ static bool map_sealed(int fd, const char *what, size_t max, bool secret,
         return err_set(e, ERR_INPUT, "signer.part-size",
                        "the %s has %lld octets; 1 to %zu are allowed", what,
                        (long long)st.st_size, max);
+    /* holes cost whoever made them nothing, and whoever reads them memory */
+    if ((uint64_t)st.st_blocks * 512 < (uint64_t)st.st_size)
+        return err_set(e, ERR_INPUT, "signer.part-size", "the %s has holes", what);
     out->at = mmap(NULL, (size_t)st.st_size, secret ? PROT_READ | PROT_WRITE : PROT_READ,
                    MAP_PRIVATE, fd, 0);
     if (out->at == MAP_FAILED) {

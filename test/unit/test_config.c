@@ -149,6 +149,7 @@ START_TEST(each_fault_names_file_and_line)
         REFUSED_SAYING(parse(faults[i].text), faults[i].rule, faults[i].words);
     }
     REFUSED(config_parse(span_of("[Service]\0\n", 11), "a.conf", &c, &e), "config.line");
+    OK(config_parse(span_of(NULL, 0), "a.conf", &c, &e));
 }
 END_TEST
 

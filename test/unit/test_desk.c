@@ -294,6 +294,23 @@ START_TEST(parts_are_sealed_memfds)
 }
 END_TEST
 
+/* Of any length for nothing: to be read it would have to be filled. */
+START_TEST(parts_have_no_holes)
+{
+    int fd = memfd_create("holes", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(pwrite(fd, scene.roster_text.at, scene.roster_text.len, 0),
+                     (ssize_t)scene.roster_text.len);
+    ck_assert_int_eq(ftruncate(fd, 1 << 20), 0);
+    ck_assert_int_eq(fcntl(fd, F_ADD_SEALS, SEALS), 0);
+    hello();
+    open_with(memfd_of(scene.cms, SEALS), fd, memfd_of(scene.pem, SEALS));
+    FAILED("signer.part-size");
+    ck_assert_ptr_nonnull(strstr(reply.u.fail.text, "holes"));
+}
+END_TEST
+
 START_TEST(parts_have_a_limit)
 {
     size_t max = AUTHORITY_CMS_MAX + 1;
@@ -553,7 +570,7 @@ KIT_MAIN("desk", desk_kit_begin, desk_kit_end, what_it_signs_verifies_with_the_c
          a_row_beyond_the_roster_is_refused, attempts_are_used_up,
          signatures_of_a_call_that_failed_are_used_up_too,
          a_bad_row_spoils_its_order_and_spends_its_counters, parts_are_sealed_memfds,
-         parts_have_a_limit, descriptors_come_in_the_right_number,
+         parts_have_no_holes, parts_have_a_limit, descriptors_come_in_the_right_number,
          a_symmetric_key_has_a_limit, documents_are_judged_here_too,
          a_window_that_closes_between_rows_stops_between_rows,
          a_revoke_that_waits_stops_between_rows, a_hang_up_stops_between_rows,
