@@ -98,7 +98,7 @@ void progress_line(char out[static PROGRESS_LINE_MAX], const char *what, int64_t
         out[n++] = ']';
         out[n++] = ' ';
     }
-    (void)snprintf(out + n, PROGRESS_LINE_MAX - (size_t)n, "%3d%%  %s",
+    (void)snprintf(out + n, PROGRESS_LINE_MAX - (size_t)n, "%3d%%  %.160s",
                    (int)((double)done * 100 / (double)total), tail);
     if (width > 0)
         out[width] = '\0';

@@ -135,7 +135,7 @@ static void base(struct token_kit *kit)
         (void)strcpy(k->name, i == 0 ? "recovery" : "acb-ka");
         (void)strcpy(k->token, "main");
         (void)strcpy(k->id, i == 0 ? "01" : "02");
-        (void)snprintf(k->certificate, sizeof k->certificate, "%s.pem", k->name);
+        (void)snprintf(k->certificate, sizeof k->certificate, "%.40s.pem", k->name);
         kit->trust.keys[i].present = true;
         kit->trust.keys[i].cert.n = 1;
         kit->trust.keys[i].cert.at[0].usage =
