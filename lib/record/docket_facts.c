@@ -156,7 +156,9 @@ static bool facts_of_history(const struct docket *d, const struct docket_inciden
             " 'end-deferral') ORDER BY n DESC LIMIT 1",
             i->id, &f->deferral_live, e) ||
         !last_is(s,
-                 "SELECT count(*) FROM batch WHERE incident = ?1 AND key = 'contingency'"
+                 "SELECT count(*) FROM batch JOIN decision ON sha256 = batch.decision"
+                 " WHERE batch.incident = ?1"
+                 " AND json_extract(json, '$.mode') = 'anyByContingency'"
                  " AND EXISTS (SELECT 1 FROM slice WHERE slice.id >= batch.id << 32"
                  " AND slice.id < batch.id + 1 << 32)",
                  i->id, &f->contingency_used, e))

@@ -412,7 +412,9 @@ START_TEST(batches_make_facts)
     ck_assert(facts().batch_running && facts().counter_above_reserved);
     (void)batch("recovery", "held", "ledger.rolled-back", "D-1");
     ck_assert(!facts().counter_above_reserved);
-    id = batch("contingency", "queued", "", "D-1");
+    decide("D-9", "I-1", AUTHORITY_AUTHORISE,
+           "{\"kind\":\"decision\",\"mode\":\"anyByContingency\"}");
+    id = batch("any name", "queued", "", "D-9");
     ck_assert(!facts().contingency_used);
     OK(store_run(store, &e, "INSERT INTO slice VALUES (?1, 1, 1, 1, x'00', x'00', NULL)",
                  "i", ((id + 1) << 32) - 1));
