@@ -8,13 +8,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/scene.sh"
 
 must stage_make 3
-cat >"$scene/gated-signer" <<END
-#!/bin/sh
-while [ -e "$scene/gate-is-shut" ]; do sleep 0.05; done
-exec "$tools/pkcs11/smki-recovery-signer" "\$@"
-END
-chmod +x "$scene/gated-signer"
-must scene_set Service "SignerProgram=$scene/gated-signer"
+must scene_gated
 list=$(sed -n '/^\[Signer\]/,/^\[/s/^StateDirectory=//p' "$scene/recovery.conf")/revoked
 
 signers_away() {

@@ -10,13 +10,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/scene.sh"
 
 must stage_make 10
-cat >"$scene/slow-signer" <<END
-#!/bin/sh
-while [ -e "$scene/gate-is-shut" ]; do sleep 0.05; done
-exec "$tools/pkcs11/smki-recovery-signer" "\$@"
-END
-chmod +x "$scene/slow-signer"
-must scene_set Service "SignerProgram=$scene/slow-signer"
+must scene_gated
 shut() {
     : >"$scene/gate-is-shut"
 }

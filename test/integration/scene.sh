@@ -108,6 +108,15 @@ scene_set() {
         "$scene/recovery.conf" >"$scene/recovery.conf.new" &&
         mv "$scene/recovery.conf.new" "$scene/recovery.conf"
 }
+# Signers begin when the gate is open, so that "not there yet" is a place and not a moment.
+scene_gated() {
+    cat >"$scene/gated-signer" <<END
+#!/bin/sh
+while [ -e "$scene/gate-is-shut" ]; do sleep 0.05; done
+exec "$tools/pkcs11/smki-recovery-signer" "\$@"
+END
+    chmod +x "$scene/gated-signer" && scene_set Service "SignerProgram=$scene/gated-signer"
+}
 # An incident that waits for the PMA's word.
 scene_referred() {
     rehearsal_notice && rehearsal_to_pma "$pki/bundle.pem" "$roster"

@@ -105,7 +105,7 @@ int kit_run(const char *name, void (*setup)(void), void (*teardown)(void),
 
     if (setup != NULL)
         tcase_add_checked_fixture(t, setup, teardown);
-    tcase_set_timeout(t, 120); /* a busy machine is no fault */
+    tcase_set_timeout(t, 300); /* a busy machine is no fault */
     add(t);
     suite_add_tcase(suite, t);
     r = srunner_create(suite);
