@@ -6,6 +6,8 @@
 # The linker has dropped from the programs what nothing in them calls (--gc-sections), so what is
 # exported by a library and missing in all four programs is called by nobody.
 set -u
+# shellcheck source=test/house/tap.sh
+. "$(dirname "$0")/tap.sh"
 build=$1 source=$2 exceptions=$2/test/house/exceptions
 shift 2
 dir=$(mktemp -d)
@@ -61,16 +63,6 @@ unexcused() {
         END { if (what == "stale") for (i = 1; i <= n; i++) if (!used[i]) print kind[i], said[i] }' "$exceptions" "$2"
 }
 
-n=0
-verdict() { # title, file with what is wrong: empty is right
-    n=$((n + 1))
-    if [ -s "$2" ]; then
-        echo "not ok $n - $1"
-        sed 's/^/# /' "$2"
-    else
-        echo "ok $n - $1"
-    fi
-}
 
 echo '1..7'
 # shellcheck disable=SC2086 # lists of files

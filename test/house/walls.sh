@@ -4,6 +4,8 @@
 # against the arrows does not compile; SQL stands in lib/record alone; programs that have no store
 # link none: walls.sh BUILD SOURCE. TAP.
 set -u
+# shellcheck source=test/house/tap.sh
+. "$(dirname "$0")/tap.sh"
 build=$1
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
@@ -20,16 +22,6 @@ daemon server.h lib/record lib/incident lib/signing lib/formats lib/base
 daemon/ctl ctl.h lib/incident lib/signing lib/formats lib/base
 ROOMS
 
-n=0
-verdict() { # title, file with what is wrong: empty is right
-    n=$((n + 1))
-    if [ -s "$2" ]; then
-        echo "not ok $n - $1"
-        sed 's/^/# /' "$2"
-    else
-        echo "ok $n - $1"
-    fi
-}
 one_line() { tr -s ' \n' '\n' | sort -u | sed '/^$/d' | tr '\n' ' '; }
 
 cd "$build" || exit 1
