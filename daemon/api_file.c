@@ -159,23 +159,26 @@ static bool dcc_party(const struct service *sv, struct eui64 *party)
  * subscriber, or the DCC for its own keys and where there is no subscriber to ask.
  */
 static bool find_anchor(const struct service *sv, const struct docket_incident *i,
-                        const struct partyfile_header *h, X509_STORE **store,
+                        const struct partyfile_header *h, struct partyfile_trust *trust,
                         enum actor *actor, struct err *e)
 {
     struct eui64 party = h->subscriber;
     bool alone = i->initiator == ACTOR_OFGEM || i->initiator == ACTOR_DCC;
 
-    *store = NULL;
+    trust->store = NULL;
     *actor = h->srp[0] != '\0' ? ACTOR_SRP : alone ? ACTOR_DCC : ACTOR_SUBSCRIBER;
     if (*actor == ACTOR_DCC && !dcc_party(sv, &party))
         party = h->subscriber;
     for (size_t k = 0; k < sv->config.n_authorities; k++) {
         const struct config_authority *a = &sv->config.authorities[k];
 
-        if (*actor == ACTOR_SRP ? strcmp(a->name, h->srp) == 0 : organisation_is(a, &party))
-            *store = sv->trust.anchors[k];
+        if (*actor == ACTOR_SRP ? strcmp(a->name, h->srp) == 0
+                                : organisation_is(a, &party)) {
+            trust->store = sv->trust.anchors[k];
+            trust->crl = a->crl;
+        }
     }
-    if (*store == NULL)
+    if (trust->store == NULL)
         return err_set(e, ERR_DENIED, "file.chain",
                        "no [Authority] of whoever may sign this file is configured here");
     return true;
@@ -257,7 +260,7 @@ static bool accept_file(struct taking *t, struct span text, struct span cms,
         return err_set(e, ERR_STORE, "store.memory", "out of memory");
     reader.arg = t;
     if (!partyfile_header_read(text, "file", h, e) || !same_party(t->i, h, e) ||
-        !notification_before(t, e) || !find_anchor(sv, t->i, h, &trust.store, actor, e) ||
+        !notification_before(t, e) || !find_anchor(sv, t->i, h, &trust, actor, e) ||
         !docket_last_file(sv->store, t->i->id, true, &last, &found, e) ||
         !docket_bundle(sv->store, t->i->id, &pem, e))
         return false;

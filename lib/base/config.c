@@ -104,6 +104,7 @@ static const struct key_row table[] = {
     PATH("Key", "Certificate", config_key, certificate),
     TEXT("Key", "Authority", config_key, authority),
     PATH("Authority", "Anchor", config_authority, anchor),
+    PATH("Authority", "Crl", config_authority, crl),
     UINT("Authority", "Threshold", config_authority, threshold, 1, 31),
     UINT("Authority", "Members", config_authority, members, 1, 32),
     LIST("Authority", "RequiredSeats", config_authority, seats, n_seats),

@@ -56,6 +56,7 @@ struct config_key { /* [Key "recovery"] */
 struct config_authority { /* [Authority "pma"] */
     char name[CONFIG_NAME_MAX];
     char anchor[CONFIG_PATH_MAX]; /* Anchor=, PEM */
+    char crl[CONFIG_PATH_MAX];    /* Crl=, PEM or DER; empty: nobody is asked */
     unsigned threshold; /* Threshold=, k >= 2 (organisations: k >= 1); 0 = not set */
     unsigned members;   /* Members=, n >= k */
     char seats[CONFIG_SEATS_MAX][CONFIG_NAME_MAX]; /* RequiredSeats= */

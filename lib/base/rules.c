@@ -20,7 +20,8 @@ const struct rule rules[] = {
     {"config.file", "project", "choice", "The configuration can be read.",
      "Check the path and its permissions."},
     {"config.owner", "project", "choice",
-     "Configuration, anchors, certificates, their folders and the module belong to root, "
+     "Configuration, anchors, CRLs, certificates, their folders and the module belong to "
+     "root, "
      "and "
      "nobody else may write them.",
      "chown root and chmod go-w the file named."},
@@ -105,10 +106,14 @@ const struct rule rules[] = {
      "Leave it out, or have the document name it."},
 
     /* decision, who signed it - lib/signing/authority.c, lib/signing/authority_json.c,
-     * lib/signing/people.c */
+     * lib/signing/people.c, lib/formats/crl.c */
     {"decision.no-quorum-configured", "SEC L10.9", "UNKNOWN",
      "An authority has an anchor and a quorum of at least two, set on purpose.",
      "Set Anchor=, Threshold= and Members= of the [Authority] section."},
+    {"decision.crl", "RFC 5280", "CONFIRMED",
+     "Where Crl= is set, its lists can be read, are signed by the anchor and in date.",
+     "Put the CA's current CRL where Crl= says; until then nothing by that authority "
+     "counts."},
     {"decision.too-large", "project", "choice",
      "A document has at most 256 KiB, its envelope 1 MiB.",
      "Shorten the reasons; reports are referred to, not included."},

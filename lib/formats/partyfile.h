@@ -133,6 +133,7 @@ struct partyfile_reader {
 /* Whose signature counts. */
 struct partyfile_trust {
     X509_STORE *store; /* anchors and intermediates; borrowed */
+    const char *crl;   /* the file of their Crl=; NULL, "": nobody is asked */
     int64_t now_us;
     const struct partyfile_certificate *compromised; /* besides those the file lists */
     size_t n_compromised;

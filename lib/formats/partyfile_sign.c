@@ -4,6 +4,7 @@
 /* Before mem.h: cms.h declares PEM_read_bio_CMS only after it. */
 #include <openssl/pem.h>
 
+#include "crl.h"
 #include "mem.h"
 #include "signature.h"
 
@@ -19,6 +20,7 @@ static void x509_stack_free(STACK_OF(X509) * certs)
     sk_X509_pop_free(certs, X509_free);
 }
 AUTO_DEFINE(x509_stack, STACK_OF(X509) *, NULL, x509_stack_free)
+AUTO_DEFINE(crls, STACK_OF(X509_CRL) *, NULL, crl_free)
 AUTO_DEFINE(bio_method, BIO_METHOD *, NULL, BIO_meth_free)
 
 static bool refuse(enum err_code code, const char *name, const char *id, const char *what,
@@ -99,8 +101,13 @@ static bool compromised(X509 *x, const struct partyfile_header *h,
 static bool chain(X509 *x, STACK_OF(X509) * more, const char *name,
                   const struct partyfile_trust *t, struct err *e)
 {
-    const char *fault = signature_chain_fault(x, more, t->store, t->now_us);
+    AUTO(crls) STACK_OF(X509_CRL) *revoked = NULL;
+    const char *fault;
 
+    if (t->crl != NULL && t->crl[0] != '\0' &&
+        !crl_read(t->crl, t->store, t->now_us, &revoked, e))
+        return err_wrap(e, "%s", name);
+    fault = signature_chain_fault(x, more, t->store, revoked, t->now_us);
     if (fault != NULL)
         return refuse(ERR_DENIED, name, "file.chain", fault, e);
     if ((X509_get_key_usage(x) & X509v3_KU_DIGITAL_SIGNATURE) == 0)

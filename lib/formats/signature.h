@@ -31,9 +31,11 @@ const char *signature_fault(CMS_ContentInfo *ci, CMS_SignerInfo *si, X509 *x);
 /*
  * What is wrong with the certificate x, at now_us (microseconds since 1970), by the anchors
  * and these other certificates; NULL: nothing.
+ *   revoked   lists of crl_read(): each certificate up to the anchor needs the one of its
+ *             issuer, and is not on it; NULL: nobody asks
  *   returned  a constant text
  */
 const char *signature_chain_fault(X509 *x, STACK_OF(X509) * others, X509_STORE *anchors,
-                                  int64_t now_us);
+                                  STACK_OF(X509_CRL) * revoked, int64_t now_us);
 
 #endif

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "authority.h"
+
+#include "crl.h"
 #include "mem.h"
 #include "name.h"
 #include "people.h"
@@ -20,6 +22,7 @@ static void certificates_free(STACK_OF(X509) * list)
     sk_X509_pop_free(list, X509_free);
 }
 AUTO_DEFINE(certificates, STACK_OF(X509) *, NULL, certificates_free)
+AUTO_DEFINE(crls, STACK_OF(X509_CRL) *, NULL, crl_free)
 
 /* --- the envelope --- */
 
@@ -193,10 +196,18 @@ static bool person_found(const struct config *c, struct authority_signer *s)
            not(s, "certificate: O is not the Organisation= of the [Person] with this key");
 }
 
-static bool chain_holds(X509 *x, STACK_OF(X509) * others, X509_STORE *anchor,
-                        int64_t now_us, struct authority_signer *s)
+/* By what certificates are judged. */
+struct judges {
+    const struct config *config;
+    X509_STORE *anchor;
+    STACK_OF(X509_CRL) * revoked; /* NULL: no Crl= is set */
+    int64_t now_us;
+};
+
+static bool chain_holds(X509 *x, STACK_OF(X509) * others, const struct judges *j,
+                        struct authority_signer *s)
 {
-    const char *fault = signature_chain_fault(x, others, anchor, now_us);
+    const char *fault = signature_chain_fault(x, others, j->anchor, j->revoked, j->now_us);
 
     if (fault == NULL)
         return true;
@@ -216,8 +227,7 @@ static bool ends(X509 *x, struct authority_signer *s)
 
 /* Is it a sound signature over this content by someone the anchor vouches for? */
 static bool signer_valid(CMS_ContentInfo *ci, CMS_SignerInfo *si, STACK_OF(X509) * certs,
-                         BIO *content, const struct config *c, X509_STORE *anchor,
-                         int64_t now_us, struct authority_signer *s)
+                         BIO *content, const struct judges *j, struct authority_signer *s)
 {
     const char *fault;
     X509 *x = NULL;
@@ -240,7 +250,7 @@ static bool signer_valid(CMS_ContentInfo *ci, CMS_SignerInfo *si, STACK_OF(X509)
         return not(s, "signature is wrong");
     if (CMS_SignerInfo_verify_content(si, content) != 1)
         return not(s, "signature is over another document");
-    return chain_holds(x, certs, anchor, now_us, s) && ends(x, s) && person_found(c, s);
+    return chain_holds(x, certs, j, s) && ends(x, s) && person_found(j->config, s);
 }
 
 /* --- the quorum --- */
@@ -357,8 +367,8 @@ static bool quorum(struct authority *a, const struct config_authority *who,
 
 /* --- the whole --- */
 
-static bool judge_signers(CMS_ContentInfo *ci, const struct config *c, X509_STORE *anchor,
-                          int64_t now_us, struct authority *a, bool valid[], struct err *e)
+static bool judge_signers(CMS_ContentInfo *ci, const struct judges *j, struct authority *a,
+                          bool valid[], struct err *e)
 {
     STACK_OF(CMS_SignerInfo) *list = CMS_get0_SignerInfos(ci);
     AUTO(certificates) STACK_OF(X509) *certs = CMS_get1_certs(ci);
@@ -381,7 +391,7 @@ static bool judge_signers(CMS_ContentInfo *ci, const struct config *c, X509_STOR
     for (size_t i = 0; i < a->n_signers; i++) {
         CMS_SignerInfo *si = sk_CMS_SignerInfo_value(list, (int)i);
 
-        valid[i] = signer_valid(ci, si, certs, content, c, anchor, now_us, &a->signers[i]);
+        valid[i] = signer_valid(ci, si, certs, content, j, &a->signers[i]);
         ERR_clear_error();
     }
     return true;
@@ -406,6 +416,7 @@ bool authority_open(struct span cms, const struct config *c,
                     struct authority *out, struct err *e)
 {
     AUTO(cms) CMS_ContentInfo *ci = NULL;
+    AUTO(crls) STACK_OF(X509_CRL) *revoked = NULL;
     bool valid[AUTHORITY_SIGNERS_MAX] = {false};
     unsigned least = who->organisation[0] != '\0' ? 1 : 2;
     struct span content;
@@ -418,8 +429,11 @@ bool authority_open(struct span cms, const struct config *c,
     if (c->n_people == 0)
         return err_set(e, ERR_DENIED, "config.people",
                        "no [Person] is configured here; nobody counts");
-    if (!envelope(cms, &ci, &content, e) || !authority_parse(content, out, e) ||
-        !judge_signers(ci, c, anchor, now_us, out, valid, e))
+    if (!envelope(cms, &ci, &content, e) || !authority_parse(content, out, e))
+        return false;
+    if (who->crl[0] != '\0' && !crl_read(who->crl, anchor, now_us, &revoked, e))
+        return err_wrap(e, "[Authority \"%s\"]: Crl", who->name);
+    if (!judge_signers(ci, &(struct judges){c, anchor, revoked, now_us}, out, valid, e))
         return false;
     return addressed(out, who, e) && people_known(c, out, e) && quorum(out, who, valid, e);
 }

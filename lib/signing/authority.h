@@ -12,7 +12,7 @@
  * Source:  SEC L10.9 (decision), SEC Section L10 (use of the Recovery Private Key as the
  *          PMA requires); the quorum is UNKNOWN in public text and therefore configuration.
  * Schema:  conf/authority.schema.json, "schema": "smki-recovery/authority/1".
- * Effects: none. Time is a parameter.
+ * Effects: authority_open() reads the file of Crl=. Time is a parameter.
  */
 #ifndef AUTHORITY_H
 #define AUTHORITY_H
@@ -173,7 +173,7 @@ MUST_CHECK bool authority_parse(struct span json, struct authority *out, struct 
  *           "config.people"
  *   who     the configured authority; who->threshold 0 (or 1, where it is no organisation's
  *           and no custodians'): ERR_DENIED "decision.no-quorum-configured"
- *   anchor  its certificates, borrowed
+ *   anchor  its certificates, borrowed; who of them was revoked say the lists of who->crl
  *   out     filled with the signers' verdicts even where the quorum fails, so that they can
  *           be shown
  *
@@ -184,7 +184,8 @@ MUST_CHECK bool authority_parse(struct span json, struct authority *out, struct 
  *               "decision.not-signed", "decision.detached", "decision.no-signers",
  *               "decision.too-many-signers", "decision.schema"
  *   ERR_DENIED  "decision.addressee", "decision.kind", "decision.members",
- *               "decision.quorum", "decision.seats", "decision.unknown-person"
+ *               "decision.quorum", "decision.seats", "decision.unknown-person",
+ *               "decision.crl" and "config.owner": who->crl is set, and cannot be relied on
  */
 MUST_CHECK bool authority_open(struct span cms, const struct config *c,
                                const struct config_authority *who, X509_STORE *anchor,

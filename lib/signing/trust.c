@@ -60,7 +60,8 @@ static bool files_sound(const struct config *c, struct err *e)
         if (!owner_of_path(c->keys[i].certificate, e))
             return false;
     for (size_t i = 0; i < c->n_authorities; i++)
-        if (!owner_of_path(c->authorities[i].anchor, e))
+        if (!owner_of_path(c->authorities[i].anchor, e) ||
+            !owner_of_path(c->authorities[i].crl, e))
             return false;
     return true;
 }

@@ -7,6 +7,7 @@
 #include "mem.h"
 
 #include <string.h>
+#include <time.h>
 
 #define FROM 1767225600
 #define TO   2082758400
@@ -398,6 +399,42 @@ static void lifted(struct stage *s)
     stage_attempt(s);
 }
 
+/* The PMA's Crl=, with one of its members on it; then nobody asks any more. */
+static void with_crl(struct stage *s, const struct pki_pair *ca, X509 *revoked, long from_s,
+                     long to_s)
+{
+    int64_t now = (int64_t)time(NULL);
+    X509_CRL *crl = pki_crl(ca, &revoked, revoked != NULL, now + from_s, now + to_s);
+    char *path = s->sc.config.authorities[0].crl;
+
+    (void)snprintf(path, CONFIG_PATH_MAX, "%s", kit_path("pma.crl"));
+    pki_save_crl(path, crl);
+    X509_CRL_free(crl);
+    stage_configure(s);
+    by(s, s->sc.pma, 2);
+    path[0] = '\0';
+    stage_configure(s);
+}
+
+static void revoked(struct stage *s)
+{
+    with_crl(s, &s->sc.pma_anchor, s->sc.pma[1].cert, -3600, 86400);
+}
+
+static void crl_old(struct stage *s)
+{
+    with_crl(s, &s->sc.pma_anchor, NULL, -86400, -3600);
+}
+
+static void crl_other(struct stage *s)
+{
+    struct pki_pair ca =
+        pki_person("PMA Approver CA", NULL, "Test", true, NULL, NULL, FROM, TO);
+
+    with_crl(s, &ca, NULL, -3600, 86400);
+    pki_pair_done(&ca);
+}
+
 const struct attack attack_people[] = {
     {"nobody", "a decision without signatures", "decision.no-signers", nobody},
     {"one-short", "one signature too few", "decision.quorum", one_short},
@@ -411,6 +448,10 @@ const struct attack attack_people[] = {
     {"vouched", "a member certified by a member", "decision.quorum", vouched},
     {"member-expired", "a member whose certificate expired", "decision.quorum", expired},
     {"member-early", "a member whose certificate is to come", "decision.quorum", not_yet},
+    {"member-revoked", "a member whose certificate was revoked", "decision.quorum",
+     revoked},
+    {"crl-old", "behind a CRL that is out of date", "decision.crl", crl_old},
+    {"crl-other", "behind a CRL of another CA of that name", "decision.crl", crl_other},
     {"conflict", "a member in conflict", "decision.quorum", conflict},
     {"requester", "the requester as a member", "decision.quorum", requester},
     {"subscriber", "a member of the Subscriber", "decision.quorum", subscriber},

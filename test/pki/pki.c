@@ -450,6 +450,30 @@ struct span pki_cms(struct span content, const struct pki_pair *signers, size_t 
     return bio_take(out);
 }
 
+X509_CRL *pki_crl(const struct pki_pair *ca, X509 *const revoked[], size_t n, int64_t from,
+                  int64_t to)
+{
+    X509_CRL *crl = X509_CRL_new();
+    ASN1_TIME *t = ASN1_TIME_set(NULL, (time_t)from);
+
+    NEED(crl != NULL && t != NULL && X509_CRL_set_version(crl, 1) == 1 &&
+         X509_CRL_set_issuer_name(crl, X509_get_subject_name(ca->cert)) == 1 &&
+         X509_CRL_set1_lastUpdate(crl, t) == 1);
+    for (size_t i = 0; i < n; i++) {
+        X509_REVOKED *one = X509_REVOKED_new();
+
+        NEED(one != NULL &&
+             X509_REVOKED_set_serialNumber(one, X509_get_serialNumber(revoked[i])) == 1 &&
+             X509_REVOKED_set_revocationDate(one, t) == 1 &&
+             X509_CRL_add0_revoked(crl, one) == 1);
+    }
+    NEED(to == 0 ||
+         (ASN1_TIME_set(t, (time_t)to) != NULL && X509_CRL_set1_nextUpdate(crl, t) == 1));
+    NEED(X509_CRL_sort(crl) == 1 && X509_CRL_sign(crl, ca->key, EVP_sha256()) > 0);
+    ASN1_TIME_free(t);
+    return crl;
+}
+
 static FILE *open_for(const char *path, const char *how, mode_t mode)
 {
     int flags = how[0] == 'r' ? O_RDONLY : O_WRONLY | O_CREAT | O_TRUNC;
@@ -468,6 +492,13 @@ void pki_save_cert(const char *path, X509 *x)
     FILE *f = open_for(path, "w", 0644);
 
     NEED(PEM_write_X509(f, x) == 1 && fclose(f) == 0);
+}
+
+void pki_save_crl(const char *path, X509_CRL *crl)
+{
+    FILE *f = open_for(path, "w", 0644);
+
+    NEED(PEM_write_X509_CRL(f, crl) == 1 && fclose(f) == 0);
 }
 
 void pki_save_key(const char *path, EVP_PKEY *key)

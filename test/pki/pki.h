@@ -90,7 +90,13 @@ struct span pki_key_octets(EVP_PKEY *key);
  * `-resign` make it. DER; caller frees .at with free(). */
 struct span pki_cms(struct span content, const struct pki_pair *signers, size_t n);
 
+/* What ca has revoked: those certificates; thisUpdate from, nextUpdate to (seconds since 1970;
+ * 0: none). X509_CRL_free() is the caller's. */
+X509_CRL *pki_crl(const struct pki_pair *ca, X509 *const revoked[], size_t n, int64_t from,
+                  int64_t to);
+
 void pki_save_cert(const char *path, X509 *x);
+void pki_save_crl(const char *path, X509_CRL *crl);
 void pki_save_key(const char *path, EVP_PKEY *key);
 X509 *pki_load_cert(const char *path);
 EVP_PKEY *pki_load_key(const char *path);    /* private */

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 static const char usage_text[] =
     "usage: smki-test-pki init   --dir D\n"
@@ -20,6 +21,8 @@ static const char usage_text[] =
     "       smki-test-pki issue  --dir D --out F.pem --role HH --eui HEX --usage ds|ka\n"
     "                            (--pubkey PUB.pem | --key OUT.key) [--cn NAME]\n"
     "                            [--issuer NAME] [--not-before T --not-after T]\n"
+    "       smki-test-pki crl    --dir D --anchor NAME --out F.pem [--revoke CERT.pem]...\n"
+    "                            [--not-before T --not-after T]\n"
     "       smki-test-pki person --dir D --anchor NAME --out F.pem --key K.key --cn "
     "HOLDER\n"
     "                            [--seat SEAT] [--organisation O] [--reuse]\n"
@@ -36,6 +39,8 @@ static const char usage_text[] =
 struct options {
     const char *dir, *out, *key, *pubkey, *role, *eui, *usage, *cn, *issuer, *anchor;
     const char *seat, *organisation, *not_before, *not_after, *contingency, *symmetric;
+    const char *revoke[8];
+    size_t n_revoke;
     bool reuse;
 };
 
@@ -240,6 +245,27 @@ static void person(const struct options *o)
     pki_pair_done(&ca);
 }
 
+/* In force since yesterday, for a month, unless it is said otherwise. */
+static void crl(const struct options *o)
+{
+    const char *out = want(o->out, "crl: --out F.pem");
+    struct pki_pair ca = load(o, want(o->anchor, "crl: --anchor NAME"));
+    int64_t now = (int64_t)time(NULL);
+    X509 *revoked[8];
+    X509_CRL *made;
+
+    for (size_t i = 0; i < o->n_revoke; i++)
+        revoked[i] = pki_load_cert(o->revoke[i]);
+    made = pki_crl(&ca, revoked, o->n_revoke,
+                   o->not_before != NULL ? seconds(o->not_before) : now - 86400,
+                   o->not_after != NULL ? seconds(o->not_after) : now + 30 * 86400);
+    pki_save_crl(out, made);
+    X509_CRL_free(made);
+    for (size_t i = 0; i < o->n_revoke; i++)
+        X509_free(revoked[i]);
+    pki_pair_done(&ca);
+}
+
 static const struct option option_list[] = {
     {"dir", required_argument, NULL, 'd'},
     {"out", required_argument, NULL, 'o'},
@@ -257,6 +283,7 @@ static const struct option option_list[] = {
     {"not-after", required_argument, NULL, 'n'},
     {"contingency-pub", required_argument, NULL, 'C'},
     {"symmetric-key", required_argument, NULL, 'S'},
+    {"revoke", required_argument, NULL, 'x'},
     {"reuse", no_argument, NULL, 'R'},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
@@ -307,11 +334,8 @@ int main(int argc, char **argv)
     static const struct {
         const char *verb;
         void (*run)(const struct options *);
-    } verbs[] = {{"init", init},
-                 {"root", root_again},
-                 {"issuer", issuer},
-                 {"issue", issue},
-                 {"person", person}};
+    } verbs[] = {{"init", init},   {"root", root_again}, {"issuer", issuer},
+                 {"issue", issue}, {"person", person},   {"crl", crl}};
     struct options o = {0};
     int c;
 
@@ -322,6 +346,8 @@ int main(int argc, char **argv)
             return fputs(usage_text, stdout) < 0;
         if (c == 'R')
             o.reuse = true;
+        else if (c == 'x' && o.n_revoke < sizeof o.revoke / sizeof o.revoke[0])
+            o.revoke[o.n_revoke++] = optarg;
         else if (slot != NULL)
             *slot = optarg;
         else

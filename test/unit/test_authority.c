@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "papers_kit.h"
 
+#include <openssl/pem.h>
+
+#include <sys/stat.h>
+
 static bool read_by(size_t who)
 {
     return authority_open(scene.cms, &scene.config, &scene.config.authorities[who],
@@ -128,6 +132,147 @@ START_TEST(a_certificate_whose_key_is_nobodys_counts_for_nothing)
     scene_person(&scene, "Member 8", "Party 8", NULL, ghost.key);
     REFUSED(read_decision(), "decision.members");
     pki_pair_done(&ghost);
+}
+END_TEST
+
+/* --- who was revoked --- */
+
+#define SCENE_S (SCENE_NOW / 1000000)
+
+static const char *crl_path(void)
+{
+    return scene.config.authorities[0].crl;
+}
+
+/* Crl= of the PMA: by that CA, those of its members, in force from .. to. */
+static void crl_by(const struct pki_pair *ca, X509 *const revoked[], size_t n, int64_t from,
+                   int64_t to)
+{
+    X509_CRL *crl = pki_crl(ca, revoked, n, from, to);
+
+    (void)snprintf(scene.config.authorities[0].crl, CONFIG_PATH_MAX, "%s",
+                   kit_path("pma.crl"));
+    pki_save_crl(crl_path(), crl);
+    X509_CRL_free(crl);
+}
+
+START_TEST(who_was_revoked_counts_for_nothing)
+{
+    X509 *const second[] = {scene.pma[1].cert};
+
+    crl_by(&scene.pma_anchor, NULL, 0, SCENE_S - 60, SCENE_S + 60);
+    OK(read_decision());
+    ck_assert_uint_eq(decision.n_counted, 2);
+    crl_by(&scene.pma_anchor, second, 1, SCENE_S - 60, SCENE_S + 60);
+    REFUSED_SAYING(read_decision(), "decision.quorum", "revoked");
+    not_counted("Member 2", "revoked");
+    ck_assert(signer_of("Member 1", 0)->counted);
+    scene_sign(&scene, 3); /* two others are left */
+    OK(read_decision());
+    ck_assert_uint_eq(decision.n_counted, 2);
+    scene.config.authorities[0].crl[0] = '\0'; /* nobody is asked */
+    OK(read_decision());
+    ck_assert_uint_eq(decision.n_counted, 3);
+}
+END_TEST
+
+START_TEST(a_list_out_of_date_is_no_empty_one)
+{
+    static const struct {
+        int64_t from, to;
+        const char *why;
+    } rows[] = {{SCENE_S - 60, SCENE_S, "out of date"},
+                {SCENE_S - 60, SCENE_S - 1, "out of date"},
+                {SCENE_S + 60, SCENE_S + 120, "not in force"},
+                {SCENE_S - 60, 0, "no nextUpdate"}};
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        crl_by(&scene.pma_anchor, NULL, 0, rows[i].from, rows[i].to);
+        REFUSED_SAYING(read_decision(), "decision.crl", rows[i].why);
+        ck_assert_uint_eq(decision.n_counted, 0);
+    }
+    crl_by(&scene.pma_anchor, NULL, 0, SCENE_S - 60, SCENE_S + 1);
+    OK(read_decision());
+}
+END_TEST
+
+START_TEST(a_list_is_signed_by_the_anchor)
+{
+    struct pki_pair other =
+        pki_person("PMA Approver CA", NULL, "Test", true, NULL, NULL, FROM, TO);
+
+    crl_by(&other, NULL, 0, SCENE_S - 60, SCENE_S + 60); /* of its name, by another key */
+    REFUSED_SAYING(read_decision(), "decision.crl", "not signed");
+    crl_by(&scene.org_anchor, NULL, 0, SCENE_S - 60, SCENE_S + 60);
+    REFUSED_SAYING(read_decision(), "decision.crl", "not signed");
+    pki_pair_done(&other);
+}
+END_TEST
+
+/* Each CA of the anchor has its own: who is under one without a list is under none. */
+START_TEST(each_issuer_has_a_list)
+{
+    struct pki_pair other =
+        pki_person("PMA CA 2", NULL, "Test", true, NULL, NULL, FROM, TO);
+    struct pki_pair second = pki_person("Member 2", "tabasc", "Party 2", false,
+                                        scene.pma[1].key, &other, FROM, TO);
+    struct pki_pair pairs[2] = {scene.pma[0], second};
+    X509_CRL *crl = pki_crl(&other, NULL, 0, SCENE_S - 60, SCENE_S + 60);
+    FILE *f;
+
+    ck_assert_int_eq(X509_STORE_add_cert(scene.trust.anchors[0], other.cert), 1);
+    scene_sign_by(&scene, pairs, 2);
+    OK(read_decision());
+    crl_by(&scene.pma_anchor, NULL, 0, SCENE_S - 60, SCENE_S + 60);
+    REFUSED(read_decision(), "decision.quorum");
+    not_counted("Member 2", "CRL");
+    f = fopen(crl_path(), "a");
+    ck_assert(f != NULL && PEM_write_X509_CRL(f, crl) == 1 && fclose(f) == 0);
+    OK(read_decision());
+    X509_CRL_free(crl);
+    pki_pair_done(&second);
+    pki_pair_done(&other);
+}
+END_TEST
+
+START_TEST(a_list_that_cannot_be_read_is_none)
+{
+    char text[200];
+    X509_CRL *crl = pki_crl(&scene.pma_anchor, NULL, 0, SCENE_S - 60, SCENE_S + 60);
+    FILE *f;
+
+    crl_by(&scene.pma_anchor, NULL, 0, SCENE_S - 60, SCENE_S + 60);
+    OK(read_decision());
+    f = fopen(crl_path(), "r+"); /* a second one, cut short */
+    ck_assert(f != NULL && fread(text, 1, sizeof text, f) == sizeof text &&
+              fseek(f, 0, SEEK_END) == 0 &&
+              fwrite(text, 1, sizeof text, f) == sizeof text && fclose(f) == 0);
+    REFUSED_SAYING(read_decision(), "decision.crl", "neither PEM nor DER");
+    f = fopen(crl_path(), "w"); /* in DER */
+    ck_assert(f != NULL && i2d_X509_CRL_fp(f, crl) == 1 && fclose(f) == 0);
+    OK(read_decision());
+    f = fopen(crl_path(), "a");
+    ck_assert(f != NULL && fputc(0, f) == 0 && fclose(f) == 0);
+    REFUSED(read_decision(), "decision.crl");
+    f = fopen(crl_path(), "w");
+    ck_assert(f != NULL && fclose(f) == 0);
+    REFUSED(read_decision(), "decision.crl");
+    ck_assert_int_eq(unlink(crl_path()), 0);
+    REFUSED_SAYING(read_decision(), "decision.crl", "No such file");
+    ck_assert_int_eq(mkdir(crl_path(), 0700), 0);
+    REFUSED(read_decision(), "decision.crl");
+    ck_assert_int_eq(rmdir(crl_path()), 0);
+    X509_CRL_free(crl);
+}
+END_TEST
+
+START_TEST(a_list_that_others_may_write_is_none)
+{
+    crl_by(&scene.pma_anchor, NULL, 0, SCENE_S - 60, SCENE_S + 60);
+    ck_assert_int_eq(chmod(crl_path(), 0664), 0);
+    REFUSED_SAYING(read_decision(), "config.owner", "pma.crl");
+    ck_assert_int_eq(chmod(crl_path(), 0644), 0);
+    OK(read_decision());
 }
 END_TEST
 
@@ -442,6 +587,12 @@ static void add(TCase *t)
     tcase_add_test(t, the_pma_gives_no_instruction);
     tcase_add_test(t, custodians_count_once_per_organisation);
     tcase_add_test(t, a_certificate_whose_key_is_nobodys_counts_for_nothing);
+    tcase_add_test(t, who_was_revoked_counts_for_nothing);
+    tcase_add_test(t, a_list_out_of_date_is_no_empty_one);
+    tcase_add_test(t, a_list_is_signed_by_the_anchor);
+    tcase_add_test(t, each_issuer_has_a_list);
+    tcase_add_test(t, a_list_that_cannot_be_read_is_none);
+    tcase_add_test(t, a_list_that_others_may_write_is_none);
     tcase_add_test(t, nobody_is_configured_and_nobody_counts);
     tcase_add_test(t, a_subject_that_is_not_read_whole_does_not_count);
     tcase_add_test(t, requester_and_conflicts_are_people_that_are_known);
