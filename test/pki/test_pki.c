@@ -5,6 +5,8 @@
 #include "clock.h"
 #include "pki.h"
 
+#include <openssl/err.h>
+
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +25,7 @@ static const char usage_text[] =
     "                            [--issuer NAME] [--not-before T --not-after T]\n"
     "       smki-test-pki crl    --dir D --anchor NAME --out F.pem [--revoke CERT.pem]...\n"
     "                            [--not-before T --not-after T]\n"
+    "       smki-test-pki sign   --dir D --in FILE --out F.cms NAME[:plain|:sha1]...\n"
     "       smki-test-pki person --dir D --anchor NAME --out F.pem --key K.key --cn "
     "HOLDER\n"
     "                            [--seat SEAT] [--organisation O] [--reuse]\n"
@@ -33,13 +36,17 @@ static const char usage_text[] =
     "and org-1..2, custodian-anchor and custodian-1..3, each .pem and .key.\n"
     "root writes root.pem again with the key in root.key, or a new root with --out; "
     "issuer\n"
-    "makes a further Issuing OCA NAME.pem; --reuse keeps the key already in K.key.\n"
+    "makes a further Issuing OCA NAME.pem; sign makes one CMS by all, which openssl(1) "
+    "cannot\n"
+    "where one signs plainly (no signed attributes) or over SHA-1; --reuse keeps the key "
+    "already in K.key.\n"
     "Times are RFC 3339 in UTC. Everything here is for tests: no live use.\n";
 
 struct options {
     const char *dir, *out, *key, *pubkey, *role, *eui, *usage, *cn, *issuer, *anchor;
     const char *seat, *organisation, *not_before, *not_after, *contingency, *symmetric;
-    const char *revoke[8];
+    const char *in, *revoke[8];
+    char **names; /* NULL at the end */
     size_t n_revoke;
     bool reuse;
 };
@@ -245,6 +252,39 @@ static void person(const struct options *o)
     pki_pair_done(&ca);
 }
 
+static void sign(const struct options *o)
+{
+    const unsigned flags = CMS_BINARY | CMS_PARTIAL | CMS_NOSMIMECAP;
+    BIO *in = BIO_new_file(want(o->in, "sign: --in FILE"), "rb");
+    BIO *out = BIO_new_file(want(o->out, "sign: --out F.cms"), "wb");
+    CMS_ContentInfo *cms = CMS_sign(NULL, NULL, NULL, NULL, flags);
+
+    if (in == NULL || out == NULL || cms == NULL)
+        fail("sign: no such file");
+    for (char **name = o->names; *name != NULL; name++) {
+        char *how = strchr(*name, ':');
+        struct pki_pair p;
+
+        if (how != NULL)
+            *how++ = '\0';
+        p = load(o, *name);
+        if (CMS_add1_signer(
+                cms, p.cert, p.key,
+                how != NULL && strcmp(how, "sha1") == 0 ? EVP_sha1() : EVP_sha256(),
+                flags | CMS_NOCERTS |
+                    (how != NULL && strcmp(how, "plain") == 0 ? CMS_NOATTR : 0)) == NULL)
+            fail("sign: cannot");
+        if (CMS_add1_cert(cms, p.cert) != 1)
+            ERR_clear_error(); /* it is there already: one signs twice */
+        pki_pair_done(&p);
+    }
+    if (CMS_final(cms, in, NULL, flags) != 1 || i2d_CMS_bio(out, cms) != 1)
+        fail("sign: cannot");
+    CMS_ContentInfo_free(cms);
+    BIO_free(in);
+    BIO_free(out);
+}
+
 /* In force since yesterday, for a month, unless it is said otherwise. */
 static void crl(const struct options *o)
 {
@@ -283,6 +323,7 @@ static const struct option option_list[] = {
     {"not-after", required_argument, NULL, 'n'},
     {"contingency-pub", required_argument, NULL, 'C'},
     {"symmetric-key", required_argument, NULL, 'S'},
+    {"in", required_argument, NULL, 'I'},
     {"revoke", required_argument, NULL, 'x'},
     {"reuse", no_argument, NULL, 'R'},
     {"help", no_argument, NULL, 'h'},
@@ -294,6 +335,8 @@ static const char **option_slot(struct options *o, int c)
     switch (c) {
     case 'd':
         return &o->dir;
+    case 'I':
+        return &o->in;
     case 'o':
         return &o->out;
     case 'k':
@@ -335,7 +378,8 @@ int main(int argc, char **argv)
         const char *verb;
         void (*run)(const struct options *);
     } verbs[] = {{"init", init},   {"root", root_again}, {"issuer", issuer},
-                 {"issue", issue}, {"person", person},   {"crl", crl}};
+                 {"issue", issue}, {"person", person},   {"sign", sign},
+                 {"crl", crl}};
     struct options o = {0};
     int c;
 
@@ -353,8 +397,9 @@ int main(int argc, char **argv)
         else
             fail("unknown option");
     }
-    if (optind + 1 != argc)
+    if (optind >= argc || (optind + 1 != argc && strcmp(argv[optind], "sign") != 0))
         fail("one verb");
+    o.names = argv + optind + 1;
     (void)want(o.dir, "--dir D");
     for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
         if (strcmp(argv[optind], verbs[i].verb) == 0) {
