@@ -43,6 +43,18 @@ static json_t *signers_json(const struct authority *a)
     return list;
 }
 
+/* What is no reason to refuse, and people should know before they rely on it. */
+static json_t *warnings_json(const struct service *sv, const struct authority *a)
+{
+    const struct config_authority *who = config_authority_find(&sv->config, a->by);
+    json_t *list = json_array();
+    char text[AUTHORITY_WARNING_MAX];
+
+    if (who != NULL && authority_ends_early(a, who, text))
+        (void)json_array_append_new(list, json_string(text));
+    return list;
+}
+
 /* The whole check that the signer will make, made early to explain well. */
 static bool try_warrant(struct service *sv, struct span cms, struct paper *p, struct err *e)
 {
@@ -318,14 +330,15 @@ static bool step_decision(struct service *sv, const struct request *r, struct sp
             "incident %s: %s %s (%s) stands", i.id, authority_kind_name(p->a.kind), p->a.id,
             authority_outcome_name(p->a.outcome));
         reply_header(out, "Location", "/v1/incidents/%.40s/decisions/%.60s", i.id, p->a.id);
-        ok = reply_json(out, 201,
-                        json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:O}", "id", p->a.id,
-                                  "incident", i.id, "kind", authority_kind_name(p->a.kind),
-                                  "outcome", authority_outcome_name(p->a.outcome), "sha256",
-                                  hex, "state", incident_state(i.state)->name, "route",
-                                  incident_route(i.route)->name, "counted",
-                                  (json_int_t)p->a.n_counted, "signers", signers),
-                        e);
+        ok = reply_json(
+            out, 201,
+            json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:O,s:o}", "id", p->a.id,
+                      "incident", i.id, "kind", authority_kind_name(p->a.kind), "outcome",
+                      authority_outcome_name(p->a.outcome), "sha256", hex, "state",
+                      incident_state(i.state)->name, "route", incident_route(i.route)->name,
+                      "counted", (json_int_t)p->a.n_counted, "signers", signers, "warnings",
+                      warnings_json(sv, &p->a)),
+            e);
     } else {
         log_event(LOG_WARNING, MSG_DECISION_REFUSED,
                   &(struct log_fields){.incident = i.id, .peer = &r->peer, .err = e},

@@ -7,6 +7,7 @@
 #include "authority.h"
 #include "clock.h"
 #include "mem.h"
+#include "plain.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,26 @@ static int show_decision(const struct ctl *c, json_t *steal, char *steal_text, b
     return CTL_OK;
 }
 
+/* Said beside the answer, also where that is not wanted. */
+static void say_warnings(const struct ctl *c, json_t *answer)
+{
+    const json_t *one;
+    size_t i;
+
+    if (c->json)
+        return;
+    json_array_foreach(json_object_get(answer, "warnings"), i, one)
+    {
+        AUTO(mem) char *text = strdup(json_string_value(one));
+
+        if (text == NULL)
+            continue;
+        plain_tidy(text);
+        ctl_say("warning: %s", text);
+    }
+    (void)json_object_del(answer, "warnings");
+}
+
 static int run_submit(struct ctl *c, const struct ctl_args *a)
 {
     char path[512];
@@ -40,6 +61,8 @@ static int run_submit(struct ctl *c, const struct ctl_args *a)
     if (!ctl_path(path, "/v1/incidents/{}/decisions", a->v[0], NULL))
         return CTL_INPUT;
     rc = ctl_upload(c, "POST", path, "application/cms", a->v[1], &j, &text);
+    if (rc == CTL_OK)
+        say_warnings(c, j);
     return rc == CTL_OK ? show_decision(c, j, text, c->quiet) : rc;
 }
 

@@ -148,7 +148,7 @@ static void print_signers(const struct authority *a)
 
 /* Judge by the configured authority the document names; its verdicts land in *a. */
 static bool judge(struct span cms, const char *config_file, struct authority *a,
-                  struct err *e)
+                  char warning[static AUTHORITY_WARNING_MAX], struct err *e)
 {
     static struct config config;
     const struct config_authority *who;
@@ -170,12 +170,15 @@ static bool judge(struct span cms, const char *config_file, struct authority *a,
     }
     ok = authority_open(cms, &config, who, anchors, clock_now(&clock), a, e);
     X509_STORE_free(anchors);
+    if (ok)
+        (void)authority_ends_early(a, who, warning);
     return ok;
 }
 
 int ctl_review(struct ctl *c, const struct ctl_args *args)
 {
     static struct authority a;
+    char warning[AUTHORITY_WARNING_MAX] = "";
     AUTO(mem) char *text = NULL;
     AUTO(mem) uint8_t *content = NULL;
     struct clock clock = clock_system();
@@ -207,11 +210,15 @@ int ctl_review(struct ctl *c, const struct ctl_args *args)
             ctl_say("signatures were not looked at: --config judges them");
         return CTL_OK;
     }
-    if (!judge(in, args->opt[0], &a, &e)) {
+    if (!judge(in, args->opt[0], &a, warning, &e)) {
         print_signers(&a);
         return ctl_failed_here(&e);
     }
     if (!c->json)
         print_signers(&a);
+    if (c->json && warning[0] != '\0') /* what was signed is on standard output, as it is */
+        ctl_say("warning: %s", warning);
+    else
+        line("warning", warning);
     return CTL_OK;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "authority.h"
 
+#include "clock.h"
 #include "crl.h"
 #include "mem.h"
 #include "name.h"
@@ -436,4 +437,45 @@ bool authority_open(struct span cms, const struct config *c,
     if (!judge_signers(ci, &(struct judges){c, anchor, revoked, now_us}, out, valid, e))
         return false;
     return addressed(out, who, e) && people_known(c, out, e) && quorum(out, who, valid, e);
+}
+
+/* --- how long it lasts --- */
+
+bool authority_ends_early(const struct authority *a, const struct config_authority *who,
+                          char why[static AUTHORITY_WARNING_MAX])
+{
+    const struct authority_signer *first = NULL;
+    char at[CLOCK_TEXT_LEN];
+    const char *seat = NULL;
+    size_t left = 0;
+
+    for (size_t i = 0; i < a->n_signers; i++) {
+        const struct authority_signer *s = &a->signers[i];
+
+        if (!s->counted)
+            continue;
+        if (s->ends_us >= a->valid_to_us)
+            left++;
+        else if (first == NULL || s->ends_us < first->ends_us)
+            first = s;
+    }
+    if (first == NULL)
+        return false;
+    for (size_t k = 0; k < who->n_seats; k++) {
+        bool kept = false;
+
+        for (size_t i = 0; i < a->n_signers; i++)
+            kept |= a->signers[i].ends_us >= a->valid_to_us &&
+                    seated(&a->signers[i], who->seats[k]);
+        if (!kept)
+            seat = who->seats[k];
+    }
+    clock_text(first->ends_us, at);
+    (void)snprintf(why, AUTHORITY_WARNING_MAX,
+                   "the certificate of \"%s\" ends %s, inside the window; at its end %zu "
+                   "still count and %u are needed%s%s%s",
+                   first->holder, at, left, who->threshold,
+                   seat != NULL ? "; nobody is left of the required seat \"" : "",
+                   seat != NULL ? seat : "", seat != NULL ? "\"" : "");
+    return true;
 }

@@ -190,6 +190,15 @@ MUST_CHECK bool authority_parse(struct span json, struct authority *out, struct 
 MUST_CHECK bool authority_open(struct span cms, const struct config *c,
                                const struct config_authority *who, X509_STORE *anchor,
                                int64_t now_us, struct authority *out, struct err *e);
+/*
+ * Will somebody who is counted be so no more before the window ends, because the certificate
+ * does? What is opened after that is judged without that person. No refusal: people are told.
+ *   a     as authority_open() left it
+ *   why   out: whose ends first, and what is left of the quorum then; untouched for false
+ */
+#define AUTHORITY_WARNING_MAX 320
+bool authority_ends_early(const struct authority *a, const struct config_authority *who,
+                          char why[static AUTHORITY_WARNING_MAX]);
 /* The content octets of a CMS without judging anything;
  * caller frees *json.at with free(). */
 MUST_CHECK bool authority_content(struct span cms, struct span *json, struct err *e);

@@ -48,7 +48,7 @@ END
 configure
 jq -n '{schema: "smki-recovery/authority/1", kind: "decision", id: "D-1", incident: "I-1", by: "pma",
     outcome: "refuse", exercise: true, initiator: "subscriber", subscriber: "90B3D51F30020001",
-    valid_from: "2026-01-01T00:00:00Z", valid_to: "2026-01-02T00:00:00Z"}' >"$scene/draft.json"
+    valid_from: "2026-01-01T00:00:00Z", valid_to: $to}' --arg to "$(rehearsal_at '+5 years')" >"$scene/draft.json"
 must rehearsal_decision "$scene/draft.json" "$scene/decision.json" supplier \
     '.compromised |= map(.certificate = "ab" * 32)'
 
@@ -150,6 +150,15 @@ trailing() { by pma-1 pma-2 pma-3 && printf '\0' >>"$made"; }
 case_of refused 'with an octet behind' trailing
 bare() { openssl cms -data_create -binary -in "$scene/decision.json" -outform DER -out "$made"; }
 case_of refused 'in a message of another kind' bare
+
+# --- whose certificate ends inside the window ---
+
+cp "$pki/pma-3.key" "$pki/ends.key"
+must person ends 'Member Three' --organisation 'Specialists Ltd' --reuse --not-after "$(rehearsal_at '+1 year')"
+case_of counts 'a third whose certificate will end' by pma-1 pma-2 ends
+t 'and that is told' grep -q '^warning .*"Member Three" ends .* 2 still count and 3 are needed' "$scene/by_function"
+case_of counts 'nobody whose certificate will end' by pma-1 pma-2 pma-3
+t 'and nothing is told' not grep -q '^warning' "$scene/by_function"
 
 # --- who was revoked ---
 

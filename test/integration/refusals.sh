@@ -538,8 +538,15 @@ must service_stop
 must scene_set Service TwoPersonSec=1
 must service_start LC_ALL=C.UTF-8
 must scene_decide ".roster.count = 8 | .id = \"D-2\" | .supersedes = \"$decision\" | .attempts = 2"
+cp "$pki/pma-3.key" "$pki/ends.key"
+must stage_pki person --dir "$pki" --anchor pma-anchor --out "$pki/ends.pem" --key "$pki/ends.key" \
+    --cn 'Member Three' --seat specialist --organisation 'Specialists Ltd' --reuse --not-after "$(at '+12 hours')"
+must rehearsal_sign "$scene/decision.json" "$scene/decision.cms" pma-1 pma-2 ends
 must rehearsal_event deactivate-key --evidence 'the custodians left'
 must scene_activate
+cp "$scene/log" "$scene/told"
+t 'a signer whose certificate ends inside the window is told of' grep -q \
+    'warning: the certificate of "Member Three" ends .* 2 still count and 3 are needed' "$scene/told"
 start="{\"incident\":\"$incident\",\"decision\":\"D-2\"}"
 late() {
     same "$(ask)" 202 && batch=$(jq -r .id "$scene/answer") && asked=$(date +%s) &&

@@ -276,6 +276,58 @@ START_TEST(a_list_that_others_may_write_is_none)
 }
 END_TEST
 
+/* --- who will not count when the window ends --- */
+
+START_TEST(who_ends_inside_the_window_is_told)
+{
+    const struct config_authority *pma = &scene.config.authorities[0];
+    char why[AUTHORITY_WARNING_MAX] = "untouched";
+    struct pki_pair ends, pairs[3];
+    int64_t to_s;
+
+    OK(read_decision());
+    ck_assert(!authority_ends_early(&decision, pma, why));
+    ck_assert_str_eq(why, "untouched");
+    to_s = decision.valid_to_us / 1000000;
+    for (int late = 0; late < 2; late++) { /* at the window's very end: it lasts */
+        ends = pki_person("Member 2", "tabasc", "Party 2", false, scene.pma[1].key,
+                          &scene.pma_anchor, FROM, late ? to_s : to_s - 1);
+        pairs[0] = scene.pma[0];
+        pairs[1] = ends;
+        pairs[2] = scene.pma[2];
+        scene_sign_by(&scene, pairs, 2);
+        OK(read_decision());
+        ck_assert_int_eq(authority_ends_early(&decision, pma, why), !late);
+        pki_pair_done(&ends);
+    }
+    ck_assert_ptr_nonnull(strstr(why, "\"Member 2\" ends 2026-11-30T11:59:59"));
+    ck_assert_ptr_nonnull(strstr(why, "1 still count and 2 are needed"));
+    ck_assert_ptr_null(strstr(why, "seat"));
+}
+END_TEST
+
+START_TEST(a_quorum_that_lasts_is_told_of_too)
+{
+    struct config_authority *pma = &scene.config.authorities[0];
+    char why[AUTHORITY_WARNING_MAX];
+    struct pki_pair ends =
+        pki_person("Member 1", "chair", "Party 1", false, scene.pma[0].key,
+                   &scene.pma_anchor, FROM, SCENE_NOW / 1000000 + 60);
+    struct pki_pair pairs[3] = {ends, scene.pma[1], scene.pma[2]};
+
+    scene_sign_by(&scene, pairs, 3);
+    OK(read_decision());
+    ck_assert(authority_ends_early(&decision, pma, why));
+    ck_assert_ptr_nonnull(strstr(why, "2 still count and 2 are needed"));
+    ck_assert_ptr_null(strstr(why, "seat"));
+    (void)strcpy(pma->seats[pma->n_seats++], "chair");
+    OK(read_decision());
+    ck_assert(authority_ends_early(&decision, pma, why));
+    ck_assert_ptr_nonnull(strstr(why, "seat \"chair\""));
+    pki_pair_done(&ends);
+}
+END_TEST
+
 START_TEST(nobody_is_configured_and_nobody_counts)
 {
     scene.config.n_people = 0;
@@ -593,6 +645,8 @@ static void add(TCase *t)
     tcase_add_test(t, each_issuer_has_a_list);
     tcase_add_test(t, a_list_that_cannot_be_read_is_none);
     tcase_add_test(t, a_list_that_others_may_write_is_none);
+    tcase_add_test(t, who_ends_inside_the_window_is_told);
+    tcase_add_test(t, a_quorum_that_lasts_is_told_of_too);
     tcase_add_test(t, nobody_is_configured_and_nobody_counts);
     tcase_add_test(t, a_subject_that_is_not_read_whole_does_not_count);
     tcase_add_test(t, requester_and_conflicts_are_people_that_are_known);
