@@ -116,6 +116,27 @@ static void take_window(json_t *d, const char *hours)
     (void)json_object_set_new(d, "valid_to", json_string(text));
 }
 
+/* What has ended before: the rest of the chain whose last the new one may supersede. */
+static void take_chain(json_t *d, const json_t *incident)
+{
+    json_t *list = json_array();
+    const json_t *one;
+    size_t i;
+
+    json_array_foreach(json_object_get(incident, "decisions"), i, one)
+    {
+        if (strcmp(ctl_text(one, "outcome"), "activation") == 0 ||
+            strcmp(ctl_text(one, "state"), "live") == 0)
+            continue;
+        if (json_array_size(list) == AUTHORITY_EARLIER_MAX)
+            (void)json_array_remove(list, 0);
+        (void)json_array_append(list, json_object_get(one, "id"));
+    }
+    if (json_array_size(list) > 0)
+        (void)json_object_set(d, "supersedes_earlier", list);
+    json_decref(list);
+}
+
 /* What the service knows of the incident, in the members of the schema; the rest is null,
  * which the schema refuses everywhere: an unfinished document names what it lacks. */
 static int run_draft(struct ctl *c, const struct ctl_args *a)
@@ -148,6 +169,7 @@ static int run_draft(struct ctl *c, const struct ctl_args *a)
     take(d, "initiator", j, "initiator");
     take(d, "subscriber", j, "subscriber");
     take(d, "replacement_subscriber", j, "replacement_subscriber");
+    take_chain(d, j);
     take_window(d, a->opt[2]);
     if (json_is_object(json_object_get(j, "roster")) && a->opt[1] == NULL) {
         json_t *r = json_object();

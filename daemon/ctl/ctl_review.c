@@ -105,6 +105,8 @@ static void print_document(const struct authority *a, int64_t now_us)
     line("incident", a->incident);
     line("  parent", a->parent_incident);
     line("supersedes", a->supersedes);
+    for (size_t i = 0; i < a->n_earlier; i++)
+        line(i == 0 ? "  and before" : "", a->earlier[i]);
     line("by", a->by);
     line_time("from", a->valid_from_us);
     line_time("to", a->valid_to_us);

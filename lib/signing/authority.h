@@ -28,6 +28,7 @@
 #define AUTHORITY_CERTS_MAX   16
 #define AUTHORITY_SIGNERS_MAX 32
 #define AUTHORITY_REASON_MAX  1024
+#define AUTHORITY_EARLIER_MAX 16
 
 enum authority_kind {
     KIND_DECISION,    /* of the PMA: quorum and seats of its members */
@@ -115,8 +116,10 @@ struct authority {
     enum authority_kind kind;
     char id[AUTHORITY_ID_MAX];
     char incident[AUTHORITY_ID_MAX];
-    char parent_incident[AUTHORITY_ID_MAX]; /* "" */
-    char supersedes[AUTHORITY_ID_MAX];      /* "" */
+    char parent_incident[AUTHORITY_ID_MAX];                /* "" */
+    char supersedes[AUTHORITY_ID_MAX];                     /* "" */
+    char earlier[AUTHORITY_EARLIER_MAX][AUTHORITY_ID_MAX]; /* ended before that one */
+    size_t n_earlier;
     char by[CONFIG_NAME_MAX]; /* which [Authority "..."] this is addressed as */
     enum authority_outcome outcome;
     bool exercise;

@@ -191,6 +191,22 @@ static bool affected(struct strictjson_at *at, json_t *v, const struct strictjso
     return strictjson_each(at, v, (size_t)f->min, (size_t)f->max, organisation, base);
 }
 
+static bool earlier_one(struct strictjson_at *at, json_t *v, size_t i, void *base)
+{
+    const struct strictjson_member f = {
+        .size = sizeof(((struct authority *)NULL)->earlier[0]), .min = 1};
+    struct authority *a = base;
+
+    a->n_earlier = i + 1;
+    return strictjson_name(at, v, &f, a->earlier[i]);
+}
+
+static bool earlier(struct strictjson_at *at, json_t *v, const struct strictjson_member *f,
+                    void *base)
+{
+    return strictjson_each(at, v, (size_t)f->min, (size_t)f->max, earlier_one, base);
+}
+
 #define COMP(member) STRICTJSON_AT(struct authority_compromised, member)
 
 static bool bad_key(struct strictjson_at *at, json_t *v, size_t i, void *base)
@@ -268,6 +284,7 @@ static const struct strictjson_member document[] = {
     {"kind", MUST, strictjson_word, DOC(kind), authority_kind_words, 0, 0},
     {"id", MUST, strictjson_name, DOC(id), NULL, 1, 0},
     {"supersedes", MAY, strictjson_name, DOC(supersedes), NULL, 1, 0},
+    {"supersedes_earlier", MAY, earlier, NOT_KEPT, NULL, 0, AUTHORITY_EARLIER_MAX},
     {"incident", MUST, strictjson_name, DOC(incident), NULL, 1, 0},
     {"parent_incident", MAY, strictjson_name, DOC(parent_incident), NULL, 1, 0},
     {"by", MUST, strictjson_name, DOC(by), NULL, 1, 0},

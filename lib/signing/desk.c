@@ -40,28 +40,71 @@ struct desk {
 /* --- what was revoked --- */
 
 /* A document by its name, and by whose it is: what an organisation supersedes is its own. */
-static void name_of(const struct authority *a, const char *id, char hex[HEX_LEN(32)])
+static struct digest name_of(const struct authority *a, const char *id)
 {
     char text[CONFIG_NAME_MAX + 2 * AUTHORITY_ID_MAX + 32];
-    struct digest d;
     int n = snprintf(text, sizeof text, "%s\n%s\n%s\n%s", authority_kind_name(a->kind),
                      a->by, a->incident, id);
 
-    d = digest_of(span_of(text, (size_t)n), (struct span){NULL, 0});
-    hex_encode_lower(d.b, 32, hex);
+    return digest_of(span_of(text, (size_t)n), (struct span){NULL, 0});
+}
+
+/* For good, on the list and in the token. */
+static bool end_name(struct desk *d, const struct authority *a, const char *id,
+                     struct err *e)
+{
+    struct digest name = name_of(a, id);
+    char hex[HEX_LEN(32)];
+
+    hex_encode_lower(name.b, 32, hex);
+    return revoked_add(&d->revoked, hex, 0, clock_now(&d->s.clock), e) &&
+           (d->token == NULL || lease_end(d->token, &name, e));
+}
+
+/*
+ * A paper that counts says what it ends, whether or not anything may be signed under it: it
+ * may have ended itself, or refuse. So a chain is remembered from each of its papers that a
+ * signer ever sees. The limit: a paper says what it names. Whoever was handed the last of
+ * three and neither of the others knows of the first only where the last names it too
+ * (supersedes_earlier), or where somebody was told that it has ended.
+ */
+static bool heed(struct desk *d, const struct authority *a, struct err *e)
+{
+    if (a->exercise != d->s.config->service.exercise ||
+        clock_now(&d->s.clock) < a->valid_from_us)
+        return true;
+    if (a->supersedes[0] != '\0' && !end_name(d, a, a->supersedes, e))
+        return false;
+    for (size_t i = 0; i < a->n_earlier; i++)
+        if (!end_name(d, a, a->earlier[i], e))
+            return false;
+    return true;
+}
+
+/* Judged by itself: what is wrong with the rest of an OPEN is said by warrant_open. */
+static bool heed_paper(struct desk *d, struct span cms, struct err *e)
+{
+    AUTO(mem) struct authority *a = calloc(1, sizeof *a);
+    struct err why;
+
+    if (a == NULL)
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
+    return !trust_judge(d->s.trust, cms, NULL, clock_now(&d->s.clock), a, NULL, &why) ||
+           heed(d, a, e);
 }
 
 static bool not_revoked(struct desk *d, struct err *e)
 {
     const struct authority *a = warrant_authority(d->warrant);
     const struct digest *activation = warrant_activation(d->warrant);
+    struct digest by_name = name_of(a, a->id);
     char hex[HEX_LEN(32)];
     char name[HEX_LEN(32)];
 
     if (!revoked_fresh(&d->revoked, e))
         return false;
     hex_encode_lower(a->digest.b, 32, hex);
-    name_of(a, a->id, name);
+    hex_encode_lower(by_name.b, 32, name);
     if (revoked_has(&d->revoked, hex) || revoked_has(&d->revoked, name))
         return err_set(e, ERR_DENIED, "decision.revoked",
                        "decision %s of incident %s was revoked or superseded", a->id,
@@ -80,11 +123,13 @@ static bool not_ended(struct desk *d, struct err *e)
 {
     const struct authority *a = warrant_authority(d->warrant);
     const struct digest *activation = warrant_activation(d->warrant);
-    bool ended;
+    struct digest name = name_of(a, a->id);
+    bool ended, superseded;
 
-    if (!lease_has_ended(d->token, &a->digest, &ended, e))
+    if (!lease_has_ended(d->token, &a->digest, &ended, e) ||
+        !lease_has_ended(d->token, &name, &superseded, e))
         return false;
-    if (ended)
+    if (ended || superseded)
         return err_set(e, ERR_DENIED, "decision.revoked",
                        "decision %s of incident %s has ended, says the token", a->id,
                        a->incident);
@@ -203,7 +248,8 @@ static bool do_open(struct desk *d, const struct proto *in, const int fds[], siz
     p.symmetric_key = part(d, PROTO_PART_SYMMETRIC_KEY);
     p.activation = part(d, PROTO_PART_ACTIVATION);
     p.roster = &d->roster;
-    if (!warrant_open(d->s.trust, &p, clock_now(&d->s.clock), &d->warrant, e))
+    if (!heed_paper(d, p.cms, e) ||
+        !warrant_open(d->s.trust, &p, clock_now(&d->s.clock), &d->warrant, e))
         return false;
     a = warrant_authority(d->warrant);
     key = warrant_key(d->warrant);
@@ -216,13 +262,6 @@ static bool do_open(struct desk *d, const struct proto *in, const int fds[], siz
                                           a->valid_to_us},
                     e))
         return false;
-    if (a->supersedes[0] != '\0') {
-        char old[HEX_LEN(32)];
-
-        name_of(a, a->supersedes, old);
-        if (!revoked_add(&d->revoked, old, 0, clock_now(&d->s.clock), e))
-            return false;
-    }
     reply->type = PROTO_OPENED;
     reply->u.opened.authority = a->digest;
     reply->u.opened.rows = warrant_rows(d->warrant);
@@ -440,13 +479,15 @@ static bool do_hello(struct desk *d, const struct proto *in, struct proto *reply
 }
 
 /* The document that came with a REVOKE: is it the one that is named, and would it count
- * here? Only such a one is worth a place in the token, and only its window is believed. */
+ * here? Only such a one is worth a place in the token, and only its window is believed; it
+ * ends, besides, what it superseded. */
 static bool is_paper(struct desk *d, int fd, const struct digest *what, int64_t *window_us,
                      bool *counts, struct err *e)
 {
     AUTO(mem) struct authority *a = calloc(1, sizeof *a);
     struct mapped cms = {0};
     struct err why;
+    bool ok;
 
     if (a == NULL)
         return err_set(e, ERR_STORE, "store.memory", "out of memory");
@@ -457,8 +498,9 @@ static bool is_paper(struct desk *d, int fd, const struct digest *what, int64_t 
               digest_equal(&a->digest, what);
     if (*counts)
         *window_us = a->valid_to_us;
+    ok = !*counts || heed(d, a, e);
     (void)munmap(cms.at, cms.len);
-    return true;
+    return ok;
 }
 
 static bool do_revoke(struct desk *d, const struct proto *in, const int fds[], size_t n_fds,

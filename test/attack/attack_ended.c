@@ -11,6 +11,9 @@
  */
 #include "attack.h"
 
+#include <stdio.h>
+#include <string.h>
+
 struct ending {
     bool decision;
     bool used; /* a row was signed before */
@@ -92,6 +95,133 @@ static void open_untold_machine(struct stage *s, const struct ending *what)
     (void)stage_order(s, s->first);
 }
 
+/* --- a chain: the second superseded the first, the third supersedes the second --- */
+
+struct chain {
+    char *text[3];
+};
+
+/* Well signed, each by itself; the first are the papers at hand. */
+static struct chain chained(struct stage *s)
+{
+    struct chain c = {{stage_text(s)}};
+    char id[64];
+
+    (void)snprintf(id, sizeof id, "%s",
+                   json_string_value(json_object_get(s->sc.doc, "id")));
+    for (int i = 1; i < 3; i++) {
+        stage_set(s, "supersedes", json_string(id));
+        (void)strcat(id, i == 1 ? "-2" : "x");
+        stage_set(s, "id", json_string(id));
+        c.text[i] = stage_text(s);
+    }
+    return c;
+}
+
+/* The papers of one of the three, handed to whoever hears. */
+static void hand_in(struct stage *s, struct chain *c, int which)
+{
+    stage_sign_text(s, c->text[which]);
+    c->text[which] = NULL;
+}
+
+static void chain_done(struct stage *s, struct chain *c)
+{
+    for (int i = 0; i < 3; i++)
+        free(c->text[i]);
+    stage_machine(s, "state");
+}
+
+static void newcomer(struct stage *s, const char *folder, unsigned peer)
+{
+    stage_machine(s, folder);
+    stage_start(s, peer);
+    if (!stage_hello(s))
+        abort();
+}
+
+/* All three at once: the second opens nothing any more, and still says what it ended. */
+static void chain_whole(struct stage *s)
+{
+    struct chain c = chained(s);
+
+    newcomer(s, "state-chain", 0);
+    hand_in(s, &c, 2);
+    if (!stage_open(s))
+        abort();
+    hand_in(s, &c, 1);
+    (void)stage_open(s);
+    hand_in(s, &c, 0);
+    stage_go_on(s);
+    chain_done(s, &c);
+}
+
+/* A machine that saw the second, and another that is handed the first. */
+static void chain_machine(struct stage *s)
+{
+    struct chain c = chained(s);
+
+    newcomer(s, "state-chain", 0);
+    hand_in(s, &c, 1);
+    if (!stage_open(s))
+        abort();
+    newcomer(s, "state-chain-new", 1);
+    hand_in(s, &c, 0);
+    stage_go_on(s);
+    chain_done(s, &c);
+}
+
+/* It was told that the second has ended, with its paper. */
+static void chain_told(struct stage *s)
+{
+    struct chain c = chained(s);
+
+    newcomer(s, "state-chain", 0);
+    hand_in(s, &c, 1);
+    if (!stage_end(s, s->sc.cms))
+        abort();
+    hand_in(s, &c, 0);
+    stage_go_on(s);
+    chain_done(s, &c);
+}
+
+/* It was handed the third alone, which names the whole chain. */
+static void chain_named(struct stage *s)
+{
+    struct chain c = chained(s);
+
+    json_t *first = json_loads(c.text[0], 0, NULL);
+
+    stage_set(s, "supersedes_earlier", json_pack("[O]", json_object_get(first, "id")));
+    json_decref(first);
+    newcomer(s, "state-chain", 0);
+    stage_sign(s);
+    if (!stage_open(s))
+        abort();
+    hand_in(s, &c, 0);
+    stage_go_on(s);
+    chain_done(s, &c);
+}
+
+/* A refusal opens nothing; that it was the last word counts. */
+static void chain_refusal(struct stage *s)
+{
+    struct chain c = chained(s);
+    json_t *refusal = json_loads(c.text[1], 0, NULL);
+
+    (void)json_object_set_new(refusal, "outcome", json_string("refuse"));
+    free(c.text[1]);
+    c.text[1] = json_dumps(refusal, JSON_INDENT(2));
+    json_decref(refusal);
+    newcomer(s, "state-chain", 0);
+    hand_in(s, &c, 1);
+    (void)stage_open(s);
+    s->rule[0] = '\0'; /* it is what follows that is tried */
+    hand_in(s, &c, 0);
+    stage_go_on(s);
+    chain_done(s, &c);
+}
+
 #define WAY(name, way, what)          \
     static void name(struct stage *s) \
     {                                 \
@@ -140,5 +270,12 @@ const struct attack attack_ended[] = {
      lost_told},
     {"lost-untold", "the same, a machine that nobody told", "activation.revoked",
      lost_untold},
+    {"chain-whole", "the first of a chain, after all of it", "decision.revoked",
+     chain_whole},
+    {"chain-machine", "the same, another machine saw the second", "decision.revoked",
+     chain_machine},
+    {"chain-told", "the same, told that the second ended", "decision.revoked", chain_told},
+    {"chain-named", "the same, only the last was seen", "decision.revoked", chain_named},
+    {"chain-refusal", "what a refusal superseded", "decision.revoked", chain_refusal},
     {0},
 };

@@ -545,6 +545,10 @@ must rehearsal_sign "$scene/decision.json" "$scene/decision.cms" pma-1 pma-2 end
 must rehearsal_event deactivate-key --evidence 'the custodians left'
 must scene_activate
 cp "$scene/log" "$scene/told"
+chain() {
+    same "$(ctl --quiet decision draft "$incident" | jq -c .supersedes_earlier)" "[$(jq .id "$scene/good.json")]"
+}
+t 'the next draft names what had ended before the last' chain
 t 'a signer whose certificate ends inside the window is told of' grep -q \
     'warning: the certificate of "Member Three" ends .* 2 still count and 3 are needed' "$scene/told"
 start="{\"incident\":\"$incident\",\"decision\":\"D-2\"}"

@@ -117,6 +117,65 @@ START_TEST(a_superseded_decision_is_not_replayed_after_a_restart)
 }
 END_TEST
 
+static void hand_in(const char *id, const char *before)
+{
+    scene_set(&scene, "id", json_string(id));
+    if (before != NULL || json_object_get(scene.doc, "supersedes") != NULL)
+        scene_set(&scene, "supersedes", before != NULL ? json_string(before) : NULL);
+    scene_sign(&scene, 2);
+    open_warrant();
+}
+
+/* The second of three has ended itself when it is seen first, and still says what it ended. */
+START_TEST(a_chain_is_remembered_from_each_of_its_papers)
+{
+    ready();
+    hand_in("D-3", "D-2");
+    ANSWERED(PROTO_OPENED);
+    hand_in("D-2", "D-1");
+    FAILED("decision.revoked");
+    hand_in("D-1", NULL);
+    FAILED("decision.revoked");
+    desk_kit_restart();
+    ready();
+    hand_in("D-1", NULL);
+    FAILED("decision.revoked");
+    hand_in("D-3", "D-2");
+    ANSWERED(PROTO_OPENED);
+}
+END_TEST
+
+START_TEST(the_last_paper_names_the_chain)
+{
+    ready();
+    scene_set(&scene, "supersedes_earlier", json_pack("[ss]", "D-1", "D-0"));
+    hand_in("D-3", "D-2");
+    ANSWERED(PROTO_OPENED);
+    scene_set(&scene, "supersedes_earlier", NULL);
+    hand_in("D-0", NULL);
+    FAILED("decision.revoked");
+    hand_in("D-1", NULL);
+    FAILED("decision.revoked");
+}
+END_TEST
+
+/* What is not in force yet, or of the other kind of service, ends nothing. */
+START_TEST(a_paper_ends_nothing_before_its_time)
+{
+    ready();
+    scene_set(&scene, "exercise", json_true());
+    hand_in("D-2", "D-1");
+    FAILED("decision.exercise");
+    scene_set(&scene, "exercise", json_false());
+    scene_set(&scene, "valid_from", json_string("2026-11-25T12:00:00Z"));
+    hand_in("D-2", "D-1");
+    FAILED("decision.window");
+    scene_set(&scene, "valid_from", json_string("2026-11-24T12:00:00Z"));
+    hand_in("D-1", NULL);
+    ANSWERED(PROTO_OPENED);
+}
+END_TEST
+
 /* An organisation's officer says that his instruction supersedes the PMA's decision. */
 START_TEST(an_instruction_supersedes_no_decision_of_the_pma)
 {
@@ -491,6 +550,8 @@ END_TEST
 KIT_MAIN("desk_revoked", desk_kit_begin, desk_kit_end, a_revoked_decision_never_opens_again,
          a_revoke_of_another_leaves_the_open_one,
          a_superseded_decision_is_not_replayed_after_a_restart,
+         a_chain_is_remembered_from_each_of_its_papers, the_last_paper_names_the_chain,
+         a_paper_ends_nothing_before_its_time,
          an_instruction_supersedes_no_decision_of_the_pma,
          what_another_worker_was_told_counts_here, without_its_list_there_is_no_desk,
          a_list_that_is_gone_is_not_an_empty_one, a_list_made_empty_is_still_known,

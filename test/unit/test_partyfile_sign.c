@@ -5,6 +5,7 @@
 #include <openssl/pem.h>
 
 #include "mem.h"
+#include "pki.h"
 #include "rules.h"
 
 #include <openssl/cms.h>
@@ -346,6 +347,44 @@ START_TEST(a_compromised_certificate_or_key_vouches_for_nothing)
 }
 END_TEST
 
+/* As of an approval: whoever is on the list signs nothing, and without a list nobody does. */
+START_TEST(whose_certificate_was_revoked_signs_nothing)
+{
+    struct person ca = person("Issuing", 1, NULL, "keyCertSign, cRLSign");
+    struct person p = person("A.Officer", 0x77, &ca, "digitalSignature");
+    char path[] = "/tmp/partyfile_crl_XXXXXX";
+    X509_STORE *anchors = X509_STORE_new();
+    struct partyfile_trust t = {.store = anchors, .now_us = NOW_US, .crl = path};
+    int fd = mkstemp(path);
+
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(close(fd), 0);
+    ck_assert_int_eq(X509_STORE_add_cert(anchors, ca.cert), 1);
+    for (int revoked = 0; revoked < 2; revoked++) {
+        struct span cms = sign(text, &p, CMS_DETACHED, false, NULL);
+        X509_CRL *crl =
+            pki_crl(&(struct pki_pair){ca.cert, ca.key}, &p.cert, (size_t)revoked,
+                    NOW_US / 1000000 - 60, NOW_US / 1000000 + 60);
+        struct err e = {0};
+        unsigned rows;
+
+        pki_save_crl(path, crl);
+        X509_CRL_free(crl);
+        if (revoked) {
+            refused(text, cms, &t, "file.chain");
+            continue;
+        }
+        ck_assert_msg(accept(text, cms, &t, &rows, &e), "%s", e.text);
+        drop(cms);
+    }
+    ck_assert_int_eq(unlink(path), 0);
+    refused(text, sign(text, &p, CMS_DETACHED, false, NULL), &t, "decision.crl");
+    X509_STORE_free(anchors);
+    person_done(&p);
+    person_done(&ca);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("partyfile_sign");
@@ -361,6 +400,7 @@ int main(void)
     tcase_add_test(c, the_officer_named_is_the_officer_who_signed);
     tcase_add_test(c, an_issuer_without_a_name_cannot_be_told_from_one_that_is_listed);
     tcase_add_test(c, a_compromised_certificate_or_key_vouches_for_nothing);
+    tcase_add_test(c, whose_certificate_was_revoked_signs_nothing);
     suite_add_tcase(s, c);
     srunner_set_tap(r, "-");
     srunner_run_all(r, CK_SILENT);
