@@ -312,6 +312,8 @@ static void start(struct worker *w)
     if ((w->info.pid > 0 &&
          sd_event_add_child(s->loop, &w->child, w->info.pid, WEXITED, on_child, w) < 0) ||
         sd_event_add_io(s->loop, &w->io, fd, EPOLLIN, on_io, w) < 0 ||
+        /* what it said before it ended is heard before it is missed */
+        sd_event_source_set_priority(w->io, SD_EVENT_PRIORITY_NORMAL - 1) < 0 ||
         !send_record(w, &hello, NULL, 0, &e))
         go_down(w, "cannot be watched or spoken to", false);
 }

@@ -128,6 +128,8 @@ check 'the exercise again' service_start
 
 echo '# The house in trouble'
 records=$(ctl audit export | wc -l)
+# How much goes onto the disk before it is full is up to the file system.
+outcome_records=$records outcome_incidents=$(ctl --json incident list | jq -r '.incidents[].id')
 service_stop
 # No file of the service may grow beyond what it has now: a full disk.
 size=$(find "$work/service" -type f -printf '%k\n' | sort -n | tail -n 1)

@@ -372,13 +372,16 @@ every_state_killed() {
 }
 
 # The audit story, and how it ended: what a run with kills must have in common with one without. Runs of one kind
-# of record count as one: orders may be cut differently. How often signers were waited for is left out.
+# of record count as one: orders may be cut differently. How often signers were waited for is left out. A story whose
+# end depends on the machine sets outcome_records and outcome_incidents: what came before that.
 story_outcome() {
+    outcome_of=${outcome_incidents:-$(ctl --json incident list | jq -r '.incidents[].id')}
+    head -n "${outcome_records:-9999999}" "$work/audit.jsonl" >"$work/audit.head"
     jq -r --arg but 'SERVICE_STARTED SERVICE_STOPPED ORDER_LOST COMMANDS_EXPORTED DEADLINE_PASSED' '.kind as $k
         | select(($but | split(" ") | index($k) == null) and .data.rule != "signer.not-ready")
-        | [.kind, .incident, .data.rule // .data.event // .data.id // "", .data.to // ""] | join(" ")' "$work/audit.jsonl" | uniq
+        | [.kind, .incident, .data.rule // .data.event // .data.id // "", .data.to // ""] | join(" ")' "$work/audit.head" | uniq
     echo
-    for outcome_id in $(ctl --json incident list | jq -r '.incidents[].id'); do
+    for outcome_id in $outcome_of; do
         ctl --json incident show "$outcome_id" | jq -r '"\(.id) \(.route) \(.state): \(.devices) devices, \(.signed) signed, \(.recovered) recovered",
             (.decisions[] | "  \(.id) \(.outcome) \(.state)"), (.files[] | "  \(.file)"), (.batches[] | "  \(.signed) of \(.rows) \(.state)")'
     done
