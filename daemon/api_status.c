@@ -127,10 +127,7 @@ static json_t *batch_json(const struct service *sv)
     json_t *j = b != NULL ? docket_show_batch(b, pump_rate(sv->pump)) : json_null();
 
     if (c != NULL)
-        (void)json_object_update_new(j, json_pack("{s:I,s:I,s:I}", "commands_used",
-                                                  (json_int_t)c->used, "commands_allowed",
-                                                  (json_int_t)c->allowed, "commands_lost",
-                                                  (json_int_t)c->lost));
+        docket_show_commands(j, c);
     return j;
 }
 

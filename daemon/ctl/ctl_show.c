@@ -13,7 +13,7 @@ struct ctl_column {
     const char *title;
 };
 
-#define COLUMNS_MAX 12
+#define COLUMNS_MAX 14
 #define CELL_MAX    256
 
 /* Columns a text takes at a terminal: code points; our domain has no wide letters. */
@@ -178,7 +178,8 @@ static const struct {
     const char *columns;
 } lists[] = {
     {"incidents", "id=incident route state exercise devices signed recovered opened title"},
-    {"batches", "id=batch incident key state rows signed failed rate asked reason"},
+    {"batches", "id=batch incident key state rows signed failed commands_used=used "
+                "commands_allowed=allowed commands_lost=lost rate asked reason"},
     {"devices", "device type status state counter attempts answered cells rule reason"},
     {"events", "n at event to=state as by evidence"},
     {"decisions", "id=decision outcome state at by supersedes sha256"},

@@ -136,6 +136,12 @@ static void put_batch(const json_t *b)
     say(b, " of ", "rows", " signed");
     if (json_integer_value(json_object_get(b, "failed")) > 0)
         say(b, ", ", "failed", " failed");
+    if (json_object_get(b, "commands_allowed") != NULL) {
+        say(b, "; under the decision ", "commands_used", "");
+        say(b, " of ", "commands_allowed", " commands used");
+        if (json_integer_value(json_object_get(b, "commands_lost")) > 0)
+            say(b, ", ", "commands_lost", " lost");
+    }
     (void)printf(", %s", ctl_text(b, "state"));
     say(b, " (", "reason", ")");
     if (ctl_text(b, "started")[0] != '\0') {

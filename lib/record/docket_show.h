@@ -20,6 +20,8 @@
 json_t *docket_show_time(int64_t us);
 /* rate: signatures per second now; 0 where it is not being signed. */
 json_t *docket_show_batch(const struct batch *b, double rate);
+/* What signers have counted, into that JSON; nothing where nobody has said. */
+void docket_show_commands(json_t *batch, const struct proto_count *c);
 
 /* Every incident in short, oldest first: a JSON array. */
 MUST_CHECK bool docket_show_all(struct store *s, json_t **out, struct err *e);

@@ -248,6 +248,14 @@ static bool open_batch(struct engine *g, struct err *e)
     return verify_new(key, &g->v, e) && load_gaps(g, e);
 }
 
+/* For the story: `status` forgets it with the batch. */
+static bool put_count(struct engine *g, struct err *e)
+{
+    const struct proto_count *c = engine_counted(g);
+
+    return c == NULL || queue_counted(g->s.store, g->b.id, c, e);
+}
+
 static bool leave(struct engine *g, enum batch_state to, const char *rule,
                   const char *reason, struct err *e)
 {
@@ -261,7 +269,7 @@ static bool leave(struct engine *g, enum batch_state to, const char *rule,
 
     (void)snprintf(text, sizeof text, "%s", reason);
     plain_tidy(text); /* it may have been cut within a letter on its way here */
-    if (!queue_state(g->s.store, g->b.id, to, rule, text, now_us(g), e))
+    if (!queue_state(g->s.store, g->b.id, to, rule, text, now_us(g), e) || !put_count(g, e))
         return false;
     if (c == NULL)
         return audit_put(g->s.store, now_us(g), kinds[to], g->b.incident,
@@ -612,7 +620,8 @@ static bool put_all(struct engine *g, struct err *e)
                    (long long)g->n_failed, "rule", g->failed[0].rule, "first_reason",
                    g->failed[0].reason))
         return false;
-    return queue_progress(g->s.store, g->b.id, g->staged_rows, (int64_t)g->n_failed, e);
+    return queue_progress(g->s.store, g->b.id, g->staged_rows, (int64_t)g->n_failed, e) &&
+           put_count(g, e);
 }
 
 bool engine_flush(struct engine *g, bool now_, struct err *e)

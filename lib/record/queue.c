@@ -17,10 +17,12 @@ bool queue_state_final(enum batch_state s)
     return s == BATCH_STOPPED || s == BATCH_DONE;
 }
 
-#define COLUMNS                                                                      \
-    "id, incident, decision, key, originator, roster, selection IS NOT NULL, rows, " \
-    "signed,"                                                                        \
-    " failed, state, reason, asked_us, started_us, ended_us, asked_by, confirmed_by, rule"
+#define COLUMNS                                                                        \
+    "id, incident, decision, key, originator, roster, selection IS NOT NULL, rows, "   \
+    "signed,"                                                                          \
+    " failed, state, reason, asked_us, started_us, ended_us, asked_by, confirmed_by, " \
+    "rule,"                                                                            \
+    " commands_used, commands_allowed, commands_lost"
 
 static void read_batch(const struct store_row *r, struct batch *b)
 {
@@ -49,6 +51,9 @@ static void read_batch(const struct store_row *r, struct batch *b)
     store_copy(r, 15, b->asked_by, sizeof b->asked_by);
     store_copy(r, 16, b->confirmed_by, sizeof b->confirmed_by);
     store_copy(r, 17, b->rule, sizeof b->rule);
+    b->commands = (struct proto_count){.used = (uint64_t)store_i64(r, 18),
+                                       .allowed = (uint64_t)store_i64(r, 19),
+                                       .lost = (uint64_t)store_i64(r, 20)};
 }
 
 bool queue_put(struct store *s, struct batch *b, struct span selection, struct span certs,
@@ -161,6 +166,14 @@ bool queue_progress(struct store *s, int64_t id, int64_t more_signed, int64_t mo
     return store_run(
         s, e, "UPDATE batch SET signed = signed + ?2, failed = failed + ?3 WHERE id = ?1",
         "iii", id, more_signed, more_failed);
+}
+
+bool queue_counted(struct store *s, int64_t id, const struct proto_count *c, struct err *e)
+{
+    return store_run(s, e,
+                     "UPDATE batch SET commands_used = ?2, commands_allowed = ?3,"
+                     " commands_lost = ?4 WHERE id = ?1",
+                     "iiii", id, (int64_t)c->used, (int64_t)c->allowed, (int64_t)c->lost);
 }
 
 struct parts {

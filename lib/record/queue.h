@@ -15,6 +15,7 @@
 #ifndef QUEUE_H
 #define QUEUE_H
 
+#include "proto.h"
 #include "store.h"
 
 #define QUEUE_TEXT 256
@@ -46,6 +47,9 @@ struct batch {
     char reason[QUEUE_TEXT]; /* the same for people; nothing is decided by it */
     int64_t asked_us, started_us, ended_us; /* 0: not yet */
     char asked_by[QUEUE_TEXT], confirmed_by[QUEUE_TEXT];
+    /* what signers last counted for the whole decision, not for this batch alone: commands
+     * signed, all that may be, answers lost; allowed 0: nobody has said */
+    struct proto_count commands;
 };
 
 /* selection: ascending roster rows, big-endian 32 bit each; at NULL: all rows. certs: the
@@ -64,6 +68,8 @@ MUST_CHECK bool queue_state(struct store *s, int64_t id, enum batch_state to,
 MUST_CHECK bool queue_confirm(struct store *s, int64_t id, const char *by, struct err *e);
 MUST_CHECK bool queue_progress(struct store *s, int64_t id, int64_t more_signed,
                                int64_t more_failed, struct err *e);
+MUST_CHECK bool queue_counted(struct store *s, int64_t id, const struct proto_count *c,
+                              struct err *e);
 /* Rows signed and rows failed in all batches of the incident. */
 MUST_CHECK bool queue_totals(struct store *s, const char *incident, int64_t *signed_,
                              int64_t *failed, struct err *e);

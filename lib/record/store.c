@@ -117,6 +117,10 @@ static const char *const migrations[] = {
     " coalesce(unixepoch(json_extract(json, '$.valid_to')) * 1000000,"
     " 9223372036854775807) FROM decision WHERE state != 'live'"
     " AND outcome IN ('authorise', 'activation') ORDER BY at_us, sha256;",
+    /* what signers had counted under a batch's decision; 0 allowed: nobody has said */
+    "ALTER TABLE batch ADD COLUMN commands_used INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE batch ADD COLUMN commands_allowed INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE batch ADD COLUMN commands_lost INTEGER NOT NULL DEFAULT 0;",
 };
 #define VERSION ((int)(sizeof migrations / sizeof migrations[0]))
 

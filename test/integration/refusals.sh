@@ -525,6 +525,13 @@ eight() {
     commands_out "$scene/commands" && commands_are "$scene/commands" 8 && meters_accept "$scene/commands"
 }
 t 'eight commands that the meters accept' eight
+counts() {
+    same "$(field "/v1/batches/$batch" '[.commands_used, .commands_allowed, .commands_lost] | join(" ")')" '8 8 0' &&
+        same "$(ctl --json incident show "$incident" | jq -c ".batches[] | select(.id == $batch) | .commands_used")" 8 &&
+        ctl incident show "$incident" | grep 'under the decision 8 of 8 commands used' &&
+        ctl batch show "$batch" | grep -E 'commands.used:? +8' && ctl batch list | grep -Ei ' used +allowed +lost'
+}
+t 'its story tells how many commands were used, of how many' counts
 json 'a second command for each device' 403 decision.attempts '8 devices' /v1/batches "$start"
 json 'a second command for those without an answer' 403 decision.attempts '8 devices' /v1/batches \
     "${start%\}},\"rows\":\"unfinished\"}"
@@ -537,6 +544,7 @@ json 'counter mark lowered' 403 ledger.raise 'only ever raised' /v1/counters/90B
 must service_stop
 must scene_set Service TwoPersonSec=1
 must service_start LC_ALL=C.UTF-8
+first=$decision
 must scene_decide ".roster.count = 8 | .id = \"D-2\" | .supersedes = \"$decision\" | .attempts = 2"
 cp "$pki/pma-3.key" "$pki/ends.key"
 must stage_pki person --dir "$pki" --anchor pma-anchor --out "$pki/ends.pem" --key "$pki/ends.key" \
@@ -546,7 +554,7 @@ must rehearsal_event deactivate-key --evidence 'the custodians left'
 must scene_activate
 cp "$scene/log" "$scene/told"
 chain() {
-    same "$(ctl --quiet decision draft "$incident" | jq -c .supersedes_earlier)" "[$(jq .id "$scene/good.json")]"
+    same "$(ctl --quiet decision draft "$incident" | jq -c .supersedes_earlier)" "[\"$first\"]"
 }
 t 'the next draft names what had ended before the last' chain
 t 'a signer whose certificate ends inside the window is told of' grep -q \

@@ -120,6 +120,7 @@ START_TEST(a_batch_names_its_decision_and_a_decision_who_was_counted)
     struct authority a = {.outcome = AUTHORITY_AUTHORISE, .id = "D-1", .incident = "I-1"};
     static const char json[] =
         "{\"kind\":\"decision\",\"method\":\"M3\",\"reasons\":\"so\"}";
+    int64_t second;
 
     open_incident("I-1", ROUTE_UNDECIDED);
     open_incident("I-2", ROUTE_UNDECIDED);
@@ -129,9 +130,16 @@ START_TEST(a_batch_names_its_decision_and_a_decision_who_was_counted)
                            "{\"holder\":\"M2\",\"counted\":false}]",
                            "uid 1000", &e));
     (void)put_batch("I-1", "D-1");
-    OK(queue_progress(store, put_batch("I-1", "D-0"), 4, 1, &e));
+    second = put_batch("I-1", "D-0");
+    OK(queue_progress(store, second, 4, 1, &e));
+    OK(queue_counted(store, second,
+                     &(struct proto_count){.used = 4, .allowed = 10, .lost = 3}, &e));
     (void)put_batch("I-2", "D-1");
     show("I-1");
+    ck_assert_ptr_null(json_object_get(nth("batches", 0), "commands_used"));
+    ck_assert_int_eq(number_in(nth("batches", 1), "commands_used"), 4);
+    ck_assert_int_eq(number_in(nth("batches", 1), "commands_allowed"), 10);
+    ck_assert_int_eq(number_in(nth("batches", 1), "commands_lost"), 3);
     ck_assert_uint_eq(many("batches"), 2);
     ck_assert_str_eq(text(nth("batches", 0), "decision"), "D-1");
     ck_assert_str_eq(text(nth("batches", 1), "decision"), "(none)");

@@ -24,6 +24,28 @@ START_TEST(a_whole_batch_is_signed)
 }
 END_TEST
 
+/* It stays with the batch when the batch is put down, and when it is done. */
+START_TEST(what_signers_counted_stays_with_the_batch)
+{
+    int64_t id = whole_batch(600, NULL);
+
+    begin_batch();
+    ck_assert_uint_eq(batch_now(id).commands.allowed, 0);
+    engine_count(engine, &(struct proto_count){.used = 7, .allowed = 600, .lost = 2});
+    OK(engine_end(engine, BATCH_PAUSED, "", "for now", &e));
+    ck_assert_uint_eq(batch_now(id).commands.used, 7);
+    ck_assert_uint_eq(batch_now(id).commands.allowed, 600);
+    ck_assert_uint_eq(batch_now(id).commands.lost, 2);
+    OK(queue_state(store, id, BATCH_QUEUED, "", "", SCENE_NOW, &e));
+    begin_batch(); /* no signer has said anything yet: what was said before stands */
+    ck_assert_uint_eq(batch_now(id).commands.used, 7);
+    engine_count(engine, &(struct proto_count){.used = 600, .allowed = 600, .lost = 2});
+    run_to_the_end();
+    ck_assert_int_eq(batch_now(id).state, BATCH_DONE);
+    ck_assert_uint_eq(batch_now(id).commands.used, 600);
+}
+END_TEST
+
 START_TEST(a_batch_of_one_row_is_signed)
 {
     int64_t id = whole_batch(1, NULL);
@@ -334,6 +356,7 @@ END_TEST
 static void add(TCase *t)
 {
     tcase_add_test(t, a_whole_batch_is_signed);
+    tcase_add_test(t, what_signers_counted_stays_with_the_batch);
     tcase_add_test(t, a_batch_of_one_row_is_signed);
     tcase_add_test(t, orders_have_at_most_the_rows_asked_for);
     tcase_add_test(t, partial_answers_leave_the_rest_to_do);

@@ -130,6 +130,7 @@ START_TEST(the_rule_of_a_batch_comes_out_of_its_sentence)
         ck_assert_str_eq(queue_state_name(b.state), old[i].state);
         ck_assert_int_eq(b.signed_, 5);
         ck_assert_str_eq(b.asked_by, "uid 1");
+        ck_assert_uint_eq(b.commands.allowed, 0); /* nobody has said */
     }
 }
 END_TEST
