@@ -26,6 +26,7 @@ const struct router_row api_rows[] = {
     GET("/v1/incidents", ANY, api_incidents),
     POST("/v1/incidents", OP, BODY_JSON, api_incident_open),
     GET("/v1/incidents/{id}", ANY, api_incident_show),
+    GET("/v1/incidents/{id}/story/{list}", ANY, api_incident_part),
     POST("/v1/incidents/{id}/events", OP, BODY_JSON, api_incident_event),
     {VERB_PUT, "/v1/incidents/{id}/roster", OP, BODY_STREAM, NULL, api_roster_begin},
     GET("/v1/incidents/{id}/roster", ANY, api_roster_get),

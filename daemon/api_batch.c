@@ -406,6 +406,7 @@ HANDLER(api_batch_show)
 
 struct listing {
     struct service *sv;
+    struct docket_show_page page;
     json_t *list;
 };
 
@@ -413,21 +414,26 @@ static bool add_batch(void *arg, const struct batch *b)
 {
     struct listing *l = arg;
 
+    if (!docket_show_fits_number(&l->page, b->id))
+        return false;
     (void)json_array_append_new(l->list, docket_show_batch(b, rate_of(l->sv, b)));
     return true;
 }
 
 HANDLER(api_batches)
 {
-    struct listing l = {arg, json_array()};
+    struct listing l = {.sv = arg};
+    int64_t behind;
 
-    (void)r;
     (void)body;
-    if (!queue_each(l.sv->store, NULL, add_batch, &l, e)) {
+    if (!service_page(r, &l.page, e) || !docket_show_behind(&l.page, &behind, e))
+        return false;
+    l.list = json_array();
+    if (!queue_each_behind(l.sv->store, NULL, behind, add_batch, &l, e)) {
         json_decref(l.list);
         return false;
     }
-    return reply_json(out, 200, json_pack("{s:o}", "batches", l.list), e);
+    return service_page_reply(out, "batches", l.list, &l.page, e);
 }
 
 /* --- commands --- */

@@ -108,12 +108,12 @@ HANDLER(api_incident_open)
 HANDLER(api_incidents)
 {
     struct service *sv = arg;
+    struct docket_show_page p;
     json_t *list;
 
-    (void)r;
     (void)body;
-    return docket_show_all(sv->store, &list, e) &&
-           reply_json(out, 200, json_pack("{s:o}", "incidents", list), e);
+    return service_page(r, &p, e) && docket_show_all(sv->store, &p, &list, e) &&
+           service_page_reply(out, "incidents", list, &p, e);
 }
 
 HANDLER(api_incident_show)
@@ -123,6 +123,18 @@ HANDLER(api_incident_show)
 
     (void)body;
     return docket_show(sv->store, r->args[0], &j, e) && reply_json(out, 200, j, e);
+}
+
+HANDLER(api_incident_part)
+{
+    struct service *sv = arg;
+    struct docket_show_page p;
+    json_t *list;
+
+    (void)body;
+    return service_page(r, &p, e) &&
+           docket_show_part(sv->store, r->args[0], r->args[1], &p, &list, e) &&
+           service_page_reply(out, r->args[1], list, &p, e);
 }
 
 /* --- events --- */

@@ -97,7 +97,7 @@ struct alarms {
     struct service *sv;
     json_t *list;
     int64_t now_us;
-    int64_t open, overdue;
+    int64_t open, overdue, unlisted;
 };
 
 static bool add_alarm(void *arg, const struct docket_incident *i)
@@ -111,6 +111,10 @@ static bool add_alarm(void *arg, const struct docket_incident *i)
     if (due == INT64_MAX)
         return true;
     a->overdue += a->now_us >= due;
+    if (json_array_size(a->list) == DOCKET_SHOW_PAGE) {
+        a->unlisted++; /* `incident list` has them */
+        return true;
+    }
     (void)json_array_append_new(
         a->list, json_pack("{s:s,s:s,s:s,s:o,s:b}", "incident", i->id, "state",
                            incident_state(i->state)->name, "alarm",
@@ -151,7 +155,7 @@ static const char *overall(const struct service *sv)
 HANDLER(api_status)
 {
     struct service *sv = arg;
-    struct alarms a = {sv, json_array(), clock_now(&sv->clock), 0, 0};
+    struct alarms a = {.sv = sv, .list = json_array(), .now_us = clock_now(&sv->clock)};
     json_t *marks = json_array();
     json_t *signers = NULL;
     int64_t audit = 0;
@@ -167,13 +171,13 @@ HANDLER(api_status)
         json_decref(signers);
         return false;
     }
-    j = json_pack("{s:s,s:s,s:b,s:o,s:I,s:o,s:o,s:o,s:o,s:o,s:I,s:o}", "service",
-                  SMKI_VERSION, "state", overall(sv), "exercise",
-                  (int)sv->config.service.exercise, "started",
-                  docket_show_time(sv->started_us), "open_incidents", (json_int_t)a.open,
-                  "signers", signers, "keys", keys_json(sv), "counters", marks, "alarms",
-                  a.list, "batch", batch_json(sv), "audit_records", (json_int_t)audit,
-                  "last_probe", docket_show_time(pump_probed_us(sv->pump)));
+    j = json_pack(
+        "{s:s,s:s,s:b,s:o,s:I,s:o,s:o,s:o,s:o,s:I,s:o,s:I,s:o}", "service", SMKI_VERSION,
+        "state", overall(sv), "exercise", (int)sv->config.service.exercise, "started",
+        docket_show_time(sv->started_us), "open_incidents", (json_int_t)a.open, "signers",
+        signers, "keys", keys_json(sv), "counters", marks, "alarms", a.list,
+        "alarms_unlisted", (json_int_t)a.unlisted, "batch", batch_json(sv), "audit_records",
+        (json_int_t)audit, "last_probe", docket_show_time(pump_probed_us(sv->pump)));
     return reply_json(out, 200, j, e);
 }
 
@@ -189,7 +193,7 @@ HANDLER(api_metrics)
 {
     struct service *sv = arg;
     const struct signers *s = pump_signers(sv->pump);
-    struct alarms a = {sv, json_array(), clock_now(&sv->clock), 0, 0};
+    struct alarms a = {.sv = sv, .list = json_array(), .now_us = clock_now(&sv->clock)};
     int64_t signed_rows = 0;
     int64_t audit = 0;
     unsigned ready = 0;

@@ -17,6 +17,27 @@ void service_who(const struct request *r, char out[32])
     (void)snprintf(out, 32, "uid %u", (unsigned)r->peer.uid);
 }
 
+bool service_page(const struct request *r, struct docket_show_page *out, struct err *e)
+{
+    const char *from = request_query(r, "from");
+    uint64_t limit;
+
+    *out = (struct docket_show_page){0};
+    if (!request_number(r, "limit", 1, DOCKET_SHOW_PAGE_MAX, DOCKET_SHOW_PAGE, &limit, e))
+        return false;
+    out->limit = (uint32_t)limit;
+    if (from != NULL && strlen(from) >= sizeof out->from)
+        return err_set(e, ERR_INPUT, "request.query", "from: %.20s... is too long", from);
+    (void)snprintf(out->from, sizeof out->from, "%s", from != NULL ? from : "");
+    return true;
+}
+
+bool service_page_reply(struct reply *out, const char *name, json_t *steal,
+                        const struct docket_show_page *p, struct err *e)
+{
+    return reply_json(out, 200, json_pack("{s:o,s:s}", name, steal, "next", p->next), e);
+}
+
 struct docket service_docket(struct service *sv)
 {
     struct docket d = {.store = sv->store,

@@ -37,6 +37,12 @@ struct service {
     } after;
 };
 
+/* The page that a request asks for: ?from= and ?limit=. ERR_INPUT "request.query". */
+MUST_CHECK bool service_page(const struct request *r, struct docket_show_page *out,
+                             struct err *e);
+/* A page as an answer: the list (steal) under its name, and where the next one begins. */
+bool service_page_reply(struct reply *out, const char *name, json_t *steal,
+                        const struct docket_show_page *p, struct err *e);
 /* "uid 1000", and what a step needs. */
 void service_who(const struct request *r, char out[32]);
 struct docket service_docket(struct service *sv);
@@ -92,6 +98,7 @@ HANDLER(api_policy_test);
 HANDLER(api_incidents);
 HANDLER(api_incident_open);
 HANDLER(api_incident_show);
+HANDLER(api_incident_part);
 HANDLER(api_incident_event);
 HANDLER(api_roster_get);
 HANDLER(api_certificates_put);

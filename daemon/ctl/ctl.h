@@ -18,6 +18,7 @@
 #include <stdio.h>
 
 #define CTL_OPTIONS_MAX 10
+#define CTL_NAME_MAX    80
 #define CTL_SOCKET      "/run/smki-recovery/operator.sock"
 
 enum ctl_exit { /* part of the interface: scripts look at these */
@@ -85,6 +86,10 @@ MUST_CHECK bool ctl_path(char out[static 512], const char *pattern, const char *
 /* GET into a JSON value. CTL_OK: *out is the caller's (json_decref), *text (may be NULL
  * as a parameter) the answer as it came (free). Otherwise said on stderr. */
 int ctl_get(struct ctl *c, const char *path, json_t **out, char **text);
+/* The pages of a list that follow the one at hand: GET path?from=NEXT until there is none,
+ * each page's entries under name appended to list. */
+int ctl_get_rest(struct ctl *c, const char *path, const char *name, const char *next,
+                 json_t *list);
 /* POST or PUT of a JSON body (steal, may be NULL), with an Idempotency-Key. */
 int ctl_send(struct ctl *c, const char *method, const char *path, json_t *steal,
              json_t **out, char **text);
@@ -120,7 +125,10 @@ void ctl_card(const json_t *object);
 int ctl_show(const struct ctl *c, json_t *steal, char *steal_text);
 /* The same after a change; with --quiet nothing. */
 int ctl_done(const struct ctl *c, json_t *steal, char *steal_text);
-/* GET, and show the list of that name; with --json the answer as it came. */
+/* An answer that was completed, as text again; the old text is freed. */
+int ctl_retell(const json_t *j, char **text);
+/* GET, page by page, and show the list of that name; with --json one page as it came, or all
+ * of them as one answer. */
 int ctl_show_list(struct ctl *c, const char *path, const char *name);
 /* A scalar as text; control characters become '?'. */
 void ctl_scalar(const json_t *v, char out[static 256]);

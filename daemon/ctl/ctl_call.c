@@ -83,7 +83,7 @@ int ctl_failed_here(const struct err *e)
 
 static bool name_ok(const char *name)
 {
-    if (name == NULL || *name == '\0' || strlen(name) > 80)
+    if (name == NULL || *name == '\0' || strlen(name) > CTL_NAME_MAX)
         return false;
     for (; *name != '\0'; name++)
         if (!(*name >= 'A' && *name <= 'Z') && !(*name >= 'a' && *name <= 'z') &&
@@ -164,6 +164,35 @@ int ctl_get(struct ctl *c, const char *path, json_t **out, char **text)
     struct client_call get = {.method = "GET", .path = path, .fd = -1};
 
     return call(c, &get, out, text);
+}
+
+int ctl_get_rest(struct ctl *c, const char *path, const char *name, const char *next,
+                 json_t *list)
+{
+    char from[CTL_NAME_MAX + 1], pattern[512], page[512];
+
+    (void)snprintf(from, sizeof from, "%s", next);
+    while (from[0] != '\0') {
+        json_t *j;
+        int rc;
+
+        if (snprintf(pattern, sizeof pattern, "%s?limit=1000&from={}", path) >=
+                (int)sizeof pattern ||
+            !ctl_path(page, pattern, from, NULL))
+            return CTL_INPUT;
+        rc = ctl_get(c, page, &j, NULL);
+        if (rc != CTL_OK)
+            return rc;
+        (void)json_array_extend(list, json_object_get(j, name));
+        if (strcmp(from, ctl_text(j, "next")) == 0) {
+            json_decref(j);
+            ctl_say("the service gives the same page again: behind %s", from);
+            return CTL_UNREACHABLE;
+        }
+        (void)snprintf(from, sizeof from, "%s", ctl_text(j, "next"));
+        json_decref(j);
+    }
+    return CTL_OK;
 }
 
 int ctl_send(struct ctl *c, const char *method, const char *path, json_t *steal,

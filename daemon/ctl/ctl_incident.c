@@ -34,6 +34,31 @@ static int run_list(struct ctl *c, const struct ctl_args *a)
     return ctl_show_list(c, "/v1/incidents", "incidents");
 }
 
+/* The lists that do not end with the first page, each in full. */
+static int complete(struct ctl *c, const char *incident, json_t *j, char **text)
+{
+    json_t *more = json_object_get(j, "more");
+    char path[512];
+    const char *name;
+    const json_t *next;
+
+    if (json_object_size(more) == 0)
+        return CTL_OK;
+    json_object_foreach(more, name, next)
+    {
+        int rc;
+
+        if (!json_is_string(next) ||
+            !ctl_path(path, "/v1/incidents/{}/story/{}", incident, name))
+            return CTL_INPUT;
+        rc = ctl_get_rest(c, path, name, json_string_value(next), json_object_get(j, name));
+        if (rc != CTL_OK)
+            return rc;
+    }
+    (void)json_object_clear(more);
+    return ctl_retell(j, text);
+}
+
 static int run_show(struct ctl *c, const struct ctl_args *a)
 {
     char path[512];
@@ -44,12 +69,16 @@ static int run_show(struct ctl *c, const struct ctl_args *a)
     if (!ctl_path(path, "/v1/incidents/{}", a->v[0], NULL))
         return CTL_INPUT;
     rc = ctl_get(c, path, &j, &text);
-    if (rc != CTL_OK || c->json)
-        return rc == CTL_OK ? ctl_show(c, j, text) : rc;
-    ctl_story(j);
+    if (rc != CTL_OK)
+        return rc;
+    rc = complete(c, a->v[0], j, &text);
+    if (rc == CTL_OK && c->json)
+        return ctl_show(c, j, text);
+    if (rc == CTL_OK)
+        ctl_story(j);
     json_decref(j);
     free(text);
-    return CTL_OK;
+    return rc;
 }
 
 /* TEXT, or @FILE; what is a JSON object or list goes as such. NULL: said on stderr. */

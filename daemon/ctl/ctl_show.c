@@ -306,12 +306,32 @@ int ctl_done(const struct ctl *c, json_t *steal, char *steal_text)
     return CTL_OK;
 }
 
+int ctl_retell(const json_t *j, char **text)
+{
+    free(*text);
+    *text = json_dumps(j, JSON_COMPACT);
+    if (*text != NULL)
+        return CTL_OK;
+    ctl_say("out of memory");
+    return CTL_STORE;
+}
+
 int ctl_show_list(struct ctl *c, const char *path, const char *name)
 {
     json_t *j;
     char *text;
     int rc = ctl_get(c, path, &j, &text);
 
+    if (rc == CTL_OK && ctl_text(j, "next")[0] != '\0') {
+        rc = ctl_get_rest(c, path, name, ctl_text(j, "next"), json_object_get(j, name));
+        (void)json_object_set_new(j, "next", json_string(""));
+        if (rc == CTL_OK)
+            rc = ctl_retell(j, &text);
+        if (rc != CTL_OK) {
+            json_decref(j);
+            free(text);
+        }
+    }
     if (rc != CTL_OK || c->json)
         return rc != CTL_OK ? rc : ctl_show(c, j, text);
     ctl_list(name, json_object_get(j, name));

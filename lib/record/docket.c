@@ -92,17 +92,27 @@ static bool walk_one(void *arg, const struct store_row *r)
     return go_on;
 }
 
-bool docket_each(struct store *s, bool (*fn)(void *arg, const struct docket_incident *i),
-                 void *arg, struct err *e)
+bool docket_each_behind(struct store *s, const char *id,
+                        bool (*fn)(void *arg, const struct docket_incident *i), void *arg,
+                        struct err *e)
 {
     struct walk w = {fn, arg, ""};
 
     if (!store_each(s, walk_one, &w, e,
-                    "SELECT " COLUMNS " FROM incident ORDER BY opened_us, id", ""))
+                    "SELECT " COLUMNS " FROM incident WHERE rowid >"
+                    " coalesce((SELECT rowid FROM incident WHERE id = ?1), 0)"
+                    " ORDER BY rowid",
+                    "t", id))
         return false;
     if (w.bad[0] != '\0')
         return err_set(e, ERR_STORE, "store.failed", "incident %s cannot be read", w.bad);
     return true;
+}
+
+bool docket_each(struct store *s, bool (*fn)(void *arg, const struct docket_incident *i),
+                 void *arg, struct err *e)
+{
+    return docket_each_behind(s, "", fn, arg, e);
 }
 
 /* --- evidence and declared facts --- */

@@ -6,7 +6,14 @@
  * Events with their evidence and the rule behind each, device lists, decisions with who was
  * counted for them, batches, files of the parties, children, what was refused and why, and
  * how many devices are done. Shapes: daemon/API.md. JSON values are new references of the
- * caller's. Effects: reads the store.
+ * caller's.
+ *
+ * Every list that can grow comes in pages, and in one way: a page says what the next one is
+ * to begin behind. The story of an incident has the first page of each of its lists and names
+ * those that go on.
+ *
+ * Decided here: 100 entries a page where nobody says how many, 1000 at most.
+ * Effects: reads the store.
  */
 #ifndef DOCKET_SHOW_H
 #define DOCKET_SHOW_H
@@ -23,11 +30,37 @@ json_t *docket_show_batch(const struct batch *b, double rate);
 /* What signers have counted, into that JSON; nothing where nobody has said. */
 void docket_show_commands(json_t *batch, const struct proto_count *c);
 
-/* Every incident in short, oldest first: a JSON array. */
-MUST_CHECK bool docket_show_all(struct store *s, json_t **out, struct err *e);
-/* One incident, whole. ERR_MISSING "incident.none". */
+#define DOCKET_SHOW_PAGE     100
+#define DOCKET_SHOW_PAGE_MAX 1000
+
+struct docket_show_page {
+    char from
+        [AUTHORITY_ID_MAX]; /* begin behind this entry: what `next` was; "": the first */
+    uint32_t limit;         /* entries, 1..DOCKET_SHOW_PAGE_MAX */
+    uint32_t n;             /* out: entries that are in it */
+    char last[AUTHORITY_ID_MAX]; /* out: of those, the last */
+    char next
+        [AUTHORITY_ID_MAX]; /* out: what the next page begins behind; "": it is the end */
+};
+/* One more entry, known by key, is there: false, it belongs to the next page. */
+MUST_CHECK bool docket_show_fits(struct docket_show_page *p, const char *key);
+MUST_CHECK bool docket_show_fits_number(struct docket_show_page *p, int64_t key);
+/* `from` where entries are known by numbers. ERR_INPUT "request.query". */
+MUST_CHECK bool docket_show_behind(const struct docket_show_page *p, int64_t *key,
+                                   struct err *e);
+
+/* A page of the incidents in short, oldest first: a JSON array. ERR_INPUT "request.query":
+ * there is no incident `from`. */
+MUST_CHECK bool docket_show_all(struct store *s, struct docket_show_page *p, json_t **out,
+                                struct err *e);
+/* One incident with the first page of each list; "more": where those go on that do.
+ * ERR_MISSING "incident.none". */
 MUST_CHECK bool docket_show(struct store *s, const char *incident, json_t **out,
                             struct err *e);
+/* A page of one of its lists, by the list's name in the story: a JSON array. ERR_MISSING
+ * "incident.none", "request.path": no such list. */
+MUST_CHECK bool docket_show_part(struct store *s, const char *incident, const char *name,
+                                 struct docket_show_page *p, json_t **out, struct err *e);
 /* One document of it with the verdict on each of its signers. ERR_MISSING "decision.none".
  */
 MUST_CHECK bool docket_show_decision(struct store *s, const char *incident, const char *id,

@@ -243,15 +243,22 @@ static bool walk_one(void *arg, const struct store_row *r)
     return w->fn(w->arg, &b);
 }
 
-bool queue_each(struct store *s, const char *incident,
-                bool (*fn)(void *arg, const struct batch *b), void *arg, struct err *e)
+bool queue_each_behind(struct store *s, const char *incident, int64_t id,
+                       bool (*fn)(void *arg, const struct batch *b), void *arg,
+                       struct err *e)
 {
     struct walk w = {fn, arg};
 
     return store_each(s, walk_one, &w, e,
-                      "SELECT " COLUMNS " FROM batch WHERE ?1 IS NULL OR incident = ?1"
-                      " ORDER BY id",
-                      "t", incident);
+                      "SELECT " COLUMNS " FROM batch WHERE id > ?2"
+                      " AND (?1 IS NULL OR incident = ?1) ORDER BY id",
+                      "ti", incident, id);
+}
+
+bool queue_each(struct store *s, const char *incident,
+                bool (*fn)(void *arg, const struct batch *b), void *arg, struct err *e)
+{
+    return queue_each_behind(s, incident, 0, fn, arg, e);
 }
 
 bool queue_open(struct store *s, const char *incident, bool *open, struct err *e)

@@ -77,7 +77,11 @@ MUST_CHECK bool queue_totals(struct store *s, const char *incident, int64_t *sig
  * selection->at NULL: none. Refused: both are empty and nothing is to be freed. */
 MUST_CHECK bool queue_parts(struct store *s, int64_t id, struct span *selection,
                             struct span *certs, struct err *e);
-/* Every batch (of an incident, where it is not NULL), oldest first. fn false: stop. */
+/* Every batch (of an incident, where it is not NULL), oldest first; behind that number. fn
+ * false: stop. */
+MUST_CHECK bool queue_each_behind(struct store *s, const char *incident, int64_t id,
+                                  bool (*fn)(void *arg, const struct batch *b), void *arg,
+                                  struct err *e);
 MUST_CHECK bool queue_each(struct store *s, const char *incident,
                            bool (*fn)(void *arg, const struct batch *b), void *arg,
                            struct err *e);

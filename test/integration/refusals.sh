@@ -32,7 +32,7 @@ snapshot() {
         "http://localhost/v1/status" >"$scene/all" &&
         audit=$(sed -n 's/.*"audit_records":\([0-9]*\).*/\1/p' "$scene/all") && [ -n "$audit" ] &&
         {
-            sed -e 's/"refusals":\[.*\],"devices"/"devices"/' -e 's/{"service":.*"counters":\(\[[^]]*\]\).*/\1/' "$scene/all"
+            sed -e 's/"refusals":\[.*\],"more":{[^}]*}/"more":{}/' -e 's/{"service":.*"counters":\(\[[^]]*\]\).*/\1/' "$scene/all"
             ls "$scene/service/rosters" "$scene/service/incoming" "$scene/service/outbox"
         } >"$1"
 }

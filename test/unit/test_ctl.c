@@ -39,15 +39,20 @@ static bool get_status(void *arg, const struct request *r, struct span body,
 static bool get_incidents(void *arg, const struct request *r, struct span body,
                           struct reply *o, struct err *e)
 {
+    const char *from = request_query(r, "from");
+
     (void)arg;
-    (void)r;
     (void)body;
+    if (from != NULL && strcmp(from, "I-1") == 0) /* the second page, and the last */
+        return text_reply(o, 200,
+                          "{\"incidents\":[{\"id\":\"I-22\",\"route\":\"method-1\","
+                          "\"state\":\"CLOSED\",\"devices\":1000,"
+                          "\"title\":\"An exercise\"}],\"next\":\"\"}",
+                          e);
     return text_reply(
         o, 200,
         "{\"incidents\":[{\"id\":\"I-1\",\"route\":\"method-2\",\"state\":"
-        "\"EXECUTING\",\"devices\":9,\"title\":\"Lost key\"},{\"id\":\"I-22\","
-        "\"route\":\"method-1\",\"state\":\"CLOSED\",\"devices\":1000,"
-        "\"title\":\"An exercise\"}]}",
+        "\"EXECUTING\",\"devices\":9,\"title\":\"Lost key\"}],\"next\":\"I-1\"}",
         e);
 }
 
@@ -80,7 +85,36 @@ static bool deny(void *arg, const struct request *r, struct span body, struct re
     for (size_t i = 0; i < sizeof t / sizeof t[0]; i++)
         if (strcmp(t[i].name, r->args[0]) == 0)
             return err_set(e, t[i].code, t[i].id, "because \"%s\"", t[i].name);
+    if (strcmp(r->args[0], "long") == 0)
+        return text_reply(o, 200,
+                          "{\"id\":\"long\",\"refusals\":[{\"why\":\"first\"}],"
+                          "\"more\":{\"refusals\":\"1\"}}",
+                          e);
     return text_reply(o, 200, "{}", e);
+}
+
+/* The rest of such a list: one entry a page, "stuck" for ever. */
+static bool get_story(void *arg, const struct request *r, struct span body, struct reply *o,
+                      struct err *e)
+{
+    bool second = strcmp(request_query(r, "from"), "1") == 0;
+
+    (void)arg;
+    (void)body;
+    return text_reply(o, 200,
+                      second ? "{\"refusals\":[{\"why\":\"second\"}],\"next\":\"2\"}"
+                             : "{\"refusals\":[{\"why\":\"third\"}],\"next\":\"\"}",
+                      e);
+}
+
+/* A service that never comes to an end. */
+static bool get_stuck(void *arg, const struct request *r, struct span body, struct reply *o,
+                      struct err *e)
+{
+    (void)arg;
+    (void)r;
+    (void)body;
+    return text_reply(o, 200, "{\"batches\":[{\"id\":1}],\"next\":\"1\"}", e);
 }
 
 /* Batch 7 gets done, batch 8 is stopped. */
@@ -187,6 +221,8 @@ static const struct router_row rows[] = {
     {VERB_GET, "/v1/incidents", PEER_VIEWER, BODY_NONE, get_incidents, NULL},
     {VERB_POST, "/v1/incidents", PEER_OPERATOR, BODY_JSON, post_any, NULL},
     {VERB_GET, "/v1/incidents/{id}", PEER_VIEWER, BODY_NONE, deny, NULL},
+    {VERB_GET, "/v1/incidents/{id}/story/{list}", PEER_VIEWER, BODY_NONE, get_story, NULL},
+    {VERB_GET, "/v1/batches", PEER_VIEWER, BODY_NONE, get_stuck, NULL},
     {VERB_POST, "/v1/incidents/{id}/events", PEER_OPERATOR, BODY_JSON, post_any, NULL},
     {VERB_PUT, "/v1/incidents/{id}/roster", PEER_OPERATOR, BODY_STREAM, NULL, put_roster},
     {VERB_POST, "/v1/batches", PEER_OPERATOR, BODY_JSON, post_any, NULL},
@@ -300,6 +336,23 @@ START_TEST(what_is_shown_is_aligned_and_tame)
              "I-22      method-1  CLOSED        1000  An exercise\n");
     ck_assert_int_eq(ctl("incident list --json"), 0);
     HAS(out, "{\"incidents\":[{\"id\":\"I-1\"");
+    served_stop();
+}
+END_TEST
+
+START_TEST(pages_are_followed_to_the_end)
+{
+    served_start(&router);
+    ck_assert_int_eq(ctl("incident list --json"), 0);
+    HAS(out, "{\"id\":\"I-22\"");
+    HAS(out, "\"next\":\"\"");
+    ck_assert_int_eq(ctl("incident show long --json"), 0);
+    HAS(out, "\"refusals\":[{\"why\":\"first\"},{\"why\":\"second\"},{\"why\":\"third\"}]");
+    HAS(out, "\"more\":{}");
+    ck_assert_int_eq(ctl("incident show long"), 0);
+    HAS(out, "third");
+    ck_assert_int_eq(ctl("batch list"), 6);
+    HAS(errs, "the same page again");
     served_stop();
 }
 END_TEST
@@ -436,6 +489,7 @@ int main(void)
     tcase_add_checked_fixture(t, served_kit_begin, served_kit_end);
     tcase_add_test(t, each_refusal_has_its_exit_code);
     tcase_add_test(t, what_is_shown_is_aligned_and_tame);
+    tcase_add_test(t, pages_are_followed_to_the_end);
     tcase_add_test(t, changes_carry_a_key_and_the_members_of_the_table);
     tcase_add_test(t, a_roster_is_streamed_from_file_and_pipe);
     tcase_add_test(t, watching_ends_with_the_batch);

@@ -200,15 +200,108 @@ END_TEST
 
 START_TEST(the_list_has_every_incident_with_its_figures)
 {
+    struct docket_show_page page = {.limit = 2};
+
     open_incident("I-2", ROUTE_UNDECIDED);
     docket.now_us++;
     open_incident("I-1", ROUTE_UNDECIDED);
     put_roster("I-1", 0, 4);
-    OK(docket_show_all(store, &story, &e));
+    OK(docket_show_all(store, &page, &story, &e));
+    ck_assert_str_eq(page.next, "");
     ck_assert_uint_eq(json_array_size(story), 2);
     ck_assert_str_eq(text(json_array_get(story, 0), "id"), "I-2"); /* the oldest first */
     ck_assert_int_eq(number_in(json_array_get(story, 1), "devices"), 4);
     ck_assert_int_eq(number_in(json_array_get(story, 0), "devices"), 0);
+}
+END_TEST
+
+/* Walk a list in pages of that size: how often was each of the entries 1..n there? */
+static void walk(const char *name, const char *member, uint32_t limit, size_t n)
+{
+    struct docket_show_page page = {.limit = limit};
+    size_t seen = 0;
+    json_t *list, *one;
+    size_t i;
+
+    for (;;) {
+        OK(name == NULL ? docket_show_all(store, &page, &list, &e)
+                        : docket_show_part(store, "I-1", name, &page, &list, &e));
+        ck_assert_uint_eq(json_array_size(list), page.n);
+        ck_assert_uint_le(page.n, limit);
+        json_array_foreach(list, i, one)
+        {
+            char want[40];
+
+            seen++;
+            (void)snprintf(want, sizeof want, "%s%zu", name == NULL ? "I-" : "why ", seen);
+            ck_assert_str_eq(text(one, member), want);
+        }
+        json_decref(list);
+        if (page.next[0] == '\0')
+            break;
+        ck_assert_uint_eq(page.n, limit);
+        (void)strcpy(page.from, page.next);
+        page.next[0] = '\0';
+        page.n = 0;
+    }
+    ck_assert_uint_eq(seen, n);
+}
+
+START_TEST(lists_come_in_pages_that_neither_miss_nor_repeat)
+{
+    static const uint32_t limits[] = {1, 2, 3, 6, 7, 100};
+    struct docket_show_page page = {.from = "I-9", .limit = 1};
+    struct err why;
+    struct requests_refusal r = {
+        .incident = "I-1", .who = "uid 7", .verb = "POST", .path = "/v1/x", .why = &why};
+    char id[8];
+
+    for (int i = 1; i <= 6; i++) {
+        (void)snprintf(id, sizeof id, "I-%d", i);
+        open_incident(id, ROUTE_UNDECIDED);
+        (void)err_set(&why, ERR_DENIED, "decision.window", "why %d", i);
+        OK(requests_refused(store, &r, NOW, &e));
+    }
+    for (size_t k = 0; k < sizeof limits / sizeof limits[0]; k++) {
+        walk(NULL, "id", limits[k], 6);
+        walk("refusals", "why", limits[k], 6);
+    }
+    REFUSED(docket_show_all(store, &page, &story, &e), "request.query");
+    REFUSED(docket_show_part(store, "I-1", "refusals", &page, &story, &e), "request.query");
+    page.from[0] = '\0';
+    REFUSED(docket_show_part(store, "I-1", "secrets", &page, &story, &e), "request.path");
+    REFUSED(docket_show_part(store, "I-9", "refusals", &page, &story, &e), "incident.none");
+}
+END_TEST
+
+START_TEST(a_story_has_the_first_page_of_each_list_and_says_what_goes_on)
+{
+    struct docket_show_page page = {.limit = 1};
+    json_t *list;
+
+    open_incident("I-1", ROUTE_UNDECIDED);
+    put_roster("I-1", 0, 3);
+    for (int i = 0; i < DOCKET_SHOW_PAGE; i++)
+        (void)put_batch("I-1", "D-1");
+    show("I-1");
+    ck_assert_uint_eq(many("batches"), DOCKET_SHOW_PAGE);
+    ck_assert_uint_eq(json_object_size(json_object_get(story, "more")), 0);
+    json_decref(story);
+    (void)put_batch("I-1", "D-1");
+    for (uint32_t i = 0; i < DOCKET_SHOW_PAGE; i++)
+        put_roster("I-1", i, 4);
+    show("I-1");
+    ck_assert_uint_eq(many("batches"), DOCKET_SHOW_PAGE);
+    ck_assert_uint_eq(many("rosters"), DOCKET_SHOW_PAGE);
+    ck_assert_uint_eq(json_object_size(json_object_get(story, "more")), 2);
+    ck_assert_int_eq(number_in(json_object_get(story, "roster"), "version"),
+                     DOCKET_SHOW_PAGE + 1); /* the latest, which is on no page here */
+    (void)strcpy(page.from, text(json_object_get(story, "more"), "batches"));
+    OK(docket_show_part(store, "I-1", "batches", &page, &list, &e));
+    ck_assert_uint_eq(json_array_size(list), 1);
+    ck_assert_int_eq(number_in(json_array_get(list, 0), "id"), DOCKET_SHOW_PAGE + 1);
+    ck_assert_str_eq(page.next, "");
+    json_decref(list);
 }
 END_TEST
 
@@ -233,4 +326,7 @@ KIT_MAIN("docket_show", begin, end, an_incident_that_just_began_is_told_whole,
          events_come_in_order_with_the_rule_behind_each, the_last_roster_is_the_one_in_use,
          a_batch_names_its_decision_and_a_decision_who_was_counted,
          children_and_successes_are_counted, what_was_refused_is_told_with_its_source,
-         the_list_has_every_incident_with_its_figures, a_document_is_shown_with_its_signers)
+         the_list_has_every_incident_with_its_figures,
+         lists_come_in_pages_that_neither_miss_nor_repeat,
+         a_story_has_the_first_page_of_each_list_and_says_what_goes_on,
+         a_document_is_shown_with_its_signers)
