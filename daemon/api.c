@@ -53,6 +53,8 @@ const struct router_row api_rows[] = {
     POST("/v1/batches/{n}/resume", OP, BODY_NONE, api_batch_resume),
     POST("/v1/batches/{n}/confirm", OP, BODY_NONE, api_batch_confirm),
     GET("/v1/batches/{n}/commands", OP, api_commands),
+    GET("/v1/counters/{eui}/raise", OP, api_counter_raise_show),
     POST("/v1/counters/{eui}/raise", OP, BODY_JSON, api_counter_raise),
+    POST("/v1/counters/{eui}/raise/confirm", OP, BODY_JSON, api_counter_confirm),
 };
 const size_t api_n_rows = sizeof api_rows / sizeof api_rows[0];

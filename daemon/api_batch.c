@@ -43,11 +43,6 @@ static bool needs_second(const struct service *sv, const char *key)
     return sv->config.service.two_person_s > 0;
 }
 
-static unsigned confirm_within_s(const struct service *sv)
-{
-    return sv->config.service.two_person_s > 0 ? sv->config.service.two_person_s : 600;
-}
-
 /* The warrant opened when the document came in: replacements exist and were checked. */
 static void ready_facts(void *arg, struct incident_facts *f)
 {
@@ -132,7 +127,7 @@ static bool find_waiting(void *arg, const struct batch *b)
 static bool end_unconfirmed(struct service *sv, const struct docket *d,
                             const char *incident, const char *who, struct err *e)
 {
-    struct waiting w = {.before_us = d->now_us - (int64_t)confirm_within_s(sv) * 1000000};
+    struct waiting w = {.before_us = d->now_us - (int64_t)service_confirm_s(sv) * 1000000};
 
     return queue_each(sv->store, incident, find_waiting, &w, e) &&
            (w.id == 0 ||
@@ -191,7 +186,7 @@ static bool step_start(struct service *sv, const struct request *r, struct span 
     const char *incident = asked.incident;
     const char *decision = asked.decision;
     const char *rows = asked.rows;
-    char who[32];
+    char who[PEER_TEXT];
     bool open;
     bool ok;
     static const struct strictjson_member members[] = {
@@ -259,7 +254,7 @@ static bool step_confirm(struct service *sv, const struct request *r, struct spa
     AUTO(mem) struct authority *a = calloc(1, sizeof *a);
     struct docket_incident i;
     struct batch b;
-    char who[32];
+    char who[PEER_TEXT];
     int64_t id;
     bool ok;
 
@@ -272,15 +267,15 @@ static bool step_confirm(struct service *sv, const struct request *r, struct spa
     if (b.state != BATCH_WAITING)
         return err_set(e, ERR_DENIED, "batch.state", "batch %" PRId64 " is %s, not waiting",
                        id, queue_state_name(b.state));
-    if (strcmp(b.asked_by, who) == 0)
+    if (hats_same_login(b.asked_by, r))
         return err_set(e, ERR_DENIED, "batch.second-person",
                        "%s asked for batch %" PRId64 "; another operator has to confirm it",
                        who, id);
-    if (d.now_us - b.asked_us > (int64_t)confirm_within_s(sv) * 1000000)
+    if (d.now_us - b.asked_us > (int64_t)service_confirm_s(sv) * 1000000)
         return err_set(e, ERR_DENIED, "batch.confirm-time",
                        "batch %" PRId64
                        " was asked for more than %u seconds ago: ask again",
-                       id, confirm_within_s(sv));
+                       id, service_confirm_s(sv));
     if (!hats_confirm(sv, r, &b, e) || !docket_get(sv->store, b.incident, &i, e))
         return false;
     ok = queue_confirm(sv->store, id, who, e) &&
@@ -306,7 +301,7 @@ static bool step_pause(struct service *sv, const struct request *r, struct span 
                        struct reply *out, struct err *e)
 {
     struct batch b;
-    char who[32];
+    char who[PEER_TEXT];
     int64_t id;
 
     (void)body;
@@ -340,7 +335,7 @@ static bool step_resume(struct service *sv, const struct request *r, struct span
     AUTO(mem) struct authority *a = calloc(1, sizeof *a);
     struct docket_incident i;
     struct batch b;
-    char who[32];
+    char who[PEER_TEXT];
     int64_t id;
     bool ok;
 
@@ -481,7 +476,7 @@ static void commands_close(void *arg)
     struct download *d = arg;
     struct service *sv = d->sv;
     const struct batch *b = export_batch(d->x);
-    char who[32];
+    char who[PEER_TEXT];
     struct err e;
 
     service_who(&d->r, who);

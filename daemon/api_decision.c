@@ -292,7 +292,7 @@ static bool step_decision(struct service *sv, const struct request *r, struct sp
     struct docket_incident i;
     json_t *signers;
     char hex[HEX_LEN(32)];
-    char who[32];
+    char who[PEER_TEXT];
     bool ok;
 
     if (p == NULL)
@@ -361,7 +361,7 @@ static bool step_symmetric(struct service *sv, const struct request *r, struct s
     struct digest sum;
     char hex[HEX_LEN(32)];
     struct docket_incident i;
-    char who[32];
+    char who[PEER_TEXT];
     bool ok;
 
     if (!docket_get(sv->store, r->args[0], &i, e))

@@ -46,7 +46,7 @@ static void ingest_free(struct ingest *g)
 
 static bool settle(struct ingest *g, struct err *e)
 {
-    char who[32];
+    char who[PEER_TEXT];
 
     if (!store_in_transaction(g->sv->store))
         return true;
@@ -200,7 +200,7 @@ static bool step_marks(struct service *sv, const struct request *r, struct span 
     int64_t now = clock_now(&sv->clock);
     uint64_t no = 0;
     uint64_t marked = 0;
-    char who[32];
+    char who[PEER_TEXT];
     char *rest = text;
     bool ok;
 

@@ -13,6 +13,7 @@
 #include "mem.h"
 #include "rosters.h"
 #include "upload.h"
+#include "uploads.h"
 
 #include <openssl/pem.h>
 
@@ -53,6 +54,25 @@ static bool map_fd(int fd, const char *path, struct mapped *m, struct err *e)
 
 /* --- the octets --- */
 
+/* It is on disk and waits for its signature: the list of uploads knows whose it is. */
+static bool waits(struct upload *u, const struct digest *sha256, int64_t octets,
+                  struct err *e)
+{
+    struct uploads_one one = {.kind = UPLOADS_FILE,
+                              .sha256 = *sha256,
+                              .uid = (int64_t)u->r.peer.uid,
+                              .octets = octets,
+                              .at_us = clock_now(&u->sv->clock)};
+    struct store *s = u->sv->store;
+
+    if (!store_begin(s, e))
+        return false;
+    if (uploads_put(s, &one, e) && store_commit(s, e))
+        return true;
+    store_rollback(s);
+    return false;
+}
+
 static bool file_end(void *arg, struct reply *out, struct err *e)
 {
     struct upload *u = arg;
@@ -66,7 +86,7 @@ static bool file_end(void *arg, struct reply *out, struct err *e)
         sha256 = digest_of(m.text, (struct span){NULL, 0});
     octets = (int64_t)m.text.len;
     mapped_done(&m);
-    ok = ok && upload_keep(u, u->sv->files_dir, &sha256, e);
+    ok = ok && upload_keep(u, u->sv->files_dir, &sha256, e) && waits(u, &sha256, octets, e);
     if (ok)
         upload_settle(u, true, e);
     else
@@ -313,7 +333,7 @@ static bool step_file(struct service *sv, const struct request *r, struct span c
     struct mapped m = {0};
     struct digest sha256;
     enum actor actor = ACTOR_DCC;
-    char who[32];
+    char who[PEER_TEXT];
     bool ok;
 
     if (h == NULL || t == NULL)

@@ -41,7 +41,7 @@ static bool step_open(struct service *sv, const struct request *r, struct span b
     struct docket d = service_docket(sv);
     struct opening asked = {.route = "undecided"};
     struct docket_incident *i = &asked.i;
-    char who[32];
+    char who[PEER_TEXT];
     AUTO(mem) char *evidence = NULL;
     json_t *ev;
     bool ok;
@@ -56,7 +56,7 @@ static bool step_open(struct service *sv, const struct request *r, struct span b
          NULL, 0, 0},
         {"replacement_subscriber", MAY, strictjson_text,
          STRICTJSON_AT(struct opening, i.replacement), NULL, 0, 0},
-        {"parent", MAY, strictjson_text, STRICTJSON_AT(struct opening, i.parent), NULL, 0,
+        {"parent", MAY, strictjson_name, STRICTJSON_AT(struct opening, i.parent), NULL, 0,
          0},
         {"exercise", MUST, strictjson_flag, STRICTJSON_AT(struct opening, i.exercise), NULL,
          0, 0},
@@ -171,7 +171,7 @@ static bool step_event(struct service *sv, const struct request *r, struct span 
     struct happening asked = {.as = "dcc"};
     const char *event = asked.event;
     const char *as = asked.as;
-    char who[32];
+    char who[PEER_TEXT];
     AUTO(mem) char *evidence_text = NULL;
     AUTO(mem) char *facts_text = NULL;
     json_t *evidence;

@@ -99,7 +99,7 @@ static bool compare_write(void *arg, const char *data, size_t len, struct err *e
 static bool record(struct comparison *c, const char *sha256, struct err *e)
 {
     struct store *s = c->sv->store;
-    char who[32];
+    char who[PEER_TEXT];
 
     service_who(&c->r, who);
     if (!store_begin(s, e))

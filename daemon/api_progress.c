@@ -204,7 +204,7 @@ static FILE *scratch(struct service *sv, struct err *e)
 static bool note_written(struct service *sv, const struct request *r,
                          const struct partyfile_header *h, struct err *e)
 {
-    char who[32];
+    char who[PEER_TEXT];
 
     service_who(r, who);
     if (store_begin(sv->store, e) &&

@@ -66,7 +66,7 @@ static void queries_close(void *arg)
     struct download *d = arg;
     struct service *sv = d->sv;
     char party[HEX_LEN(8)];
-    char who[32];
+    char who[PEER_TEXT];
     struct err e;
 
     service_who(&d->r, who);

@@ -45,7 +45,7 @@ static bool step_roster(struct service *sv, const struct request *r, struct span
     struct roster *roster = current_roster;
     struct docket d = service_docket(sv);
     struct docket_incident i;
-    char who[32];
+    char who[PEER_TEXT];
     char hex[HEX_LEN(32)];
     char where[128];
     json_t *types = json_object();
@@ -199,7 +199,7 @@ static bool step_certificates(struct service *sv, const struct request *r, struc
     struct docket_incident i;
     AUTO(mem) struct certs *certs = calloc(1, sizeof *certs);
     json_t *list;
-    char who[32];
+    char who[PEER_TEXT];
     bool ok;
 
     if (certs == NULL)

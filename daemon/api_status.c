@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What only looks: status, metrics, the audit chain, the rules. And the counter ceremony.
+ * What only looks: status, metrics, the audit chain, the rules.
  */
 #include "service.h"
 
@@ -363,56 +363,4 @@ HANDLER(api_openapi)
     (void)body;
     return reply_text(out, 200, "application/json", strdup(openapi_json),
                       strlen(openapi_json), e);
-}
-
-/* --- the counter after a restored database --- */
-
-/* What raises it. */
-struct raise {
-    int64_t to;
-    char ceremony[256];
-};
-
-static bool step_raise(struct service *sv, const struct request *r, struct span body,
-                       struct reply *out, struct err *e)
-{
-    struct eui64 originator;
-    struct raise asked;
-    char who[32];
-    char hex[HEX_LEN(8)];
-    uint64_t mark;
-    bool found;
-    static const struct strictjson_member members[] = {
-        {"to", MUST, strictjson_number, STRICTJSON_AT(struct raise, to), NULL, INT64_MIN,
-         INT64_MAX},
-        {"ceremony", MUST, strictjson_text, STRICTJSON_AT(struct raise, ceremony), NULL, 0,
-         0},
-        {0},
-    };
-
-    if (!eui64_parse(r->args[0], strlen(r->args[0]), &originator))
-        return err_set(e, ERR_INPUT, "request.target", "\"%s\" is no EUI-64", r->args[0]);
-    if (!request_json(body, members, &asked, NULL, e) ||
-        !ledger_mark(sv->store, &originator, &mark, &found, e))
-        return false;
-    if (asked.to < 0 || (found && (uint64_t)asked.to <= mark))
-        return err_set(
-            e, ERR_DENIED, "ledger.raise",
-            "counters are reserved up to %" PRIu64 ": a mark is only ever raised", mark);
-    service_who(r, who);
-    hex_encode(originator.b, 8, hex);
-    if (!ledger_raise(sv->store, &originator, (uint64_t)asked.to, e) ||
-        !audit_put(sv->store, clock_now(&sv->clock), "COUNTER_RAISED", "", who, e,
-                   "{s:s,s:I,s:I,s:s}", "originator", hex, "from", (json_int_t)mark, "to",
-                   (json_int_t)asked.to, "ceremony", asked.ceremony))
-        return false;
-    return reply_json(
-        out, 200,
-        json_pack("{s:s,s:I}", "originator", hex, "reserved_up_to", (json_int_t)asked.to),
-        e);
-}
-
-HANDLER(api_counter_raise)
-{
-    return service_change(arg, r, body, body, step_raise, out, e);
 }

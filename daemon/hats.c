@@ -13,18 +13,32 @@ static const struct config_person *person_of(const struct service *sv, uid_t uid
     return peer_person(&sv->logins, &sv->config, uid);
 }
 
-/* "uid 1000", as service_who writes it. */
-static const struct config_person *person_of_text(const struct service *sv, const char *who)
+/* "uid 1000 login 1000", as service_who writes it; before there were logins: "uid 1000". */
+static bool uid_of_text(const char *who, uid_t *out)
 {
     unsigned long uid;
     char *end;
 
     if (strncmp(who, "uid ", 4) != 0 || !isdigit((unsigned char)who[4]))
-        return NULL;
+        return false;
     errno = 0;
     uid = strtoul(who + 4, &end, 10);
-    return errno == 0 && *end == '\0' && uid <= (uid_t)-1 ? person_of(sv, (uid_t)uid)
-                                                          : NULL;
+    *out = (uid_t)uid;
+    return errno == 0 && (*end == '\0' || *end == ' ') && uid <= (uid_t)-1;
+}
+
+static const struct config_person *person_of_text(const struct service *sv, const char *who)
+{
+    uid_t uid;
+
+    return uid_of_text(who, &uid) ? person_of(sv, uid) : NULL;
+}
+
+bool hats_same_login(const char *who, const struct request *r)
+{
+    uid_t uid;
+
+    return uid_of_text(who, &uid) && uid == r->peer.uid;
 }
 
 static bool operator_of(struct service *sv, const struct request *r,
@@ -82,19 +96,44 @@ bool hats_operate(struct service *sv, const struct request *r,
     return people_apart(&m, e);
 }
 
+/* Puts both hats on; asked_by is who asked, r whoever agrees. */
+static bool two_operators(struct service *sv, const struct request *r, const char *asked_by,
+                          struct people *m, struct err *e)
+{
+    const struct config_person *p, *asked = person_of_text(sv, asked_by);
+
+    if (!operator_of(sv, r, &p, e))
+        return false;
+    if (asked == NULL) /* the configuration has changed since */
+        return err_set(e, ERR_DENIED, "incident.operator",
+                       "%s, who asked, is the login of no [Person]", asked_by);
+    people_wear(m, asked, HAT_OPERATOR);
+    people_wear(m, p, HAT_SECOND_OPERATOR);
+    return true;
+}
+
 bool hats_confirm(struct service *sv, const struct request *r, const struct batch *b,
                   struct err *e)
 {
     struct people m = {.config = &sv->config};
-    const struct config_person *p, *asked = person_of_text(sv, b->asked_by);
 
-    if (!operator_of(sv, r, &p, e) ||
-        !matter_papers(sv->store, &sv->trust, &b->decision, clock_now(&sv->clock), &m, e))
-        return false;
-    if (asked == NULL) /* the configuration has changed since */
-        return err_set(e, ERR_DENIED, "incident.operator",
-                       "%s, who asked, is the login of no [Person]", b->asked_by);
-    people_wear(&m, asked, HAT_OPERATOR);
-    people_wear(&m, p, HAT_SECOND_OPERATOR);
-    return people_apart(&m, e);
+    return two_operators(sv, r, b->asked_by, &m, e) &&
+           matter_papers(sv->store, &sv->trust, &b->decision, clock_now(&sv->clock), &m,
+                         e) &&
+           people_apart(&m, e);
+}
+
+bool hats_first(struct service *sv, const struct request *r, struct err *e)
+{
+    const struct config_person *p;
+
+    return operator_of(sv, r, &p, e);
+}
+
+bool hats_second(struct service *sv, const struct request *r, const char *asked_by,
+                 struct err *e)
+{
+    struct people m = {.config = &sv->config};
+
+    return two_operators(sv, r, asked_by, &m, e) && people_apart(&m, e);
 }

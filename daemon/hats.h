@@ -20,7 +20,14 @@ MUST_CHECK bool hats_hand_in(struct service *sv, const struct request *r,
 /* r asks for a batch under that decision, or lets one go on. */
 MUST_CHECK bool hats_operate(struct service *sv, const struct request *r,
                              const struct digest *decision, struct err *e);
-/* r confirms what somebody else asked for. Errors of all three: people_apart, and where the
+/* Is that, "uid 1000 ..." as on record, the login of r? However it came to be one: the login
+ * uid beside it is told, nobody is told apart by it. */
+bool hats_same_login(const char *who, const struct request *r);
+/* r asks for something that belongs to no decision; somebody else agrees to it. */
+MUST_CHECK bool hats_first(struct service *sv, const struct request *r, struct err *e);
+MUST_CHECK bool hats_second(struct service *sv, const struct request *r,
+                            const char *asked_by, struct err *e);
+/* r confirms what somebody else asked for. Errors of all: people_apart, and where the
  * login is nobody's ERR_DENIED "incident.operator". */
 MUST_CHECK bool hats_confirm(struct service *sv, const struct request *r,
                              const struct batch *b, struct err *e);

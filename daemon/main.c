@@ -9,6 +9,7 @@
 #include "log.h"
 #include "server.h"
 #include "service.h"
+#include "upload.h"
 
 #include <systemd/sd-daemon.h>
 
@@ -243,7 +244,8 @@ static int serve(struct running *run, const char *config_path)
     if (sd_event_default(&sv->loop) < 0)
         return 1;
     ok = watch(run, &e) && open_state(sv, &e) && begin_record(sv, "SERVICE_STARTED", &e) &&
-         wire(run, config_path, &e) && listen_on(run, &router, &roles, &e);
+         upload_sweep(sv, &e) && wire(run, config_path, &e) &&
+         listen_on(run, &router, &roles, &e);
     if (ok) {
         (void)sd_notify(0, "READY=1\nSTATUS=idle");
         log_event(LOG_NOTICE, MSG_READY, NULL, "ready%s",

@@ -5,10 +5,15 @@
 #include "mem.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
+#include <poll.h>
 #include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 static const struct {
     const char *name;
@@ -160,6 +165,72 @@ unsigned peer_roles_of(const struct peer_roles *r, uid_t uid, gid_t gid,
     return roles;
 }
 
+/* A small file of the process whose folder that is; false: it cannot be read. */
+static bool read_of(int proc, const char *name, char *out, size_t cap)
+{
+    AUTO(fd) int fd = openat(proc, name, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, out, cap - 1);
+
+    out[n > 0 ? n : 0] = '\0';
+    return n > 0;
+}
+
+/* The effective uid, which is what SO_PEERCRED tells: "Uid:\treal\teffective\t...". */
+static bool uid_is(int proc, uid_t uid)
+{
+    char status[4096];
+    const char *at;
+    unsigned long effective;
+
+    if (!read_of(proc, "status", status, sizeof status))
+        return false;
+    at = strstr(status, "\nUid:");
+    at = at != NULL ? strchr(at + 6, '\t') : NULL; /* before the real one */
+    at = at != NULL ? strchr(at + 1, '\t') : NULL;
+    if (at == NULL)
+        return false;
+    effective = strtoul(at, NULL, 10);
+    return effective == uid;
+}
+
+static bool still_there(int fd)
+{
+    struct pollfd p = {.fd = fd};
+
+    return poll(&p, 1, 0) == 0;
+}
+
+/* See peer.h for what is believed. */
+static void find_login(int fd, struct peer *p)
+{
+    char path[32], text[16];
+    AUTO(fd) int proc = -1;
+    unsigned long login;
+    char *end;
+
+    (void)snprintf(path, sizeof path, "/proc/%ld", (long)p->pid);
+    proc = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (proc < 0 || !read_of(proc, "loginuid", text, sizeof text) ||
+        !uid_is(proc, p->uid) || !still_there(fd))
+        return;
+    errno = 0;
+    login = strtoul(text, &end, 10);
+    if (errno != 0 || end == text || (*end != '\0' && *end != '\n') || login > UINT32_MAX)
+        return;
+    p->known = login == UINT32_MAX ? PEER_LOGIN_UNSET : PEER_LOGIN_IS;
+    p->login = (uid_t)login;
+}
+
+void peer_text(const struct peer *p, char out[static PEER_TEXT])
+{
+    if (p->known == PEER_LOGIN_IS)
+        (void)snprintf(out, PEER_TEXT, "uid %u login %u", (unsigned)p->uid,
+                       (unsigned)p->login);
+    else
+        (void)snprintf(out, PEER_TEXT, "uid %u login %s", (unsigned)p->uid,
+                       p->known == PEER_LOGIN_UNSET ? "unset" : "unknown");
+}
+
 bool peer_of(int fd, const struct peer_roles *r, struct peer *out, struct err *e)
 {
     struct ucred cred;
@@ -178,6 +249,7 @@ bool peer_of(int fd, const struct peer_roles *r, struct peer *out, struct err *e
             *out = (struct peer){.uid = cred.uid, .gid = cred.gid, .pid = cred.pid};
             out->roles =
                 peer_roles_of(r, cred.uid, cred.gid, groups, groups_len / sizeof(gid_t));
+            find_login(fd, out);
             return true;
         }
         if (errno != ERANGE) /* ERANGE: groups_len now says how much room it takes */

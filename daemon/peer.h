@@ -7,6 +7,14 @@
  * that is reused is no identity. Root is nobody special. Every role includes viewer, and a
  * peer with the service's own uid is a viewer (health checks), no more.
  *
+ * Beside the uid the login uid is told: who logged in, before any su or sudo. The kernel keeps
+ * it for a process (/proc/PID/loginuid) and not for a socket, so it is read when the peer is
+ * met, and believed only if the process still is who connected: its folder under /proc is held
+ * open, which no later process of that number can slip into; its uid there is the socket's;
+ * and after the reading the other end is still open, so who connected had not ended before. A
+ * process that hands its connection to another one and ends can still show a stranger's login
+ * of its own uid. So it is for the record; no role, hat or count rests on it.
+ *
  * Effects: reads the user database at start; logs names it does not know.
  */
 #ifndef PEER_H
@@ -25,10 +33,20 @@ enum peer_role {
 
 #define PEER_ROLES_TEXT 48 /* "viewer operator approver auditor" and NUL */
 
+enum peer_login {
+    PEER_LOGIN_UNKNOWN, /* it cannot be read, or not believed */
+    PEER_LOGIN_UNSET,   /* nobody logged in: a system service, a container */
+    PEER_LOGIN_IS,
+};
+
+#define PEER_TEXT 32 /* "uid 4294967295 login 4294967295" and NUL */
+
 struct peer {
     uid_t uid;
     gid_t gid;
-    pid_t pid;      /* for the journal only */
+    pid_t pid; /* for the journal only */
+    enum peer_login known;
+    uid_t login;    /* PEER_LOGIN_IS: who logged in, for the record only */
     unsigned roles; /* enum peer_role, or-ed */
 };
 
@@ -72,6 +90,8 @@ unsigned peer_roles_of(const struct peer_roles *r, uid_t uid, gid_t gid,
 MUST_CHECK bool peer_of(int fd, const struct peer_roles *r, struct peer *out,
                         struct err *e);
 
+/* "uid 1000 login 1001", "... login unset", "... login unknown": as records tell of a peer. */
+void peer_text(const struct peer *p, char out[static PEER_TEXT]);
 /* "operator approver" for messages; "no role" when there is none. */
 const char *peer_roles_text(unsigned roles, char out[static PEER_ROLES_TEXT]);
 

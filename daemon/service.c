@@ -6,15 +6,16 @@
 #include "mem.h"
 #include "outbox.h"
 #include "requests.h"
+#include "upload.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-void service_who(const struct request *r, char out[32])
+void service_who(const struct request *r, char out[static PEER_TEXT])
 {
-    (void)snprintf(out, 32, "uid %u", (unsigned)r->peer.uid);
+    peer_text(&r->peer, out);
 }
 
 bool service_page(const struct request *r, struct docket_show_page *out, struct err *e)
@@ -36,6 +37,11 @@ bool service_page_reply(struct reply *out, const char *name, json_t *steal,
                         const struct docket_show_page *p, struct err *e)
 {
     return reply_json(out, 200, json_pack("{s:o,s:s}", name, steal, "next", p->next), e);
+}
+
+unsigned service_confirm_s(const struct service *sv)
+{
+    return sv->config.service.two_person_s > 0 ? sv->config.service.two_person_s : 600;
 }
 
 struct docket service_docket(struct service *sv)
@@ -210,7 +216,8 @@ void service_tick(struct service *sv)
     if (x == NULL)
         return;
     service_notices(sv);
-    if (!service_refusals(sv, false, &e) || !service_deadlines(sv, &e)) {
+    if (!service_refusals(sv, false, &e) || !service_deadlines(sv, &e) ||
+        !upload_expire(sv, &e)) {
         store_trouble(sv, &e);
         return;
     }
@@ -234,7 +241,7 @@ void service_refused(void *arg, const struct request *r, const struct err *why)
 {
     struct service *sv = arg;
     const char *incident = sv->about;
-    char who[32];
+    char who[PEER_TEXT];
     struct err e;
 
     if (!refusals_admit(&sv->refusals, r->peer.uid, r->peer.roles != 0, why->id,

@@ -28,6 +28,7 @@ struct service {
     char files_dir[CONFIG_PATH_MAX + 16];
     int64_t started_us;
     struct refusals refusals;
+    struct upload *uploads; /* on their way */
     char
         about[AUTHORITY_ID_MAX]; /* the incident of this request, where its path has none */
     /* what to do once the request's transaction is on disk */
@@ -43,9 +44,11 @@ MUST_CHECK bool service_page(const struct request *r, struct docket_show_page *o
 /* A page as an answer: the list (steal) under its name, and where the next one begins. */
 bool service_page_reply(struct reply *out, const char *name, json_t *steal,
                         const struct docket_show_page *p, struct err *e);
-/* "uid 1000", and what a step needs. */
-void service_who(const struct request *r, char out[32]);
+/* "uid 1000 login 1000", and what a step needs. */
+void service_who(const struct request *r, char out[static PEER_TEXT]);
 struct docket service_docket(struct service *sv);
+/* How long what one operator asked for waits for another: TwoPersonSec=, else 600 seconds. */
+unsigned service_confirm_s(const struct service *sv);
 /* A signer is ready: requests that were held for it are asked again. */
 void service_signer_ready(void *arg);
 /* May this batch still be signed: state of the incident, decision not superseded? */
@@ -117,7 +120,9 @@ HANDLER(api_marks);
 HANDLER(api_figures);
 HANDLER(api_queries);
 HANDLER(api_devices);
+HANDLER(api_counter_raise_show);
 HANDLER(api_counter_raise);
+HANDLER(api_counter_confirm);
 HANDLER(api_file_sign);
 HANDLER(api_progress);
 bool api_file_begin(void *arg, const struct request *r, struct sink *out, struct err *e);

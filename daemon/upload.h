@@ -4,7 +4,11 @@
  *
  * Until then it has a random name in the incoming folder and goes with the request.
  *
- * Effects: files in the state directory.
+ * What is on its way and what waits for its use (uploads.h) has a quota, for a uid and in
+ * all: nobody fills the disk with files that nobody signs. In octets it is twice the largest
+ * file that is taken for a uid, and eight times that file in all.
+ *
+ * Effects: files in the state directory; the store.
  */
 #ifndef UPLOAD_H
 #define UPLOAD_H
@@ -16,6 +20,8 @@
 struct upload {
     struct service *sv;
     struct request r;
+    struct upload *next; /* in service.uploads: on its way */
+    int64_t octets;
     int fd;
     char path[PATH_MAX]; /* goes with the upload; "": nothing does */
 };
@@ -30,5 +36,10 @@ MUST_CHECK bool upload_keep(struct upload *u, const char *dir, const struct dige
 /* What became of the request: a file that was refused goes, unless it was there before. */
 void upload_settle(struct upload *u, bool ok, const struct err *e);
 void upload_free(struct upload *u);
+
+/* At the start: what a crash has left in the folders goes, or waits for its time. */
+MUST_CHECK bool upload_sweep(struct service *sv, struct err *e);
+/* Uploads whose time is over go, with a record of each. */
+MUST_CHECK bool upload_expire(struct service *sv, struct err *e);
 
 #endif

@@ -26,6 +26,9 @@
 #include <string.h>
 #include <sysexits.h>
 
+/* As the service's ledger has it (raising.h): more is a slip of the hand. */
+#define RAISE_MAX (UINT64_C(1) << 32)
+
 struct wish {
     const char *config, *key, *token, *originator, *raise_to, *out;
     bool probe, all;
@@ -290,6 +293,16 @@ static int mark(const struct wish *w)
                       "the mark is %llu; it is only ever raised", (unsigned long long)now);
         return failed(&e);
     }
+    if (to - now > RAISE_MAX) {
+        (void)err_set(&e, ERR_DENIED, "token.counter-mark",
+                      "%llu counters would be lost; at most %llu at a time",
+                      (unsigned long long)(to - now), (unsigned long long)RAISE_MAX);
+        return failed(&e);
+    }
+    (void)printf("lost %llu counters for good, %.3g percent of the sequence; left %llu\n",
+                 (unsigned long long)(to - now),
+                 100.0 * (double)(to - now) / (double)INT64_MAX,
+                 (unsigned long long)INT64_MAX - to);
     if (!watermark_raise(&session, &o, now + 1, to, &e))
         return failed(&e);
     (void)printf("mark %s raised to %llu\n", w->originator, (unsigned long long)to);

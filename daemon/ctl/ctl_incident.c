@@ -289,25 +289,77 @@ static int run_file_progress(struct ctl *c, const struct ctl_args *a)
     return ctl_fetch(c, path, body, a->opt[4]);
 }
 
+/* What it costs, as the service says, in front of whoever is about to say yes, or has said
+ * --yes. */
+static bool sure_of_cost(struct ctl *c, const json_t *cost)
+{
+    char from[256], to[256], lost[256], left[256];
+
+    ctl_scalar(json_object_get(cost, "from"), from);
+    ctl_scalar(json_object_get(cost, "to"), to);
+    ctl_scalar(json_object_get(cost, "lost"), lost);
+    ctl_scalar(json_object_get(cost, "left"), left);
+    if (ctl_text(cost, "asked_by")[0] != '\0')
+        ctl_say("asked for by %s: %s", ctl_text(cost, "asked_by"),
+                ctl_text(cost, "ceremony"));
+    ctl_say(
+        "the mark of %s goes from %s to %s: %s counters are lost for good, %s; %s are left",
+        ctl_text(cost, "originator"), from, to, lost, ctl_text(cost, "share"), left);
+    return ctl_sure(c, "No counter of %s up to %s will ever be used.",
+                    ctl_text(cost, "originator"), to);
+}
+
 static int run_counter_raise(struct ctl *c, const struct ctl_args *a)
 {
-    char path[512], *end;
-    long long to = strtoll(a->v[1], &end, 10);
-    json_t *j;
+    char path[512], ask[512];
+    json_t *j, *cost;
     char *text;
     int rc;
 
-    if (!ctl_path(path, "/v1/counters/{}/raise", a->v[0], NULL))
-        return CTL_INPUT;
-    if (*end != '\0' || end == a->v[1] || to < 0 || a->opt[0] == NULL) {
+    if (a->opt[0] == NULL) {
         ctl_say("usage: counter raise EUI64 TO --ceremony TEXT");
         return CTL_USAGE;
     }
-    if (!ctl_sure(c, "No counter of %s up to %lld will ever be used.", a->v[0], to))
+    if (!ctl_path(path, "/v1/counters/{}/raise", a->v[0], NULL) ||
+        !ctl_path(ask, "/v1/counters/{}/raise?to={}", a->v[0], a->v[1]))
+        return CTL_INPUT;
+    rc = ctl_get(c, ask, &cost, NULL);
+    if (rc != CTL_OK)
+        return rc;
+    if (!sure_of_cost(c, cost)) {
+        json_decref(cost);
         return CTL_USAGE;
-    rc = ctl_send(c, "POST", path,
-                  json_pack("{s:I,s:s}", "to", (json_int_t)to, "ceremony", a->opt[0]), &j,
-                  &text);
+    }
+    j = json_pack("{s:O,s:O,s:s}", "to", json_object_get(cost, "to"), "lost",
+                  json_object_get(cost, "lost"), "ceremony", a->opt[0]);
+    json_decref(cost);
+    rc = ctl_send(c, "POST", path, j, &j, &text);
+    if (rc == CTL_OK && !c->quiet && !c->json)
+        ctl_say("another operator agrees with: counter confirm %s", a->v[0]);
+    return rc == CTL_OK ? ctl_done(c, j, text) : rc;
+}
+
+static int run_counter_confirm(struct ctl *c, const struct ctl_args *a)
+{
+    char path[512], confirm[512];
+    json_t *j, *cost;
+    char *text;
+    int rc;
+
+    if (!ctl_path(path, "/v1/counters/{}/raise", a->v[0], NULL) ||
+        !ctl_path(confirm, "/v1/counters/{}/raise/confirm", a->v[0], NULL))
+        return CTL_INPUT;
+    rc = ctl_get(c, path, &cost, NULL);
+    if (rc != CTL_OK)
+        return rc;
+    if (!sure_of_cost(c, cost)) {
+        json_decref(cost);
+        return CTL_USAGE;
+    }
+    j = json_pack("{s:O,s:O}", "to", json_object_get(cost, "to"), "lost",
+                  json_object_get(cost, "lost"));
+    json_decref(cost);
+    rc = ctl_send(c, "POST", confirm, j, &j, &text);
     return rc == CTL_OK ? ctl_done(c, j, text) : rc;
 }
 
@@ -394,5 +446,12 @@ const struct ctl_verb ctl_file_verbs[] = {
      "After a restored database: skip counters up to TO",
      run_counter_raise,
      {{"ceremony", "TEXT", "which ceremony decided this (needed)"}}},
+    {"counter confirm",
+     "EUI64",
+     1,
+     1,
+     "Agree that a counter mark is raised: the second operator",
+     run_counter_confirm,
+     {{0}}},
     {0},
 };

@@ -78,3 +78,57 @@ bool name_same(const char *a, const char *b)
 
     return name_prepare(a, one) && name_prepare(b, other) && strcmp(one, other) == 0;
 }
+
+/* --- labels --- */
+
+#define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+bool name_is_label(const char *text)
+{
+    size_t n = strspn(text, LETTERS "._-");
+
+    return n > 0 && n < NAME_LABEL_MAX && text[n] == '\0' && strchr("._-", text[0]) == NULL;
+}
+
+/* One letter as it looks. */
+static char look_of(char c)
+{
+    static const char from[] = "OILZSGB._", to[] = "0112568--";
+    const char *at;
+
+    if (c >= 'a' && c <= 'z')
+        c = (char)(c - 'a' + 'A');
+    at = strchr(from, c);
+    return at != NULL ? to[at - from] : c;
+}
+
+static void look(const char *label, char out[static NAME_LABEL_MAX])
+{
+    size_t n = 0;
+
+    for (; *label != '\0'; label++) {
+        char c = look_of(*label);
+        char before = n > 0 ? out[n - 1] : '\0';
+
+        if (c == '-' && before == '-')
+            continue;
+        if (c == 'N' && before == 'R')
+            out[n - 1] = 'M';
+        else if (c == 'V' && before == 'V')
+            out[n - 1] = 'W';
+        else
+            out[n++] = c;
+    }
+    out[n] = '\0';
+}
+
+bool name_looks_same(const char *a, const char *b)
+{
+    char as[NAME_LABEL_MAX], bs[NAME_LABEL_MAX];
+
+    if (!name_is_label(a) || !name_is_label(b))
+        return false;
+    look(a, as);
+    look(b, bs);
+    return strcmp(as, bs) == 0;
+}

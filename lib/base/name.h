@@ -24,4 +24,18 @@ MUST_CHECK bool name_prepare(const char *text, char out[static NAME_MAX_OCTETS])
 /* Both are names, and one. */
 bool name_same(const char *a, const char *b);
 
+/*
+ * Labels: what incidents are called, which people copy, read aloud and tell apart at a
+ * glance. A to Z, a to z, digits, '.', '_' and '-', the first a letter or digit; at most
+ * NAME_LABEL_MAX - 1 of them.
+ */
+#define NAME_LABEL_MAX 65
+bool name_is_label(const char *text);
+/*
+ * Do two labels look the same? Case does not count, O reads as 0, I and L as 1, Z as 2, S as
+ * 5, G as 6, B as 8, "rn" as m, "vv" as w, and '.', '_' and '-', however many in a row, as one
+ * dash. No digit looks like another. What is no label looks like nothing.
+ */
+bool name_looks_same(const char *a, const char *b);
+
 #endif

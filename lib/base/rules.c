@@ -980,7 +980,13 @@ const struct rule rules[] = {
     /* incident, on file - lib/record/docket.c, lib/record/docket_facts.c */
     {"incident.none", "project", "choice", "An incident is asked for by its name.",
      "See incident list."},
-    {"incident.id-taken", "project", "choice", "An incident has a name of its own.",
+    {"incident.id", "project", "choice",
+     "The name of an incident has 1 to 64 of the letters A to Z and a to z, digits, '.', "
+     "'_' "
+     "and '-', and begins with a letter or digit.",
+     "Choose another name, or let the service choose."},
+    {"incident.id-taken", "project", "choice",
+     "An incident has a name of its own, which looks like no other's.",
      "Choose another name, or let the service choose."},
     {"incident.member", "project", "choice",
      "An incident opens on a route that nobody has to elect or decide.",
@@ -1035,7 +1041,8 @@ const struct rule rules[] = {
      "figures shows what is left; --rows unsuccessful takes in devices that refused for "
      "good."},
     {"batch.second-person", "project", "choice",
-     "Who asks for a batch does not confirm it.", "Let another operator confirm it."},
+     "Who asks for a batch, or for a counter mark to be raised, does not confirm it.",
+     "Let another operator confirm it."},
     {"batch.confirm-time", "project", "choice", "A batch is confirmed while it is fresh.",
      "Ask for it again."},
 
@@ -1051,7 +1058,7 @@ const struct rule rules[] = {
      "Wait until the batch has begun."},
 
     /* ledger, and signatures that are not kept - lib/record/engine.c,
-     * lib/record/ledger.c, daemon/api_status.c */
+     * lib/record/ledger.c, lib/record/raising.c, daemon/api_counter.c */
     {"ledger.no-start", "GBCS 4.3.1.5", "INFERRED",
      "Somebody says where the counters begin.", "Set [Counter] Start=."},
     {"ledger.rolled-back", "GBCS 4.3.1.5", "CONFIRMED", "No counter is used twice.",
@@ -1065,14 +1072,32 @@ const struct rule rules[] = {
      "A counter is at most 9223372036854775807.", "Ask the DCC."},
     {"ledger.raise", "GBCS 4.3.1.5", "INFERRED", "Counters are raised, never lowered.",
      "Name a higher number."},
+    {"ledger.raise-distance", "GBCS 4.3.1.5", "choice",
+     "A mark is raised by 2^32 counters at a time at most: what is left out is lost for "
+     "good.",
+     "Look at the number again: it is the highest counter that may have been used, as the "
+     "token's mark tells it."},
+    {"ledger.raise-cost", "project", "choice",
+     "Both who raise a mark were shown what it costs, and name it.",
+     "Ask again: the mark has moved since, or the cost was not looked at."},
+    {"ledger.raise-waits", "project", "choice",
+     "A mark is raised by two operators: one asks, and the other agrees while it is fresh.",
+     "Let an operator ask for it with counter raise."},
     {"token.bad-signature", "project", "choice", "A signature verifies before it is kept.",
      "Stop; have the HSM looked at."},
 
-    /* store - lib/record/store.c, daemon/main.c, daemon/upload.c */
+    /* store, upload - lib/record/store.c, daemon/main.c, daemon/upload.c */
     {"store.locked", "project", "choice", "A state directory has one service.",
      "End the other one."},
     {"store.upload", "project", "choice", "What is handed in is on disk when it counts.",
      "Look at the disk and its free space."},
+    {"upload.quota", "project", "choice",
+     "Files that nobody has signed yet are few: 16 of a user, 64 of all, and no more "
+     "octets "
+     "than a few of the largest.",
+     "Hand in the signatures of those that wait; one without goes 14 days after it came. "
+     "Files that a record of a refusal names stay, until an administrator puts them "
+     "elsewhere."},
     {"store.version", "project", "choice",
      "A database is not opened by a program older than it.", "Use the newer program."},
 

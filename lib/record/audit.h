@@ -17,7 +17,7 @@
 /*
  * Append. Inside the caller's transaction.
  *   kind      "BATCH_SIGNED"        incident  "" when none
- *   actor     "uid 1000 (operator)" or AUDIT_ACTOR_SYSTEM
+ *   actor     "uid 1000 login 1000" or AUDIT_ACTOR_SYSTEM
  *   fmt, ...  members of "data" as jansson's json_pack takes them: "{s:s,s:I}"; "{}": none
  */
 MUST_CHECK bool audit_put(struct store *s, int64_t now_us, const char *kind,

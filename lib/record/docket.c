@@ -3,6 +3,7 @@
 
 #include "audit.h"
 #include "mem.h"
+#include "name.h"
 #include "outbox.h"
 #include "told.h"
 
@@ -164,16 +165,26 @@ static bool lasting(void *arg, const struct store_row *r)
     return true;
 }
 
-static bool id_taken(struct store *s, const char *id, bool *taken, struct err *e)
-{
-    int64_t n = 0;
-    bool found;
+struct looking {
+    const char *id;
+    char same[AUTHORITY_ID_MAX]; /* "": none */
+};
 
-    if (!store_number(s, &n, &found, e, "SELECT count(*) FROM incident WHERE id = ?1", "t",
-                      id))
-        return false;
-    *taken = n > 0;
-    return true;
+static bool look_at(void *arg, const struct store_row *row)
+{
+    struct looking *l = arg;
+
+    if (strcmp(store_text(row, 0), l->id) == 0 ||
+        name_looks_same(store_text(row, 0), l->id))
+        store_copy(row, 0, l->same, sizeof l->same);
+    return l->same[0] == '\0';
+}
+
+/* Is there an incident whose name might be mistaken for this one? */
+static bool id_taken(struct store *s, struct looking *l, struct err *e)
+{
+    l->same[0] = '\0';
+    return store_each(s, look_at, l, e, "SELECT id FROM incident", "");
 }
 
 /* --- alarms --- */
@@ -400,19 +411,37 @@ static bool new_id(const struct docket *d, char *out, size_t cap, struct err *e)
     time_t sec = (time_t)(d->now_us / 1000000);
     struct tm tm;
     int64_t n = 0;
-    bool taken = true;
+    struct looking l = {.id = out};
     bool found;
 
     if (!store_number(d->store, &n, &found, e, "SELECT count(*) FROM incident", ""))
         return false;
     (void)gmtime_r(&sec, &tm);
-    while (taken) {
+    do {
         (void)snprintf(out, cap, "I-%04d-%04lld", (tm.tm_year + 1900) % 10000,
                        (long long)++n);
-        if (!id_taken(d->store, out, &taken, e))
+        if (!id_taken(d->store, &l, e))
             return false;
-    }
+    } while (l.same[0] != '\0');
     return true;
+}
+
+/* Nobody mistakes one incident for another: its name is made of letters that everybody can
+ * read and write, and looks like no name that is on file. */
+static bool own_name(struct store *s, const char *id, struct err *e)
+{
+    struct looking l = {.id = id};
+
+    if (!name_is_label(id))
+        return err_set(e, ERR_INPUT, "incident.id", "\"%s\" is no name of an incident", id);
+    if (!id_taken(s, &l, e))
+        return false;
+    if (strcmp(l.same, id) == 0)
+        return err_set(e, ERR_INPUT, "incident.id-taken", "incident %s is on file already",
+                       id);
+    return l.same[0] == '\0' ||
+           err_set(e, ERR_INPUT, "incident.id-taken",
+                   "%s looks like incident %s, which is on file", id, l.same);
 }
 
 bool docket_open(const struct docket *d, struct docket_incident *i,
@@ -423,15 +452,11 @@ bool docket_open(const struct docket *d, struct docket_incident *i,
                                .evidence = evidence_json,
                                .who = who};
     struct incident_move move;
-    bool taken;
 
     if (i->id[0] == '\0' && !new_id(d, i->id, sizeof i->id, e))
         return false;
-    if (!id_taken(d->store, i->id, &taken, e))
+    if (!own_name(d->store, i->id, e))
         return false;
-    if (taken)
-        return err_set(e, ERR_INPUT, "incident.id-taken", "incident %s is on file already",
-                       i->id);
     if (!incident_route(i->route)->opens)
         return err_set(
             e, ERR_INPUT, "incident.member",

@@ -86,7 +86,8 @@ MUST_CHECK bool docket_facts(const struct docket *d, const struct docket_inciden
 MUST_CHECK bool docket_declare(const char *before, const char *now, char **out,
                                struct err *e);
 
-/* Each incident, oldest first; behind that one ("": from the first on). fn false: stop. */
+/* Each incident, in the order of opening; behind that one ("": from the first on). fn
+ * false: stop. */
 MUST_CHECK bool docket_each_behind(struct store *s, const char *id,
                                    bool (*fn)(void *arg, const struct docket_incident *i),
                                    void *arg, struct err *e);

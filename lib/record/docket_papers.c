@@ -6,6 +6,7 @@
 #include "docket.h"
 #include "mem.h"
 #include "rosters.h"
+#include "uploads.h"
 
 #include <jansson.h>
 
@@ -73,6 +74,7 @@ bool docket_put_roster(const struct docket *d, const char *incident, const struc
                      " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                      "tibiti", incident, version + 1, span_of(r->digest.b, 32),
                      (int64_t)r->n_rows, text, d->now_us) &&
+           uploads_drop(d->store, UPLOADS_ROSTER, &r->digest, e) &&
            audit_put(d->store, d->now_us, "ROSTER_RECEIVED", incident, who, e,
                      "{s:s,s:I,s:I}", "sha256", hex, "count", (long long)r->n_rows,
                      "version", (long long)version + 1);

@@ -14,7 +14,7 @@
 
 /* --- pages --- */
 
-bool docket_show_fits(struct docket_show_page *p, const char *key)
+static bool fits(struct docket_show_page *p, const char *key)
 {
     if (p->n == p->limit) {
         (void)snprintf(p->next, sizeof p->next, "%s", p->last);
@@ -30,7 +30,7 @@ bool docket_show_fits_number(struct docket_show_page *p, int64_t key)
     char text[24];
 
     (void)snprintf(text, sizeof text, "%" PRId64, key);
-    return docket_show_fits(p, text);
+    return fits(p, text);
 }
 
 bool docket_show_behind(const struct docket_show_page *p, int64_t *key, struct err *e)
@@ -118,7 +118,7 @@ static bool add_incident(void *arg, const struct docket_incident *i)
 {
     struct listing *l = arg;
 
-    if (!docket_show_fits(l->page, i->id))
+    if (!fits(l->page, i->id))
         return false;
     (void)json_array_append_new(l->list, incident_json(i));
     return true;

@@ -42,8 +42,7 @@ struct docket_show_page {
     char next
         [AUTHORITY_ID_MAX]; /* out: what the next page begins behind; "": it is the end */
 };
-/* One more entry, known by key, is there: false, it belongs to the next page. */
-MUST_CHECK bool docket_show_fits(struct docket_show_page *p, const char *key);
+/* One more entry, known by that number, is there: false, it belongs to the next page. */
 MUST_CHECK bool docket_show_fits_number(struct docket_show_page *p, int64_t key);
 /* `from` where entries are known by numbers. ERR_INPUT "request.query". */
 MUST_CHECK bool docket_show_behind(const struct docket_show_page *p, int64_t *key,

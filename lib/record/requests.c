@@ -2,6 +2,7 @@
 #include "requests.h"
 
 #include "audit.h"
+#include "uploads.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,7 +76,8 @@ bool requests_refused(struct store *s, const struct requests_refusal *r, int64_t
     return audit_put(s, now_us, "REFUSED", r->incident, r->who, e, "{s:s,s:s,s:s,s:s}",
                      "rule", r->why->id, "text", r->why->text, "request", r->path, "method",
                      r->verb) &&
-           audit_last(s, &seq, e) &&
+           audit_last(s, &seq, e) && uploads_name(s, r->path, e) &&
+           uploads_name(s, r->why->text, e) &&
            store_run(s, e, "INSERT INTO refused (incident, seq) VALUES (?1, ?2)", "ti",
                      r->incident, seq);
 }

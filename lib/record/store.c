@@ -120,7 +120,15 @@ static const char *const migrations[] = {
     /* what signers had counted under a batch's decision; 0 allowed: nobody has said */
     "ALTER TABLE batch ADD COLUMN commands_used INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE batch ADD COLUMN commands_allowed INTEGER NOT NULL DEFAULT 0;"
-    "ALTER TABLE batch ADD COLUMN commands_lost INTEGER NOT NULL DEFAULT 0;",
+    "ALTER TABLE batch ADD COLUMN commands_lost INTEGER NOT NULL DEFAULT 0;"
+    /* what was handed in and is not used yet (uploads.h); marks that one person wants to
+     * raise and a second has to confirm (raising.h) */
+    "CREATE TABLE upload (kind TEXT NOT NULL, sha256 BLOB NOT NULL, uid INTEGER NOT NULL,"
+    " octets INTEGER NOT NULL, at_us INTEGER NOT NULL, named INTEGER NOT NULL,"
+    " PRIMARY KEY (kind, sha256)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE raising (originator BLOB PRIMARY KEY, last INTEGER NOT NULL,"
+    " ceremony TEXT NOT NULL, asked_by TEXT NOT NULL, asked_us INTEGER NOT NULL)"
+    " STRICT, WITHOUT ROWID;",
 };
 #define VERSION ((int)(sizeof migrations / sizeof migrations[0]))
 

@@ -40,7 +40,7 @@ snapshot() {
 recorded() { # recorded RULE UID
     get "/v1/audit?from=$((audit + 1))" >"$scene/records"
     same "$(wc -l <"$scene/records")" 1 && grep -F '"kind":"REFUSED"' "$scene/records" &&
-        grep -F "\"actor\":\"uid $2\"" "$scene/records" && grep -F "\"rule\":\"$1\"" "$scene/records"
+        grep -F "\"actor\":\"uid $2 login " "$scene/records" && grep -F "\"rule\":\"$1\"" "$scene/records"
 }
 unchanged() {
     snapshot "$scene/after" && diff "$scene/before" "$scene/after"
@@ -109,6 +109,11 @@ json 'subscriber is no EUI-64' 400 request.member 'member subscriber' /v1/incide
 json 'unknown route' 400 request.member 'member route' /v1/incidents "$open,\"route\":\"m9\"}"
 json 'incident of a known id' 400 incident.id-taken "$incident" /v1/incidents \
     "$open,\"subscriber\":\"$stage_supplier\",\"id\":\"$incident\"}"
+json 'incident of a name that looks like a known one' 400 incident.id-taken "looks like incident $incident" /v1/incidents \
+    "$open,\"id\":\"$(echo "$incident" | tr 'I0-' 'lo_')\"}"
+json 'incident of letters that nobody can tell apart' 400 incident.id 'no name of an incident' /v1/incidents \
+    "$open,\"id\":\"I-2026\u20110007\"}"
+json 'parent that is no name' 400 request.member 'parent' /v1/incidents "$open,\"parent\":\"a/b\"}"
 json 'unknown event' 400 request.member '"sign" is no event' "$here_is/events" '{"event":"sign"}'
 json 'event out of turn' 403 incident.no-transition 'close' "$here_is/events" '{"event":"close"}'
 json 'the PMA does not speak by an operator' 403 incident.by-document 'signed document' \
@@ -127,7 +132,9 @@ json 'batch that is no number' 400 request.target 'no batch number' /v1/batches/
 json 'unknown batch' 404 request.no-batch '99' /v1/batches/99/pause ''
 json 'body where none is due' 413 request.too-large 'takes no body' /v1/batches/1/pause '{}'
 json 'counter mark of a name that is none' 400 request.target 'no EUI-64' /v1/counters/R1/raise \
-    '{"to":5,"ceremony":"c"}'
+    '{"to":5,"lost":5,"ceremony":"c"}'
+json 'counter mark of an originator that has no key here' 400 request.target 'no key here' \
+    /v1/counters/90B3D51F30010009/raise '{"to":5,"lost":5,"ceremony":"c"}'
 head -c 300000 /dev/zero | tr '\0' ' ' >"$scene/large"
 t 'JSON too large' refused 413 request.too-large '262144 octets' /v1/incidents \
     -X POST -H 'Content-Type: application/json' --data-binary "@$scene/large"
@@ -142,6 +149,20 @@ allowed() {
 t '405 says which methods there are' allowed
 t 'reading what is not there' answered 404 incident.none 'I-none' /v1/incidents/I-none
 t 'reading an unknown path' answered 404 request.path 'no /v2' /v2
+t 'a page of more than there may be' answered 400 request.query 'limit=1001' '/v1/incidents?limit=1001'
+t 'a page behind what is not there' answered 400 request.query 'I-none' '/v1/incidents?from=I-none'
+t 'a page behind what is no number' answered 400 request.query 'from=x' '/v1/batches?from=x'
+t 'a list that no story has' answered 404 request.path 'no list "secrets"' "$here_is/story/secrets"
+pages() { # one entry at a time is the same list
+    get "$here_is" | jq -c '.events[]' >"$scene/whole" && from='' && : >"$scene/pages" &&
+        while :; do
+            get "$here_is/story/events?limit=1${from:+&from=$from}" >"$scene/page" &&
+                same "$(jq '.events | length' "$scene/page")" 1 &&
+                jq -c '.events[]' "$scene/page" >>"$scene/pages" && from=$(jq -r .next "$scene/page") || return 1
+            [ -n "$from" ] || break
+        done && [ "$(wc -l <"$scene/whole")" -gt 1 ] && diff "$scene/whole" "$scene/pages"
+}
+t 'page by page there is neither more nor less' pages
 t 'parameter out of range' answered 400 request.query 'from=0' '/v1/audit?from=0'
 t 'by command: unknown incident' told 4 incident.none 'I-none' incident event I-none close
 t 'by command: event out of turn' told 1 incident.no-transition 'close' incident event "$incident" close
@@ -461,7 +482,8 @@ o batch pause 99
 o batch resume 99
 o POST /v1/batches/99/confirm
 o commands export 99 --tar -
-o --yes counter raise R1 5 --ceremony c"
+o --yes counter raise R1 5 --ceremony c
+o --yes counter confirm R1"
 forbidden=0
 verb() { # verb WHO CTL-ARGUMENT...
     verb_who=$1
@@ -536,8 +558,82 @@ json 'a second command for each device' 403 decision.attempts '8 devices' /v1/ba
 json 'a second command for those without an answer' 403 decision.attempts '8 devices' /v1/batches \
     "${start%\}},\"rows\":\"unfinished\"}"
 t 'pausing what is done' refused 403 batch.state 'done' "/v1/batches/$batch/pause" -X POST
-json 'counter mark lowered' 403 ledger.raise 'only ever raised' /v1/counters/90B3D51F30010001/raise \
-    '{"to":999,"ceremony":"c"}'
+raise=/v1/counters/90B3D51F30010001/raise
+json 'counter mark lowered' 403 ledger.raise 'only ever raised' $raise '{"to":999,"lost":1,"ceremony":"c"}'
+json 'counter mark raised too far' 403 ledger.raise-distance 'at most 4294967296' $raise \
+    '{"to":99999999999,"lost":1,"ceremony":"c"}'
+json 'counter mark raised, its cost unseen' 403 ledger.raise-cost 'it costs' $raise \
+    '{"to":500000,"lost":1,"ceremony":"c"}'
+json 'nobody has asked for the mark to be raised' 403 ledger.raise-waits 'nobody has asked' $raise/confirm \
+    '{"to":500000,"lost":1}'
+t 'nor is there anything to see' answered 404 ledger.raise-waits 'nobody has asked' $raise
+get "$raise?to=500000" >"$scene/cost"
+wanted="{\"to\":500000,\"lost\":$(jq .lost "$scene/cost")"
+asked_for() {
+    same "$(curl -sS --unix-socket "$socket" -o "$scene/answer" -w '%{http_code}' \
+        -H 'Content-Type: application/json' --data-binary "$wanted,\"ceremony\":\"c\"}" "http://localhost$raise")" 202
+}
+t 'one operator asks for it' asked_for
+json 'the same person agrees' 403 batch.second-person 'Operator One' $raise/confirm "$wanted}"
+json 'agreement to another mark' 403 ledger.raise-waits '400000' $raise/confirm '{"to":400000,"lost":1}'
+json 'agreement to another cost' 403 ledger.raise-cost 'it costs' $raise/confirm '{"to":500000,"lost":7}'
+if [ $others = yes ]; then
+    agreed() {
+        ctl_as 3002 --yes counter confirm 90B3D51F30010001 >"$scene/out" 2>"$scene/err" && cat "$scene/out" "$scene/err" &&
+            grep -q "asked for by uid $(id -u) login" "$scene/err" &&
+            same "$(field /v1/status '.counters[0].reserved_up_to')" 500000 &&
+            get "/v1/audit?from=$((audit + 1))" | tail -n 1 | grep '"kind":"COUNTER_RAISED"' | grep -F '"actor":"uid 3002 login ' |
+            grep -F "\"asked_by\":\"uid $(id -u) login "
+    }
+    t 'another operator agrees; both are on record, and what it cost' agreed
+    t 'once is enough' not ctl_as 3002 --yes counter confirm 90B3D51F30010001
+else
+    skip 'another operator agrees' 'needs root and setpriv'
+fi
+
+# --- files that nobody signs ---
+
+files=$here_is/files
+hand_in() { # hand_in FILE: its status
+    curl -sS --unix-socket "$socket" -o "$scene/answer" -w '%{http_code}' -X PUT --data-binary "@$1" "http://localhost$files"
+}
+sixteen() {
+    for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do
+        echo "unsigned $i" >"$bad" && same "$(hand_in "$bad")" 200 || return 1
+    done
+    same "$(find "$scene/service/files" -type f | wc -l)" 16
+}
+t 'sixteen files wait for their signature' sixteen
+echo 'unsigned 17' >"$bad"
+t 'one more' refused 503 upload.quota 'at most 16' "$files" -X PUT --data-binary "@$bad"
+t 'no device list either' refused 503 upload.quota 'at most 16' "$here_is/roster" -X PUT --data-binary "@$bad"
+spoken_of() { # a refused signature names one: that one no longer counts, and stays
+    one=$(find "$scene/service/files" -type f | head -n 1) && one=$(basename "$one" .csv) && echo none >"$bad" &&
+        curl -sS --unix-socket "$socket" -o "$scene/answer" -X POST --data-binary "@$bad" "http://localhost$files/$one" &&
+        grep -q '"rule"' "$scene/answer" && echo 'unsigned 17' >"$bad" && same "$(hand_in "$bad")" 200
+}
+t 'what a refusal on record names does not count' spoken_of
+head -c 20000 /dev/zero >"$scene/large"
+must rm -f "$scene/service/files/"*
+gone() {
+    get /v1/audit | grep -c '"kind":"UPLOAD_DROPPED"' | grep -qx 17
+}
+t 'files that an administrator took away wait no more' eventually gone
+two_large() {
+    same "$(hand_in "$scene/large")" 200 && echo more >>"$scene/large.2" && head -c 19000 /dev/zero >>"$scene/large.2" &&
+        same "$(hand_in "$scene/large.2")" 200
+}
+t 'twice the largest file may wait' two_large
+head -c 5000 /dev/zero >"$bad"
+t 'no octet more' refused 503 upload.quota 'at most 40000' "$files" -X PUT --data-binary "@$bad"
+must service_stop
+: >"$scene/service/incoming/upload-left0"
+mv "$scene/service/files/$(sha256sum <"$scene/large.2" | cut -d ' ' -f 1).csv" "$scene/kept"
+cp "$scene/kept" "$scene/service/rosters/$(sha256sum <"$scene/kept" | cut -d ' ' -f 1).csv"
+ls "$scene/service/rosters" >"$scene/rosters"
+must service_start LC_ALL=C.UTF-8
+t 'what a crash has left half done goes at the start' not ls "$scene/service/incoming/upload-left0"
+t 'a list that nobody knows waits for its time' same "$(ls "$scene/service/rosters")" "$(cat "$scene/rosters")"
 
 # --- a yes that comes too late ---
 

@@ -214,6 +214,32 @@ START_TEST(the_caller_adds_what_only_it_knows)
 }
 END_TEST
 
+/* --- names --- */
+
+START_TEST(an_incident_is_mistaken_for_no_other)
+{
+    static const char *const same[] = {"I-1", "i-1", "l-1", "1-I", "I_1", "I--1"};
+    static const char *const none[] = {"I/1", "I 1", "-1", "I-1\xe2\x80\x8b", "\303\216-1"};
+
+    open_incident("I-1", ROUTE_UNDECIDED);
+    for (size_t i = 0; i < sizeof same / sizeof same[0]; i++) {
+        ck_assert_msg(!opens(same[i], ROUTE_UNDECIDED, "{\"notice\":\"x\"}"), "%s",
+                      same[i]);
+        ck_assert_str_eq(e.id, "incident.id-taken");
+    }
+    for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
+        ck_assert_msg(!opens(none[i], ROUTE_UNDECIDED, "{\"notice\":\"x\"}"), "%s",
+                      none[i]);
+        ck_assert_str_eq(e.id, "incident.id");
+    }
+    OK(opens("I-11", ROUTE_UNDECIDED, "{\"notice\":\"x\"}"));
+    OK(opens("i-2026-ooo4", ROUTE_UNDECIDED, "{\"notice\":\"x\"}"));
+    OK(opens("", ROUTE_UNDECIDED,
+             "{\"notice\":\"x\"}")); /* not number 4, which looks taken */
+    ck_assert_str_eq(inc.id, "I-2026-0005");
+}
+END_TEST
+
 /* --- family --- */
 
 START_TEST(a_shared_event_closes_after_its_children)
@@ -447,20 +473,20 @@ static bool walk(void *arg, const struct docket_incident *i)
     return strcmp(i->id, "stop") != 0;
 }
 
-START_TEST(each_goes_from_the_oldest)
+START_TEST(each_goes_in_the_order_of_opening)
 {
     char all[64] = "";
 
     open_incident("b", ROUTE_UNDECIDED);
     open_incident("a", ROUTE_UNDECIDED);
-    docket.now_us--;
+    docket.now_us--; /* a clock that was set back changes no order */
     open_incident("c", ROUTE_UNDECIDED);
     docket.now_us += 9;
     open_incident("stop", ROUTE_UNDECIDED);
     docket.now_us += 9;
     open_incident("z", ROUTE_UNDECIDED);
     OK(docket_each(store, walk, all, &e));
-    ck_assert_str_eq(all, "cabstop");
+    ck_assert_str_eq(all, "bacstop");
 }
 END_TEST
 
@@ -497,9 +523,10 @@ KIT_MAIN("docket", incident_kit_begin, incident_kit_end, an_incident_opens_with_
          evidence_is_a_text_or_an_object_and_not_nothing,
          lasting_evidence_lasts_and_other_evidence_does_not,
          only_what_nobody_can_see_is_declared, the_caller_adds_what_only_it_knows,
-         a_shared_event_closes_after_its_children, a_child_needs_an_open_parent,
+         an_incident_is_mistaken_for_no_other, a_shared_event_closes_after_its_children,
+         a_child_needs_an_open_parent,
          doubt_about_the_recovery_key_freezes_every_incident_that_uses_it,
          history_makes_facts, what_is_configured_makes_facts, figures_make_facts,
-         batches_make_facts, a_deferral_ends_where_it_is_said_to, each_goes_from_the_oldest,
-         an_incident_that_cannot_be_read_hides_no_other,
+         batches_make_facts, a_deferral_ends_where_it_is_said_to,
+         each_goes_in_the_order_of_opening, an_incident_that_cannot_be_read_hides_no_other,
          a_long_title_is_cut_between_letters)

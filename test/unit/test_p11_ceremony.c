@@ -162,8 +162,11 @@ START_TEST(the_mark_is_shown_and_only_ever_raised)
     ck_assert_int_eq(RUN("mark", "--originator", EUI), 0);
     ck_assert_str_eq(said, "mark " EUI " 0\n");
     ck_assert_int_eq(RUN("mark", "--originator", EUI, "--raise-to", "5000"), 0);
+    ck_assert_ptr_nonnull(strstr(said, "lost 5000 counters for good, "));
     ck_assert_int_eq(RUN("mark", "--originator", EUI, "--raise-to", "4999"), 1);
     ck_assert_ptr_nonnull(strstr(said, "token.counter-mark"));
+    ck_assert_int_eq(RUN("mark", "--originator", EUI, "--raise-to", "4294972297"), 1);
+    ck_assert_ptr_nonnull(strstr(said, "4294967297 counters would be lost"));
     ck_assert_int_eq(RUN("mark", "--originator", EUI), 0);
     ck_assert_str_eq(said, "mark " EUI " 5000\n");
     ck_assert_int_eq(RUN("show"), 0);

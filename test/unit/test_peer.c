@@ -5,6 +5,7 @@
 
 #include <check.h>
 #include <grp.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -108,6 +109,127 @@ START_TEST(the_kernel_says_who_is_there)
 }
 END_TEST
 
+/* What the kernel says of this very process. */
+static unsigned long own_login(void)
+{
+    FILE *f = fopen("/proc/self/loginuid", "r");
+    unsigned long login = UINT32_MAX;
+
+    if (f != NULL) {
+        ck_assert_int_eq(fscanf(f, "%lu", &login), 1);
+        (void)fclose(f);
+    }
+    return login;
+}
+
+START_TEST(a_login_is_told_of_a_peer_that_is_there)
+{
+    static const struct {
+        struct peer p;
+        const char *text;
+    } t[] = {
+        {{.uid = 1000, .known = PEER_LOGIN_IS, .login = 1001}, "uid 1000 login 1001"},
+        {{.uid = 0, .known = PEER_LOGIN_UNSET, .login = 7}, "uid 0 login unset"},
+        {{.uid = 0}, "uid 0 login unknown"},
+        {{.uid = UINT32_MAX, .known = PEER_LOGIN_IS, .login = UINT32_MAX},
+         "uid 4294967295 login 4294967295"},
+    };
+    struct peer_roles r;
+    struct peer p;
+    struct err e;
+    char text[PEER_TEXT];
+    int fd[2];
+
+    for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
+        peer_text(&t[i].p, text);
+        ck_assert_str_eq(text, t[i].text);
+    }
+    resolve(&r);
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
+    ck_assert(peer_of(fd[0], &r, &p, &e));
+    if (access("/proc/self/loginuid", R_OK) == 0) {
+        ck_assert_int_eq(p.known,
+                         own_login() == UINT32_MAX ? PEER_LOGIN_UNSET : PEER_LOGIN_IS);
+        ck_assert_uint_eq(p.login, own_login());
+    }
+    (void)close(fd[1]); /* it has gone: that number may be anybody's by now */
+    ck_assert(peer_of(fd[0], &r, &p, &e));
+    ck_assert_int_eq(p.known, PEER_LOGIN_UNKNOWN);
+    (void)close(fd[0]);
+}
+END_TEST
+
+/* Who connected has become somebody else since, or has ended while its socket lives on. */
+START_TEST(a_login_of_somebody_else_is_not_believed)
+{
+    struct peer_roles r;
+    struct peer p;
+    struct err e;
+    int fd[2], go[2], status;
+    char c;
+    pid_t pid;
+
+    if (geteuid() != 0)
+        return;
+    resolve(&r);
+    pid = fork();
+    if (pid == 0) { /* the socket says this process and its uid, which then changes */
+        if (socketpair(AF_UNIX, SOCK_STREAM, 0, fd) < 0 || setuid(4999) < 0 ||
+            !peer_of(fd[0], &r, &p, &e))
+            _exit(9);
+        _exit(p.uid == 0 && p.known == PEER_LOGIN_UNKNOWN ? 0 : 1);
+    }
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert_int_eq(status, 0);
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_DGRAM, 0, fd), 0);
+    pid = fork();
+    if (pid == 0) { /* sends its end to the test, and ends */
+        union {
+            char room[CMSG_SPACE(sizeof(int))];
+            struct cmsghdr align;
+        } u = {{0}};
+        struct iovec v = {"x", 1};
+        struct msghdr m = {.msg_iov = &v,
+                           .msg_iovlen = 1,
+                           .msg_control = u.room,
+                           .msg_controllen = sizeof u.room};
+        int mine[2];
+
+        if (socketpair(AF_UNIX, SOCK_STREAM, 0, mine) < 0)
+            _exit(9);
+        for (int i = 0; i < 2; i++) {
+            struct cmsghdr *h = CMSG_FIRSTHDR(&m);
+
+            h->cmsg_level = SOL_SOCKET;
+            h->cmsg_type = SCM_RIGHTS;
+            h->cmsg_len = CMSG_LEN(sizeof(int));
+            memcpy(CMSG_DATA(h), &mine[i], sizeof(int));
+            if (sendmsg(fd[1], &m, 0) != 1)
+                _exit(9);
+        }
+        _exit(0);
+    }
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert_int_eq(status, 0);
+    for (int i = 0; i < 2; i++) {
+        union {
+            char room[CMSG_SPACE(sizeof(int))];
+            struct cmsghdr align;
+        } u = {{0}};
+        struct iovec v = {&c, 1};
+        struct msghdr m = {.msg_iov = &v,
+                           .msg_iovlen = 1,
+                           .msg_control = u.room,
+                           .msg_controllen = sizeof u.room};
+
+        ck_assert_int_eq(recvmsg(fd[0], &m, 0), 1);
+        memcpy(&go[i], CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof(int));
+    }
+    ck_assert(peer_of(go[0], &r, &p, &e)); /* still open, and whose it was is no more */
+    ck_assert_int_eq(p.known, PEER_LOGIN_UNKNOWN);
+}
+END_TEST
+
 START_TEST(roles_have_a_text)
 {
     char text[PEER_ROLES_TEXT];
@@ -128,6 +250,8 @@ int main(void)
     tcase_add_test(t, names_and_numbers_become_ids_and_unknown_ones_nobody);
     tcase_add_test(t, roles_follow_user_group_and_supplementary_groups);
     tcase_add_test(t, the_kernel_says_who_is_there);
+    tcase_add_test(t, a_login_is_told_of_a_peer_that_is_there);
+    tcase_add_test(t, a_login_of_somebody_else_is_not_believed);
     tcase_add_test(t, roles_have_a_text);
     suite_add_tcase(s, t);
     r = srunner_create(s);

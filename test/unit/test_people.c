@@ -53,6 +53,64 @@ START_TEST(one_name_has_many_spellings)
 }
 END_TEST
 
+START_TEST(a_label_is_of_letters_that_nobody_mistakes)
+{
+    static const char *const labels[] = {"I-2026-0001", "a", "0", "Z9._-", "x.y_z"};
+    static const char *const none[] = {"",
+                                       "-a",
+                                       ".a",
+                                       "_",
+                                       "a b",
+                                       "a/b",
+                                       "a%b",
+                                       "a\n",
+                                       "\303\251",
+                                       "a\xe2\x80\x8b",
+                                       "I-2026\342\200\2230001",
+                                       "a:b",
+                                       "a\xff"};
+    static const struct {
+        const char *a, *b;
+        bool same;
+    } rows[] = {
+        {"I-2026-0001", "i-2026-0001", true},
+        {"I-2026-0001", "l-2026-0001", true},
+        {"I-2026-0001", "1-2026-0001", true},
+        {"I-2026-0001", "I-2O26-OOO1", true},
+        {"I-2026-0001", "I_2026.0001", true},
+        {"I-2026-0001", "I--2026-0001", true},
+        {"I-2026-0001", "I-2026-0002", false},
+        {"I-2026-0001", "I-2026-00011", false},
+        {"storm", "storrn", true},
+        {"window", "vvindow", true},
+        {"S-8-Z-G", "5-B-2-6", true},
+        {"P", "C", false},
+        {"a b", "a b", false},
+        /* no labels */ {"", "", false},
+    };
+    char longest[NAME_LABEL_MAX + 1];
+
+    for (size_t i = 0; i < sizeof labels / sizeof labels[0]; i++)
+        ck_assert_msg(name_is_label(labels[i]), "%s", labels[i]);
+    for (size_t i = 0; i < sizeof none / sizeof none[0]; i++)
+        ck_assert_msg(!name_is_label(none[i]), "%s", none[i]);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        ck_assert_msg(name_looks_same(rows[i].a, rows[i].b) == rows[i].same, "%s %s",
+                      rows[i].a, rows[i].b);
+        ck_assert(name_looks_same(rows[i].b, rows[i].a) == rows[i].same);
+    }
+    for (char c = '0'; c <= '9'; c++) /* no two numbers are one */
+        for (char d = '0'; d <= '9'; d++)
+            ck_assert(name_looks_same((char[]){c, '\0'}, (char[]){d, '\0'}) == (c == d));
+    memset(longest, 'a', sizeof longest);
+    longest[NAME_LABEL_MAX] = '\0';
+    ck_assert(!name_is_label(longest));
+    longest[NAME_LABEL_MAX - 1] = '\0';
+    ck_assert(name_is_label(longest));
+    ck_assert(name_looks_same(longest, longest));
+}
+END_TEST
+
 /* --- hats --- */
 
 START_TEST(each_pair_of_hats_is_refused_by_name)
@@ -241,6 +299,7 @@ END_TEST
 static void add(TCase *t)
 {
     tcase_add_test(t, one_name_has_many_spellings);
+    tcase_add_test(t, a_label_is_of_letters_that_nobody_mistakes);
     tcase_add_test(t, each_pair_of_hats_is_refused_by_name);
     tcase_add_test(t, a_name_means_everybody_who_bears_it);
     tcase_add_test(t, an_activation_fits_one_decision);
