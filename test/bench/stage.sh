@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
-# What test/bench/run and test/bench/memory share: a release build, and a rehearsal (token,
+# What test/bench/run, test/bench/memory and test/bench/stranger share: a release build, and a rehearsal (token,
 # certificates, configuration, service, incident) in $work that ends with the script.
 # Read by '.'. $top is the source; everything is made under $work and removed again.
 
@@ -20,13 +20,13 @@ bench_finish() { # STATUS
     rm -rf "$work"
 }
 
-# Optimised as a release is, assertions kept: what ships is what is measured.
+# Optimised as a release is, assertions kept: what ships is what is measured. bench_build [TARGET...]
 bench_build() {
     [ -f "$tools/build.ninja" ] ||
         meson setup -Dbuildtype=release -Db_ndebug=false "$tools" "$top" >/dev/null
     said=$(ninja -C "$tools" daemon/smki-recoveryd daemon/smki-recoveryctl \
         pkcs11/smki-recovery-signer pkcs11/smki-recovery-ceremony test/pki/smki-test-pki \
-        test/bench/bench-raw-sign test/bench/bench-raw-verify) || {
+        test/bench/bench-raw-sign test/bench/bench-raw-verify "$@") || {
         echo "$said" >&2
         exit 1
     }

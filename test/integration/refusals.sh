@@ -533,6 +533,17 @@ END
     }
     t 'each attempt without the role is on record, nothing else has changed' nothing_done
     t 'and in the log' same "$(($(grep -c ' -- request\.role$' "$scene/service.log") - said))" "$forbidden"
+    octets() {
+        find "$scene/service" -type f -printf '%s\n' | awk '{ n += $1 } END { print n }'
+    }
+    stranger() { # one that does not stop asking: few records, and a sum of the rest
+        grown=$(octets) && records=$(field /v1/status .audit_records) &&
+            as 3005 curl -sS -o "$scene/public/answers" --unix-socket "$socket" "http://localhost/v1/status?n=[1-3000]" &&
+            grown=$(($(octets) - grown)) records=$(($(field /v1/status .audit_records) - records)) &&
+            echo "$grown octets, $records records" && [ $grown -lt 1000000 ] && [ $records -lt 1500 ]
+    }
+    chmod 777 "$scene/public"
+    t 'three thousand requests of nobody cost next to nothing' stranger
     t 'another operator confirms' ctl_as 3002 --yes batch confirm "$batch"
 else
     skip 'who may do what' 'needs root and setpriv'
@@ -638,8 +649,12 @@ t 'a list that nobody knows waits for its time' same "$(ls "$scene/service/roste
 # --- a yes that comes too late ---
 
 must service_stop
+summed() {
+    get /v1/audit | jq -se '[.[] | select(.kind == "REFUSED_MORE" and .actor == "uid 3005").data.count] | add >= 1500'
+}
 must scene_set Service TwoPersonSec=1
 must service_start LC_ALL=C.UTF-8
+[ $others = no ] || t 'and the rest of those of nobody is a sum' summed
 first=$decision
 must scene_decide ".roster.count = 8 | .id = \"D-2\" | .supersedes = \"$decision\" | .attempts = 2"
 cp "$pki/pma-3.key" "$pki/ends.key"
