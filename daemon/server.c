@@ -540,7 +540,7 @@ bool server_open(sd_event *loop, const struct server_options *o, struct server *
         sd_event_source_set_enabled(s->again, SD_EVENT_OFF) < 0 ||
         sd_event_add_io(loop, &s->accepting, o->listen_fd, EPOLLIN, on_accept, s) < 0) {
         server_close(s);
-        return err_set(e, ERR_STORE, "request.server", "the HTTP library does not start");
+        return err_set(e, ERR_STORE, "request.socket", "the HTTP library does not start");
     }
     s->o.listen_fd = o->listen_fd;
     *out = s;

@@ -37,7 +37,7 @@ struct server_options {
     uint64_t wait_us;               /* how long a request is held; 0: 5 seconds */
 };
 
-/* Errors: ERR_STORE "request.server". */
+/* Errors: ERR_STORE "request.socket". */
 MUST_CHECK bool server_open(sd_event *loop, const struct server_options *o,
                             struct server **out, struct err *e);
 /* What held requests wait for may have come: ask each again, soon. */

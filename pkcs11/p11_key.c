@@ -116,8 +116,6 @@ static bool find_one(struct session *s, const char *name, CK_OBJECT_CLASS class,
                      struct err *e)
 {
     const char *kind = class == CKO_PRIVATE_KEY ? "private" : "public";
-    const char *absent =
-        class == CKO_PRIVATE_KEY ? "token.key-missing" : "token.key-public";
     CK_BBOOL yes = CK_TRUE;
     char text[CONFIG_NAME_MAX];
     CK_ATTRIBUTE wanted[] = {{CKA_CLASS, &class, sizeof class},
@@ -135,8 +133,8 @@ static bool find_one(struct session *s, const char *name, CK_OBJECT_CLASS class,
     if (!p11_search(s, wanted, n_wanted, found, 2, &n, e))
         return err_wrap(e, "%s", name);
     if (n == 0)
-        return err_set(e, ERR_TOKEN, absent, "%s: no %s key of that id in the token", name,
-                       kind);
+        return err_set(e, ERR_TOKEN, "token.key-missing",
+                       "%s: no %s key of that id in the token", name, kind);
     if (n > 1)
         return err_set(e, ERR_TOKEN, "token.key-duplicate",
                        "%s: more than one %s key of that id in the token", name, kind);
@@ -217,7 +215,7 @@ bool p11_key_find(struct session *s, const char *name, const char *id, const cha
     if (!p11_read(s, public, CKA_EC_POINT, point, &len, e))
         return err_wrap(e, "%s: CKA_EC_POINT", name);
     if (!p11_point(point, len, &out->point) || (key = p11_pkey(&out->point)) == NULL)
-        return err_set(e, ERR_TOKEN, "token.key-public",
+        return err_set(e, ERR_TOKEN, "token.key-attributes",
                        "%s: CKA_EC_POINT is not a point of P-256", name);
     out->in_use = out->token;
     return true;

@@ -42,7 +42,6 @@ MUST_CHECK bool p11_id_parse(const char *hex, const char *name, struct p11_id *o
  * Errors (ERR_TOKEN):
  *   "token.key-missing", "token.key-duplicate"
  *   "token.key-attributes"  the text says which
- *   "token.key-public"      no public key object, or not a P-256 point
  */
 MUST_CHECK bool p11_key_find(struct session *s, const char *name, const char *id,
                              const char *label, enum p11_use use, struct p11_key *out,

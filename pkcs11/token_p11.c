@@ -216,7 +216,7 @@ static bool derive(struct session *s, CK_OBJECT_HANDLE key, const struct point *
     if (ok && rv != CKR_OK)
         ok = session_failed(s, "C_DestroyObject (shared secret)", rv, e);
     if (ok && len != want)
-        ok = err_set(e, ERR_TOKEN, "token.agree", "a shared secret of %lu octets, want %lu",
+        ok = err_set(e, ERR_TOKEN, "token.bug", "a shared secret of %lu octets, want %lu",
                      len, want);
     if (!ok)
         OPENSSL_cleanse(z, want);

@@ -232,7 +232,7 @@ bool client_call(const struct client_call *c, struct client_answer *out, struct 
     curl_easy_cleanup(t.curl);
     curl_slist_free_all(headers);
     if (!ready)
-        return err_set(e, ERR_STORE, "client.call", "the call cannot be prepared");
+        return err_set(e, ERR_STORE, "store.memory", "the call cannot be prepared");
     out->status = status >= 200 ? (unsigned)status : 0;
     if (t.own_error)
         return false;

@@ -36,6 +36,7 @@ static void say_part(const char *what, const char *text)
 
 int ctl_failed(const struct client_answer *a, const struct err *e)
 {
+    const struct rule *ours = e->id == NULL ? NULL : rules_find(e->id);
     char text[sizeof e->text];
 
     (void)snprintf(text, sizeof text, "%s", e->text);
@@ -46,6 +47,11 @@ int ctl_failed(const struct client_answer *a, const struct err *e)
         say_part("", a->problem.rule);
         say_part("source", a->problem.source);
         say_part("advice", a->problem.advice);
+    } else if (ours != NULL) { /* found here, or the service did not say */
+        say_part("rule", ours->id);
+        say_part("", ours->sentence);
+        say_part("source", ours->source);
+        say_part("advice", ours->advice);
     }
     if (e->id != NULL && strcmp(e->id, "client.connect") == 0)
         return CTL_UNREACHABLE;
@@ -69,16 +75,7 @@ int ctl_failed(const struct client_answer *a, const struct err *e)
 
 int ctl_failed_here(const struct err *e)
 {
-    const struct rule *r = e->id == NULL ? NULL : rules_find(e->id);
-    struct client_answer a = {0};
-
-    if (r != NULL) {
-        (void)snprintf(a.problem.id, sizeof a.problem.id, "%s", r->id);
-        (void)snprintf(a.problem.rule, sizeof a.problem.rule, "%s", r->sentence);
-        (void)snprintf(a.problem.source, sizeof a.problem.source, "%s", r->source);
-        (void)snprintf(a.problem.advice, sizeof a.problem.advice, "%s", r->advice);
-    }
-    return ctl_failed(&a, e);
+    return ctl_failed(&(struct client_answer){0}, e);
 }
 
 static bool name_ok(const char *name)

@@ -81,8 +81,6 @@ const struct rule rules[] = {
     {"roster.digest", "SEC L10.30(a)", "INFERRED",
      "A list on disk is, octet for octet, the one that was taken in.",
      "Find out who changed the file; put the list there from a copy, or hand it in anew."},
-    {"roster.too-large", "project", "choice", "A roster has at most 100 million devices.",
-     "Split it."},
 
     /* cert - lib/formats/cert.c, lib/signing/warrant.c */
     {"cert.der", "RFC 5280", "CONFIRMED",
@@ -325,7 +323,7 @@ const struct rule rules[] = {
      "Confirm it, or stop now."},
 
     /* device, replacement, cell: who and what may be touched -
-     * lib/signing/policy_target.c, lib/signing/warrant.c */
+     * lib/signing/policy_target.c, lib/signing/warrant.c, lib/signing/warrant_command.c */
     {"device.type2", "SEC L10.30(a)", "CONFIRMED",
      "Type 2 devices (IHD, CAD) are never recovered.", "Take them out."},
     {"device.ppmid-key", "SEC Appendix L 1.2 (PPMID)", "CONFIRMED",
@@ -388,8 +386,6 @@ const struct rule rules[] = {
     /* row - lib/signing/warrant_command.c */
     {"row.none", "project", "choice", "A row asked for is in the roster.",
      "The service is not what it claims."},
-    {"row.type", "SEC L10.30(a)", "INFERRED",
-     "A device has a type that the document names.", "Leave the row out."},
     {"row.status", "SEC L10.30(a)", "CONFIRMED",
      "A Relevant Device was commissioned before the incident.",
      "The row fails alone; correct the inventory or leave it out."},
@@ -418,8 +414,6 @@ const struct rule rules[] = {
      "replace, "
      "each once, and a certification path.",
      "Correct what the text names in the request; no command was built."},
-    {"command.memory", "project", "choice", "Building a command needs memory.",
-     "Look at the memory of the machine and at the limits of the service."},
     {"command.query", "GBCS 13.2", "INFERRED",
      "A Provide Security Credential Details command asks for 1 to 16 roles, each once.",
      "Correct what the text names in the request; no command was built."},
@@ -428,8 +422,6 @@ const struct rule rules[] = {
     {"mac.inner", "GBCS 6.2.3", "VERIFIED",
      "A MAC is made over a grouping header, a payload and a signature field.",
      "Hand over the message without its MAC header, beginning with DF."},
-    {"mac.crypto", "project", "choice", "Making a MAC needs AES-128-GCM and memory.",
-     "Look at the memory of the machine and at the OpenSSL it uses."},
 
     /* message - lib/formats/message.c, lib/formats/payload.c,
      * lib/formats/message_from_json.c */
@@ -475,8 +467,6 @@ const struct rule rules[] = {
     {"message.mac", "GBCS 6.2.3", "VERIFIED",
      "A message of a MAC form has its MAC or the 16 octets of its MAC key.",
      "Give the MAC or the key, or choose a form without MAC."},
-    {"message.memory", "project", "choice", "Reading or making a message needs memory.",
-     "Look at the memory of the machine and at the limits of the service."},
 
     /* precommand: what was made elsewhere - lib/record/precommand.c */
     {"precommand.kind", "GBCS 13.3.3", "VERIFIED",
@@ -530,7 +520,7 @@ const struct rule rules[] = {
 
     /* signer: the record protocol and the signer's own walls - lib/signing/desk.c,
      * lib/signing/proto.c, lib/signing/revoked.c, lib/signing/spent.c, lib/signing/lease.c,
-     * pkcs11/harden.c, lib/incident/incident.c, daemon/service.c */
+     * lib/incident/incident.c, daemon/service.c */
     {"signer.record", "project", "choice",
      "A record has the fixed form of its type and every field in range.",
      "Service and signer are of different versions, or the service is not what it claims."},
@@ -585,9 +575,6 @@ const struct rule rules[] = {
     {"signer.count-file", "project", "choice",
      "The signer's counts can be read and written.",
      "Look at StateDirectory= of [Signer]; what is not counted is not signed."},
-    {"signer.harden", "project", "choice",
-     "The process that holds the PIN cannot be dumped or traced.",
-     "Look at the limits in the unit file."},
 
     /* token: module and PIN - pkcs11/session.c, pkcs11/p11_pin.c, pkcs11/module_file.c */
     {"token.unknown", "project", "choice", "A token is named by a [Token] section.",
@@ -642,9 +629,6 @@ const struct rule rules[] = {
      "one "
      "use.",
      "This key is not fit; make a fit one in a ceremony."},
-    {"token.key-public", "PKCS#11 v2.40", "VERIFIED",
-     "Beside the private key lies its public key, a point of P-256.",
-     "Import the public key object with the vendor's tool."},
     {"token.key-certificate", "project", "choice",
      "A key is used only with its certificate at hand.", "Mend Certificate= of the key."},
     {"token.key-mismatch", "project", "choice",
@@ -665,8 +649,6 @@ const struct rule rules[] = {
      "ceremony."},
 
     /* token: at work - pkcs11/token_p11.c, pkcs11/p11_error.c */
-    {"token.agree", "PKCS#11 v2.40", "VERIFIED", "A key agreement gives 32 octets.",
-     "Look at the token."},
     {"token.lost", "PKCS#11 v2.40", "VERIFIED", "Module, session and token answer.",
      "The signer is started anew; if it keeps happening look at the HSM and its link."},
     {"token.unknown-code", "PKCS#11 v2.40", "VERIFIED",
@@ -721,9 +703,6 @@ const struct rule rules[] = {
     {"request.socket", "project", "choice",
      "One service listens on the socket, and its path is a socket or free.",
      "Stop the other service, or correct Socket= in the configuration."},
-    {"request.server", "project", "choice",
-     "The operator socket needs the HTTP library to start.",
-     "Look at the journal; file descriptors or memory may be short."},
 
     /* client, export: the operator's command - daemon/ctl/client.c,
      * daemon/ctl/ctl_export.c, lib/formats/tar.c */
@@ -732,8 +711,6 @@ const struct rule rules[] = {
      "Is the service up, and may you use its socket? --socket names another one."},
     {"client.cut", "project", "choice", "An answer counts when it is whole.",
      "Send the request again, with the same --key."},
-    {"client.call", "project", "choice", "The command can prepare its call.",
-     "Check the length of names and options; memory may be short."},
     {"client.answer", "project", "choice", "An answer kept in memory stays below 64 MiB.",
      "Ask for less at a time: --limit, --from."},
     {"client.refused", "project", "choice", "A refusal names its rule.",
@@ -823,15 +800,9 @@ const struct rule rules[] = {
     {"incident.exercise-decision", "SEC L10 (e)", "INFERRED",
      "A decision for an exercise serves an exercise, a live one a live incident.",
      "Use the decision of the right kind."},
-    {"incident.exercise-key", "SEC L10 (e)", "INFERRED",
-     "An exercise uses exercise keys, a live incident live ones.",
-     "Activate the key of the right kind."},
     {"incident.custodians", "SEC Appendix L 3", "CONFIRMED",
      "As many Key Custodians as configured are present, two at least.",
      "Call the missing custodians; set the number in the configuration."},
-    {"incident.custodian-repeated", "SEC Appendix L 3", "INFERRED",
-     "One person, and one Party, counts once in a ceremony.",
-     "Call a custodian of another Party."},
     {"incident.recovery-key-suspect",
      "SEC Appendix L, compromise of the Recovery Private Key", "INFERRED",
      "While the Recovery key is suspected no organisation's incident uses it.",
@@ -875,10 +846,6 @@ const struct rule rules[] = {
      "A withdrawal comes from an authenticated representative of no lower role than the "
      "notifier.",
      "Have such a person withdraw."},
-    {"incident.status-unknown", "SEC L10.30(a)", "INFERRED",
-     "A device is reconnected to the status it had before the incident, so that status "
-     "must be known.",
-     "File the status before the incident for the devices that lack it."},
     {"incident.devices-suspended", "SEC Appendix L 4.2.2.1", "CONFIRMED",
      "No incident that recovers nothing ends while its devices are cut off.",
      "Reconnect the devices first."},
@@ -925,8 +892,6 @@ const struct rule rules[] = {
     {"file.count", "SEC Appendix L, file formats", "INFERRED",
      "The counts in the header agree with the rows.",
      "Count again; a part of the list may be missing."},
-    {"file.too-large", "project", "choice",
-     "A file has no more rows than there can be devices.", "Split the incident."},
     {"file.incident", "SEC Appendix L, file formats", "INFERRED",
      "A file is for the incident it names.", "Hand it in for that incident."},
     {"file.replayed", "project", "choice", "A file is accepted once.",
@@ -1111,8 +1076,6 @@ const struct rule rules[] = {
     /* verify - lib/base/verify.c */
     {"verify.key", "GBCS 4.3", "CONFIRMED", "Signatures are verified with a P-256 key.",
      "Look at the certificate of the key."},
-    {"verify.memory", "project", "choice", "Verifying needs memory.",
-     "Give the machine more memory."},
 };
 const size_t rules_n = sizeof rules / sizeof rules[0];
 

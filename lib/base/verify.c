@@ -227,7 +227,7 @@ MUST_CHECK static bool tables_init(struct verifier *v, struct span point, struct
 #if HAVE_TABLES
     v->tables = tables_new(point);
     if (v->tables == NULL)
-        return err_set(e, ERR_STORE, "verify.memory", "the tables of a public key: %s",
+        return err_set(e, ERR_STORE, "store.memory", "the tables of a public key: %s",
                        err_openssl());
 #else
     (void)v;
@@ -281,7 +281,7 @@ bool verify_new(EVP_PKEY *key, struct verifier **out, struct err *e)
     }
     v = calloc(1, sizeof *v);
     if (v == NULL)
-        return err_set(e, ERR_STORE, "verify.memory", "out of memory");
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
     if (!tables_init(v, span_of(point, len), e)) {
         verify_free(v);
         return false;

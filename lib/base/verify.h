@@ -23,7 +23,7 @@ struct verifier; /* opaque; holds the tables of one public key */
 #define VERIFY_BATCH_MAX 1024
 
 /* key: borrowed, an EC P-256 public key. Building the table takes about 25 ms.
- * Errors: ERR_INPUT "verify.key" not P-256; ERR_STORE "verify.memory". */
+ * Errors: ERR_INPUT "verify.key" not P-256; ERR_STORE "store.memory". */
 MUST_CHECK bool verify_new(EVP_PKEY *key, struct verifier **out, struct err *e);
 void verify_free(struct verifier *v);
 

@@ -60,7 +60,7 @@ static bool put_payload(uint8_t **p, enum cell auth, const enum role roles[], si
     *(*p)++ = (uint8_t)len;
     len = ASN1_item_i2d(der, p, payload_item(PAYLOAD_QUERY));
     ASN1_item_free(der, payload_item(PAYLOAD_QUERY));
-    return len > 0 || err_set(e, ERR_STORE, "command.memory", "out of memory");
+    return len > 0 || err_set(e, ERR_STORE, "store.memory", "out of memory");
 }
 
 bool cs02a_command(const struct eui64 *originator, const struct eui64 *device,

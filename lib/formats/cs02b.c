@@ -44,7 +44,7 @@ static bool refuse(struct err *e, const char *reason)
 
 static bool no_memory(struct err *e)
 {
-    return err_set(e, ERR_STORE, "command.memory", "out of memory: %s", err_openssl());
+    return err_set(e, ERR_STORE, "store.memory", "out of memory: %s", err_openssl());
 }
 
 static bool check_counters(const struct cs02b_recipe *r, struct err *e)

@@ -47,7 +47,7 @@ bool mac_derive(const struct mac_secret *z, const uint8_t other_info[MAC_OTHER_I
          EVP_DigestUpdate(ctx, other_info, MAC_OTHER_INFO) == 1 &&
          EVP_DigestFinal_ex(ctx, d.b, NULL) == 1;
     if (!ok)
-        return err_set(e, ERR_STORE, "mac.crypto", "no key: %s", err_openssl());
+        return err_set(e, ERR_STORE, "store.memory", "no key: %s", err_openssl());
     memcpy(out->b, d.b, sizeof out->b);
     OPENSSL_cleanse(&d, sizeof d);
     return true;
@@ -106,7 +106,7 @@ bool mac_gcm(const struct mac_key *k, const uint8_t iv[12], struct span front,
         !update(ctx, NULL, front) || !update(ctx, NULL, aad) ||
         !update(ctx, cipher, plain) || EVP_EncryptFinal_ex(ctx, none, &n) != 1 ||
         EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, MAC_LEN, tag) != 1)
-        return err_set(e, ERR_STORE, "mac.crypto", "no MAC: %s", err_openssl());
+        return err_set(e, ERR_STORE, "store.memory", "no MAC: %s", err_openssl());
     return true;
 }
 

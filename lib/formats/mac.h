@@ -34,7 +34,7 @@ static inline void mac_key_auto(struct mac_key *k)
 /* 60857406080300, originator, 09, CRA flag, counter, recipient. */
 void mac_other_info(const struct eui64 *originator, uint8_t cra, uint64_t counter,
                     const struct eui64 *recipient, uint8_t out[MAC_OTHER_INFO]);
-/* Errors: ERR_STORE "mac.crypto" OpenSSL cannot (memory). */
+/* Errors: ERR_STORE "store.memory" OpenSSL cannot (memory). */
 MUST_CHECK bool mac_derive(const struct mac_secret *z,
                            const uint8_t other_info[MAC_OTHER_INFO], struct mac_key *out,
                            struct err *e);
@@ -49,7 +49,7 @@ MUST_CHECK bool mac_key_for(struct span inner, const struct mac_secret *z,
  * AES-128-GCM with a tag of 12 octets. aad may come in two pieces; plain and cipher have
  * one length (0 for a MAC alone, cipher then NULL).
  *
- * Errors: ERR_STORE "mac.crypto" OpenSSL cannot (memory).
+ * Errors: ERR_STORE "store.memory" OpenSSL cannot (memory).
  */
 MUST_CHECK bool mac_gcm(const struct mac_key *k, const uint8_t iv[12], struct span front,
                         struct span aad, struct span plain, uint8_t *cipher,

@@ -219,7 +219,7 @@ static bool decode_payload(const struct cursor *c, struct message *m, const ASN1
     if (m->long_lengths.n > 0) {
         copy = malloc(der.len);
         if (copy == NULL)
-            return err_set(c->e, ERR_STORE, "message.memory", "out of memory");
+            return err_set(c->e, ERR_STORE, "store.memory", "out of memory");
         der = span_of(copy, asn1_shorten(der, copy));
     }
     p = der.at;
@@ -270,8 +270,7 @@ static bool is_der(const struct cursor *c, const struct message *m)
                        m->padded_bits.offset);
     len = ASN1_item_i2d(m->keep, &der, payload_item(m->payload_kind));
     if (len < 0)
-        return err_set(c->e, ERR_STORE, "message.memory", "out of memory: %s",
-                       err_openssl());
+        return err_set(c->e, ERR_STORE, "store.memory", "out of memory: %s", err_openssl());
     while (at < (size_t)len && at < m->payload.len && der[at] == m->payload.at[at])
         at++;
     return (at == (size_t)len && at == m->payload.len) ||
@@ -389,7 +388,7 @@ bool message_payload(const struct message *m, uint8_t **out, size_t *len, struct
     ASN1_item_free(value, payload_item(m->payload_kind));
     *out = n > 0 ? malloc((size_t)n) : NULL;
     if (*out == NULL)
-        return err_set(e, ERR_STORE, "message.memory", "out of memory: %s", err_openssl());
+        return err_set(e, ERR_STORE, "store.memory", "out of memory: %s", err_openssl());
     memcpy(*out, der, (size_t)n);
     *len = (size_t)n;
     return true;
@@ -471,7 +470,7 @@ bool message_encode(const struct message *m, uint8_t **out, size_t *len, struct 
                        "the message holds something that cannot be encoded: a length");
     inner = malloc(GH_MIN + 16 + m->extra.len + payload.len + 65);
     if (inner == NULL)
-        return err_set(e, ERR_STORE, "message.memory", "out of memory");
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
     n = (size_t)(put_inner(inner, m, payload) - inner);
     if (!mac) {
         *out = TAKE(inner);
@@ -483,7 +482,7 @@ bool message_encode(const struct message *m, uint8_t **out, size_t *len, struct 
                        "the message holds something that cannot be encoded: a length");
     *out = p = malloc(7 + 5 + 5 + n + sizeof m->mac);
     if (p == NULL)
-        return err_set(e, ERR_STORE, "message.memory", "out of memory");
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
     p = put(p, "\xDD\0\0\0\0\0\0", 7);
     p = put_length(p, 5 + n + sizeof m->mac, m->mac_octets);
     p = put(p, "\x11\0\0\0\0", 5);

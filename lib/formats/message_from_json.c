@@ -482,6 +482,6 @@ bool message_from_json(struct span json, struct span mac_key, uint8_t **octets, 
         return false;
     r.octets = arena = malloc(json.len);
     if (arena == NULL)
-        return err_set(e, ERR_STORE, "message.memory", "out of memory");
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
     return build(&r, o, mac_key, octets, len, e);
 }

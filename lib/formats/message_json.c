@@ -390,5 +390,5 @@ bool message_to_json(const struct message *m, char **json, struct err *e)
     o = whole(&k, m, span_of(der, len));
     *json = k.failed ? NULL : json_dumps(o, JSON_INDENT(2));
     json_decref(o);
-    return *json != NULL || err_set(e, ERR_STORE, "message.memory", "out of memory");
+    return *json != NULL || err_set(e, ERR_STORE, "store.memory", "out of memory");
 }

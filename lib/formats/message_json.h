@@ -45,7 +45,7 @@
 #define MESSAGE_JSON_MAX (1u << 20) /* octets of text that are read */
 
 /* m comes from message_decode. *json: text ending in NUL, the caller's (free).
- * Errors: ERR_STORE "message.memory". */
+ * Errors: ERR_STORE "store.memory". */
 MUST_CHECK bool message_to_json(const struct message *m, char **json, struct err *e);
 
 /*

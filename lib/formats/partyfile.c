@@ -193,7 +193,7 @@ static bool read_rows(struct parse *p, const struct partyfile_reader *r,
             !read_row(p, h, &row, e))
             return false;
         if (n.rows == PARTYFILE_ROWS_MAX)
-            return partyfile_parse_bad(p, "file.too-large", "too many rows", e);
+            return partyfile_parse_bad(p, "request.too-large", "too many rows", e);
         if (n.rows > 0 && eui64_cmp(&last, &row.device) >= 0)
             return partyfile_parse_bad(
                 p, "file.order",

@@ -151,7 +151,7 @@ struct partyfile_trust {
  * Errors: what the row callback says, and
  *   ERR_INPUT   "file.format", "file.header", "file.row", "file.device", "file.type",
  *               "file.cells", "file.certificate", "file.state", "file.order", "file.count",
- *               "file.too-large", "file.cms"
+ *               "request.too-large", "file.cms"
  *   ERR_DENIED  "file.incident", "file.replayed", "file.not-notified", "file.backwards",
  *               "file.signature", "file.chain", "file.signer", "file.compromised-signer"
  */

@@ -518,7 +518,7 @@ bool payload_write(enum payload_kind kind, const union payload *b, ASN1_VALUE **
     ASN1_VALUE *d = ASN1_item_new(payload_item(kind));
 
     if (d == NULL)
-        return err_set(e, ERR_STORE, "message.memory", "out of memory: %s", err_openssl());
+        return err_set(e, ERR_STORE, "store.memory", "out of memory: %s", err_openssl());
     if (!write_any(kind, b, d)) {
         ASN1_item_free(d, payload_item(kind));
         return err_set(e, ERR_INPUT, "message.value",

@@ -140,7 +140,7 @@ MUST_CHECK bool payload_read(enum payload_kind kind, const ASN1_VALUE *der,
 
 /* To a new DER object, the caller's (ASN1_item_free with payload_item).
  * Errors: ERR_INPUT "message.value" something cannot be encoded;
- *         ERR_STORE "message.memory". */
+ *         ERR_STORE "store.memory". */
 MUST_CHECK bool payload_write(enum payload_kind kind, const union payload *b,
                               ASN1_VALUE **out, struct err *e);
 

@@ -324,7 +324,7 @@ static bool index_rows(struct roster *r, const char *name, struct err *e)
                            order == 0 ? "stands in the line before too"
                                       : "is out of order: rows ascend by device");
         if (r->n_rows == ROSTER_ROWS_MAX)
-            return err_set(e, ERR_INPUT, "roster.too-large", "%s: more than %u devices",
+            return err_set(e, ERR_INPUT, "request.too-large", "%s: more than %u devices",
                            name, ROSTER_ROWS_MAX);
         if (r->n_rows % ROSTER_STRIDE == 0) {
             size_t n = r->n_rows / ROSTER_STRIDE;
@@ -475,7 +475,7 @@ static bool collect(struct roster *r, const char *name, struct sort_row **rows,
         if (!check_line(&line, bad_end, &at, e) || !parse_row(r, line, &at, &row, e))
             return false;
         if (n == ROSTER_ROWS_MAX)
-            return err_set(e, ERR_INPUT, "roster.too-large", "%s: more than %u devices",
+            return err_set(e, ERR_INPUT, "request.too-large", "%s: more than %u devices",
                            name, ROSTER_ROWS_MAX);
         if (!grow((void **)rows, &cap, n, sizeof **rows, e))
             return false;

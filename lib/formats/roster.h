@@ -75,7 +75,7 @@ struct roster {
  *
  * Errors (ERR_INPUT): "roster.header", "roster.row", "roster.device", "roster.type",
  *   "roster.type2", "roster.status", "roster.cells", "roster.cell-not-held", "roster.old",
- *   "roster.key", "roster.duplicate", "roster.order", "roster.empty", "roster.too-large".
+ *   "roster.key", "roster.duplicate", "roster.order", "roster.empty", "request.too-large".
  */
 MUST_CHECK bool roster_open(struct span text, const char *name, struct roster *out,
                             struct err *e);

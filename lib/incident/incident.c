@@ -118,21 +118,11 @@ static bool exercise_decision(const struct ask *q)
     return q->f->decision_exercise == q->f->exercise;
 }
 
-static bool exercise_key(const struct ask *q)
-{
-    return q->f->key_exercise == q->f->exercise;
-}
-
 /* Fewer than two needed means that nobody has configured the number: default deny. */
 static bool custodians(const struct ask *q)
 {
     return q->f->custodians_needed >= 2 &&
            q->f->custodians_present >= q->f->custodians_needed;
-}
-
-static bool custodians_distinct(const struct ask *q)
-{
-    return !q->f->custodian_repeated;
 }
 
 /* The incident about the Recovery key itself is the one that may still use it; the
@@ -203,11 +193,6 @@ static bool withdrawal_person(const struct ask *q)
     return q->f->withdrawer_authenticated;
 }
 
-static bool status_known(const struct ask *q)
-{
-    return q->f->statuses_unknown == 0;
-}
-
 static bool none_suspended(const struct ask *q)
 {
     return q->f->devices_suspended == 0;
@@ -253,9 +238,7 @@ static const struct {
     [GUARD_KEY_ORIGIN] = {key_origin, "incident.key-origin"},
     [GUARD_NEW_CONTINGENCY] = {new_contingency, "incident.new-contingency"},
     [GUARD_EXERCISE_DECISION] = {exercise_decision, "incident.exercise-decision"},
-    [GUARD_EXERCISE_KEY] = {exercise_key, "incident.exercise-key"},
     [GUARD_CUSTODIANS] = {custodians, "incident.custodians"},
-    [GUARD_CUSTODIANS_DISTINCT] = {custodians_distinct, "incident.custodian-repeated"},
     [GUARD_RECOVERY_SOUND] = {recovery_sound, "incident.recovery-key-suspect"},
     [GUARD_POINT_OF_NO_RETURN] = {point_of_no_return, "incident.point-of-no-return"},
     [GUARD_NOT_CONSUMED] = {not_consumed, "incident.contingency-used"},
@@ -269,7 +252,6 @@ static const struct {
     [GUARD_KEY_OFF] = {key_off, "incident.key-active"},
     [GUARD_WITHDRAWAL_KEY] = {withdrawal_key, "incident.withdrawal-key"},
     [GUARD_WITHDRAWAL_PERSON] = {withdrawal_person, "incident.withdrawal-person"},
-    [GUARD_STATUS_KNOWN] = {status_known, "incident.status-unknown"},
     [GUARD_NONE_SUSPENDED] = {none_suspended, "incident.devices-suspended"},
     [GUARD_REVOKED] = {revoked, "incident.not-revoked"},
     [GUARD_PMA_INFORMED] = {pma_informed, "incident.pma-informed"},

@@ -220,9 +220,7 @@ enum guard {
     GUARD_KEY_ORIGIN,
     GUARD_NEW_CONTINGENCY,
     GUARD_EXERCISE_DECISION,
-    GUARD_EXERCISE_KEY,
     GUARD_CUSTODIANS,
-    GUARD_CUSTODIANS_DISTINCT,
     GUARD_RECOVERY_SOUND,
     GUARD_POINT_OF_NO_RETURN,
     GUARD_NOT_CONSUMED,
@@ -236,7 +234,6 @@ enum guard {
     GUARD_KEY_OFF,
     GUARD_WITHDRAWAL_KEY,
     GUARD_WITHDRAWAL_PERSON,
-    GUARD_STATUS_KNOWN,
     GUARD_NONE_SUSPENDED,
     GUARD_REVOKED,
     GUARD_PMA_INFORMED,
@@ -314,7 +311,6 @@ struct incident_facts {
 
     uint32_t devices_elsewhere; /* also in another open incident */
     uint32_t devices_suspended; /* by this incident, not yet reconnected */
-    uint32_t statuses_unknown;  /* devices without a stored status before the incident */
     uint32_t rows_pending;      /* neither done nor failed for good */
     uint32_t rows_done;
     uint32_t rows_unknown;        /* in flight when a token was lost */
@@ -324,7 +320,7 @@ struct incident_facts {
     bool list_refused_before;     /* same list, refused within the cool-off ... */
     bool notified_anew;           /* ... and a new notification came since */
 
-    bool exercise, decision_exercise, key_exercise;
+    bool exercise, decision_exercise;
     bool decision_live;        /* verified, in its window, not superseded */
     enum route decision_route; /* what it authorises */
     bool decision_earlier;     /* another decision stands for this incident ... */
@@ -343,7 +339,6 @@ struct incident_facts {
     bool new_contingency_wrapped; /* the new root carries a new wrapped key */
 
     unsigned custodians_present, custodians_needed;
-    bool custodian_repeated;   /* one person, or one Party, presented two shares */
     bool recovery_key_suspect; /* an incident about the Recovery key is open */
     bool point_of_no_return, point_of_no_return_second;
     bool contingency_used; /* a mode 9 command has left */

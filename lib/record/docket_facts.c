@@ -178,7 +178,7 @@ static bool facts_of_decisions(const struct docket *d, const struct docket_incid
         return false;
     f->decision_live = found;
     f->decision_route = i->route;
-    f->decision_exercise = f->key_exercise = d->config->service.exercise;
+    f->decision_exercise = d->config->service.exercise;
     if (found)
         for (size_t k = 0; k < d->config->n_keys; k++)
             if (strcmp(d->config->keys[k].name, live.key) == 0)

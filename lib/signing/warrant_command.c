@@ -36,8 +36,8 @@ bool warrant_row(const struct warrant *w, uint32_t i, struct roster_row *row, st
     roster_get(w->roster, i, row);
     held = gbcs_device(row->type)->cells;
     if ((w->authority.device_types & DEVICE_BIT(row->type)) == 0)
-        return err_set(e, ERR_DENIED, "row.type", "row %u: the document names no %s", i,
-                       gbcs_device(row->type)->name);
+        return err_set(e, ERR_DENIED, "device.not-named",
+                       "row %u: the document names no %s", i, gbcs_device(row->type)->name);
     if (row->status != STATUS_COMMISSIONED)
         return err_set(e, ERR_DENIED, "row.status",
                        "row %u: the device was %s before the incident", i,

@@ -93,6 +93,35 @@ static bool deny(void *arg, const struct request *r, struct span body, struct re
     return text_reply(o, 200, "{}", e);
 }
 
+/* Answers that no honest service gives: too long, broken off, refused by no rule of ours. */
+static ssize_t endless(void *arg, char *buf, size_t max)
+{
+    (void)arg;
+    memset(buf, ' ', max);
+    return (ssize_t)max;
+}
+
+static ssize_t broken(void *arg, char *buf, size_t max)
+{
+    (void)arg;
+    (void)buf;
+    (void)max;
+    return -1;
+}
+
+static bool get_odd(void *arg, const struct request *r, struct span body, struct reply *o,
+                    struct err *e)
+{
+    (void)arg;
+    (void)body;
+    if (strcmp(r->args[1], "strange") == 0)
+        return text_reply(o, 403, "{\"text\":\"says a stranger\"}", e);
+    return reply_stream(
+        o, "application/json",
+        (struct stream){strcmp(r->args[1], "endless") == 0 ? endless : broken, NULL, NULL,
+                        -1});
+}
+
 /* The rest of such a list: one entry a page, "stuck" for ever. */
 static bool get_story(void *arg, const struct request *r, struct span body, struct reply *o,
                       struct err *e)
@@ -223,6 +252,8 @@ static const struct router_row rows[] = {
     {VERB_GET, "/v1/incidents/{id}", PEER_VIEWER, BODY_NONE, deny, NULL},
     {VERB_GET, "/v1/incidents/{id}/story/{list}", PEER_VIEWER, BODY_NONE, get_story, NULL},
     {VERB_GET, "/v1/batches", PEER_VIEWER, BODY_NONE, get_stuck, NULL},
+    {VERB_GET, "/v1/incidents/{id}/decisions/{decision}", PEER_VIEWER, BODY_NONE, get_odd,
+     NULL},
     {VERB_POST, "/v1/incidents/{id}/events", PEER_OPERATOR, BODY_JSON, post_any, NULL},
     {VERB_PUT, "/v1/incidents/{id}/roster", PEER_OPERATOR, BODY_STREAM, NULL, put_roster},
     {VERB_POST, "/v1/batches", PEER_OPERATOR, BODY_JSON, post_any, NULL},
@@ -319,6 +350,20 @@ START_TEST(each_refusal_has_its_exit_code)
     HAS(errs, "smki-recoveryctl: because \"denied\"\n");
     HAS(errs, "rule    decision.quorum");
     HAS(errs, "advice ");
+    served_stop();
+}
+END_TEST
+
+START_TEST(what_no_honest_service_answers_is_told_apart)
+{
+    served_start(&router);
+    ck_assert_msg(ctl("decision show I-1 endless") == 3, "%s", errs);
+    HAS(errs, "client.answer");
+    ck_assert_msg(ctl("decision show I-1 broken") == 5, "%s", errs);
+    HAS(errs, "client.cut");
+    ck_assert_msg(ctl("decision show I-1 strange") == 1, "%s", errs);
+    HAS(errs, "client.refused");
+    HAS(errs, "says a stranger");
     served_stop();
 }
 END_TEST
@@ -488,6 +533,7 @@ int main(void)
     tcase_set_timeout(t, 60);
     tcase_add_checked_fixture(t, served_kit_begin, served_kit_end);
     tcase_add_test(t, each_refusal_has_its_exit_code);
+    tcase_add_test(t, what_no_honest_service_answers_is_told_apart);
     tcase_add_test(t, what_is_shown_is_aligned_and_tame);
     tcase_add_test(t, pages_are_followed_to_the_end);
     tcase_add_test(t, changes_carry_a_key_and_the_members_of_the_table);

@@ -370,9 +370,9 @@ START_TEST(what_is_configured_makes_facts)
     ck_assert(!facts().replacement_is_solr);
     (void)strcpy(inc.replacement, "90B3D51F30010001");
     ck_assert(facts().replacement_is_solr);
-    ck_assert(!facts().exercise && !facts().key_exercise);
+    ck_assert(!facts().exercise && !facts().decision_exercise);
     config.service.exercise = true;
-    ck_assert(facts().key_exercise);
+    ck_assert(facts().decision_exercise);
 }
 END_TEST
 

@@ -86,16 +86,9 @@ static bool spoil(enum guard g, const struct at *c, struct incident_facts *f,
         return true;
     case GUARD_EXERCISE_DECISION:
         f->exercise = true;
-        f->key_exercise = true;
-        return true;
-    case GUARD_EXERCISE_KEY:
-        f->key_exercise = true;
         return true;
     case GUARD_CUSTODIANS:
         f->custodians_present = 2;
-        return true;
-    case GUARD_CUSTODIANS_DISTINCT:
-        f->custodian_repeated = true;
         return true;
     case GUARD_RECOVERY_SOUND:
         f->recovery_key_suspect = true;
@@ -135,9 +128,6 @@ static bool spoil(enum guard g, const struct at *c, struct incident_facts *f,
         return true;
     case GUARD_WITHDRAWAL_PERSON:
         f->withdrawer_authenticated = false;
-        return true;
-    case GUARD_STATUS_KNOWN:
-        f->statuses_unknown = 1;
         return true;
     case GUARD_NONE_SUSPENDED:
         f->devices_suspended = 1;

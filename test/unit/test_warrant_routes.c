@@ -33,6 +33,17 @@ START_TEST(method_3_opens_and_says_what_is_signed)
 }
 END_TEST
 
+/* Before the token is asked. */
+START_TEST(no_mac_without_the_devices_own_key)
+{
+    struct sig_p256 sig = {{0}};
+    uint8_t mac[12];
+
+    OK(read_warrant());
+    REFUSED(warrant_mac(warrant, 0, 1, &sig, NULL, 0, mac, &e), "row.no-agreement-key");
+}
+END_TEST
+
 START_TEST(floors_follow_the_configuration)
 {
     X509 *list[6] = {scene.old_ds.cert, scene.old_ka.cert, scene.new_ds.cert,
@@ -536,6 +547,7 @@ END_TEST
 static void add(TCase *t)
 {
     tcase_add_test(t, method_3_opens_and_says_what_is_signed);
+    tcase_add_test(t, no_mac_without_the_devices_own_key);
     tcase_add_test(t, floors_follow_the_configuration);
     tcase_add_test(t, method_2_places_the_brokers_certificates);
     tcase_add_test(t, method_1_is_the_organisations_own);
