@@ -286,7 +286,6 @@ START_TEST(a_story_has_the_first_page_of_each_list_and_says_what_goes_on)
     show("I-1");
     ck_assert_uint_eq(many("batches"), DOCKET_SHOW_PAGE);
     ck_assert_uint_eq(json_object_size(json_object_get(story, "more")), 0);
-    json_decref(story);
     (void)put_batch("I-1", "D-1");
     for (uint32_t i = 0; i < DOCKET_SHOW_PAGE; i++)
         put_roster("I-1", i, 4);
