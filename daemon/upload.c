@@ -16,6 +16,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define ON_THE_WAY_US INT64_C(86400000000)
+
 /* --- the quota --- */
 
 struct on_the_way {
@@ -87,6 +89,9 @@ static bool upload_write(void *arg, const char *data, size_t len, struct err *e)
 {
     struct upload *u = arg;
 
+    if (clock_now(&u->sv->clock) - u->since_us > ON_THE_WAY_US)
+        return err_set(e, ERR_BUSY, "upload.late", "after a day %lld octets have come",
+                       (long long)u->octets);
     if (!room(u->sv, u->r.peer.uid, (int64_t)len, e))
         return false;
     u->octets += (int64_t)len;
@@ -142,6 +147,7 @@ bool upload_begin(struct service *sv, const struct request *r,
         return err_set(e, ERR_STORE, "store.memory", "out of memory");
     u->sv = sv;
     u->r = *r;
+    u->since_us = clock_now(&sv->clock);
     u->next = sv->uploads;
     sv->uploads = u;
     (void)snprintf(u->path, sizeof u->path, "%s/upload-XXXXXX", sv->incoming_dir);

@@ -6,7 +6,8 @@
  *
  * What is on its way and what waits for its use (uploads.h) has a quota, for a uid and in
  * all: nobody fills the disk with files that nobody signs. In octets it is twice the largest
- * file that is taken for a uid, and eight times that file in all.
+ * file that is taken for a uid, and eight times that file in all. One that is on its way for
+ * more than a day is let go.
  *
  * Effects: files in the state directory; the store.
  */
@@ -21,7 +22,7 @@ struct upload {
     struct service *sv;
     struct request r;
     struct upload *next; /* in service.uploads: on its way */
-    int64_t octets;
+    int64_t octets, since_us;
     int fd;
     char path[PATH_MAX]; /* goes with the upload; "": nothing does */
 };

@@ -1063,6 +1063,8 @@ const struct rule rules[] = {
      "Hand in the signatures of those that wait; one without goes 14 days after it came. "
      "Files that a record of a refusal names stay, until an administrator puts them "
      "elsewhere."},
+    {"upload.late", "project", "choice", "What is handed in is whole within a day.",
+     "Hand it in again, from a place with a faster way to the service."},
     {"store.version", "project", "choice",
      "A database is not opened by a program older than it.", "Use the newer program."},
 

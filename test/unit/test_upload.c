@@ -165,6 +165,19 @@ START_TEST(octets_that_wait_count_for_the_user_and_for_all)
 }
 END_TEST
 
+START_TEST(what_takes_longer_than_a_day_is_let_go)
+{
+    OK(begins(7));
+    OK(brings(1));
+    now += INT64_C(86400000000);
+    OK(brings(1));
+    now++;
+    REFUSED_SAYING(brings(1), "upload.late", "2 octets");
+    sink.abort(sink.arg);
+    ck_assert_ptr_null(sv.uploads);
+}
+END_TEST
+
 START_TEST(who_is_not_signed_for_in_time_goes)
 {
     leave(sv.files_dir, "a");
@@ -253,6 +266,6 @@ END_TEST
 
 KIT_MAIN("upload", setup, incident_kit_end, a_user_has_so_many_that_wait,
          those_on_their_way_count, octets_that_wait_count_for_the_user_and_for_all,
-         who_is_not_signed_for_in_time_goes, what_is_used_or_spoken_of_never_goes,
-         a_file_that_somebody_took_away_waits_no_more,
+         what_takes_longer_than_a_day_is_let_go, who_is_not_signed_for_in_time_goes,
+         what_is_used_or_spoken_of_never_goes, a_file_that_somebody_took_away_waits_no_more,
          what_a_crash_has_left_goes_or_waits_for_its_time)
