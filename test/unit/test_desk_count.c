@@ -285,8 +285,12 @@ START_TEST(a_damaged_count_is_refused)
 
         ck_assert_ptr_nonnull(f);
         if (i < sizeof places / sizeof places[0]) {
+            int was;
+
             (void)fseek(f, places[i], SEEK_SET);
-            (void)fputc('x', f);
+            was = fgetc(f);
+            (void)fseek(f, places[i], SEEK_SET);
+            (void)fputc(was ^ 0x55, f);
         } else {
             ck_assert_int_eq(ftruncate(fileno(f), 4096 + 5), 0);
         }
