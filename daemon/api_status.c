@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What only looks: status, metrics, the audit chain, the rules.
+ * What only looks: status, metrics, the rules.
  */
 #include "service.h"
 
@@ -158,7 +158,7 @@ HANDLER(api_status)
     struct alarms a = {.sv = sv, .list = json_array(), .now_us = clock_now(&sv->clock)};
     json_t *marks = json_array();
     json_t *signers = NULL;
-    int64_t audit = 0;
+    struct chain_place audit;
     json_t *j;
 
     (void)r;
@@ -177,7 +177,7 @@ HANDLER(api_status)
         docket_show_time(sv->started_us), "open_incidents", (json_int_t)a.open, "signers",
         signers, "keys", keys_json(sv), "counters", marks, "alarms", a.list,
         "alarms_unlisted", (json_int_t)a.unlisted, "batch", batch_json(sv), "audit_records",
-        (json_int_t)audit, "last_probe", docket_show_time(pump_probed_us(sv->pump)));
+        (json_int_t)audit.seq, "last_probe", docket_show_time(pump_probed_us(sv->pump)));
     return reply_json(out, 200, j, e);
 }
 
@@ -195,7 +195,7 @@ HANDLER(api_metrics)
     const struct signers *s = pump_signers(sv->pump);
     struct alarms a = {.sv = sv, .list = json_array(), .now_us = clock_now(&sv->clock)};
     int64_t signed_rows = 0;
-    int64_t audit = 0;
+    struct chain_place audit;
     unsigned ready = 0;
     unsigned restarts = 0;
     int64_t batches[BATCH_STATES];
@@ -231,7 +231,7 @@ HANDLER(api_metrics)
     put(f, "smki_recovery_alarms_overdue", "gauge", "Deadlines that have passed.",
         (double)a.overdue);
     put(f, "smki_recovery_audit_records_total", "counter", "Records of the audit chain.",
-        (double)audit);
+        (double)audit.seq);
     put(f, "smki_recovery_last_probe_timestamp_seconds", "gauge",
         "When the probe key last signed and was verified.",
         (double)pump_probed_us(sv->pump) / 1e6);
@@ -246,65 +246,6 @@ HANDLER(api_metrics)
         return err_set(e, ERR_STORE, "store.memory", "out of memory");
     }
     return reply_text(out, 200, "text/plain; version=0.0.4", text, len, e);
-}
-
-/* --- audit --- */
-
-#define AUDIT_PAGE 1000
-
-struct trail {
-    struct store *store;
-    int64_t next;
-    char *text;
-    size_t len, at;
-};
-
-static ssize_t trail_read(void *arg, char *buf, size_t max)
-{
-    struct trail *t = arg;
-    size_t n;
-
-    if (t->at == t->len) {
-        int64_t next;
-        struct err e;
-
-        free(TAKE(t->text));
-        t->at = t->len = 0;
-        if (!audit_lines(t->store, t->next, AUDIT_PAGE, &t->text, &t->len, &next, &e))
-            return -1;
-        t->next = next;
-    }
-    n = t->len - t->at < max ? t->len - t->at : max;
-    if (n > 0)
-        memcpy(buf, t->text + t->at, n);
-    t->at += n;
-    return (ssize_t)n;
-}
-
-static void trail_close(void *arg)
-{
-    struct trail *t = arg;
-
-    free(t->text);
-    free(t);
-}
-
-HANDLER(api_audit)
-{
-    struct service *sv = arg;
-    struct trail *t;
-    uint64_t from;
-
-    (void)body;
-    if (!request_number(r, "from", 1, INT64_MAX, 1, &from, e))
-        return false;
-    t = calloc(1, sizeof *t);
-    if (t == NULL)
-        return err_set(e, ERR_STORE, "store.memory", "out of memory");
-    t->store = sv->store;
-    t->next = (int64_t)from;
-    return reply_stream(out, "application/x-ndjson",
-                        (struct stream){trail_read, trail_close, t, -1});
 }
 
 /* --- rules --- */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "pump.h"
 
+#include "audit.h"
+#include "audit_head.h"
 #include "docket.h"
 #include "log.h"
 #include "mem.h"
@@ -40,6 +42,14 @@ struct pump {
     uint64_t generation; /* of the batch in the engine; changes with every pick */
     bool reserving;      /* one RESERVE at a time: the token's mark only rises */
     sd_event_source *idle, *tick;
+    struct {
+        bool asked;
+        unsigned worker;       /* who was asked */
+        struct chain_place at; /* of the trail: what it was asked to sign */
+        uint64_t covers;       /* records of the trail, by the last head */
+        uint64_t grown;        /* the trail's records with that head's own */
+        int64_t due_us;        /* monotonic: when the next is */
+    } head;
     int64_t probed_us;
     int64_t alone_us; /* since when a batch waits with no signer at all; 0: it does not */
     struct {
@@ -78,10 +88,88 @@ void pump_wake(struct pump *p)
     (void)sd_event_source_set_enabled(p->idle, SD_EVENT_ONESHOT);
 }
 
+static int64_t head_interval_us(const struct pump *p)
+{
+    return (int64_t)p->s.config->signer.head_interval_s * 1000000;
+}
+
+void pump_seal(struct pump *p)
+{
+    struct proto head = {.type = PROTO_HEAD};
+    struct chain_place at;
+    struct err e;
+
+    if (p->head.asked)
+        return;
+    if (!audit_last(p->s.store, &at, &e)) {
+        fatal(p, &e);
+        return;
+    }
+    if (at.seq == p->head.grown)
+        return; /* nothing has happened since the last */
+    head.u.head.records = at.seq;
+    head.u.head.hash = at.hash;
+    for (unsigned i = 0; i < p->n && !p->head.asked; i++)
+        if (signers_info(p->signers, i)->state == SIGNER_READY &&
+            signers_send(p->signers, i, &head, NULL, 0)) {
+            p->head.asked = true;
+            p->head.worker = i;
+            p->head.at = at;
+            p->head.due_us = monotonic_us() + head_interval_us(p);
+        }
+}
+
+static bool put_head(struct pump *p, const struct audit_head *h, struct chain_place *last,
+                     struct err *e)
+{
+    if (!store_begin(p->s.store, e))
+        return false;
+    if (audit_put(p->s.store, now_us(), AUDIT_HEAD, "", AUDIT_ACTOR_SYSTEM, e, "o",
+                  audit_head_json(h)) &&
+        audit_last(p->s.store, last, e) && store_commit(p->s.store, e))
+        return true;
+    store_rollback(p->s.store);
+    return false;
+}
+
+static void on_headed(struct pump *p, unsigned i, const struct proto_headed *got)
+{
+    const struct point *audit = &signers_info(p->signers, i)->audit;
+    struct audit_head h = {
+        .records = got->records,
+        .hash = got->hash,
+        .service_records = p->head.at.seq,
+        .service_hash = p->head.at.hash,
+        .key = digest_of(span_of(audit->b, sizeof audit->b), span_of(NULL, 0)),
+        .sig = got->sig};
+    struct chain_place last;
+    char hex[HEX_LEN(32)];
+    struct err e;
+
+    p->head.asked = false;
+    memcpy(h.chain, got->chain, sizeof h.chain);
+    if (!put_head(p, &h, &last, &e)) {
+        fatal(p, &e);
+        return;
+    }
+    p->head.covers = h.service_records;
+    p->head.grown = last.seq;
+    hex_encode_lower(last.hash.b, sizeof last.hash.b, hex);
+    /* somewhere else, so that trail and account together cannot be cut unseen */
+    log_event(LOG_INFO, MSG_HEAD, NULL,
+              "audit trail sealed: record %" PRIu64 " has hash %s", last.seq, hex);
+}
+
+uint64_t pump_sealed(const struct pump *p)
+{
+    return p->head.covers;
+}
+
 static void batch_over(struct pump *p, int64_t id)
 {
     p->generation++;
     p->n_rate = 0;
+    pump_seal(p);
     if (p->s.ended != NULL)
         p->s.ended(p->s.arg, id);
     pump_wake(p);
@@ -324,6 +412,8 @@ static void on_gone(void *arg, unsigned i, const char *why)
 
     if (h->reserving)
         p->reserving = false;
+    if (p->head.worker == i)
+        p->head.asked = false;
     for (size_t k = 0; k < h->n_flight; k++)
         if (h->flight[k].generation == p->generation &&
             !engine_lost(p->s.engine, &h->flight[k].o, why, &e)) {
@@ -414,7 +504,7 @@ static void on_fail(struct pump *p, unsigned i, enum proto_type asked,
     (void)snprintf(reason, sizeof reason, "signer: %s: %.180s", f->id, f->text);
     /* one that cannot note what has ended gets no order */
     if (f->code == ERR_TOKEN || f->code == ERR_STORE || f->code == ERR_BUSY ||
-        asked == PROTO_REVOKE) {
+        asked == PROTO_REVOKE || asked == PROTO_HEAD) {
         signers_kill(p->signers, i, reason, false); /* on_gone takes back its orders */
         return;
     }
@@ -495,6 +585,8 @@ static void on_answer(void *arg, unsigned i, const struct proto *asked,
         note_count(p, i, &reply->u.granted.count);
     } else if (reply->type == PROTO_REVOKED && asked->type == PROTO_REVOKE) {
         on_revoked(p, i);
+    } else if (reply->type == PROTO_HEADED && asked->type == PROTO_HEAD) {
+        on_headed(p, i, &reply->u.headed);
     } else if (reply->type != PROTO_RESERVED) {
         signers_kill(p->signers, i, "it answered out of turn", false);
     }
@@ -534,7 +626,8 @@ static int on_tick(sd_event_source *src, uint64_t usec, void *arg)
     struct pump *p = arg;
 
     look_for_token(p);
-
+    if (monotonic_us() >= p->head.due_us)
+        pump_seal(p);
     for (unsigned i = 0; i < p->n; i++) {
         struct proto probe = {.type = PROTO_PROBE};
         struct hand *h = &p->hands[i];
@@ -621,6 +714,7 @@ bool pump_new(const struct pump_setup *s, struct pump **out, struct err *e)
     p->s = *s;
     p->n = s->token->workers;
     hooks.arg = p;
+    p->head.due_us = monotonic_us() + head_interval_us(p);
     if (sd_event_add_defer(s->loop, &p->idle, on_idle, p) < 0 ||
         sd_event_source_set_priority(p->idle, SD_EVENT_PRIORITY_IDLE) < 0 ||
         sd_event_now(s->loop, CLOCK_MONOTONIC, &now) < 0 ||

@@ -20,7 +20,7 @@ struct pump_setup { /* borrowed */
     const char *config_path;
     const struct config_token *token;
     struct engine *engine;
-    struct store *store; /* what has ended, and who knows */
+    struct store *store; /* what has ended, and who knows; the audit trail */
     /* A batch left the engine (done, stopped, held): the incident may want to know. */
     void (*ended)(void *arg, int64_t batch);
     /* A signer is ready: who waits for the token's word may ask. May be NULL. */
@@ -39,6 +39,11 @@ void pump_drop(struct pump *p, int64_t batch);
 /* Something may have ended, and is committed: tell every signer now. No order goes to one
  * that has not acknowledged all. and_end: then it ends, and a new process takes its place. */
 void pump_tell(struct pump *p, bool and_end);
+/* Let a signer sign a head of the audit trail as it stands, if none is under way; it goes into
+ * the trail when it comes. */
+void pump_seal(struct pump *p);
+/* Records of the trail that the last head covers, as far as this process has seen; 0: none. */
+uint64_t pump_sealed(const struct pump *p);
 struct signers *pump_signers(struct pump *p);
 /* Signatures per second over the last few seconds; 0 when idle. */
 double pump_rate(const struct pump *p);

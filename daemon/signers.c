@@ -46,6 +46,7 @@ struct signers {
     unsigned n;
     struct worker *at;
     sd_event_source *deadline;
+    int account; /* of the signers that spoke last, to read; -1: none did */
     bool ending;
 };
 
@@ -117,7 +118,8 @@ static void go_down(struct worker *w, const char *why, bool barred)
     start_next(s);
 }
 
-static void on_reply(struct worker *w, const struct proto *p)
+/* fd: what came beside it, -1: nothing; the caller closes what is left there. */
+static void on_reply(struct worker *w, const struct proto *p, int *fd)
 {
     struct signers *s = w->pool;
     struct proto asked = {0};
@@ -146,6 +148,12 @@ static void on_reply(struct worker *w, const struct proto *p)
         w->info.state = SIGNER_READY;
         w->info.keys = p->u.ready.keys;
         w->info.list = p->u.ready.list;
+        w->info.audit = p->u.ready.audit;
+        if (*fd >= 0) {
+            fd_auto(&s->account);
+            s->account = *fd;
+            *fd = -1;
+        }
         if (w->info.pid == 0)
             w->info.pid = -(int)p->u.ready.pid; /* not our child: shown, never signalled */
         (void)snprintf(w->info.what, sizeof w->info.what, "%s", p->u.ready.what);
@@ -193,9 +201,11 @@ static int on_io(sd_event_source *src, int fd, uint32_t revents, void *arg)
     (void)src;
     (void)revents;
     if (proto_recv(fd, &p, fds, &n_fds, &gone, &e)) {
-        while (n_fds > 0)
-            (void)close(fds[--n_fds]); /* a signer has no business sending any */
-        on_reply(w, &p);
+        AUTO(fd) int beside = n_fds > 0 ? fds[0] : -1;
+
+        while (n_fds > 1)
+            (void)close(fds[--n_fds]); /* a signer has no business sending more */
+        on_reply(w, &p, &beside);
         return 0;
     }
     if (!gone) {
@@ -375,6 +385,7 @@ bool signers_new(sd_event *loop, const struct config *c, const char *config_path
     s->token = token;
     s->hooks = *hooks;
     s->n = token->workers;
+    s->account = -1;
     for (unsigned i = 0; i < s->n; i++) {
         s->at[i].pool = s;
         s->at[i].no = i;
@@ -434,6 +445,11 @@ void signers_kill(struct signers *s, unsigned worker, const char *why, bool barr
         w->info.state = SIGNER_BARRED;
         w->again = sd_event_source_disable_unref(w->again);
     }
+}
+
+int signers_account(const struct signers *s)
+{
+    return s->account;
 }
 
 bool signers_settled(const struct signers *s)
@@ -500,6 +516,7 @@ void signers_free(struct signers *s)
         }
         go_down(w, "the service ends", false);
     }
+    fd_auto(&s->account);
     (void)sd_event_source_disable_unref(s->deadline);
     (void)sd_event_unref(s->loop);
     free(s->at);

@@ -37,6 +37,7 @@ struct signer_info { /* for status */
     bool spoke; /* asked since it was last ready or hastened, it said why it cannot serve */
     uint32_t keys;
     struct proto_list list; /* of what was revoked, the signer's own */
+    struct point audit;     /* public part of the token's audit key; zeros: never ready */
     unsigned restarts;
     size_t waiting; /* requests not answered yet */
 };
@@ -65,6 +66,9 @@ bool signers_send(struct signers *s, unsigned worker, struct proto *p, const int
 void signers_leave(struct signers *s, unsigned worker);
 /* End one worker; barred: it is not started again. */
 void signers_kill(struct signers *s, unsigned worker, const char *why, bool barred);
+/* The signers' own account (witness.h), to read with pread; borrowed. -1: none was ever
+ * ready. */
+int signers_account(const struct signers *s);
 /*
  * Whether the token holds a key is known while one signer is ready (its keys tell), and
  * when every signer waits for a person. Between these a signer is coming back: silence is

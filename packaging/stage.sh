@@ -304,6 +304,7 @@ Label=rehearsal
 Serial=$serial
 $2
 ProbeId=0F
+AuditId=0E
 Workers=$(nproc)
 [Key "recovery"]
 Token=rehearsal

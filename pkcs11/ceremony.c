@@ -15,6 +15,7 @@
 #include "harden.h"
 #include "mem.h"
 #include "p11_generate.h"
+#include "verify.h"
 #include "watermark.h"
 
 #include <openssl/pem.h>
@@ -31,7 +32,7 @@
 
 struct wish {
     const char *config, *key, *token, *originator, *raise_to, *out;
-    bool probe, all;
+    bool probe, audit, all;
 };
 
 static struct config config;
@@ -69,7 +70,7 @@ static const char *token_of(const struct wish *w, struct err *e)
 
 static bool write_pem(FILE *f, const char *name, const char *id, const struct p11_key *k)
 {
-    AUTO(pkey) EVP_PKEY *key = p11_pkey(&k->point);
+    AUTO(pkey) EVP_PKEY *key = verify_key(&k->point);
 
     return key != NULL && fprintf(f, "# %s, id %s\n", name, id) > 0 &&
            PEM_write_PUBKEY(f, key) == 1 && fflush(f) == 0;
@@ -100,21 +101,25 @@ static bool wanted_key(const struct wish *w, const struct config_key *k, const c
 }
 
 static const char probe_label[] = "smki-recovery probe";
+static const char audit_label[] = "smki-recovery audit";
 
 /* All ids are looked up before the first key is made. */
 static bool generate_on(const struct wish *w, const struct config_token *t, FILE *out,
                         struct err *e)
 {
     bool probe = w->probe || w->all;
+    bool audit = w->audit || w->all;
 
     if (!session_open(&session, &config, t->name, true, e) ||
-        (probe && !p11_id_free(&session, "probe key", t->probe_id, e)))
+        (probe && !p11_id_free(&session, "probe key", t->probe_id, e)) ||
+        (audit && !p11_id_free(&session, "audit key", t->audit_id, e)))
         return false;
     for (size_t i = 0; i < config.n_keys; i++)
         if (wanted_key(w, &config.keys[i], t->name) &&
             !p11_id_free(&session, config.keys[i].name, config.keys[i].id, e))
             return false;
-    if (probe && !make("probe key", t->probe_id, probe_label, P11_USE_SIGN, out, e))
+    if ((probe && !make("probe key", t->probe_id, probe_label, P11_USE_SIGN, out, e)) ||
+        (audit && !make("audit key", t->audit_id, audit_label, P11_USE_SIGN, out, e)))
         return false;
     for (size_t i = 0; i < config.n_keys; i++) {
         const struct config_key *k = &config.keys[i];
@@ -135,11 +140,11 @@ static int generate(const struct wish *w)
     struct err e;
     bool ok = true;
 
-    if ((w->key != NULL) + w->probe + w->all != 1)
-        return wrong("generate wants one of --key NAME, --probe, --all");
+    if ((w->key != NULL) + w->probe + w->audit + w->all != 1)
+        return wrong("generate wants one of --key NAME, --probe, --audit, --all");
     if (w->key != NULL && k == NULL)
         return wrong("no such key in the configuration");
-    if (w->probe && (only = token_of(w, &e)) == NULL)
+    if ((w->probe || w->audit) && (only = token_of(w, &e)) == NULL)
         return failed(&e);
     if (only != NULL && config_token_find(&config, only) == NULL)
         return wrong("no such token in the configuration");
@@ -352,6 +357,7 @@ int main(int argc, char **argv)
                                             {"raise-to", required_argument, NULL, 'r'},
                                             {"out", required_argument, NULL, 'f'},
                                             {"probe", no_argument, NULL, 'p'},
+                                            {"audit", no_argument, NULL, 'u'},
                                             {"all", no_argument, NULL, 'a'},
                                             {NULL, 0, NULL, 0}};
     struct wish w = {0};
@@ -380,6 +386,9 @@ int main(int argc, char **argv)
             break;
         case 'p':
             w.probe = true;
+            break;
+        case 'u':
+            w.audit = true;
             break;
         case 'a':
             w.all = true;

@@ -2,9 +2,9 @@
 #include "p11_key.h"
 
 #include "mem.h"
+#include "verify.h"
 
 #include <openssl/core_names.h>
-#include <openssl/param_build.h>
 
 #include <string.h>
 
@@ -89,24 +89,6 @@ bool p11_point(const uint8_t *at, CK_ULONG len, struct point *out)
         return false;
     memcpy(out->b, at, POINT_LEN);
     return true;
-}
-
-EVP_PKEY *p11_pkey(const struct point *p)
-{
-    OSSL_PARAM_BLD *bld = OSSL_PARAM_BLD_new();
-    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
-    OSSL_PARAM *params = NULL;
-    EVP_PKEY *key = NULL;
-
-    if (bld != NULL && ctx != NULL &&
-        OSSL_PARAM_BLD_push_utf8_string(bld, OSSL_PKEY_PARAM_GROUP_NAME, "P-256", 0) &&
-        OSSL_PARAM_BLD_push_octet_string(bld, OSSL_PKEY_PARAM_PUB_KEY, p->b, sizeof p->b) &&
-        (params = OSSL_PARAM_BLD_to_param(bld)) != NULL && EVP_PKEY_fromdata_init(ctx) == 1)
-        (void)EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_PUBLIC_KEY, params);
-    OSSL_PARAM_free(params);
-    OSSL_PARAM_BLD_free(bld);
-    EVP_PKEY_CTX_free(ctx);
-    return key;
 }
 
 /* --- one key --- */
@@ -214,7 +196,7 @@ bool p11_key_find(struct session *s, const char *name, const char *id, const cha
         return false;
     if (!p11_read(s, public, CKA_EC_POINT, point, &len, e))
         return err_wrap(e, "%s: CKA_EC_POINT", name);
-    if (!p11_point(point, len, &out->point) || (key = p11_pkey(&out->point)) == NULL)
+    if (!p11_point(point, len, &out->point) || (key = verify_key(&out->point)) == NULL)
         return err_set(e, ERR_TOKEN, "token.key-attributes",
                        "%s: CKA_EC_POINT is not a point of P-256", name);
     out->in_use = out->token;

@@ -60,7 +60,4 @@ MUST_CHECK bool p11_point(const uint8_t *at, CK_ULONG len, struct point *out);
 /* The DER of the named curve, for templates. */
 extern const uint8_t p11_p256[10];
 
-/* The point as a public key; NULL when it is not on the curve. The caller frees. */
-struct evp_pkey_st *p11_pkey(const struct point *p);
-
 #endif

@@ -20,6 +20,7 @@
 #include "config.h"
 #include "desk.h"
 #include "harden.h"
+#include "mem.h"
 #include "token_p11.h"
 
 #include <errno.h>
@@ -99,6 +100,7 @@ static int serve(struct desk *d, int fd)
     struct err e;
 
     for (;;) {
+        AUTO(fd) int beside = -1;
         int fds[PROTO_FDS];
         size_t n_fds;
         bool gone;
@@ -113,7 +115,8 @@ static int serve(struct desk *d, int fd)
         if (reply.type == PROTO_FAIL)
             say(4, "record %u refused: %s [%s]", reply.seq, reply.u.fail.text,
                 reply.u.fail.id);
-        if (!proto_send(fd, &reply, NULL, 0, &e))
+        beside = desk_beside(d, &reply);
+        if (!proto_send(fd, &reply, &beside, beside >= 0, &e))
             return 0;
         if (note.worst != P11_FINE)
             return p11_exit_status(note.worst);

@@ -24,8 +24,8 @@ struct token_p11 {
     struct token_p11_note *note;
     struct session s;
     struct p11_pool *pool;
-    struct p11_key probe;
-    EVP_PKEY *probe_pkey;
+    struct p11_key probe, audit; /* none of them signs commands */
+    EVP_PKEY *probe_pkey, *audit_pkey;
     uint64_t probes;
     bool copied; /* at least one key is used as a session copy */
     struct {
@@ -185,6 +185,20 @@ static bool p11_count_set(struct token *t, const struct digest *decision, uint64
     return usable(p, e) && told(p, watermark_count_set(&p->s, decision, from, drawn, e));
 }
 
+static bool p11_seal(struct token *t, const struct digest *d, struct sig_p256 *out,
+                     struct err *e)
+{
+    struct token_p11 *p = self(t);
+
+    if (!usable(p, e) || !told(p, p11_pool_sign_on(p->pool, 0, p->audit.token, d, out, e)))
+        return false;
+    if (verify_one(p->audit_pkey, d, out))
+        return true;
+    p->s.worst = P11_STOP; /* a token that signs wrongly is not to be used */
+    (void)told(p, false);
+    return err_set(e, ERR_TOKEN, "token.audit-key", "the audit key's signature is wrong");
+}
+
 static bool derive(struct session *s, CK_OBJECT_HANDLE key, const struct point *peer,
                    uint8_t z[32], struct err *e)
 {
@@ -242,6 +256,7 @@ static void p11_close(struct token *t)
 
     p11_pool_free(p->pool);
     EVP_PKEY_free(p->probe_pkey);
+    EVP_PKEY_free(p->audit_pkey);
     session_close(&p->s);
     free(p);
 }
@@ -255,6 +270,7 @@ static const struct token_ops ops = {
     .count_get = p11_count_get,
     .count_set = p11_count_set,
     .agree = p11_agree,
+    .seal = p11_seal,
     .close = p11_close,
 };
 
@@ -273,21 +289,38 @@ static void say_what(struct token_p11 *p)
                    p->copied ? "session key copy" : "token key");
 }
 
-static bool open_all(struct token_p11 *p, const char *token, struct err *e)
+/* A key that signs nothing that a device takes: it has its own id, and is none of the keys
+ * under another. */
+static bool find_own(struct token_p11 *p, const char *name, const char *id,
+                     struct p11_key *out, EVP_PKEY **pkey, struct err *e)
 {
-    if (!session_open(&p->s, p->config, token, false, e))
-        return false;
-    p->token = config_token_find(p->config, token);
-    if (!p11_key_find(&p->s, "probe key", p->token->probe_id, NULL, P11_USE_SIGN, &p->probe,
-                      e)) {
+    if (!p11_key_find(&p->s, name, id, NULL, P11_USE_SIGN, out, e)) {
         /* a lost token looks like an empty one: a fresh process may find the key again */
         if (p->s.worst == P11_FINE)
             p->s.worst = strcmp(e->id, "token.key-missing") == 0 ? P11_REBUILD : P11_STOP;
         return false;
     }
-    p->probe_pkey = p11_pkey(&p->probe.point);
-    if (p->probe_pkey == NULL)
-        return err_set(e, ERR_STORE, "store.memory", "no memory for the probe key");
+    for (size_t i = 0; i < p->config->n_keys; i++)
+        if (p->trust->keys[i].present && memcmp(p->trust->keys[i].cert.at[0].point.b,
+                                                out->point.b, sizeof out->point.b) == 0) {
+            p->s.worst = P11_STOP;
+            return err_set(e, ERR_TOKEN, "token.key-mismatch", "the %s is key %s", name,
+                           p->config->keys[i].name);
+        }
+    *pkey = verify_key(&out->point);
+    return *pkey != NULL ||
+           err_set(e, ERR_STORE, "store.memory", "no memory for the %s", name);
+}
+
+static bool open_all(struct token_p11 *p, const char *token, struct err *e)
+{
+    if (!session_open(&p->s, p->config, token, false, e))
+        return false;
+    p->token = config_token_find(p->config, token);
+    if (!find_own(p, "probe key", p->token->probe_id, &p->probe, &p->probe_pkey, e) ||
+        !find_own(p, "audit key", p->token->audit_id, &p->audit, &p->audit_pkey, e))
+        return false;
+    p->port.audit = p->audit.point;
     if (!p11_pool_new(&p->s, p->token->sessions, &p->pool, e) || !probe_all(p, e))
         return false;
     say_what(p);

@@ -67,6 +67,7 @@ extern const struct ctl_verb ctl_batch_verbs[];
 extern const struct ctl_verb ctl_file_verbs[];
 extern const struct ctl_verb ctl_view_verbs[];
 extern const struct ctl_verb ctl_offline_verbs[];
+extern const struct ctl_verb ctl_evidence_verbs[];
 
 /* Verbs with a file of their own. */
 /* An incident as a story for somebody who was not there. */
@@ -86,6 +87,8 @@ MUST_CHECK bool ctl_path(char out[static 512], const char *pattern, const char *
 /* GET into a JSON value. CTL_OK: *out is the caller's (json_decref), *text (may be NULL
  * as a parameter) the answer as it came (free). Otherwise said on stderr. */
 int ctl_get(struct ctl *c, const char *path, json_t **out, char **text);
+/* An incident's story, each of its lists in full. CTL_OK: *out and *text are the caller's. */
+int ctl_incident(struct ctl *c, const char *id, json_t **out, char **text);
 /* The pages of a list that follow the one at hand: GET path?from=NEXT until there is none,
  * each page's entries under name appended to list. */
 int ctl_get_rest(struct ctl *c, const char *path, const char *name, const char *next,

@@ -59,26 +59,38 @@ static int complete(struct ctl *c, const char *incident, json_t *j, char **text)
     return ctl_retell(j, text);
 }
 
-static int run_show(struct ctl *c, const struct ctl_args *a)
+int ctl_incident(struct ctl *c, const char *id, json_t **out, char **text)
 {
     char path[512];
-    json_t *j;
-    char *text;
     int rc;
 
-    if (!ctl_path(path, "/v1/incidents/{}", a->v[0], NULL))
+    if (!ctl_path(path, "/v1/incidents/{}", id, NULL))
         return CTL_INPUT;
-    rc = ctl_get(c, path, &j, &text);
+    rc = ctl_get(c, path, out, text);
     if (rc != CTL_OK)
         return rc;
-    rc = complete(c, a->v[0], j, &text);
-    if (rc == CTL_OK && c->json)
+    rc = complete(c, id, *out, text);
+    if (rc != CTL_OK) {
+        json_decref(*out);
+        free(*text);
+    }
+    return rc;
+}
+
+static int run_show(struct ctl *c, const struct ctl_args *a)
+{
+    json_t *j;
+    char *text;
+    int rc = ctl_incident(c, a->v[0], &j, &text);
+
+    if (rc != CTL_OK)
+        return rc;
+    if (c->json)
         return ctl_show(c, j, text);
-    if (rc == CTL_OK)
-        ctl_story(j);
+    ctl_story(j);
     json_decref(j);
     free(text);
-    return rc;
+    return CTL_OK;
 }
 
 /* TEXT, or @FILE; what is a JSON object or list goes as such. NULL: said on stderr. */

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Verbs that need no service: the tables this software judges by, and a check of the audit
- * chain anybody can make on an exported file.
+ * Verbs that need no service: the tables this software judges by.
  */
 #include "ctl.h"
 
-#include "audit_check.h"
 #include "clock.h"
 #include "hsmloss.h"
 #include "incident.h"
@@ -110,35 +108,6 @@ static int run_states(struct ctl *c, const struct ctl_args *a)
     return CTL_OK;
 }
 
-static int run_audit_verify(struct ctl *c, const struct ctl_args *a)
-{
-    struct audit_verdict v;
-    struct err e;
-    json_t *j;
-    bool ok;
-    FILE *f = strcmp(a->v[0], "-") == 0 ? stdin : fopen(a->v[0], "re");
-
-    if (f == NULL) {
-        ctl_say("%s: %s", a->v[0], strerror(errno));
-        return errno == ENOENT ? CTL_MISSING : CTL_INPUT;
-    }
-    ok = audit_verify(f, &v, &e);
-    if (f != stdin)
-        (void)fclose(f);
-    if (!ok)
-        return ctl_failed_here(&e);
-    j = json_pack("{s:I,s:I,s:s,s:I,s:I}", "records", (json_int_t)v.records, "first",
-                  (json_int_t)v.first_seq, "last_hash", v.last_hash, "signed_rows",
-                  (json_int_t)v.signed_rows, "counters_twice",
-                  (json_int_t)v.counters_twice);
-    (void)ctl_show(c, j, json_dumps(j, JSON_COMPACT));
-    if (v.counters_twice > 0) {
-        ctl_say("%llu counters were used twice", (unsigned long long)v.counters_twice);
-        return CTL_DENIED;
-    }
-    return CTL_OK;
-}
-
 /* What is lost -> what is left. Exit 1: nothing is. */
 static int run_hsm_loss(struct ctl *c, const struct ctl_args *a)
 {
@@ -233,12 +202,5 @@ const struct ctl_verb ctl_offline_verbs[] = {
      {{"out", "FILE", "write here instead of stdout"},
       {"mac-key", "FILE", "16 octets in hexadecimal: make the MAC anew"},
       {"hex", NULL, "hexadecimal text on stdout instead of the octets"}}},
-    {"audit verify",
-     "FILE",
-     1,
-     1,
-     "Check an exported audit chain, offline",
-     run_audit_verify,
-     {{0}}},
     {0},
 };

@@ -79,6 +79,7 @@ static const struct key_row table[] = {
     PATH("Signer", "StateDirectory", config, signer.state_dir),
     UINT("Signer", "CallTimeoutSec", config, signer.call_timeout_s, 1, 3600),
     UINT("Signer", "ProbeIntervalSec", config, signer.probe_interval_s, 1, 86400),
+    UINT("Signer", "HeadIntervalSec", config, signer.head_interval_s, 1, 86400),
     UINT("Signer", "TokenLostSec", config, signer.token_lost_s, 1, 86400),
     UINT("Counter", "Block", config, counter.block, 256, 1000000),
     U64("Counter", "Start", config, counter.start, counter.has_start),
@@ -94,6 +95,7 @@ static const struct key_row table[] = {
     TEXT("Token", "PinCredential", config_token, pin_credential),
     PATH("Token", "PinFile", config_token, pin_file),
     HEXT("Token", "ProbeId", config_token, probe_id),
+    HEXT("Token", "AuditId", config_token, audit_id),
     UINT("Token", "Workers", config_token, workers, 1, 64),
     UINT("Token", "Sessions", config_token, sessions, 1, 64),
     BOOL("Token", "AllowLowPinCount", config_token, low_pin_ok),
@@ -155,6 +157,7 @@ void config_defaults(struct config *c)
     c->service.refused_list_d = 28;
     c->signer.call_timeout_s = 30;
     c->signer.probe_interval_s = 10;
+    c->signer.head_interval_s = 600;
     c->signer.token_lost_s = 300;
     c->counter.block = 8192;
 }

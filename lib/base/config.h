@@ -38,6 +38,7 @@ struct config_token { /* [Token "recovery"] */
                                            */
     char pin_file[CONFIG_PATH_MAX];       /* PinFile=, for rehearsals without systemd */
     char probe_id[65];                    /* ProbeId=, hex CKA_ID of the probe key */
+    char audit_id[65];                    /* AuditId=, hex CKA_ID of the audit key */
     unsigned workers;                     /* Workers=, signer processes, default 1 */
     unsigned sessions;                    /* Sessions=, per worker, default 1 */
     bool low_pin_ok;                      /* AllowLowPinCount=, default no */
@@ -109,6 +110,7 @@ struct config {
             state_dir[CONFIG_PATH_MAX]; /* StateDirectory=, its revoked list and PIN mark */
         unsigned call_timeout_s;        /* CallTimeoutSec= */
         unsigned probe_interval_s;      /* ProbeIntervalSec= */
+        unsigned head_interval_s;       /* HeadIntervalSec= */
         unsigned token_lost_s; /* TokenLostSec=, after it a batch without signer is held */
     } signer;
     struct {            /* [Counter] */

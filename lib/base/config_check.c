@@ -29,6 +29,9 @@ static bool check_token(const struct config_token *t, struct err *e)
         return err_set(e, ERR_INPUT, "config.token",
                        "[Token \"%s\"]: exactly one of PinCredential= and PinFile= is due",
                        t->name);
+    if (same_id(t->audit_id, t->probe_id))
+        return err_set(e, ERR_INPUT, "config.token",
+                       "[Token \"%s\"]: AuditId=%s is the probe key", t->name, t->audit_id);
     return true;
 }
 
@@ -42,11 +45,15 @@ static bool check_key(const struct config *c, const struct config_key *k, struct
     if (t == NULL)
         return err_set(e, ERR_INPUT, "config.key", "[Key \"%s\"]: no [Token \"%s\"]",
                        k->name, k->token);
-    /* a probe signs octets that nobody decided about */
+    /* a probe signs octets that nobody decided about, and so does a head */
     if (same_id(t->probe_id, k->id))
         return err_set(e, ERR_INPUT, "config.token",
                        "[Token \"%s\"]: ProbeId=%s is the key of [Key \"%s\"]", t->name,
                        t->probe_id, k->name);
+    if (same_id(t->audit_id, k->id))
+        return err_set(e, ERR_INPUT, "config.token",
+                       "[Token \"%s\"]: AuditId=%s is the key of [Key \"%s\"]", t->name,
+                       t->audit_id, k->name);
     if (k->authority[0] != '\0' && config_authority_find(c, k->authority) == NULL)
         return err_set(e, ERR_INPUT, "config.key", "[Key \"%s\"]: no [Authority \"%s\"]",
                        k->name, k->authority);

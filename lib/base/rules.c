@@ -520,7 +520,7 @@ const struct rule rules[] = {
 
     /* signer: the record protocol and the signer's own walls - lib/signing/desk.c,
      * lib/signing/proto.c, lib/signing/revoked.c, lib/signing/spent.c, lib/signing/lease.c,
-     * lib/incident/incident.c, daemon/service.c */
+     * lib/signing/witness.c, lib/incident/incident.c, daemon/service.c */
     {"signer.record", "project", "choice",
      "A record has the fixed form of its type and every field in range.",
      "Service and signer are of different versions, or the service is not what it claims."},
@@ -575,6 +575,9 @@ const struct rule rules[] = {
     {"signer.count-file", "project", "choice",
      "The signer's counts can be read and written.",
      "Look at StateDirectory= of [Signer]; what is not counted is not signed."},
+    {"signer.account", "project", "choice",
+     "What signers sign stands in their own account first.",
+     "Look at account.jsonl below StateDirectory= of [Signer]; put nothing back."},
 
     /* token: module and PIN - pkcs11/session.c, pkcs11/p11_pin.c, pkcs11/module_file.c */
     {"token.unknown", "project", "choice", "A token is named by a [Token] section.",
@@ -634,6 +637,8 @@ const struct rule rules[] = {
     {"token.key-mismatch", "project", "choice",
      "The token's public key is the one in the key's certificate.",
      "Id= or Certificate= names the wrong thing; nothing is signed with it."},
+    {"token.audit-key", "project", "choice", "The audit key's signatures are right.",
+     "Take the token out of service and call the vendor."},
     {"token.probe", "project", "choice",
      "The probe key's signatures are right on every session.",
      "Take the token out of service and call the vendor."},
@@ -1068,10 +1073,18 @@ const struct rule rules[] = {
     {"store.version", "project", "choice",
      "A database is not opened by a program older than it.", "Use the newer program."},
 
-    /* audit - lib/formats/audit_check.c */
+    /* audit - lib/formats/audit_check.c, lib/formats/audit_head.c, lib/formats/chain.c */
+    {"audit.account", "project", "choice",
+     "The signers' account and the audit trail tell the same.",
+     "Keep both files and the signers' folder; find out who wrote the trail."},
     {"audit.chain", "project", "choice",
      "Each record of the audit trail names the one before.",
      "The file was cut or changed: compare with an earlier export."},
+    {"audit.head", "project", "choice",
+     "Trail and account fit the heads that the token's audit key signed.",
+     "One of the files was cut or changed after that head: compare with an earlier export, "
+     "and "
+     "with the journal."},
     {"audit.counter-twice", "GBCS 4.3.1.5", "CONFIRMED",
      "No counter stands in two records.", "Stop; keep the database for examination."},
 

@@ -9,6 +9,7 @@
 #include <openssl/err.h>
 #include <openssl/obj_mac.h>
 #include <openssl/opensslv.h>
+#include <openssl/param_build.h>
 
 #include <assert.h>
 #include <string.h>
@@ -349,21 +350,58 @@ static ECDSA_SIG *parse(const struct sig_p256 *s)
     return NULL;
 }
 
+EVP_PKEY *verify_key(const struct point *p)
+{
+    OSSL_PARAM_BLD *bld = OSSL_PARAM_BLD_new();
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
+    OSSL_PARAM *params = NULL;
+    EVP_PKEY *key = NULL;
+
+    if (bld != NULL && ctx != NULL &&
+        OSSL_PARAM_BLD_push_utf8_string(bld, OSSL_PKEY_PARAM_GROUP_NAME, "P-256", 0) &&
+        OSSL_PARAM_BLD_push_octet_string(bld, OSSL_PKEY_PARAM_PUB_KEY, p->b, sizeof p->b) &&
+        (params = OSSL_PARAM_BLD_to_param(bld)) != NULL && EVP_PKEY_fromdata_init(ctx) == 1)
+        (void)EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_PUBLIC_KEY, params);
+    OSSL_PARAM_free(params);
+    OSSL_PARAM_BLD_free(bld);
+    EVP_PKEY_CTX_free(ctx);
+    return key;
+}
+
+size_t verify_to_der(const struct sig_p256 *s, uint8_t der[VERIFY_DER_MAX])
+{
+    AUTO(ecdsa_sig) ECDSA_SIG *sig = parse(s);
+    uint8_t *end = der;
+    int len = sig != NULL ? i2d_ECDSA_SIG(sig, &end) : 0;
+
+    return len > 0 ? (size_t)len : 0;
+}
+
+bool verify_from_der(struct span der, struct sig_p256 *out)
+{
+    const uint8_t *at = der.at;
+    bool ok;
+
+    ERR_set_mark();
+    AUTO(ecdsa_sig) ECDSA_SIG *sig = d2i_ECDSA_SIG(NULL, &at, (long)der.len);
+    ok = sig != NULL && at == der.at + der.len &&
+         BN_bn2binpad(ECDSA_SIG_get0_r(sig), out->b, 32) == 32 &&
+         BN_bn2binpad(ECDSA_SIG_get0_s(sig), out->b + 32, 32) == 32;
+    ERR_pop_to_mark();
+    return ok;
+}
+
 bool verify_one(EVP_PKEY *key, const struct digest *d, const struct sig_p256 *s)
 {
-    uint8_t der[2 + 2 * (2 + 33)];
-    uint8_t *end = der;
+    uint8_t der[VERIFY_DER_MAX];
+    size_t len = verify_to_der(s, der);
     bool good = false;
 
     ERR_set_mark();
-    AUTO(ecdsa_sig) ECDSA_SIG *sig = parse(s);
     AUTO(pkey_ctx) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(key, NULL);
 
-    if (sig != NULL && ctx != NULL && EVP_PKEY_verify_init(ctx) == 1) {
-        int len = i2d_ECDSA_SIG(sig, &end);
-
-        good = len > 0 && EVP_PKEY_verify(ctx, der, (size_t)len, d->b, sizeof d->b) == 1;
-    }
+    if (len > 0 && ctx != NULL && EVP_PKEY_verify_init(ctx) == 1)
+        good = EVP_PKEY_verify(ctx, der, len, d->b, sizeof d->b) == 1;
     ERR_pop_to_mark();
     return good;
 }

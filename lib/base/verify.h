@@ -40,4 +40,13 @@ size_t verify_batch(struct verifier *v, const struct digest digests[],
 /* One signature by the library's own EVP_PKEY_verify. */
 bool verify_one(EVP_PKEY *key, const struct digest *d, const struct sig_p256 *s);
 
+/* The point as a public key; NULL when it is not on the curve. The caller frees. */
+EVP_PKEY *verify_key(const struct point *p);
+
+#define VERIFY_DER_MAX (2 + 2 * (2 + 33))
+/* The signature as ECDSA-Sig-Value (RFC 3279 2.2.3); octets written, 0: out of memory. */
+size_t verify_to_der(const struct sig_p256 *s, uint8_t der[VERIFY_DER_MAX]);
+/* The other way; false: not one signature, or r or s longer than 32 octets. */
+MUST_CHECK bool verify_from_der(struct span der, struct sig_p256 *out);
+
 #endif

@@ -7,6 +7,7 @@
 #include "plain.h"
 #include "rosters.h"
 #include "verify.h"
+#include "witness.h"
 
 #include <openssl/crypto.h>
 
@@ -395,6 +396,8 @@ bool engine_lease(struct engine *g, unsigned signers, uint64_t *first, uint32_t 
                   struct err *e)
 {
     const struct config *c = g->s.config;
+    const struct eui64 *originator = &warrant_key_cert(g->w)->eui;
+    char hex[HEX_LEN(8)];
     bool ok;
 
     assert(g->active);
@@ -404,7 +407,7 @@ bool engine_lease(struct engine *g, unsigned signers, uint64_t *first, uint32_t 
         uint64_t mark;
         bool found;
 
-        if (!ledger_mark(g->s.store, &warrant_key_cert(g->w)->eui, &mark, &found, e))
+        if (!ledger_mark(g->s.store, originator, &mark, &found, e))
             return false;
         if (!found)
             return err_set(e, ERR_DENIED, "ledger.no-start",
@@ -413,9 +416,14 @@ bool engine_lease(struct engine *g, unsigned signers, uint64_t *first, uint32_t 
     *n = block_for(g, signers);
     if (!store_begin(g->s.store, e))
         return false;
-    ok = ledger_reserve(g->s.store, &warrant_key_cert(g->w)->eui, g->b.id,
+    hex_encode(originator->b, sizeof originator->b, hex);
+    ok = ledger_reserve(g->s.store, originator, g->b.id,
                         c->counter.has_start ? c->counter.start : 0, *n, now_us(g), first,
-                        e);
+                        e) &&
+         audit_put(g->s.store, now_us(g), "COUNTERS_RESERVED", g->b.incident,
+                   AUDIT_ACTOR_SYSTEM, e, "{s:I,s:s,s:I,s:I}", "batch", (long long)g->b.id,
+                   "originator", hex, "first_counter", (long long)*first, "last_counter",
+                   (long long)(*first + *n - 1));
     return in_transaction(g, ok, e);
 }
 
@@ -587,20 +595,23 @@ static bool put_slice(struct engine *g, const struct slice *sl, struct err *e)
     struct digest d =
         digest_of(span_of(sl->sigs, sl->n * sizeof sl->sigs[0]), (struct span){NULL, 0});
     char sigs[HEX_LEN(32)];
+    char rows[HEX_LEN(32)];
     char decision[HEX_LEN(32)];
     char originator[HEX_LEN(8)];
 
     hex_encode_lower(d.b, 32, sigs);
+    d = witness_rows(sl->rows, sl->n);
+    hex_encode_lower(d.b, 32, rows);
     hex_encode_lower(g->b.decision.b, 32, decision);
     hex_encode(warrant_key_cert(g->w)->eui.b, 8, originator);
     return ledger_put(g->s.store, sl, e) &&
            audit_put(g->s.store, now_us(g), "BATCH_SIGNED", g->b.incident,
-                     AUDIT_ACTOR_SYSTEM, e, "{s:I,s:I,s:i,s:I,s:I,s:s,s:s,s:s,s:s}",
+                     AUDIT_ACTOR_SYSTEM, e, "{s:I,s:I,s:i,s:I,s:I,s:s,s:s,s:s,s:s,s:s}",
                      "batch", (long long)sl->batch, "first_row", (long long)sl->rows[0],
                      "count", (int)sl->n, "first_counter", (long long)sl->counter,
                      "last_counter", (long long)(sl->counter + sl->n - 1), "originator",
-                     originator, "key", g->b.key, "decision", decision, "signatures_sha256",
-                     sigs);
+                     originator, "key", g->b.key, "decision", decision, "rows_sha256", rows,
+                     "signatures_sha256", sigs);
 }
 
 static bool put_all(struct engine *g, struct err *e)

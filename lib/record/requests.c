@@ -71,13 +71,13 @@ bool requests_keep(struct store *s, int64_t uid, const char *id, const struct di
 bool requests_refused(struct store *s, const struct requests_refusal *r, int64_t now_us,
                       struct err *e)
 {
-    int64_t seq;
+    struct chain_place last;
 
     return audit_put(s, now_us, "REFUSED", r->incident, r->who, e, "{s:s,s:s,s:s,s:s}",
                      "rule", r->why->id, "text", r->why->text, "request", r->path, "method",
                      r->verb) &&
-           audit_last(s, &seq, e) && uploads_name(s, r->path, e) &&
+           audit_last(s, &last, e) && uploads_name(s, r->path, e) &&
            uploads_name(s, r->why->text, e) &&
            store_run(s, e, "INSERT INTO refused (incident, seq) VALUES (?1, ?2)", "ti",
-                     r->incident, seq);
+                     r->incident, (int64_t)last.seq);
 }

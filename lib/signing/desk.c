@@ -4,6 +4,7 @@
 #include "lease.h"
 #include "mem.h"
 #include "revoked.h"
+#include "witness.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -34,7 +35,8 @@ struct desk {
     struct roster roster;
     struct lease lease; /* under the open warrant */
     struct revoked revoked;
-    char revoked_path[PATH_MAX], counts[PATH_MAX];
+    struct witness witness;
+    char revoked_path[PATH_MAX], counts[PATH_MAX], account[PATH_MAX];
 };
 
 /* --- what was revoked --- */
@@ -144,8 +146,20 @@ static bool not_ended(struct desk *d, struct err *e)
 
 /* --- documents --- */
 
+/* What was signed under the decision is sealed, where the token still answers, also if nobody
+ * asks for it. */
+static void seal_account(struct desk *d)
+{
+    struct audit_head h = {0};
+    struct err ignored;
+
+    if (d->witness.unsealed > 0)
+        (void)!witness_head(&d->witness, d->token, clock_now(&d->s.clock), &h, &ignored);
+}
+
 static void close_warrant(struct desk *d)
 {
+    seal_account(d);
     /* counters left over are spent: a later warrant reserves its own */
     lease_close(&d->lease);
     warrant_free(TAKE(d->warrant));
@@ -405,6 +419,21 @@ static bool make(struct desk *d, const struct proto_sign *o, struct sig_p256 out
                                &run, done, e);
 }
 
+/* In the signers' own account, on disk, before it leaves. */
+static bool set_down(struct desk *d, const struct proto_sign *o,
+                     const struct proto_signed *made, struct err *e)
+{
+    struct witness_signed s = {.decision = &o->authority,
+                               .key = d->s.config->keys[warrant_key(d->warrant)].name,
+                               .originator = &warrant_key_cert(d->warrant)->eui,
+                               .counter = o->counter,
+                               .n = made->n,
+                               .rows = o->rows,
+                               .sigs = made->sigs};
+
+    return made->n == 0 || witness_signed(&d->witness, &s, clock_now(&d->s.clock), e);
+}
+
 static bool do_sign(struct desk *d, const struct proto *in, struct proto *reply,
                     struct err *e)
 {
@@ -413,7 +442,7 @@ static bool do_sign(struct desk *d, const struct proto *in, struct proto *reply,
     size_t done = 0;
     bool ok;
 
-    if (!may_sign(d, &o->authority, o->rows, o->n, e) ||
+    if (!may_sign(d, &o->authority, o->rows, o->n, e) || !witness_ready(&d->witness, e) ||
         !lease_spend(&d->lease, o->counter, o->rows, o->n, e))
         return false;
     ok = make(d, o, reply->u.signed_.sigs, &done, e);
@@ -431,7 +460,7 @@ static bool do_sign(struct desk *d, const struct proto *in, struct proto *reply,
     reply->u.signed_.counter = o->counter;
     reply->u.signed_.n = (uint32_t)done;
     reply->u.signed_.count = count_now(d);
-    return add_macs(d, o, &reply->u.signed_, e);
+    return set_down(d, o, &reply->u.signed_, e) && add_macs(d, o, &reply->u.signed_, e);
 }
 
 /* The service lost the answers, or the signer that made them: within a small budget these
@@ -475,6 +504,24 @@ static bool do_hello(struct desk *d, const struct proto *in, struct proto *reply
             reply->u.ready.sessions = c->tokens[i].sessions;
     reply->u.ready.pid = (uint32_t)getpid();
     reply->u.ready.list = d->revoked.id;
+    reply->u.ready.audit = d->token->audit;
+    return true;
+}
+
+/* A signed head of the account; the service names how far its own trail is. */
+static bool do_head(struct desk *d, const struct proto *in, struct proto *reply,
+                    struct err *e)
+{
+    struct audit_head h = {.service_records = in->u.head.records,
+                           .service_hash = in->u.head.hash};
+
+    if (!witness_head(&d->witness, d->token, clock_now(&d->s.clock), &h, e))
+        return false;
+    reply->type = PROTO_HEADED;
+    memcpy(reply->u.headed.chain, h.chain, sizeof h.chain);
+    reply->u.headed.records = h.records;
+    reply->u.headed.hash = h.hash;
+    reply->u.headed.sig = h.sig;
     return true;
 }
 
@@ -552,6 +599,8 @@ static bool answer(struct desk *d, const struct proto *in, const int fds[], size
     case PROTO_PROBE:
         reply->type = PROTO_PROBED;
         return d->token->ops->probe(d->token, e);
+    case PROTO_HEAD:
+        return do_head(d, in, reply, e);
     case PROTO_MARK:
         reply->type = PROTO_MARKED;
         return d->token->ops->mark_get(d->token, &in->u.mark.originator,
@@ -565,6 +614,7 @@ static bool answer(struct desk *d, const struct proto *in, const int fds[], size
     case PROTO_MARKED:
     case PROTO_FAIL:
     case PROTO_GRANTED:
+    case PROTO_HEADED:
     case PROTO_TYPES:
         break;
     }
@@ -603,9 +653,12 @@ bool desk_new(const struct desk_setup *s, struct desk **out, struct err *e)
         return err_set(e, ERR_STORE, "store.memory", "out of memory");
     d->s = *s;
     lease_none(&d->lease);
+    witness_none(&d->witness);
+    (void)snprintf(d->account, sizeof d->account, "%s/account.jsonl", s->state_dir);
     (void)snprintf(d->revoked_path, sizeof d->revoked_path, "%s/revoked", s->state_dir);
     (void)snprintf(d->counts, sizeof d->counts, "%s/counts", s->state_dir);
     if (!revoked_open(d->revoked_path, d->counts, clock_now(&d->s.clock), &d->revoked, e) ||
+        !witness_open(d->account, d->counts, clock_now(&d->s.clock), &d->witness, e) ||
         !spent_folder(d->counts, clock_now(&d->s.clock), e)) {
         desk_free(d);
         return false;
@@ -621,6 +674,12 @@ void desk_free(struct desk *d)
     close_warrant(d);
     if (d->token != NULL)
         d->token->ops->close(d->token);
+    witness_done(&d->witness);
     revoked_done(&d->revoked);
     free(d);
+}
+
+int desk_beside(const struct desk *d, const struct proto *reply)
+{
+    return reply->type == PROTO_READY ? witness_reader(&d->witness) : -1;
 }

@@ -9,7 +9,8 @@
  * Invariant: nothing is signed but warrant_digest() of a row of an open warrant, with a
  *            counter inside the reserved run, each counter once (lease.h), each row as often
  *            as the decision says (spent.h), nothing under what was revoked (revoked.h) or
- *            is marked in the token as ended (lease.h).
+ *            is marked in the token as ended (lease.h). What was signed is in the account
+ *            before it leaves (witness.h).
  * Source:    SEC L10.9 (use as the PMA requires), GBCS 4.3.1.5 (counters).
  * Effects:   the token; files in the signers' own folder.
  */
@@ -27,7 +28,8 @@ struct desk_setup {
     const struct config *config; /* borrowed */
     const struct trust *trust;   /* borrowed */
     struct clock clock;
-    const char *state_dir; /* of the signers of this machine: revoked, counts/ */
+    const char *state_dir; /* of the signers of this machine: revoked, counts/,
+                              account.jsonl */
     int stop_fd;           /* looked at before each row (proto_first); -1: none */
     /* Open the token named in HELLO. Called once. */
     bool (*open_token)(void *arg, const struct config *c, const struct trust *t,
@@ -35,13 +37,16 @@ struct desk_setup {
     void *arg;
 };
 
-/* Errors: ERR_STORE "signer.revoked-list", "signer.count-file" when list or counts cannot be
- * read: default deny. */
+/* Errors: ERR_STORE "signer.revoked-list", "signer.count-file", "signer.account" when list,
+ * counts or account cannot be read: default deny. */
 MUST_CHECK bool desk_new(const struct desk_setup *s, struct desk **out, struct err *e);
 /* Answer one record. fds are the desk's to close.
  * reply is always filled (FAIL on error). */
 void desk_handle(struct desk *d, const struct proto *in, int fds[], size_t n_fds,
                  struct proto *reply);
+/* A descriptor to send beside this reply, the caller's to close; -1: none. Beside READY goes
+ * the account, to read. */
+int desk_beside(const struct desk *d, const struct proto *reply);
 /* The answer of refusal, for whoever has no desk: in->seq, and why. */
 void desk_refuse(const struct proto *in, const struct err *why, struct proto *reply);
 void desk_free(struct desk *d);

@@ -13,7 +13,7 @@ static const uint8_t magic[4] = {'S', 'M', 'R', '1'};
 
 static const size_t body_sizes[PROTO_TYPES] = {
     [PROTO_HELLO] = PROTO_NAME,
-    [PROTO_READY] = 128 + 4 + 4 + 4 + 16,
+    [PROTO_READY] = 128 + 4 + 4 + 4 + 16 + 65,
     [PROTO_OPEN] = 4,
     [PROTO_OPENED] = 32 + 4 + 4 + 8 + 24,
     [PROTO_RESERVE] = 8 + 4,
@@ -29,6 +29,8 @@ static const size_t body_sizes[PROTO_TYPES] = {
     [PROTO_FAIL] = 4 + 64 + 512,
     [PROTO_LOST] = 32 + 4 + 4 * PROTO_ROWS,
     [PROTO_GRANTED] = 4 + 24,
+    [PROTO_HEAD] = 8 + 32,
+    [PROTO_HEADED] = 16 + 8 + 32 + 64,
 };
 
 size_t proto_size(uint16_t type)
@@ -127,6 +129,7 @@ static void body(struct cursor *c, struct proto *p)
         f32(c, &p->u.ready.sessions);
         f32(c, &p->u.ready.pid);
         raw(c, p->u.ready.list.id, sizeof p->u.ready.list.id);
+        raw(c, p->u.ready.audit.b, sizeof p->u.ready.audit.b);
         break;
     case PROTO_OPEN:
         f32(c, &p->u.open.parts);
@@ -187,6 +190,20 @@ static void body(struct cursor *c, struct proto *p)
         if (p->u.granted.n > PROTO_ROWS)
             c->bad = true;
         count(c, &p->u.granted.count);
+        break;
+    case PROTO_HEAD:
+        f64(c, &p->u.head.records);
+        raw(c, p->u.head.hash.b, 32);
+        if (p->u.head.records > INT64_MAX)
+            c->bad = true;
+        break;
+    case PROTO_HEADED:
+        raw(c, p->u.headed.chain, sizeof p->u.headed.chain);
+        f64(c, &p->u.headed.records);
+        raw(c, p->u.headed.hash.b, 32);
+        raw(c, p->u.headed.sig.b, 64);
+        if (p->u.headed.records < 1 || p->u.headed.records > INT64_MAX)
+            c->bad = true;
         break;
     case PROTO_RESERVED:
     case PROTO_REVOKED:

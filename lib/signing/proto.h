@@ -18,7 +18,11 @@
  *   6..7    zero
  *   8..11   seq, chosen by the service, echoed
  *
- * There is deliberately no record that carries a digest towards the signer.
+ * There is deliberately no record that carries the digest of a command towards the signer.
+ * HEAD brings the hash of the service's trail, which goes into a text under the audit key
+ * (audit_head.h), and that key signs no command.
+ *
+ * Beside READY comes one descriptor: the signers' account (witness.h), to read.
  *
  * Effects: none (proto.c encodes and decodes; proto_send and proto_recv do the socket).
  */
@@ -61,6 +65,8 @@ enum proto_type {
     PROTO_FAIL,
     PROTO_LOST, /* rows whose answers never came: one more for each -> GRANTED */
     PROTO_GRANTED,
+    PROTO_HEAD, /* sign a head; how far the service's trail is           -> HEADED */
+    PROTO_HEADED,
     PROTO_TYPES
 };
 
@@ -77,6 +83,7 @@ struct proto_ready {
     uint32_t sessions;
     uint32_t pid;
     struct proto_list list;
+    struct point audit; /* public part of the audit key */
 };
 struct proto_open {
     uint32_t parts; /* PROTO_PART_BIT of each descriptor beside it */
@@ -130,6 +137,16 @@ struct proto_mark {
 struct proto_marked {
     uint64_t mark;
 };
+struct proto_head {
+    uint64_t records; /* of the service's trail; 0: none to name */
+    struct digest hash;
+};
+struct proto_headed { /* with what was asked: an audit_head */
+    uint8_t chain[16];
+    uint64_t records; /* of the account */
+    struct digest hash;
+    struct sig_p256 sig;
+};
 struct proto_fail {
     uint32_t code; /* enum err_code */
     char id[64];
@@ -152,6 +169,8 @@ struct proto {
         struct proto_revoke revoke;
         struct proto_mark mark;
         struct proto_marked marked;
+        struct proto_head head;
+        struct proto_headed headed;
         struct proto_fail fail;
     } u;
 };

@@ -55,14 +55,19 @@ struct token_ops {
      * Secrets: the caller wipes z. NULL: this token does not do it. */
     bool (*agree)(struct token *t, size_t key, const struct point *peer, uint8_t z[32],
                   struct err *e);
+    /* Sign with the audit key, which signs nothing but heads (audit_head.h); verified.
+     * Errors: ERR_TOKEN "token.*". */
+    bool (*seal)(struct token *t, const struct digest *d, struct sig_p256 *out,
+                 struct err *e);
     /* Close every session and the module. */
     void (*close)(struct token *t);
 };
 
 struct token {
     const struct token_ops *ops;
-    char what[128]; /* "SoftHSM v2, token recovery, serial ..., 2 sessions, session key
+    char what[128];     /* "SoftHSM v2, token recovery, serial ..., 2 sessions, session key
                        copy" */
+    struct point audit; /* public part of the audit key */
 };
 
 #endif

@@ -29,5 +29,6 @@ extern const struct attack attack_devices[];      /* rosters and their rows */
 extern const struct attack attack_certificates[]; /* what would be placed on devices */
 extern const struct attack attack_activations[];  /* the custodians' word */
 extern const struct attack attack_ended[];        /* papers that have ended */
+extern const struct attack attack_evidence[];     /* signatures that nobody accounts for */
 
 #endif

@@ -2,6 +2,7 @@
 #include "stage.h"
 
 #include "mem.h"
+#include "verify.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -45,7 +46,7 @@ static void certify(struct stage *s, enum scene_key k, const char *id, enum role
                                                                   .label = "recovery",
                                                                   .sensitive = true,
                                                                   .sign = true});
-    AUTO(pkey) EVP_PKEY *key = p11_pkey(&point);
+    AUTO(pkey) EVP_PKEY *key = verify_key(&point);
 
     pki_pair_done(pair);
     *pair = pki_issue(&(struct pki_spec){.role = (int)role,

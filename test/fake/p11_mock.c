@@ -15,8 +15,8 @@
  * and faults as p11_plan.h has them, for C_Initialize, C_Login, C_OpenSession, C_SignInit,
  * C_Sign, C_FindObjectsInit, C_GetTokenInfo.
  *
- * Token "mock", serial "0001". Two key pairs, ids 01 and FF01; the private scalar of each
- * is SHA-256 of "mock key 0" and "mock key 1". Functions that no test needs are null.
+ * Token "mock", serial "0001". Three key pairs, ids 01, FF01 and FF02; the private scalar of
+ * each is SHA-256 of "mock key 0" to "mock key 2". Functions that no test needs are null.
  */
 #include "p11_plan.h"
 
@@ -34,16 +34,16 @@
 #include <unistd.h>
 
 #define SESSIONS   128
-#define KEYS       2
+#define KEYS       3
 #define FIRST_SLOT 100
 
 /* Object handles: 10 + key private, 20 + key public. */
 #define PRIVATE 10
 #define PUBLIC  20
 
-static const CK_BYTE ids[KEYS][2] = {{0x01, 0}, {0xff, 0x01}};
-static const CK_ULONG id_lens[KEYS] = {1, 2};
-static const char *const labels[KEYS] = {"command", "probe"};
+static const CK_BYTE ids[KEYS][2] = {{0x01, 0}, {0xff, 0x01}, {0xff, 0x02}};
+static const CK_ULONG id_lens[KEYS] = {1, 2, 2};
+static const char *const labels[KEYS] = {"command", "probe", "audit"};
 static const CK_BYTE p256[] = {0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07};
 
 static bool initialised, logged_in;

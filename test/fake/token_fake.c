@@ -143,6 +143,25 @@ static bool fake_count_set(struct token *t, const struct digest *decision, uint6
     return true;
 }
 
+static bool fake_seal(struct token *t, const struct digest *d, struct sig_p256 *out,
+                      struct err *e)
+{
+    if (fake(t)->audit == NULL || !sign_one(fake(t)->audit, d, out))
+        return err_set(e, ERR_TOKEN, "token.audit-key", "there is no audit key");
+    fake(t)->seals++;
+    return true;
+}
+
+void token_fake_audit(struct token_fake *t, EVP_PKEY *key)
+{
+    size_t len;
+
+    t->audit = key;
+    if (EVP_PKEY_get_octet_string_param(key, "pub", t->base.audit.b, sizeof t->base.audit.b,
+                                        &len) != 1)
+        abort();
+}
+
 static void fake_close(struct token *t)
 {
     fake(t)->closes++;
@@ -157,6 +176,7 @@ struct token *token_fake_init(struct token_fake *t, EVP_PKEY *const keys[], size
                                          .mark_raise = fake_mark_raise,
                                          .count_get = fake_count_get,
                                          .count_set = fake_count_set,
+                                         .seal = fake_seal,
                                          .close = fake_close};
 
     memset(t, 0, sizeof *t);
@@ -244,6 +264,14 @@ static bool flaky_count_set(struct token *t, const struct digest *decision, uint
     return flaky(t)->inner->ops->count_set(flaky(t)->inner, decision, from, drawn, e);
 }
 
+static bool flaky_seal(struct token *t, const struct digest *d, struct sig_p256 *out,
+                       struct err *e)
+{
+    if (flaky(t)->way == FLAKY_NO_SEAL)
+        return err_set(e, ERR_TOKEN, "token.audit-key", "it cannot sign a head");
+    return flaky(t)->inner->ops->seal(flaky(t)->inner, d, out, e);
+}
+
 static void flaky_close(struct token *t)
 {
     flaky(t)->inner->ops->close(flaky(t)->inner);
@@ -259,6 +287,7 @@ struct token *token_flaky_init(struct token_flaky *t, struct token *inner,
                                          .mark_raise = flaky_mark_raise,
                                          .count_get = flaky_count_get,
                                          .count_set = flaky_count_set,
+                                         .seal = flaky_seal,
                                          .close = flaky_close};
 
     memset(t, 0, sizeof *t);

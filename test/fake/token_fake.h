@@ -28,7 +28,8 @@ struct token_fake {
         uint64_t step, drawn;
     } counts[TOKEN_FAKE_MARKS];
     size_t n_counts;
-    uint64_t rows, calls, raises, steps, probes, closes; /* what it did */
+    EVP_PKEY *audit; /* borrowed; NULL: seal fails */
+    uint64_t rows, calls, raises, steps, probes, seals, closes; /* what it did */
     /* Before each row, ahead of the caller's own question; may be NULL. */
     void (*each_row)(void *arg);
     void *arg;
@@ -36,6 +37,9 @@ struct token_fake {
 
 /* Fill *t; keys stay the caller's. */
 struct token *token_fake_init(struct token_fake *t, EVP_PKEY *const keys[], size_t n);
+
+/* Give it an audit key; it stays the caller's. */
+void token_fake_audit(struct token_fake *t, EVP_PKEY *key);
 
 enum flaky_way {
     FLAKY_SOUND,
@@ -48,6 +52,7 @@ enum flaky_way {
     FLAKY_NO_KEY,    /* has_key fails */
     FLAKY_NO_MARK,   /* mark_raise fails */
     FLAKY_NO_COUNT,  /* count_set fails */
+    FLAKY_NO_SEAL,   /* seal fails */
 };
 
 struct token_flaky {

@@ -30,7 +30,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static struct scene scene;
 static struct token_fake token;
 static char dir[] = "/tmp/fuzz-signer-XXXXXX";
-static char revoked[64], counts[64];
+static char revoked[64], counts[64], account[64];
 static bool begun; /* the token of this input */
 
 static struct digest opened; /* the last one; what 00..00 stands for */
@@ -51,6 +51,7 @@ static void empty(void)
     struct dirent *entry;
 
     (void)unlink(revoked);
+    (void)unlink(account);
     while (d != NULL && (entry = readdir(d)) != NULL)
         (void)unlinkat(dirfd(d), entry->d_name, 0);
     if (d != NULL)
@@ -77,8 +78,10 @@ static bool open_token(void *arg, const struct config *c, const struct trust *t,
     for (size_t i = 0; i < SCENE_KEYS; i++)
         keys[i] = scene.keys[i].key;
     /* a fresh process finds the token as it was left */
-    if (!begun)
+    if (!begun) {
         (void)token_fake_init(&token, keys, SCENE_KEYS);
+        token_fake_audit(&token, scene.audit);
+    }
     begun = true;
     *out = &token.base;
     return true;
@@ -100,6 +103,7 @@ static void set_up(void)
     need(mkdtemp(dir) != NULL);
     (void)snprintf(revoked, sizeof revoked, "%s/revoked", dir);
     (void)snprintf(counts, sizeof counts, "%s/counts", dir);
+    (void)snprintf(account, sizeof account, "%s/account.jsonl", dir);
     (void)atexit(clean_up);
 }
 

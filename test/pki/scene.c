@@ -234,6 +234,7 @@ void scene_make(struct scene *s)
     need(eui64_parse("90B3D51F30010000", 16, &s->supplier), "supplier");
     for (size_t i = 0; i < sizeof s->symmetric; i++)
         s->symmetric[i] = (uint8_t)i;
+    s->audit = pki_key_new();
     s->keys[SCENE_CONTINGENCY].key = pki_key_new();
     wrapped = pki_wrap_contingency(s->keys[SCENE_CONTINGENCY].key,
                                    span_of(s->symmetric, sizeof s->symmetric));
@@ -307,6 +308,7 @@ void scene_done(struct scene *s)
     }
     for (size_t i = 0; i < SCENE_KEYS; i++)
         pki_pair_done(&s->keys[i]);
+    EVP_PKEY_free(s->audit);
     trust_done(&s->trust);
     roster_done(&s->roster);
     release(&s->roster_text);

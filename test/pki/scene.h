@@ -27,6 +27,7 @@ struct scene {
     struct pki_pair org_anchor, org[2];
     struct pki_pair acb_anchor, acb_org[2]; /* officers of the ACB's organisation */
     struct pki_pair keys[SCENE_KEYS];       /* as config.keys */
+    EVP_PKEY *audit;                        /* the token's audit key */
     struct eui64 supplier;
     struct pki_pair old_ds, old_ka; /* the Supplier's compromised certificates */
     struct pki_pair new_ds, new_ka;

@@ -377,7 +377,7 @@ every_state_killed() {
 story_outcome() {
     outcome_of=${outcome_incidents:-$(ctl --json incident list | jq -r '.incidents[].id')}
     head -n "${outcome_records:-9999999}" "$work/audit.jsonl" >"$work/audit.head"
-    jq -r --arg but 'SERVICE_STARTED SERVICE_STOPPED ORDER_LOST COMMANDS_EXPORTED DEADLINE_PASSED' '.kind as $k
+    jq -r --arg but 'SERVICE_STARTED SERVICE_STOPPED ORDER_LOST COUNTERS_RESERVED HEAD COMMANDS_EXPORTED DEADLINE_PASSED' '.kind as $k
         | select(($but | split(" ") | index($k) == null) and .data.rule != "signer.not-ready")
         | [.kind, .incident, .data.rule // .data.event // .data.id // "", .data.to // ""] | join(" ")' "$work/audit.head" | uniq
     echo

@@ -63,6 +63,22 @@ void kit_end(void)
     (void)nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
+bool kit_trail_verifies(FILE *f, struct audit_verdict *v)
+{
+    struct audit_check *c;
+    struct err ignored;
+    bool ok;
+
+    memset(v, 0, sizeof *v);
+    if (!audit_check_new(NULL, &c, &e))
+        return false;
+    ok = audit_check_trail(c, f, "the file", &e);
+    if (!audit_check_end(c, v, ok ? &e : &ignored))
+        ok = false;
+    audit_check_free(c);
+    return ok;
+}
+
 const char *kit_path(const char *name)
 {
     static char paths[4][256];

@@ -9,6 +9,7 @@
 #ifndef CORE_KIT_H
 #define CORE_KIT_H
 
+#include "audit_check.h"
 #include "bytes.h"
 #include "store.h"
 
@@ -51,6 +52,8 @@ void kit_begin_store(void);
 void kit_reopen_store(void);
 /* What a SELECT of one number says; -1: no row, or NULL. */
 int64_t number(const char *sql);
+/* An exported audit trail alone, without a key; *v is filled as far as it went. */
+bool kit_trail_verifies(FILE *f, struct audit_verdict *v);
 /* Path of a file in the folder; static, four in turn. */
 const char *kit_path(const char *name);
 void kit_write(const char *name, const void *at, size_t len);

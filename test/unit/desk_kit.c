@@ -68,6 +68,7 @@ void desk_kit_begin(void)
     scene.config.tokens[0].sessions = 2;
     scene.config.n_tokens = 1;
     token = token_fake_init(&fake_token, keys, SCENE_KEYS);
+    token_fake_audit(&fake_token, scene.audit);
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, stop), 0);
     OK(desk_kit_new());
 }
@@ -413,7 +414,7 @@ void all_is_accounted_for(int64_t id, uint32_t n_rows)
     ck_assert_int_eq(b.state, BATCH_DONE);
     OK(audit_lines(store, 1, 100000, &text, &len, &next, &e));
     f = fmemopen(text, len, "r");
-    OK(audit_verify(f, &v, &e));
+    OK(kit_trail_verifies(f, &v));
     ck_assert_uint_eq(v.signed_rows, rows);
     (void)fclose(f);
     free(text);

@@ -258,7 +258,7 @@ static void soft(void)
 
 static void check_signatures(size_t n)
 {
-    AUTO(pkey) EVP_PKEY *key = p11_pkey(&kit.trust.keys[0].cert.at[0].point);
+    AUTO(pkey) EVP_PKEY *key = verify_key(&kit.trust.keys[0].cert.at[0].point);
 
     for (size_t i = 0; i < n; i++)
         ck_assert(verify_one(key, &digests[i], &sigs[i]));

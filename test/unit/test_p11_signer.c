@@ -43,7 +43,7 @@ static void save(const char *name, X509 *x, char *path)
 
 static void certify_token_key(void)
 {
-    AUTO(pkey) EVP_PKEY *key = p11_pkey(&kit.trust.keys[0].cert.at[0].point);
+    AUTO(pkey) EVP_PKEY *key = verify_key(&kit.trust.keys[0].cert.at[0].point);
 
     pki_pair_done(&scene.keys[SCENE_RECOVERY]);
     scene.keys[SCENE_RECOVERY] = pki_issue(
@@ -314,7 +314,7 @@ START_TEST(signs_what_a_decision_names)
 {
     struct warrant_parts parts = {
         .cms = scene.cms, .certs_pem = scene.pem, .roster = &scene.roster};
-    AUTO(pkey) EVP_PKEY *key = p11_pkey(&kit.trust.keys[0].cert.at[0].point);
+    AUTO(pkey) EVP_PKEY *key = verify_key(&kit.trust.keys[0].cert.at[0].point);
     struct digest authority;
     struct warrant *w;
 

@@ -67,7 +67,7 @@ static void some_digests(struct digest d[ROWS])
 
 static void check_signatures(const struct digest d[], const struct sig_p256 s[], size_t n)
 {
-    AUTO(pkey) EVP_PKEY *key = p11_pkey(&kit.trust.keys[0].cert.at[0].point);
+    AUTO(pkey) EVP_PKEY *key = verify_key(&kit.trust.keys[0].cert.at[0].point);
 
     ck_assert_ptr_nonnull(key);
     for (size_t i = 0; i < n; i++)
@@ -202,9 +202,39 @@ END_TEST
 
 START_TEST(a_key_that_is_not_the_certificates_is_refused)
 {
-    kit.trust.keys[0].cert.at[0].point = kit.probe;
+    kit.trust.keys[0].cert.at[0].point = kit.trust.keys[1].cert.at[0].point;
     open_token();
     key_refused("token.key-mismatch");
+}
+END_TEST
+
+/* What signs probes and heads signs no command, under whatever id. */
+START_TEST(a_key_of_the_token_s_own_is_no_command_key)
+{
+    kit.trust.keys[0].cert.at[0].point = _i == 0 ? kit.probe : kit.audit;
+    refused("token.key-mismatch", P11_STOP);
+}
+END_TEST
+
+START_TEST(the_audit_key_signs_what_verifies_with_its_public_part)
+{
+    struct digest d = digest_of(span_of("head", 4), span_of("", 0));
+    AUTO(pkey) EVP_PKEY *key = verify_key(&kit.audit);
+    struct sig_p256 sig;
+
+    open_token();
+    ck_assert_mem_eq(token->audit.b, kit.audit.b, sizeof kit.audit.b);
+    ck_assert_msg(token->ops->seal(token, &d, &sig, &e), "%s", e.text);
+    ck_assert(verify_one(key, &d, &sig));
+}
+END_TEST
+
+START_TEST(without_its_audit_key_a_token_is_not_taken)
+{
+    (void)strcpy(kit.config.tokens[0].audit_id, "FF03");
+    refused("token.key-missing", P11_REBUILD);
+    kit.config.tokens[0].audit_id[0] = '\0';
+    refused("token.key-missing", P11_REBUILD);
 }
 END_TEST
 
@@ -234,7 +264,7 @@ END_TEST
 START_TEST(agreement_gives_what_openssl_gives)
 {
     AUTO(pkey) EVP_PKEY *own = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
-    AUTO(pkey) EVP_PKEY *theirs = p11_pkey(&kit.trust.keys[1].cert.at[0].point);
+    AUTO(pkey) EVP_PKEY *theirs = verify_key(&kit.trust.keys[1].cert.at[0].point);
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(own, NULL);
     struct point public;
     uint8_t z[32], want[32];
@@ -267,7 +297,7 @@ END_TEST
 
 START_TEST(without_its_probe_key_a_token_is_not_taken)
 {
-    (void)strcpy(kit.config.tokens[0].probe_id, "FF02");
+    (void)strcpy(kit.config.tokens[0].probe_id, "FF03");
     refused("token.key-missing", P11_REBUILD);
 }
 END_TEST
@@ -420,6 +450,9 @@ int main(void)
     tcase_add_loop_test(t, an_unfit_key_is_refused, 0,
                         (int)(sizeof unfit / sizeof unfit[0]));
     tcase_add_test(t, a_key_that_is_not_the_certificates_is_refused);
+    tcase_add_loop_test(t, a_key_of_the_token_s_own_is_no_command_key, 0, 2);
+    tcase_add_test(t, the_audit_key_signs_what_verifies_with_its_public_part);
+    tcase_add_test(t, without_its_audit_key_a_token_is_not_taken);
     tcase_add_test(t, a_key_without_its_certificate_is_refused);
     tcase_add_test(t, a_signing_key_does_not_agree_and_the_reverse);
     tcase_add_test(t, agreement_gives_what_openssl_gives);

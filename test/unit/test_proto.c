@@ -50,6 +50,7 @@ static void make(enum proto_type type)
         p.u.ready.sessions = 64;
         p.u.ready.pid = 4711;
         memset(p.u.ready.list.id, 0xA5, sizeof p.u.ready.list.id);
+        octets(p.u.ready.audit.b, sizeof p.u.ready.audit.b, 12);
         break;
     case PROTO_OPEN:
         p.u.open.parts = PROTO_PARTS_ALWAYS | PROTO_PART_BIT(PROTO_PART_SYMMETRIC_KEY);
@@ -94,6 +95,16 @@ static void make(enum proto_type type)
         break;
     case PROTO_MARKED:
         p.u.marked.mark = UINT64_MAX;
+        break;
+    case PROTO_HEAD:
+        p.u.head.records = INT64_MAX;
+        octets(&p.u.head.hash, 32, 8);
+        break;
+    case PROTO_HEADED:
+        octets(p.u.headed.chain, sizeof p.u.headed.chain, 9);
+        p.u.headed.records = 1;
+        octets(&p.u.headed.hash, 32, 10);
+        octets(&p.u.headed.sig, 64, 11);
         break;
     case PROTO_FAIL:
         p.u.fail.code = ERR_STORE;
@@ -173,6 +184,8 @@ START_TEST(fields_out_of_range_are_refused)
     bad32(PROTO_LOST, 32, PROTO_ROWS + 1);
     bad32(PROTO_LOST, 36 + 4 * 255, 0);
     bad32(PROTO_GRANTED, 0, PROTO_ROWS + 1);
+    bad32(PROTO_HEAD, 0, 0x80000000);
+    bad32(PROTO_HEADED, 16, 0x80000000);
     bad32(PROTO_FAIL, 0, ERR_NONE);
     bad32(PROTO_FAIL, 0, ERR_STORE + 1);
 }

@@ -126,6 +126,7 @@ static void base(struct token_kit *kit)
     (void)strcpy(t->name, "main");
     (void)snprintf(t->pin_file, sizeof t->pin_file, "%s", kit_path("pin"));
     (void)strcpy(t->probe_id, "FF01");
+    (void)strcpy(t->audit_id, "FF02");
     t->workers = t->sessions = 1;
     t->copy_key = true;
     kit->config.n_keys = 2;
@@ -188,6 +189,9 @@ void token_kit_new(struct token_kit *kit)
     kit->probe = token_kit_make_key(
         kit, &(struct token_kit_key){
                  .id = "FF01", .label = "probe", .sensitive = true, .sign = true});
+    kit->audit = token_kit_make_key(
+        kit, &(struct token_kit_key){
+                 .id = "FF02", .label = "audit", .sensitive = true, .sign = true});
 }
 
 void token_kit_done(void)

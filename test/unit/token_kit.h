@@ -16,9 +16,10 @@
 #define TOKEN_KIT_PIN "rehearsal-7261"
 
 struct token_kit {
-    struct config config; /* token "main"; keys "recovery" 01, "acb-ka" 02; probe FF01 */
+    struct config config; /* token "main"; keys "recovery" 01, "acb-ka" 02; probe FF01,
+                             audit FF02 */
     struct trust trust;   /* key points only */
-    struct point probe;
+    struct point probe, audit;
 };
 
 /* A token with the three keys of config. Aborts where SoftHSM is not there. */
