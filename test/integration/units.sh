@@ -155,7 +155,8 @@ signer_pid() {
 two_users() {
     [ "$(user_of "$(main_pid)")" = smki-recovery ] && [ "$(user_of "$(signer_pid)")" = smki-signer ]
 }
-t 'service and signer are two users' two_users
+# a unit is running before its process has taken on its user
+t 'service and signer are two users' stage_wait $$ two_users
 t 'the service cannot read the PIN file' not as smki-recovery cat $etc/hsm-pin
 no_credential() {
     [ -d "/run/credentials/$(signers | head -n 1)" ] &&
