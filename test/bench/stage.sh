@@ -20,13 +20,13 @@ bench_finish() { # STATUS
     rm -rf "$work"
 }
 
-# Optimised as a release is, assertions kept: what ships is what is measured. bench_build [TARGET...]
+# Optimised as a release is, assertions kept: what ships is what is measured; and $bench_more.
 bench_build() {
     [ -f "$tools/build.ninja" ] ||
         meson setup -Dbuildtype=release -Db_ndebug=false "$tools" "$top" >/dev/null
     said=$(ninja -C "$tools" daemon/smki-recoveryd daemon/smki-recoveryctl \
         pkcs11/smki-recovery-signer pkcs11/smki-recovery-ceremony test/pki/smki-test-pki \
-        test/bench/bench-raw-sign test/bench/bench-raw-verify "$@") || {
+        test/bench/bench-raw-sign test/bench/bench-raw-verify ${bench_more:-}) || {
         echo "$said" >&2
         exit 1
     }
