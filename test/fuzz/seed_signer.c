@@ -55,9 +55,11 @@ static void hello(void)
     step(PROTO_HELLO, NULL, 0);
 }
 
+static uint8_t authority = PALETTE_AUTHORITY;
+
 static void open_with(uint8_t roster)
 {
-    const uint8_t which[] = {PALETTE_AUTHORITY, roster, PALETTE_CERTIFICATES};
+    const uint8_t which[] = {authority, roster, PALETTE_CERTIFICATES};
 
     p.u.open.parts = PROTO_PARTS_ALWAYS;
     step(PROTO_OPEN, which, 3);
@@ -103,6 +105,16 @@ static void ready(const char *dir, const char *name)
     open_with(PALETTE_ROSTER);
     reserve(1000, 50);
 }
+
+/* Places in the tables of fuzz_signer.c, and the input's last octet: one bend, signers. */
+static const struct {
+    const char *name;
+    int member, value, control;
+} bends[] = {
+    {"bent-attempts", 15, 7, 4},    {"bent-reasons", 22, 15, 4},
+    {"bent-outcome", 5, 27, 4},     {"bent-window", 17, 36, 4},
+    {"bent-one-signer", 22, 15, 0}, {"bent-supersedes", 28, 18, 8},
+};
 
 int main(int argc, char **argv)
 {
@@ -152,6 +164,19 @@ int main(int argc, char **argv)
     sign(1001, 1, 1);
     open_with(PALETTE_ROSTER);
     end();
+    for (size_t i = 0; i < sizeof bends / sizeof bends[0]; i++) {
+        authority = PALETTE_BENT;
+        ready(argv[1], bends[i].name);
+        sign(1000, 0, 3);
+        authority = PALETTE_AUTHORITY;
+        open_with(PALETTE_ROSTER);
+        reserve(2000, 50);
+        sign(2000, 0, 3);
+        (void)fputc(bends[i].member, out);
+        (void)fputc(bends[i].value, out);
+        (void)fputc(bends[i].control, out);
+        end();
+    }
     begin(argv[1], "unsealed");
     hello();
     open_with(PALETTE_UNSEALED);
