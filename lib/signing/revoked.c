@@ -2,13 +2,13 @@
 #include "revoked.h"
 
 #include "mem.h"
+#include "statefile.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 
@@ -189,18 +189,15 @@ static int hold(const struct revoked *r)
 {
     for (;;) {
         AUTO(fd) int fd = open(r->path, O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
-        struct stat here, there;
-        int got;
+        enum statefile_held got;
 
         if (fd < 0)
             return -1;
-        do
-            got = flock(fd, LOCK_EX);
-        while (got != 0 && errno == EINTR);
-        if (got != 0 || fstat(fd, &here) != 0 || lstat(r->path, &there) != 0)
+        got = statefile_hold(fd, r->path);
+        if (got == STATEFILE_FAILED)
             return -1;
         /* a signer that began meanwhile may have put a shorter one in its place */
-        if (here.st_dev == there.st_dev && here.st_ino == there.st_ino) {
+        if (got == STATEFILE_HELD) {
             int keep_fd = fd;
 
             fd = -1;
@@ -264,16 +261,9 @@ static bool name_list(struct revoked *r, struct err *e)
     return true;
 }
 
-/* A file made just now is there after a power cut only once its directory says so. */
 static bool sync_directory(const struct revoked *r, struct err *e)
 {
-    const char *slash = strrchr(r->path, '/');
-    char dir[PATH_MAX];
-
-    (void)snprintf(dir, sizeof dir, "%.*s", slash != NULL ? (int)(slash - r->path) + 1 : 1,
-                   slash != NULL ? r->path : ".");
-    AUTO(fd) int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return (fd >= 0 && fsync(fd) == 0) || failed(r, strerror(errno), e);
+    return statefile_sync_folder(r->path) || failed(r, strerror(errno), e);
 }
 
 static bool copy_live(FILE *from, FILE *to, int64_t now_us)

@@ -2,6 +2,7 @@
 #include "spent.h"
 
 #include "mem.h"
+#include "statefile.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -9,7 +10,6 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 
 #define HEAD_ROOM 4096 /* rows begin on a page of their own */
@@ -253,28 +253,23 @@ void spent_close(struct spent *s)
 
 bool spent_lock(struct spent *s, struct err *e)
 {
-    struct stat here, there;
-    int got;
-
-    do
-        got = flock(s->fd, LOCK_EX);
-    while (got != 0 && errno == EINTR);
-    if (got != 0)
+    switch (statefile_hold(s->fd, s->path)) {
+    case STATEFILE_HELD:
+        break;
+    case STATEFILE_MOVED:
+        return lost(s, "the file was taken away while it was in use", e);
+    case STATEFILE_FAILED:
         return unusable(s, strerror(errno), e);
-    if (fstat(s->fd, &here) == 0 && lstat(s->path, &there) == 0 &&
-        here.st_dev == there.st_dev && here.st_ino == there.st_ino) {
-        if (head_read(s, e))
-            return true;
-    } else {
-        (void)lost(s, "the file was taken away while it was in use", e);
     }
+    if (head_read(s, e))
+        return true;
     spent_unlock(s);
     return false;
 }
 
 void spent_unlock(struct spent *s)
 {
-    (void)flock(s->fd, LOCK_UN);
+    statefile_let_go(s->fd);
 }
 
 /* --- steps --- */

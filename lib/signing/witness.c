@@ -3,13 +3,13 @@
 
 #include "clock.h"
 #include "mem.h"
+#include "statefile.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 
@@ -156,42 +156,27 @@ static bool read_id(struct witness *w, struct err *e)
 
 static bool hold(struct witness *w, struct err *e)
 {
-    struct stat here, there;
-    int got;
+    struct stat st;
 
-    do
-        got = flock(w->fd, LOCK_EX);
-    while (got != 0 && errno == EINTR);
-    if (got != 0)
+    switch (statefile_hold(w->fd, w->path)) {
+    case STATEFILE_HELD:
+        break;
+    case STATEFILE_MOVED:
+        return unusable(w, "the file was taken away while it was in use", e);
+    case STATEFILE_FAILED:
         return unusable(w, strerror(errno), e);
-    if (fstat(w->fd, &here) != 0 || lstat(w->path, &there) != 0 ||
-        here.st_dev != there.st_dev || here.st_ino != there.st_ino)
-        (void)unusable(w, "the file was taken away while it was in use", e);
-    else if (here.st_size < w->len)
+    }
+    if (fstat(w->fd, &st) != 0)
+        (void)unusable(w, strerror(errno), e);
+    else if (st.st_size < w->len)
         (void)unusable(w, "it was cut while it was in use", e);
-    else if (here.st_size == w->len || read_end(w, here.st_size, e))
+    else if (st.st_size == w->len || read_end(w, st.st_size, e))
         return true; /* another signer may have gone on with it */
-    (void)flock(w->fd, LOCK_UN);
+    statefile_let_go(w->fd);
     return false;
 }
 
-static void let_go(const struct witness *w)
-{
-    (void)flock(w->fd, LOCK_UN);
-}
-
 /* --- beginning --- */
-
-static bool sync_folder(const struct witness *w, struct err *e)
-{
-    const char *slash = strrchr(w->path, '/');
-    char dir[PATH_MAX];
-
-    (void)snprintf(dir, sizeof dir, "%.*s", slash != NULL ? (int)(slash - w->path) + 1 : 1,
-                   slash != NULL ? w->path : ".");
-    AUTO(fd) int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return (fd >= 0 && fsync(fd) == 0) || unusable(w, strerror(errno), e);
-}
 
 static bool begin_in(struct witness *w, int64_t now_us, struct err *e)
 {
@@ -225,7 +210,7 @@ static bool begin(struct witness *w, int64_t now_us, struct err *e)
         ok = unusable(w, strerror(errno), e);
     (void)unlink(temporary);
     witness_done(w);
-    return ok && sync_folder(w, e);
+    return ok && (statefile_sync_folder(w->path) || unusable(w, strerror(errno), e));
 }
 
 static bool open_it(struct witness *w)
@@ -252,7 +237,7 @@ bool witness_open(const char *path, const char *begun, int64_t now_us, struct wi
                        e);
     if (ok && hold(w, e)) {
         ok = read_id(w, e);
-        let_go(w);
+        statefile_let_go(w->fd);
         if (ok)
             return true;
     }
@@ -285,7 +270,7 @@ bool witness_ready(struct witness *w, struct err *e)
 {
     if (!hold(w, e))
         return false;
-    let_go(w);
+    statefile_let_go(w->fd);
     return true;
 }
 
@@ -313,7 +298,7 @@ bool witness_signed(struct witness *w, const struct witness_signed *s, int64_t n
         return false;
     }
     ok = add(w, "SIGNED", data, now_us, e);
-    let_go(w);
+    statefile_let_go(w->fd);
     w->unsealed += ok;
     return ok;
 }
@@ -340,7 +325,7 @@ bool witness_head(struct witness *w, struct token *t, int64_t now_us, struct aud
     if (!hold(w, e))
         return false;
     ok = sign_and_add(w, t, now_us, h, e);
-    let_go(w);
+    statefile_let_go(w->fd);
     if (ok)
         w->unsealed = 0;
     return ok;
