@@ -78,8 +78,8 @@ static json_t *verdict_json(const struct audit_verdict *v, bool keyed)
                   "first", (json_int_t)v->first_seq, "last_hash", v->last_hash,
                   "signed_rows", (json_int_t)v->signed_rows, "counters_reserved",
                   (json_int_t)v->reserved, "heads", (json_int_t)v->heads, "heads_signed_by",
-                  keyed ? "the key given" : "not judged: --audit-key", "records_behind_last_head",
-                  (json_int_t)v->open_records);
+                  keyed ? "the key given" : "not judged: --audit-key",
+                  "records_behind_last_head", (json_int_t)v->open_records);
 
     if (v->accounts > 0)
         (void)json_object_update_new(
@@ -329,7 +329,8 @@ static int readme(const struct folder *x, const struct audit_verdict *v)
         "Trail and account against each other and the signed heads, by this software, and "
         "by\n"
         "jq, openssl and sha256sum alone:\n\n"
-        "  smki-recoveryctl audit verify --audit-key audit-key.pem audit.jsonl account.jsonl\n"
+        "  smki-recoveryctl audit verify --audit-key audit-key.pem audit.jsonl "
+        "account.jsonl\n"
         "  check-evidence.sh .\n\n"
         "When this was written: %" PRIu64 " records, %" PRIu64 " commands signed, %" PRIu64
         " commands that signers made and\n"
@@ -424,7 +425,8 @@ static int run_evidence(struct ctl *c, const struct ctl_args *a)
     if (rc == CTL_OK)
         rc = sums(&x);
     if (rc != CTL_OK) {
-        ctl_say("%s is not complete: remove it and try again", x.dir);
+        if (rmdir(x.dir) != 0) /* with something in it */
+            ctl_say("%s is not complete: remove it and try again", x.dir);
         return rc;
     }
     return ctl_done(c, verdict_json(&v, true), NULL);

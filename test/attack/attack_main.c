@@ -19,8 +19,9 @@
 #define ONLY_MAX 64
 
 static const struct attack *const tables[] = {
-    attack_records, attack_orders,  attack_counts,       attack_people,      attack_hats,
-    attack_papers,  attack_devices, attack_certificates, attack_activations, attack_ended, attack_evidence};
+    attack_records,     attack_orders, attack_counts,  attack_people,
+    attack_hats,        attack_papers, attack_devices, attack_certificates,
+    attack_activations, attack_ended,  attack_evidence};
 
 static struct stage stage;
 static const char *only[ONLY_MAX];

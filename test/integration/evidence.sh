@@ -118,6 +118,13 @@ in_middle() {
     sed -i "${at}d" audit.jsonl && rehash audit.jsonl "$at"
 }
 t 'a record taken out of the middle is refused' refused 'audit.jsonl' in_middle
+later() { # an export that begins with record 2 is a chain, but no whole trail
+    ctl audit export --from 2 --out "$scene/later.jsonl" || return 1
+    ctl audit verify "$scene/later.jsonl" || return 1
+    ctl audit verify "$scene/later.jsonl" "$folder/account.jsonl" 2>&1 | tee "$scene/said"
+    grep -q audit.account "$scene/said"
+}
+t 'a trail that begins later is held against no account' later
 other_key() {
     openssl ecparam -name prime256v1 -genkey -noout | openssl pkey -pubout >"$scene/other.pem" &&
         ! ctl audit verify --audit-key "$scene/other.pem" "$folder/audit.jsonl" "$folder/account.jsonl" &&

@@ -481,7 +481,7 @@ o --yes batch start I-none D-none
 o batch pause 99
 o batch resume 99
 o POST /v1/batches/99/confirm
-o commands export 99 --tar -
+oa commands export 99 --tar -
 o --yes counter raise R1 5 --ceremony c
 o --yes counter confirm R1"
 forbidden=0

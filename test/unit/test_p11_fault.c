@@ -178,6 +178,20 @@ START_TEST(trouble_at_the_start_has_its_own_end)
 }
 END_TEST
 
+START_TEST(a_head_that_is_signed_wrongly_ends_the_token)
+{
+    struct digest d = digest_of(span_of("head", 4), span_of("", 0));
+    struct sig_p256 sig;
+
+    plan("C_Sign:2=spoil"); /* 1 is the probe */
+    opened();
+    ck_assert(!token->ops->seal(token, &d, &sig, &e));
+    ck_assert_str_eq(e.id, "token.audit-key");
+    ck_assert_int_eq(note.worst, P11_STOP);
+    ck_assert(!token->ops->probe(token, &e));
+}
+END_TEST
+
 START_TEST(a_session_that_dies_before_the_signature_is_replaced_once)
 {
     plan("C_SignInit:2=0xb3,C_SignInit:4=0xb0");
@@ -389,6 +403,7 @@ int main(void)
     tcase_add_test(m, a_low_count_wants_the_operators_word);
     tcase_add_test(m, a_pin_longer_than_the_tokens_limit_is_not_sent);
     tcase_add_test(m, already_logged_in_counts_as_success);
+    tcase_add_test(m, a_head_that_is_signed_wrongly_ends_the_token);
     tcase_add_loop_test(m, trouble_at_the_start_has_its_own_end, 0, LEN(at_start));
     tcase_add_test(m, a_session_that_dies_before_the_signature_is_replaced_once);
     tcase_add_test(m, an_unknown_code_builds_anew_once_and_then_stops);
