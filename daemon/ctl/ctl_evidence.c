@@ -50,25 +50,26 @@ static FILE *open_file(const char *file)
     return f;
 }
 
-/* files[0] is the trail, the others are accounts. CTL_OK, or said on stderr. */
-static int check_files(struct audit_check *c, char *const files[], int n,
-                       struct audit_verdict *v)
+/* files[0] is the trail, the others are accounts. False: *e, or (code ERR_NONE) said on stderr
+ * why a file cannot be read. */
+static bool check_files(struct audit_check *c, char *const files[], int n,
+                        struct audit_verdict *v, struct err *e)
 {
-    struct err e;
     bool ok = true;
 
+    memset(v, 0, sizeof *v);
+    *e = (struct err){0};
     for (int i = 0; ok && i < n; i++) {
         FILE *f = open_file(files[i]);
 
         if (f == NULL)
-            return errno == ENOENT ? CTL_MISSING : CTL_INPUT;
-        ok = i == 0 ? audit_check_trail(c, f, files[i], &e)
-                    : audit_check_account(c, f, files[i], &e);
+            return false;
+        ok = i == 0 ? audit_check_trail(c, f, files[i], e)
+                    : audit_check_account(c, f, files[i], e);
         if (f != stdin)
             (void)fclose(f);
     }
-    ok = ok && audit_check_end(c, v, &e);
-    return ok ? CTL_OK : ctl_failed_here(&e);
+    return ok && audit_check_end(c, v, e);
 }
 
 static json_t *verdict_json(const struct audit_verdict *v, bool keyed)
@@ -103,7 +104,9 @@ static int run_audit_verify(struct ctl *c, const struct ctl_args *a)
         return CTL_INPUT;
     if (!audit_check_new(key, &check, &e))
         return ctl_failed_here(&e);
-    rc = check_files(check, a->v, a->n, &v);
+    rc = check_files(check, a->v, a->n, &v, &e) ? CTL_OK
+         : e.code == ERR_NONE                   ? CTL_MISSING
+                                                : ctl_failed_here(&e);
     audit_check_free(check);
     if (rc == CTL_OK) {
         json_t *j = verdict_json(&v, key != NULL);
@@ -119,6 +122,9 @@ struct folder {
     struct ctl *c;
     const char *dir;
     char incident[128];
+    bool has_account, has_key; /* no signer may be left to ask */
+    struct audit_verdict v;
+    struct err fault; /* what does not hold; ERR_NONE: all does */
 };
 
 /* "DIR/NAME", kept until the next but three. */
@@ -266,29 +272,36 @@ static void put_unused(void *arg, const char *originator, uint64_t first, uint64
     (void)fprintf(arg, "%s,%" PRIu64 ",%" PRIu64 "\n", originator, first, last);
 }
 
-static int judge(struct folder *x, struct audit_verdict *v)
+static bool put_all_unused(const struct folder *x, const struct audit_check *check)
+{
+    FILE *f = fopen(in_folder(x, "unused-counters.csv"), "wxe");
+
+    if (f == NULL)
+        return false;
+    (void)fputs("originator,first,last\n", f);
+    audit_check_unused(check, put_unused, f);
+    return fclose(f) == 0;
+}
+
+/* What does not hold is said in the README, and by the exit status: the folder is evidence all
+ * the same. */
+static int judge(struct folder *x)
 {
     char trail[PATH_MAX], account[PATH_MAX];
     char *files[] = {trail, account};
-    AUTO(pkey) EVP_PKEY *key = read_key(in_folder(x, "audit-key.pem"));
+    AUTO(pkey) EVP_PKEY *key = x->has_key ? read_key(in_folder(x, "audit-key.pem")) : NULL;
     struct audit_check *check;
     struct err e;
-    FILE *f;
-    int rc;
+    int rc = CTL_OK;
 
     (void)snprintf(trail, sizeof trail, "%s", in_folder(x, "audit.jsonl"));
     (void)snprintf(account, sizeof account, "%s", in_folder(x, "account.jsonl"));
-    if (key == NULL)
-        return CTL_INPUT;
     if (!audit_check_new(key, &check, &e))
         return ctl_failed_here(&e);
-    rc = check_files(check, files, 2, v);
-    f = fopen(in_folder(x, "unused-counters.csv"), "wxe");
-    if (f != NULL) {
-        (void)fputs("originator,first,last\n", f);
-        audit_check_unused(check, put_unused, f);
-    }
-    if (f == NULL || fclose(f) != 0) {
+    if (!check_files(check, files, x->has_account ? 2 : 1, &x->v, &x->fault) &&
+        x->fault.code == ERR_NONE)
+        rc = CTL_INPUT;
+    else if (!put_all_unused(x, check)) {
         ctl_say("%s: %s", x->dir, strerror(errno));
         rc = CTL_STORE;
     }
@@ -296,7 +309,31 @@ static int judge(struct folder *x, struct audit_verdict *v)
     return rc;
 }
 
-static int readme(const struct folder *x, const struct audit_verdict *v)
+static void say_how_it_stands(const struct folder *x, FILE *f)
+{
+    if (!x->has_account)
+        (void)fputs(
+            "There was no signer to ask for the account: take account.jsonl from the\n"
+            "signers' folder (StateDirectory= of [Signer]) and check it with the trail.\n",
+            f);
+    if (!x->has_key)
+        (void)fputs("There was no signer to ask for the audit key: take what the ceremony\n"
+                    "printed.\n",
+                    f);
+    if (x->fault.code != ERR_NONE)
+        (void)fprintf(f, "When this was written it did NOT hold:\n  %s [%s]\n",
+                      x->fault.text, x->fault.id);
+    else
+        (void)fprintf(
+            f,
+            "When this was written it held: %" PRIu64 " records, %" PRIu64
+            " commands signed, %" PRIu64
+            " commands that signers\nmade and the service never kept (orders that were "
+            "lost), %" PRIu64 " signed heads.\n",
+            x->v.records, x->v.signed_rows, x->v.not_kept, x->v.heads);
+}
+
+static int readme(const struct folder *x)
 {
     FILE *f = fopen(in_folder(x, "README.txt"), "wxe");
 
@@ -307,19 +344,20 @@ static int readme(const struct folder *x, const struct audit_verdict *v)
     (void)fprintf(
         f,
         "Evidence of incident %s.\n\n"
-        "incident.json          its story, as the service tells it: states, decisions,\n"
-        "                       batches, what was exported (records COMMANDS_EXPORTED)\n"
+        "incident.json          its story, as the service tells it: states, papers, "
+        "batches\n"
         "decision-*.cms, .json  each paper as it was signed (a decision, an instruction, "
         "the\n"
         "                       custodians' activation), and how each signer was judged.\n"
         "                       check-decision.sh DECISION.cms ANCHOR.pem K N\n"
-        "roster.csv             the devices; sha256sum is the roster_sha256 of the "
-        "decision\n"
+        "roster.csv             the devices; its sha256sum stands in the decision\n"
         "certificates.pem       new and compromised certificates; the decision names their "
         "digests\n"
         "commands-*.tar         what was signed, <device>-<counter>.bin each.\n"
         "                       verify-command.sh COMMAND.bin CERTIFICATE.pem\n"
-        "audit.jsonl            the service's audit trail, whole\n"
+        "audit.jsonl            the service's audit trail, whole; what was exported stands "
+        "there\n"
+        "                       as COMMANDS_EXPORTED\n"
         "account.jsonl          the signers' own account of what they signed\n"
         "audit-key.pem          the token's audit key. Compare it with what the ceremony\n"
         "                       printed when it was made: this copy comes from the "
@@ -331,11 +369,9 @@ static int readme(const struct folder *x, const struct audit_verdict *v)
         "jq, openssl and sha256sum alone:\n\n"
         "  smki-recoveryctl audit verify --audit-key audit-key.pem audit.jsonl "
         "account.jsonl\n"
-        "  check-evidence.sh .\n\n"
-        "When this was written: %" PRIu64 " records, %" PRIu64 " commands signed, %" PRIu64
-        " commands that signers made and\n"
-        "the service never kept (orders that were lost), %" PRIu64 " signed heads.\n",
-        x->incident, v->records, v->signed_rows, v->not_kept, v->heads);
+        "  check-evidence.sh .\n\n",
+        x->incident);
+    say_how_it_stands(x, f);
     if (fclose(f) == 0)
         return CTL_OK;
     ctl_say("%s: %s", x->dir, strerror(errno));
@@ -394,42 +430,63 @@ static int sums(const struct folder *x)
     return CTL_STORE;
 }
 
+/* What only signers have is left out where none is there: a lost token has its evidence too. */
+static int from_signers(struct folder *x)
+{
+    int rc = get(x, "/v1/audit/account", "account.jsonl");
+
+    x->has_account = rc == CTL_OK;
+    if (rc != CTL_OK && rc != CTL_BUSY)
+        return rc;
+    rc = get(x, "/v1/audit/key", "audit-key.pem");
+    x->has_key = rc == CTL_OK;
+    return rc == CTL_BUSY ? CTL_OK : rc;
+}
+
+static int fill(struct folder *x, bool with_commands)
+{
+    int rc = story_and_parts(x, with_commands);
+
+    if (rc != CTL_OK)
+        return rc;
+    rc = seal(x); /* so that all of it is covered; without, the last head stands */
+    if (rc == CTL_OK || rc == CTL_BUSY)
+        rc = get(x, "/v1/audit?from=1", "audit.jsonl");
+    if (rc == CTL_OK)
+        rc = from_signers(x);
+    if (rc == CTL_OK)
+        rc = judge(x);
+    if (rc == CTL_OK)
+        rc = readme(x);
+    return rc == CTL_OK ? sums(x) : rc;
+}
+
 static int run_evidence(struct ctl *c, const struct ctl_args *a)
 {
-    struct folder x = {.c = c, .dir = a->opt[0]};
-    struct audit_verdict v;
+    AUTO(mem) struct folder *x = calloc(1, sizeof *x);
     int rc;
 
-    if (x.dir == NULL) {
+    if (x == NULL)
+        return CTL_STORE;
+    *x = (struct folder){.c = c, .dir = a->opt[0]};
+    if (x->dir == NULL) {
         ctl_say("say where to: --out DIR, a folder that is not there yet");
         return CTL_USAGE;
     }
-    (void)snprintf(x.incident, sizeof x.incident, "%.127s", a->v[0]);
-    if (mkdir(x.dir, 0750) != 0) {
-        ctl_say("%s: %s", x.dir, strerror(errno));
+    (void)snprintf(x->incident, sizeof x->incident, "%.127s", a->v[0]);
+    if (mkdir(x->dir, 0750) != 0) {
+        ctl_say("%s: %s", x->dir, strerror(errno));
         return CTL_INPUT;
     }
-    rc = story_and_parts(&x, a->opt[1] == NULL);
-    if (rc == CTL_OK)
-        rc = seal(&x);
-    if (rc == CTL_OK)
-        rc = get(&x, "/v1/audit?from=1", "audit.jsonl");
-    if (rc == CTL_OK)
-        rc = get(&x, "/v1/audit/account", "account.jsonl");
-    if (rc == CTL_OK)
-        rc = get(&x, "/v1/audit/key", "audit-key.pem");
-    if (rc == CTL_OK)
-        rc = judge(&x, &v);
-    if (rc == CTL_OK)
-        rc = readme(&x, &v);
-    if (rc == CTL_OK)
-        rc = sums(&x);
+    rc = fill(x, a->opt[1] == NULL);
     if (rc != CTL_OK) {
-        if (rmdir(x.dir) != 0) /* with something in it */
-            ctl_say("%s is not complete: remove it and try again", x.dir);
+        if (rmdir(x->dir) != 0) /* with something in it */
+            ctl_say("%s is not complete: remove it and try again", x->dir);
         return rc;
     }
-    return ctl_done(c, verdict_json(&v, true), NULL);
+    if (x->fault.code != ERR_NONE)
+        return ctl_failed_here(&x->fault);
+    return ctl_done(c, verdict_json(&x->v, x->has_key), NULL);
 }
 
 const struct ctl_verb ctl_evidence_verbs[] = {

@@ -131,4 +131,31 @@ other_key() {
         ! "$top/packaging/check-evidence.sh" -k "$scene/other.pem" "$folder"
 }
 t 'heads that another key is said to have signed are refused by both' other_key
+
+# --- nobody to ask: a token that is lost, and signers' files of another machine ---
+
+must service_stop
+mv "$work/signer" "$work/signer.kept"
+mkdir "$work/signer"
+must service_start
+must eventually signers_ready
+gone() { # the trail tells of signatures that this account does not: the folder says so
+    ctl evidence export "$incident" --out "$scene/gone" >"$scene/said" 2>&1
+    same $? 3 && grep -q audit.account "$scene/said" && grep -q 'did NOT hold' "$scene/gone/README.txt" &&
+        (cd "$scene/gone" && sha256sum --quiet -c SHA256SUMS)
+}
+t "with another account of the signers' the folder says what does not hold" gone
+both() {
+    ctl audit verify --audit-key "$scene/gone/audit-key.pem" "$scene/gone/audit.jsonl" "$scene/gone/account.jsonl" \
+        "$work/signer.kept/account.jsonl"
+}
+t 'with both accounts all of it does' both
+must service_stop
+mv "$work/softhsm2.conf" "$work/softhsm2.kept"
+must service_start
+no_signer() {
+    ctl evidence export "$incident" --out "$scene/alone" && grep -q 'no signer to ask' "$scene/alone/README.txt" &&
+        [ ! -e "$scene/alone/account.jsonl" ]
+}
+t 'without any signer there is the trail, and where the account lies' no_signer
 plan
