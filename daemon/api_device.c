@@ -5,18 +5,17 @@
 #include "service.h"
 
 #include "audit.h"
+#include "intake.h"
 #include "log.h"
 #include "mem.h"
 #include "outcome.h"
-#include "reconcile.h"
 #include "sent.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define LINE_MAX_HEX ((size_t)2 * 65536)
-#define PER_COMMIT   1000
+#define PIECE ((size_t)1 << 20) /* octets taken in at a time: some thousand answers */
 
 /* --- in --- */
 
@@ -24,112 +23,81 @@ struct ingest {
     struct service *sv;
     struct request r;
     struct roster roster;
-    struct reconcile *rec;
-    char *line;
-    uint8_t *octets;
+    struct intake *in;
+    char *text; /* PIECE octets; what is not taken in yet */
     size_t len;
-    uint64_t no;
-    uint64_t by_verdict[RECONCILE_VERDICTS];
-    uint64_t in_transaction;
 };
 
 static void ingest_free(struct ingest *g)
 {
-    reconcile_close(g->rec);
+    intake_close(g->in);
     roster_done(&g->roster);
-    free(g->line);
-    free(g->octets);
+    free(g->text);
     free(g);
 }
 
-#define VERDICT(g, v) reconcile_verdict_name(v), (json_int_t)(g)->by_verdict[v]
+enum piece { PIECE_FIRST, PIECE_LAST, PIECE_CUT };
 
-static bool settle(struct ingest *g, struct err *e)
+/* One transaction, so that none stays open while the loop goes on. */
+static bool settle(struct ingest *g, enum piece which, struct err *e)
 {
-    char who[PEER_TEXT];
-
-    if (!store_in_transaction(g->sv->store))
-        return true;
-    service_who(&g->r, who);
-    if (audit_put(g->sv->store, clock_now(&g->sv->clock), "RESPONSES_TAKEN", g->r.args[0],
-                  who, e, "{s:I,s:I,s:I,s:I,s:I,s:I}", "lines", (json_int_t)g->no,
-                  VERDICT(g, RECONCILE_SUCCESS), VERDICT(g, RECONCILE_PARTLY),
-                  VERDICT(g, RECONCILE_FAILED), VERDICT(g, RECONCILE_ACCEPTED),
-                  VERDICT(g, RECONCILE_ASIDE)) &&
-        store_commit(g->sv->store, e)) {
-        g->in_transaction = 0;
-        return true;
-    }
-    store_rollback(g->sv->store);
-    return false;
-}
-
-static bool take_line(struct ingest *g, struct err *e)
-{
-    enum reconcile_verdict v = RECONCILE_ASIDE;
     int64_t now = clock_now(&g->sv->clock);
+    size_t used = 0;
     bool ok;
 
-    while (g->len > 0 && (g->line[g->len - 1] == '\r' || g->line[g->len - 1] == ' '))
-        g->len--;
-    g->no++;
-    if (g->len == 0)
-        return true;
-    if (!store_in_transaction(g->sv->store) && !store_begin(g->sv->store, e))
+    if (!store_begin(g->sv->store, e))
         return false;
-    if (g->len % 2 != 0 || g->len > LINE_MAX_HEX ||
-        !hex_decode(g->line, g->len, g->octets, g->len / 2))
-        ok = reconcile_aside(g->rec, span_of(g->line, g->len > 4096 ? 4096 : g->len),
-                             "response.hex", "not one hexadecimal message", now, e);
-    else
-        ok = reconcile_take(g->rec, span_of(g->octets, g->len / 2), now, &v, e);
-    g->by_verdict[v]++;
-    g->len = 0;
-    if (!ok) {
+    ok = intake_text(g->in, g->text, g->len, now, &used, e);
+    if (ok && which == PIECE_LAST && used < g->len)
+        ok = intake_line(g->in, g->text + used, g->len - used, now, e);
+    if (ok)
+        ok = which == PIECE_FIRST ? intake_note(g->in, e)
+                                  : intake_end(g->in, which == PIECE_LAST, now, e);
+    if (!ok || !store_commit(g->sv->store, e)) {
         store_rollback(g->sv->store);
         return false;
     }
-    return ++g->in_transaction < PER_COMMIT || settle(g, e);
+    g->len -= used;
+    memmove(g->text, g->text + used, g->len);
+    return true;
 }
 
-/* Each piece that arrives is settled before the loop goes on: no transaction stays open. */
 static bool ingest_write(void *arg, const char *data, size_t len, struct err *e)
 {
     struct ingest *g = arg;
 
-    for (size_t i = 0; i < len; i++) {
-        if (data[i] == '\n') {
-            if (!take_line(g, e))
-                return false;
-        } else if (g->len < LINE_MAX_HEX + 2) {
-            g->line[g->len++] = data[i]; /* what is longer is set aside cut */
-        }
+    while (len > 0) {
+        size_t n = len < PIECE - g->len ? len : PIECE - g->len;
+
+        memcpy(g->text + g->len, data, n);
+        g->len += n;
+        data += n;
+        len -= n;
+        if (g->len < PIECE)
+            continue;
+        if (!settle(g, PIECE_FIRST, e))
+            return false;
+        if (g->len > INTAKE_LINE_MAX + 1)
+            g->len = INTAKE_LINE_MAX + 1; /* no message: its end does not matter */
     }
-    return settle(g, e);
+    return true;
 }
 
 static bool ingest_end(void *arg, struct reply *out, struct err *e)
 {
     struct ingest *g = arg;
-    json_t *j;
-    bool ok;
+    bool ok = settle(g, PIECE_LAST, e);
 
-    if (g->len > 0 && !take_line(g, e)) {
-        ingest_free(g);
-        return false;
-    }
-    ok = settle(g, e);
     if (ok) {
-        j = json_pack("{s:I}", "lines", (json_int_t)g->no);
-        for (size_t v = 0; v < RECONCILE_VERDICTS; v++)
-            (void)json_object_set_new(j, reconcile_verdict_name((enum reconcile_verdict)v),
-                                      json_integer((json_int_t)g->by_verdict[v]));
+        json_t *figures = intake_figures(g->in);
+
         log_event(LOG_NOTICE, MSG_RESPONSES_READ,
                   &(struct log_fields){.incident = g->r.args[0], .peer = &g->r.peer},
-                  "incident %s: %llu answers taken in, %llu set aside", g->r.args[0],
-                  (unsigned long long)g->no,
-                  (unsigned long long)g->by_verdict[RECONCILE_ASIDE]);
-        ok = reply_json(out, 200, j, e);
+                  "incident %s: %lld answers taken in, %lld set aside, %lld do not fit",
+                  g->r.args[0], json_integer_value(json_object_get(figures, "lines")),
+                  json_integer_value(json_object_get(figures, "aside")),
+                  json_integer_value(json_object_get(figures, "unfit")));
+        ok = reply_json(out, 200, json_incref(figures), e);
     }
     ingest_free(g);
     return ok;
@@ -140,8 +108,8 @@ static void ingest_abort(void *arg)
     struct ingest *g = arg;
     struct err e;
 
-    /* what came before the line broke was settled piece by piece; it counts */
-    (void)settle(g, &e);
+    /* the whole lines that came before the line broke count */
+    (void)settle(g, PIECE_CUT, &e);
     ingest_free(g);
 }
 
@@ -151,24 +119,23 @@ bool api_responses_begin(void *arg, const struct request *r, struct sink *out,
     struct service *sv = arg;
     struct docket_incident i;
     struct ingest *g;
+    char who[PEER_TEXT];
 
     if (!docket_get(sv->store, r->args[0], &i, e))
         return false;
     docket_incident_done(&i);
     g = calloc(1, sizeof *g);
-    if (g != NULL) {
-        g->line = malloc(LINE_MAX_HEX + 4);
-        g->octets = malloc(LINE_MAX_HEX / 2 + 2);
-    }
-    if (g == NULL || g->line == NULL || g->octets == NULL) {
-        if (g != NULL)
-            ingest_free(g);
+    if (g != NULL)
+        g->text = malloc(PIECE);
+    if (g == NULL || g->text == NULL) {
+        free(g);
         return err_set(e, ERR_STORE, "store.memory", "out of memory");
     }
     g->sv = sv;
     g->r = *r;
+    service_who(r, who);
     if (!api_roster_open(sv, r->args[0], &g->roster, e) ||
-        !reconcile_open(sv->store, r->args[0], &g->roster, &g->rec, e)) {
+        !intake_open(sv->store, r->args[0], &g->roster, who, &g->in, e)) {
         ingest_free(g);
         return false;
     }

@@ -5,6 +5,7 @@
  * What is said here is the order of things: start is the same as restart after a crash.
  */
 #include "audit.h"
+#include "intake.h"
 #include "listening.h"
 #include "log.h"
 #include "server.h"
@@ -99,7 +100,8 @@ static bool begin_record(struct service *sv, const char *kind, struct err *e)
 {
     if (!store_begin(sv->store, e))
         return false;
-    if (audit_put(sv->store, clock_now(&sv->clock), kind, "", AUDIT_ACTOR_SYSTEM, e,
+    if (intake_left(sv->store, clock_now(&sv->clock), e) &&
+        audit_put(sv->store, clock_now(&sv->clock), kind, "", AUDIT_ACTOR_SYSTEM, e,
                   "{s:s,s:b}", "version", SMKI_VERSION, "exercise",
                   (int)sv->config.service.exercise) &&
         store_commit(sv->store, e))

@@ -30,6 +30,7 @@ enum ctl_exit { /* part of the interface: scripts look at these */
                 CTL_BUSY = 5,    /* busy, or the token is not at hand: try later */
                 CTL_UNREACHABLE = 6, /* no answer from the service */
                 CTL_STORE = 7,       /* disk, database, memory */
+                CTL_UNFIT = 8,       /* taken in, but for answers that do not fit */
 };
 
 struct ctl {

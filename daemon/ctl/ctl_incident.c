@@ -5,6 +5,7 @@
 #include "ctl.h"
 
 #include "mem.h"
+#include "rules.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -253,9 +254,45 @@ static int run_certificates_get(struct ctl *c, const struct ctl_args *a)
     return download(c, a, "/v1/incidents/{}/certificates");
 }
 
+/* How many do not fit, and for each reason what to do about it. False: all fit. */
+static bool say_unfit(const struct ctl *c, const json_t *taken)
+{
+    json_int_t unfit = json_integer_value(json_object_get(taken, "unfit"));
+    const char *name;
+    json_t *n;
+
+    if (unfit == 0)
+        return false;
+    ctl_say("%lld of %lld answers do not fit and count for nothing", (long long)unfit,
+            (long long)json_integer_value(json_object_get(taken, "lines")));
+    if (c->json || c->quiet)
+        return true;
+    json_object_foreach(json_object_get(taken, "set_aside"), name, n)
+    {
+        const struct rule *rule = rules_find(name);
+
+        ctl_say("%lld set aside by %s. %s", (long long)json_integer_value(n), name,
+                rule != NULL ? rule->advice : "");
+    }
+    return true;
+}
+
 static int run_responses_add(struct ctl *c, const struct ctl_args *a)
 {
-    return upload(c, a, "POST", "/v1/incidents/{}/responses", "text/plain");
+    char path[512];
+    json_t *j;
+    char *text;
+    bool unfit;
+    int rc;
+
+    if (!ctl_path(path, "/v1/incidents/{}/responses", a->v[0], NULL))
+        return CTL_INPUT;
+    rc = ctl_upload(c, "POST", path, "text/plain", a->v[1], &j, &text);
+    if (rc != CTL_OK)
+        return rc;
+    unfit = say_unfit(c, j);
+    rc = ctl_done(c, j, text);
+    return rc == CTL_OK && unfit ? CTL_UNFIT : rc;
 }
 
 /* First the file, then the signature over what was received. */

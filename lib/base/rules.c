@@ -482,8 +482,8 @@ const struct rule rules[] = {
      "counter.",
      "Compare both with message decode; begin no batch before it is clear who is right."},
 
-    /* response: what devices answered - lib/record/reconcile.c, lib/formats/response.c,
-     * daemon/api_device.c */
+    /* response: what devices answered - lib/record/reconcile.c, lib/record/intake.c,
+     * lib/formats/response.c, daemon/api_device.c */
     {"response.mark", "SEC Appendix L 4.2.3", "choice",
      "A device is marked unreachable, unknown or excused, with a reason, and not against "
      "its own "

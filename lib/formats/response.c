@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "response.h"
-#include "message.h"
+
 #include "verify.h"
 
 #include <string.h>
@@ -30,11 +30,12 @@ static void copy_outcomes(const struct payload_reply *r, struct response *out)
     out->n_outcomes = r->n_results;
 }
 
-static bool read_message(const struct message *m, struct response *out, struct err *e)
+bool response_of(const struct message *m, struct response *out, struct err *e)
 {
     const struct payload_reply *r = &m->body.reply;
     bool alert = m->payload_kind == PAYLOAD_ALERT;
 
+    memset(out, 0, sizeof *out);
     if (m->payload_kind != PAYLOAD_ANSWER && !alert)
         return err_set(e, ERR_INPUT, "response.kind",
                        "a %s with code %04X is no response or alert of CS02b",
@@ -73,10 +74,9 @@ bool response_read(struct span octets, struct response *out, struct err *e)
     struct message m;
     bool ok;
 
-    memset(out, 0, sizeof *out);
     if (!message_decode(octets, &m, e))
         return false;
-    ok = read_message(&m, out, e);
+    ok = response_of(&m, out, e);
     message_done(&m);
     return ok;
 }

@@ -11,7 +11,7 @@
 #ifndef RESPONSE_H
 #define RESPONSE_H
 
-#include "payload.h"
+#include "message.h"
 
 #include <openssl/evp.h>
 
@@ -58,6 +58,9 @@ struct response {
  *   "response.inconsistent"  header and payload name different commands
  */
 MUST_CHECK bool response_read(struct span octets, struct response *out, struct err *e);
+/* The same of a message that was taken apart already; *out borrows its octets and nothing
+ * else of it. Errors: those of "response.*". */
+MUST_CHECK bool response_of(const struct message *m, struct response *out, struct err *e);
 
 /* True when the device's key signed it. */
 bool response_verify(const struct response *r, EVP_PKEY *device_key);

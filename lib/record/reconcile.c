@@ -2,7 +2,6 @@
 #include "reconcile.h"
 
 #include "mem.h"
-#include "message.h"
 #include "outcome.h"
 #include "response.h"
 #include "sent.h"
@@ -18,6 +17,7 @@ struct reconcile {
     char incident[AUTHORITY_ID_MAX];
     const struct roster *roster;
     struct sent sent;
+    const char *rule; /* why the last one was set aside */
 };
 
 /* What an answer of that verdict makes of its device. */
@@ -83,12 +83,29 @@ void reconcile_close(struct reconcile *r)
 bool reconcile_aside(struct reconcile *r, struct span text, const char *rule,
                      const char *reason, int64_t now_us, struct err *e)
 {
+    r->rule = rule;
     return store_run(r->store, e,
+                     "INSERT INTO aside_count (incident, rule, n) VALUES (?1, ?2, 1)"
+                     " ON CONFLICT (incident, rule) DO UPDATE SET n = n + 1",
+                     "tt", r->incident, rule) &&
+           store_run(r->store, e,
                      "INSERT INTO aside (incident, rule, reason, message, at_us)"
-                     " VALUES (?1, ?2, ?3, ?4, ?5)",
-                     "tttbi", r->incident, rule, reason,
+                     " SELECT ?1, ?2, ?3, ?4, ?5 FROM aside_count"
+                     " WHERE incident = ?1 AND rule = ?2 AND n <= ?6",
+                     "tttbii", r->incident, rule, reason,
                      span_of(text.at != NULL ? text.at : (const uint8_t *)"", text.len),
-                     now_us);
+                     now_us, (int64_t)RECONCILE_KEPT_MAX);
+}
+
+const char *reconcile_rule(const struct reconcile *r)
+{
+    return r->rule;
+}
+
+/* It answers a command of ours, whose answer is on record already. */
+bool reconcile_fits(const char *rule)
+{
+    return strcmp(rule, "response.duplicate") == 0 || strcmp(rule, "response.stale") == 0;
 }
 
 struct asides {
@@ -110,7 +127,7 @@ bool reconcile_asides(struct store *s, const char *incident,
     struct asides a = {fn, arg};
 
     return store_each(s, take_aside, &a, e,
-                      "SELECT rule, count(*) FROM aside WHERE incident = ?1 GROUP BY rule",
+                      "SELECT rule, n FROM aside_count WHERE incident = ?1 ORDER BY rule",
                       "t", incident);
 }
 
@@ -445,46 +462,55 @@ bool reconcile_mark(struct reconcile *r, const struct eui64 *device, const char 
     return set_state(r, &b, &row, to, reason, now_us, e);
 }
 
-bool reconcile_take(struct reconcile *r, struct span message, int64_t now_us,
-                    enum reconcile_verdict *verdict, struct err *e)
+/* An answer to CS02b: its verdict, or why it is set aside. */
+static bool take_answer(struct reconcile *r, const struct response *resp, int64_t now_us,
+                        enum reconcile_verdict *verdict, struct fault *why, struct err *e)
 {
-    struct response resp;
-    struct message m;
     struct roster_row row;
     struct outcome b;
     bool known;
-    struct fault why = {NULL, NULL};
     struct sent_batch *k = NULL;
-    struct err bad;
     uint32_t row_no;
 
-    *verdict = RECONCILE_ASIDE;
-    if (message_decode(message, &m, &bad)) {
-        bool report = m.code == MESSAGE_CS02A && m.kind == MESSAGE_RESPONSE;
-        bool ok = !report || take_report(r, &m, now_us, verdict, &why, e);
-
-        message_done(&m);
-        if (!ok)
-            return false;
-        if (report)
-            return why.rule == NULL ||
-                   reconcile_aside(r, message, why.rule, why.reason, now_us, e);
-    }
-    if (!response_read(message, &resp, &bad))
-        return reconcile_aside(r, message, bad.id, bad.text, now_us, e);
-    if (!match(r, &resp, &row_no, &row, &k, &why, e))
+    if (!match(r, resp, &row_no, &row, &k, why, e))
         return false;
-    if (why.rule == NULL) {
-        if (!outcome_get(r->store, r->incident, row_no, &b, &known, e))
-            return false;
-        if (known && is_later(r, &b, k, resp.counter))
-            why = (struct fault){"response.stale", "a later command was answered already"};
-        else if (known && is_same(&b, k, resp.counter) && b.state != OUTCOME_ACCEPTED &&
-                 !is_unclear(b.state))
-            why = (struct fault){"response.duplicate", "the command was answered already"};
+    if (why->rule != NULL)
+        return true;
+    if (!outcome_get(r->store, r->incident, row_no, &b, &known, e))
+        return false;
+    if (known && is_later(r, &b, k, resp->counter))
+        *why = (struct fault){"response.stale", "a later command was answered already"};
+    else if (known && is_same(&b, k, resp->counter) && b.state != OUTCOME_ACCEPTED &&
+             !is_unclear(b.state))
+        *why = (struct fault){"response.duplicate", "the command was answered already"};
+    if (why->rule != NULL)
+        return true;
+    *verdict = judge(k, &row, resp);
+    return keep(r, k, &row, resp, &b, state_of(*verdict), now_us, e);
+}
+
+bool reconcile_take(struct reconcile *r, struct span message, int64_t now_us,
+                    enum reconcile_verdict *verdict, struct err *e)
+{
+    struct fault why = {NULL, NULL};
+    struct response resp;
+    struct message m;
+    struct err bad;
+    bool ok;
+
+    *verdict = RECONCILE_ASIDE;
+    if (!message_decode(message, &m, &bad))
+        return reconcile_aside(r, message, bad.id, bad.text, now_us, e);
+    if (m.code == MESSAGE_CS02A && m.kind == MESSAGE_RESPONSE) {
+        ok = take_report(r, &m, now_us, verdict, &why, e);
+    } else if (response_of(&m, &resp, &bad)) {
+        ok = take_answer(r, &resp, now_us, verdict, &why, e);
+    } else {
+        why = (struct fault){bad.id, bad.text};
+        ok = true;
     }
-    if (why.rule != NULL)
-        return reconcile_aside(r, message, why.rule, why.reason, now_us, e);
-    *verdict = judge(k, &row, &resp);
-    return keep(r, k, &row, &resp, &b, state_of(*verdict), now_us, e);
+    message_done(&m);
+    if (ok && why.rule != NULL)
+        ok = reconcile_aside(r, message, why.rule, why.reason, now_us, e);
+    return ok;
 }

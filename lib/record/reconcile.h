@@ -10,8 +10,10 @@
  * success, or into something to be signed again.
  *
  * An answer counts only if the device's own key signed it, over the received octets, and it
- * names a command of the ledger by device and counter. All others are kept aside with the
- * reason; nothing is lost.
+ * names a command of the ledger by device and counter. All others are set aside with the
+ * reason: each is counted, and of an incident the first RECONCILE_KEPT_MAX of each reason
+ * are kept octet for octet, so that a flood of one kind neither fills the disk nor drowns
+ * another.
  *
  * Source:  GBCS 13.3.4, 13.3.5; SEC Appendix L 4.2.3 (reconciliation, INFERRED).
  * Effects: the store, inside the caller's transaction.
@@ -21,6 +23,8 @@
 
 #include "roster.h"
 #include "store.h"
+
+#define RECONCILE_KEPT_MAX 1000 /* of an incident, for each reason */
 
 enum reconcile_verdict {
     RECONCILE_SUCCESS,
@@ -42,9 +46,15 @@ MUST_CHECK bool reconcile_open(struct store *s, const char *incident,
  * Errors: ERR_STORE only. */
 MUST_CHECK bool reconcile_take(struct reconcile *r, struct span message, int64_t now_us,
                                enum reconcile_verdict *verdict, struct err *e);
-/* Text that is no message at all (not hexadecimal): kept aside too. */
+/* Text that is no message at all (not hexadecimal): set aside too. */
 MUST_CHECK bool reconcile_aside(struct reconcile *r, struct span text, const char *rule,
                                 const char *reason, int64_t now_us, struct err *e);
+/* The rule by which the last one was set aside, static; NULL: none was. */
+const char *reconcile_rule(const struct reconcile *r);
+/* Of what was set aside by that rule: is it an answer to a command of ours all the same, one
+ * that came too often or too late? All else does not fit: the wrong list, another incident's,
+ * forged, junk. */
+bool reconcile_fits(const char *rule);
 /*
  * What somebody says of a device that does not answer. A device that succeeded stays so.
  *   state  "unreachable"  tried again later

@@ -129,6 +129,14 @@ static const char *const migrations[] = {
     "CREATE TABLE raising (originator BLOB PRIMARY KEY, last INTEGER NOT NULL,"
     " ceremony TEXT NOT NULL, asked_by TEXT NOT NULL, asked_us INTEGER NOT NULL)"
     " STRICT, WITHOUT ROWID;",
+    /* answers set aside: all are counted, some are kept (reconcile.h); uploads of answers
+     * that have no record yet (intake.h) */
+    "CREATE TABLE aside_count (incident TEXT NOT NULL, rule TEXT NOT NULL,"
+    " n INTEGER NOT NULL, PRIMARY KEY (incident, rule)) STRICT, WITHOUT ROWID;"
+    "INSERT INTO aside_count SELECT incident, rule, count(*) FROM aside"
+    " GROUP BY incident, rule;"
+    "CREATE TABLE intake (id INTEGER PRIMARY KEY, incident TEXT NOT NULL,"
+    " actor TEXT NOT NULL, figures TEXT NOT NULL) STRICT;",
 };
 #define VERSION ((int)(sizeof migrations / sizeof migrations[0]))
 

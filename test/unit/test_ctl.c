@@ -245,6 +245,30 @@ static bool put_roster(void *arg, const struct request *r, struct sink *o, struc
     return true;
 }
 
+/* What came of an upload: of incident "odd" some do not fit. */
+static char taken[512];
+
+static bool taken_end(void *arg, struct reply *o, struct err *e)
+{
+    free(arg);
+    return text_reply(o, 200, taken, e);
+}
+
+static bool post_responses(void *arg, const struct request *r, struct sink *o,
+                           struct err *e)
+{
+    (void)arg;
+    (void)e;
+    (void)snprintf(taken, sizeof taken,
+                   strcmp(r->args[0], "odd") == 0
+                       ? "{\"lines\":9,\"success\":4,\"aside\":5,\"set_aside\":"
+                         "{\"response.forged\":3,\"response.duplicate\":2},\"unfit\":3}"
+                       : "{\"lines\":9,\"success\":7,\"aside\":2,\"set_aside\":"
+                         "{\"response.duplicate\":2},\"unfit\":0}");
+    *o = (struct sink){sink_write, taken_end, free, malloc(1)};
+    return true;
+}
+
 static const struct router_row rows[] = {
     {VERB_GET, "/v1/status", PEER_VIEWER, BODY_NONE, get_status, NULL},
     {VERB_GET, "/v1/incidents", PEER_VIEWER, BODY_NONE, get_incidents, NULL},
@@ -256,6 +280,8 @@ static const struct router_row rows[] = {
      NULL},
     {VERB_POST, "/v1/incidents/{id}/events", PEER_OPERATOR, BODY_JSON, post_any, NULL},
     {VERB_PUT, "/v1/incidents/{id}/roster", PEER_OPERATOR, BODY_STREAM, NULL, put_roster},
+    {VERB_POST, "/v1/incidents/{id}/responses", PEER_OPERATOR, BODY_STREAM, NULL,
+     post_responses},
     {VERB_POST, "/v1/batches", PEER_OPERATOR, BODY_JSON, post_any, NULL},
     {VERB_GET, "/v1/batches/{n}", PEER_VIEWER, BODY_NONE, get_batch, NULL},
     {VERB_POST, "/v1/batches/{n}/pause", PEER_OPERATOR, BODY_NONE, post_any, NULL},
@@ -455,6 +481,33 @@ START_TEST(a_roster_is_streamed_from_file_and_pipe)
 }
 END_TEST
 
+START_TEST(answers_that_do_not_fit_have_an_exit_code_of_their_own)
+{
+    char name[128];
+    FILE *f;
+
+    served_start(&router);
+    (void)snprintf(name, sizeof name, "%s/answers.hex", served_dir);
+    f = fopen(name, "we");
+    (void)fputs("DF09\n", f);
+    (void)fclose(f);
+    ck_assert_int_eq(ctl("responses add odd answers.hex"), 8);
+    HAS(out, "response.forged:    3\n");
+    HAS(errs, "3 of 9 answers do not fit");
+    HAS(errs, "3 set aside by response.forged. Do not count");
+    ck_assert_int_eq(ctl("--json responses add odd answers.hex"), 8);
+    HAS(out, "\"set_aside\":{\"response.forged\":3,");
+    HAS(errs, "3 of 9 answers do not fit");
+    ck_assert_int_eq(ctl("--quiet responses add odd answers.hex"), 8);
+    ck_assert_str_eq(out, "");
+    ck_assert_int_eq(ctl("responses add fine answers.hex"), 0); /* twice is no fault */
+    HAS(out, "response.duplicate: 2\n");
+    ck_assert_ptr_null(strstr(errs, "fit"));
+    (void)unlink(name);
+    served_stop();
+}
+END_TEST
+
 START_TEST(watching_ends_with_the_batch)
 {
     served_start(&router);
@@ -538,6 +591,7 @@ int main(void)
     tcase_add_test(t, pages_are_followed_to_the_end);
     tcase_add_test(t, changes_carry_a_key_and_the_members_of_the_table);
     tcase_add_test(t, a_roster_is_streamed_from_file_and_pipe);
+    tcase_add_test(t, answers_that_do_not_fit_have_an_exit_code_of_their_own);
     tcase_add_test(t, watching_ends_with_the_batch);
     tcase_add_test(t, commands_become_files_under_strict_names);
     suite_add_tcase(s, t);

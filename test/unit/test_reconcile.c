@@ -420,6 +420,78 @@ START_TEST(what_is_no_answer_is_kept_aside_too)
 }
 END_TEST
 
+/* The linker puts this one in the way of message_decode. */
+/* NOLINTNEXTLINE(bugprone-reserved-identifier): --wrap makes the name */
+bool __real_message_decode(struct span from, struct message *to, struct err *why);
+/* NOLINTNEXTLINE(bugprone-reserved-identifier): likewise */
+bool __wrap_message_decode(struct span from, struct message *to, struct err *why);
+
+static int decoded;
+
+/* NOLINTNEXTLINE(bugprone-reserved-identifier): likewise */
+bool __wrap_message_decode(struct span from, struct message *to, struct err *why)
+{
+    decoded++;
+    return __real_message_decode(from, to, why);
+}
+
+START_TEST(an_answer_is_decoded_once)
+{
+    good_answer(0);
+    sign_with(device_keys[0]);
+    decoded = 0;
+    ck_assert_int_eq(take(), RECONCILE_SUCCESS);
+    ck_assert_int_eq(decoded, 1);
+    ck_assert_int_eq(take(), RECONCILE_ASIDE);
+    ck_assert_int_eq(decoded, 2);
+    len--; /* junk is, too */
+    ck_assert_int_eq(take(), RECONCILE_ASIDE);
+    ck_assert_int_eq(decoded, 3);
+}
+END_TEST
+
+static int64_t asides;
+
+static bool add_asides(void *arg, const char *rule, int64_t n)
+{
+    if (strcmp(rule, arg) == 0)
+        asides += n;
+    return true;
+}
+
+START_TEST(of_a_flood_some_are_kept_and_all_are_counted)
+{
+    char junk[] = "response.hex";
+
+    OK(store_begin(store, &e));
+    for (int i = 0; i < RECONCILE_KEPT_MAX + 5; i++)
+        OK(reconcile_aside(rec, span_of("zz", 2), "response.hex", "junk", 42, &e));
+    OK(store_commit(store, &e));
+    ck_assert_int_eq(number("SELECT count(*) FROM aside"), RECONCILE_KEPT_MAX);
+    OK(reconcile_asides(store, "I-1", add_asides, junk, &e));
+    ck_assert_int_eq(asides, RECONCILE_KEPT_MAX + 5);
+    /* it drowns nothing else, nor another incident's */
+    good_answer(0);
+    aside(1, "response.forged");
+    ck_assert_str_eq(reconcile_rule(rec), "response.forged");
+    reconcile_close(rec);
+    rec = NULL;
+    OK(reconcile_open(store, "I-2", &scene.roster, &rec, &e));
+    OK(reconcile_aside(rec, span_of("zz", 2), "response.hex", "junk", 42, &e));
+    ck_assert_int_eq(number("SELECT count(*) FROM aside"), RECONCILE_KEPT_MAX + 2);
+}
+END_TEST
+
+START_TEST(what_was_answered_before_fits)
+{
+    ck_assert(reconcile_fits("response.duplicate"));
+    ck_assert(reconcile_fits("response.stale"));
+    ck_assert(!reconcile_fits("response.unmatched"));
+    ck_assert(!reconcile_fits("response.unknown-device"));
+    ck_assert(!reconcile_fits("message.length"));
+}
+END_TEST
+
 START_TEST(the_same_answer_twice_counts_once)
 {
     good_answer(0);
@@ -683,9 +755,10 @@ KIT_MAIN("reconcile", setup, teardown, a_device_that_replaced_every_cell_is_a_su
          accepted_first_and_executed_later, unknown_and_unreachable_are_not_the_last_word,
          lengths_longer_than_needed_count, a_forged_answer_counts_for_nothing,
          no_octet_of_an_answer_can_be_changed, each_stray_answer_has_its_reason,
-         what_is_no_answer_is_kept_aside_too, the_same_answer_twice_counts_once,
-         an_answer_to_an_earlier_command_is_stale, a_second_attempt_is_counted,
-         counters_of_two_organisations_do_not_mix,
+         what_is_no_answer_is_kept_aside_too, an_answer_is_decoded_once,
+         of_a_flood_some_are_kept_and_all_are_counted, what_was_answered_before_fits,
+         the_same_answer_twice_counts_once, an_answer_to_an_earlier_command_is_stale,
+         a_second_attempt_is_counted, counters_of_two_organisations_do_not_mix,
          one_counter_of_two_organisations_is_told_apart,
          the_latest_of_many_batches_is_known, a_selection_is_matched_by_its_rows,
          what_a_device_holds_settles_what_is_unclear,

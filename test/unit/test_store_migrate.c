@@ -185,6 +185,28 @@ START_TEST(what_ended_then_is_told_now)
 }
 END_TEST
 
+START_TEST(what_was_set_aside_then_is_counted_now)
+{
+    sqlite3 *db;
+
+    ck_assert_int_eq(sqlite3_open(kit_path("db"), &db), SQLITE_OK);
+    for (size_t i = 0; i < sizeof version_3 / sizeof version_3[0]; i++)
+        by_hand(db, version_3[i]);
+    by_hand(db, "INSERT INTO aside (incident, rule, reason, message, at_us) VALUES"
+                " ('I-1', 'response.hex', '', x'00', 1), ('I-1', 'response.hex', '', x'01',"
+                " 2), ('I-2', 'response.kind', '', x'02', 3)");
+    (void)sqlite3_close(db);
+    OK(store_open(kit_path("db"), &store, &e));
+    ck_assert_int_eq(number("SELECT n FROM aside_count WHERE incident = 'I-1'"
+                            " AND rule = 'response.hex'"),
+                     2);
+    ck_assert_int_eq(number("SELECT n FROM aside_count WHERE incident = 'I-2'"
+                            " AND rule = 'response.kind'"),
+                     1);
+    ck_assert_int_eq(number("SELECT count(*) FROM aside"), 3);
+}
+END_TEST
+
 static const struct old lost = {"held", "token.lost: no signer", "token.lost"};
 
 START_TEST(a_batch_of_then_goes_on)
@@ -218,5 +240,5 @@ START_TEST(a_sentence_is_read_for_its_rule_once_and_never_again)
 END_TEST
 
 KIT_MAIN("store_migrate", kit_begin, kit_end, the_rule_of_a_batch_comes_out_of_its_sentence,
-         what_ended_then_is_told_now, a_batch_of_then_goes_on,
-         a_sentence_is_read_for_its_rule_once_and_never_again)
+         what_ended_then_is_told_now, what_was_set_aside_then_is_counted_now,
+         a_batch_of_then_goes_on, a_sentence_is_read_for_its_rule_once_and_never_again)
