@@ -121,8 +121,8 @@ t 'and is on' state_is KEY_ACTIVE
 
 must rehearsal_event deactivate-key --evidence 'morning'
 must service_stop
-must scene_set 'Key "recovery"' Id=0F
-must scene_set 'Token "rehearsal"' ProbeId=01 # no key of commands is the probe
+must scene_set 'Key "recovery"' Id=0D
+must "$tools/pkcs11/smki-recovery-ceremony" generate --config "$scene/recovery.conf" --key recovery
 must service_start
 must eventually signers_ready
 must activation other
