@@ -583,7 +583,7 @@ int main(void)
     SRunner *r;
     int failed;
 
-    tcase_set_timeout(t, 60);
+    tcase_set_timeout(t, 300);
     tcase_add_checked_fixture(t, served_kit_begin, served_kit_end);
     tcase_add_test(t, each_refusal_has_its_exit_code);
     tcase_add_test(t, what_no_honest_service_answers_is_told_apart);

@@ -905,7 +905,7 @@ static Suite *message_suite(void)
     tcase_add_test(json, without_encoding_a_loose_message_becomes_der);
     tcase_add_test(query, query_has_exactly_these_octets);
     tcase_add_test(query, spoilt_query_is_refused);
-    tcase_set_timeout(octets, 60);
+    tcase_set_timeout(octets, 300);
     suite_add_tcase(s, octets);
     suite_add_tcase(s, answers);
     suite_add_tcase(s, json);

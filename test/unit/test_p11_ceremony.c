@@ -228,7 +228,7 @@ int main(void)
     int failed;
 
     tcase_add_checked_fixture(t, setup, teardown);
-    tcase_set_timeout(t, 120);
+    tcase_set_timeout(t, 300);
     tcase_add_test(t, keys_are_made_once_and_as_the_signer_wants_them);
     tcase_add_test(t, an_existing_file_is_not_written_over);
     tcase_add_test(t, the_mark_is_shown_and_only_ever_raised);

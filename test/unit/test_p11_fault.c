@@ -410,7 +410,7 @@ int main(void)
     tcase_add_loop_test(m, a_module_that_hangs_dies_by_the_alarm, 0, LEN(hangs));
     suite_add_tcase(s, m);
     tcase_add_checked_fixture(t, soft, done);
-    tcase_set_timeout(t, 60);
+    tcase_set_timeout(t, 300);
     tcase_add_test(t, a_failed_signature_is_never_tried_again);
     tcase_add_loop_test(t, a_session_that_dies_in_a_run_does_not_stop_it, 0, 2);
     tcase_add_test(t, a_removed_device_stops_the_run_at_a_row);

@@ -530,7 +530,7 @@ int main(void)
     int failed;
 
     tcase_add_checked_fixture(t, setup, teardown);
-    tcase_set_timeout(t, 60);
+    tcase_set_timeout(t, 300);
     tcase_add_test(t, signs_what_a_decision_names);
     tcase_add_test(t, a_counter_is_signed_once_and_a_run_is_lent_once);
     tcase_add_test(t, a_socket_from_systemd_serves_as_well);

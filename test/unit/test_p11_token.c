@@ -437,7 +437,7 @@ int main(void)
     int failed;
 
     tcase_add_checked_fixture(t, setup, teardown);
-    tcase_set_timeout(t, 60);
+    tcase_set_timeout(t, 300);
     tcase_add_loop_test(t, signs_rows_that_verify, 0, n_shapes);
     tcase_add_loop_test(t, stops_between_rows_when_told, 0, n_shapes);
     tcase_add_test(t, token_is_found_by_label_and_serial_only);

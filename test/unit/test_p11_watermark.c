@@ -272,7 +272,7 @@ int main(void)
     int failed;
 
     tcase_add_checked_fixture(t, setup, teardown);
-    tcase_set_timeout(t, 120);
+    tcase_set_timeout(t, 300);
     tcase_add_test(t, without_an_object_the_mark_is_zero);
     tcase_add_test(t, a_run_at_or_below_the_mark_is_refused);
     tcase_add_test(t, each_originator_has_its_own_mark);

@@ -228,7 +228,7 @@ int main(void)
     SRunner *r;
     int bad;
 
-    tcase_set_timeout(t, 60);
+    tcase_set_timeout(t, 300);
     tcase_add_test(t, every_case_fails_exactly_the_rules_it_names);
     tcase_add_test(t, every_rule_has_an_allowing_and_a_refusing_case);
     tcase_add_test(t, every_rule_has_a_source_and_a_sentence);

@@ -688,7 +688,7 @@ int main(void)
     SRunner *r;
     int failed;
 
-    tcase_set_timeout(t, 120);
+    tcase_set_timeout(t, 300);
     tcase_add_checked_fixture(t, served_kit_begin, served_kit_end);
     tcase_add_test(t, each_bad_request_has_its_status);
     tcase_add_test(t, a_head_that_is_too_big_gets_431);

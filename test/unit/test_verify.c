@@ -948,7 +948,7 @@ int main(void)
     TCase *c = tcase_create("verify");
     SRunner *r = srunner_create(s);
 
-    tcase_set_timeout(c, 100);
+    tcase_set_timeout(c, 300);
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_test(c, thousands_of_spoiled_inputs_are_judged_as_evp_judges_them);
     tcase_add_test(c, each_way_of_spoiling_is_judged_as_evp_judges_it);
