@@ -336,7 +336,7 @@ bool asn1_is_sequence(struct span tlv)
 {
     struct asn1_tlv t;
 
-    return tlv.len <= INT32_MAX &&
+    return tlv.len > 0 && tlv.len <= INT32_MAX &&
            asn1_tlv_read(tlv.at, tlv.at + tlv.len, &t) == ASN1_TLV_OK && t.constructed &&
            t.tag == V_ASN1_SEQUENCE && t.class == V_ASN1_UNIVERSAL &&
            (size_t)(t.content - t.at) + t.len == tlv.len;
