@@ -86,6 +86,7 @@ static const struct key_row table[] = {
     BOOL("Command", "DisapplyTimeChecks", config, command.disapply_time),
     U64("Command", "Floor", config, command.floor, command.has_floor),
     U64("Command", "OtherFloor", config, command.other_floor, command.has_other_floor),
+    BOOL("Command", "LoadControllerCells", config, command.load_cells),
     PATH("Trust", "Root", config, trust.root),
     PATH("Trust", "Issuing", config, trust.issuing),
     TEXT("Trust", "Custodians", config, trust.custodians),

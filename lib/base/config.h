@@ -124,6 +124,7 @@ struct config {
         uint64_t floor; /* Floor=, newRemotePartyFloorSeqNumber */
         bool has_other_floor;
         uint64_t other_floor; /* OtherFloor=, of the other roles replaced */
+        bool load_cells;      /* LoadControllerCells=, modes 8 and 9 may replace those */
     } command;
     struct {                           /* [Trust] */
         char root[CONFIG_PATH_MAX];    /* Root=, SMKI Root OCA, PEM */

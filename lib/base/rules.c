@@ -350,6 +350,10 @@ const struct rule rules[] = {
      "Each replacement certificate named is given.", "Add it to the bundle."},
     {"cell.mode", "GBCS 13.3.3", "VERIFIED", "A mode replaces the cells it is made for.",
      "Take the cell out or use the mode that fits."},
+    {"cell.open", "GBCS 13.3.3", "UNKNOWN",
+     "Recovery and Contingency replace a load controller's cells where configuration says "
+     "so.",
+     "Take the cell out, or set LoadControllerCells= once it is known that devices obey."},
     {"cell.not-held", "GBCS 4.3.2.5", "INFERRED",
      "A cell replaced is held by a device type named.", "Take the cell out."},
     {"cell.compromised", "SEC L10.30(a)", "INFERRED",
@@ -432,7 +436,8 @@ const struct rule rules[] = {
      "A message begins with a grouping header, or a MAC header and a grouping header.",
      "Check that this is a GBCS message in binary or hexadecimal, and whole."},
     {"message.other-info", "GBCS 7.2.7", "VERIFIED",
-     "A CS02a or CS02b command has two octets of other information, its message code.",
+     "A command of CS02a, b, f or g has two octets of other information, its message "
+     "code.",
      "Do not send it: no command of this kind names a supplementary remote party."},
     {"message.envelope", "GBCS 6.2.3, 13.3.3", "VERIFIED",
      "After the payload come 40 and a signature or 00, and a MAC exactly behind a MAC "
@@ -443,7 +448,8 @@ const struct rule rules[] = {
      "The payload follows the ASN.1 of its use case.",
      "Look at the octet the text names. From a device: keep the octets and report them."},
     {"message.not-der", "GBCS 13.3.3, X.690", "VERIFIED",
-     "The payload of a command is DER: shortest lengths, no defaults spelled out.",
+     "The payload of a command is DER: shortest lengths, no defaults spelled out, TRUE as "
+     "FF.",
      "Do not send it; encode the command anew."},
     {"message.too-many", "project", "choice",
      "A payload has at most 32 replacements, outcomes or roles, 16 floors, 8 path "
@@ -490,7 +496,7 @@ const struct rule rules[] = {
      "answer.",
      "Mend the line named."},
     {"response.kind", "GBCS 13.3.4, 13.3.5", "VERIFIED",
-     "What is matched with commands is a response or an alert of CS02b.",
+     "What is matched with commands is a response or an alert of CS02b or CS02g.",
      "Leave other messages out; decode shows what it is."},
     {"response.unsigned", "GBCS 6.2.3", "VERIFIED",
      "A device signs its response to an Update Security Credentials command.",

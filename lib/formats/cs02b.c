@@ -59,9 +59,9 @@ static bool check_counters(const struct cs02b_recipe *r, struct err *e)
     for (size_t i = 0; i < r->n_others; i++) {
         const struct cs02b_floor *f = &r->others[i];
         unsigned role = (unsigned)f->role;
-        uint32_t bit = role <= ROLE_ISSUING_AUTHORITY ? 1u << role : 1u << 31;
+        uint32_t bit = role <= ROLE_LOAD_CONTROLLER ? 1u << role : 1u << 31;
 
-        if (role > ROLE_ISSUING_AUTHORITY && role != ROLE_OTHER)
+        if (role > ROLE_LOAD_CONTROLLER && role != ROLE_OTHER)
             return refuse(e, "a floor is for a role that GBCS does not have");
         if ((seen & bit) != 0)
             return refuse(e, "a role has two floors");
@@ -108,7 +108,7 @@ static bool check(const struct cs02b_recipe *r, struct err *e)
 {
     size_t time_len = strnlen(r->execution_time, sizeof r->execution_time);
 
-    if ((unsigned)r->mode >= MODE_COUNT)
+    if (!gbcs_mode_known((unsigned)r->mode))
         return refuse(e, "no such credentials replacement mode");
     if (r->has_symmetric_key != (r->mode == MODE_ANY_BY_CONTINGENCY))
         return refuse(e, "the symmetric key belongs to anyByContingency and to no other");

@@ -8,7 +8,8 @@
  *   RECALLED   background knowledge without a text at hand
  *   UNKNOWN    nothing found
  * RTDS is the DCC Reference Test Data Set, 4.5.0; GBCS 0.8.1 is the public issue of
- * 28 November 2014.
+ * 28 November 2014. Of GBCS 4.x, which brought the load controller, messages of RTDS are
+ * public and its text is not.
  */
 #include "gbcs.h"
 
@@ -27,6 +28,8 @@ static const struct cell_row cell_rows[] = {
     [CELL_ACB_KA] = {"acb-ka", ROLE_ACB, KU_KEY_AGREEMENT, false},
     [CELL_TCOS_DS] = {"tcos-ds", ROLE_TCOS, KU_DIGITAL_SIGNATURE, false},
     [CELL_WAN_DS] = {"wan-ds", ROLE_WAN_PROVIDER, KU_DIGITAL_SIGNATURE, false},
+    [CELL_LOAD_DS] = {"load-ds", ROLE_LOAD_CONTROLLER, KU_DIGITAL_SIGNATURE, false},
+    [CELL_LOAD_KA] = {"load-ka", ROLE_LOAD_CONTROLLER, KU_KEY_AGREEMENT, false},
 };
 static_assert(sizeof cell_rows / sizeof cell_rows[0] == CELL_COUNT, "a row for each cell");
 
@@ -40,6 +43,7 @@ enum {
     ACB = CELL_BIT(CELL_ACB_DS) | ACB_KA,
     TCOS = CELL_BIT(CELL_TCOS_DS),
     WAN = CELL_BIT(CELL_WAN_DS),
+    LOAD = CELL_BIT(CELL_LOAD_DS) | CELL_BIT(CELL_LOAD_KA),
     EVERY_CELL = CELL_BIT(CELL_COUNT) - 1,
 };
 
@@ -59,8 +63,9 @@ static const struct device_row device_rows[] = {
         {
             .name = "ESME",
             .number = 1,
-            .cells = ROOT | RECOVERY | SUPPLIER | NETWORK | ACB_KA | TCOS,
-            .source = "RTDS: all nine cells in one mode 9 response; wan provider answered "
+            .cells = ROOT | RECOVERY | SUPPLIER | NETWORK | ACB_KA | TCOS | LOAD,
+            .source = "RTDS: nine cells in one mode 9 response, the two of the load "
+                      "controller in responses of CS02f and CS02g; wan provider answered "
                       "trustAnchorNotFound (25)",
             .certainty = "VERIFIED",
         },
@@ -216,10 +221,11 @@ static const struct mode_row mode_rows[] = {
             .auth_cell = CELL_RECOVERY_DS,
             /* The root only by one that the device can validate from its present root. */
             .cells = EVERY_CELL,
+            .open = LOAD,
             .mac = false,
             .source =
                 "RTDS: eight cells, its own among them; the rule for the root from the "
-                "name of the mode",
+                "name of the mode; nothing on the load controller's cells",
             .certainty = "INFERRED",
         },
     [MODE_ANY_BY_CONTINGENCY] =
@@ -229,10 +235,23 @@ static const struct mode_row mode_rows[] = {
             .signer = ROLE_ROOT,
             .auth_cell = CELL_ROOT,
             .cells = EVERY_CELL,
+            .open = LOAD,
             .mac = false,
             .source = "RTDS: root and eight cells in responses; no command seen, the "
-                      "authorising cell follows from them",
+                      "authorising cell follows from them; nothing on the load "
+                      "controller's cells",
             .certainty = "INFERRED",
+        },
+    [MODE_LOAD_BY_SUPPLIER] =
+        {
+            .name = "loadControllerBySupplier",
+            .message_code = 0x0126,
+            .signer = ROLE_SUPPLIER,
+            .auth_cell = CELL_SUPPLIER_DS,
+            .cells = LOAD,
+            .mac = true,
+            .source = "RTDS: both cells; the name from MMC 5.4",
+            .certainty = "VERIFIED",
         },
 };
 static_assert(sizeof mode_rows / sizeof mode_rows[0] == MODE_COUNT, "a row for each mode");
@@ -251,8 +270,24 @@ const struct device_row *gbcs_device(enum device_type t)
 
 const struct mode_row *gbcs_mode(enum mode m)
 {
-    assert((unsigned)m < MODE_COUNT);
+    assert(gbcs_mode_known(m));
     return &mode_rows[m];
+}
+
+bool gbcs_mode_known(unsigned number)
+{
+    return number < MODE_COUNT && mode_rows[number].name != NULL;
+}
+
+bool gbcs_mode_of_code(uint16_t code, enum mode *out)
+{
+    for (unsigned i = 0; i < MODE_COUNT; i++) {
+        if (gbcs_mode_known(i) && mode_rows[i].message_code == code) {
+            *out = (enum mode)i;
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool is_name(const char *name, const char *text, size_t len)
@@ -289,7 +324,7 @@ bool gbcs_device_find(const char *name, size_t len, enum device_type *out)
 bool gbcs_mode_find(const char *name, size_t len, enum mode *out)
 {
     for (unsigned i = 0; i < MODE_COUNT; i++) {
-        if (is_name(mode_rows[i].name, name, len)) {
+        if (gbcs_mode_known(i) && is_name(mode_rows[i].name, name, len)) {
             *out = (enum mode)i;
             return true;
         }
@@ -316,10 +351,23 @@ const char *gbcs_role_name(enum role r)
         return "wanProvider";
     case ROLE_ISSUING_AUTHORITY:
         return "issuingAuthority";
+    case ROLE_LOAD_CONTROLLER:
+        return "loadController";
     case ROLE_OTHER:
         return "other";
     }
     return "unknown";
+}
+
+const char *gbcs_role_of_ou(const char *ou)
+{
+    const char *name;
+    uint8_t number;
+
+    if (!hex_decode(ou, strlen(ou), &number, 1))
+        return "";
+    name = gbcs_role_name((enum role)number);
+    return strcmp(name, "unknown") != 0 ? name : "";
 }
 
 const char *gbcs_usage_name(enum key_usage u)

@@ -28,6 +28,7 @@ enum role {
     ROLE_TCOS = 5, /* transitional change of supplier */
     ROLE_WAN_PROVIDER = 6,
     ROLE_ISSUING_AUTHORITY = 7,
+    ROLE_LOAD_CONTROLLER = 8, /* GBCS 4.x */
     ROLE_OTHER = 127,
 };
 
@@ -47,6 +48,8 @@ enum cell {
     CELL_ACB_KA,
     CELL_TCOS_DS,
     CELL_WAN_DS,
+    CELL_LOAD_DS, /* load controller: GBCS 4.x, on an ESME */
+    CELL_LOAD_KA,
     CELL_COUNT,
 };
 #define CELL_BIT(c) (1u << (unsigned)(c))
@@ -89,15 +92,17 @@ enum mode {
     MODE_SUPPLIER_BY_TCOS,
     MODE_ANY_BY_RECOVERY,
     MODE_ANY_BY_CONTINGENCY,
+    MODE_LOAD_BY_SUPPLIER = 11, /* CS02g of GBCS 4.x; what 10 is, is not public */
     MODE_COUNT,
 };
 
 struct mode_row {
     const char *name;      /* "anyExceptAbnormalRootByRecovery" */
-    uint16_t message_code; /* 0x0100 + mode */
+    uint16_t message_code; /* 0x0100 + mode up to 9 */
     enum role signer;      /* role whose key signs; ROLE_ROOT for the contingency key */
     enum cell auth_cell;   /* authorisingRemotePartyTACellIdentifier */
     uint32_t cells;        /* what it may replace */
+    uint32_t open;         /* those of them of which nobody has said so in public */
     bool mac;              /* MAC header and ACB MAC (modes 0 to 7) */
     const char *source;
     const char *certainty;
@@ -105,13 +110,19 @@ struct mode_row {
 
 const struct cell_row *gbcs_cell(enum cell c);
 const struct device_row *gbcs_device(enum device_type t);
-const struct mode_row *gbcs_mode(enum mode m);
+const struct mode_row *gbcs_mode(enum mode m); /* gbcs_mode_known() ones only */
+/* Is there a row for that number? Not for 10, nor from MODE_COUNT on. */
+bool gbcs_mode_known(unsigned number);
+/* The mode whose commands and responses carry that message code. */
+MUST_CHECK bool gbcs_mode_of_code(uint16_t code, enum mode *out);
 
 /* Look up by name; text need not end in NUL. False when unknown. IHD and CAD name TYPE2. */
 MUST_CHECK bool gbcs_cell_find(const char *name, size_t len, enum cell *out);
 MUST_CHECK bool gbcs_device_find(const char *name, size_t len, enum device_type *out);
 MUST_CHECK bool gbcs_mode_find(const char *name, size_t len, enum mode *out);
-const char *gbcs_role_name(enum role r);       /* "supplier"; "unknown" */
+const char *gbcs_role_name(enum role r); /* "supplier"; "unknown" */
+/* Of the two hexadecimal digits in a certificate's OU; "" when that is no role of ours. */
+const char *gbcs_role_of_ou(const char *ou);
 const char *gbcs_usage_name(enum key_usage u); /* "digitalSignature" */
 
 #endif

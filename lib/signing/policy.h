@@ -75,6 +75,7 @@ struct policy_facts {
     /* this machine */
     bool service_exercise;
     int64_t max_window_s; /* 0: none configured */
+    bool load_cells;      /* modes 8 and 9 may replace the load controller's */
     bool key_known, key_certificate_same, key_authority_same, key_compromised;
     unsigned key_role;
     enum key_usage key_usage;

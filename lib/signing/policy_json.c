@@ -123,6 +123,7 @@ static const struct strictjson_member facts[] = {
     FLAG(symmetric_key_same),
     FLAG(service_exercise),
     NUMBER(max_window_s, 1000000000),
+    FLAG(load_cells),
     FLAG(key_known),
     FLAG(key_certificate_same),
     FLAG(key_authority_same),

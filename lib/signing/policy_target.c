@@ -81,6 +81,17 @@ static bool cell_mode(struct look *l)
                                   gbcs_mode(l->f->mode)->name, policy_first_cell(more));
 }
 
+/* What the text of GBCS 4.x would have to say, and nobody has in public, configuration
+ * says. */
+static bool cell_open(struct look *l)
+{
+    uint32_t open = policy_replaced(l->f) & gbcs_mode(l->f->mode)->open;
+
+    return open == 0 || l->f->load_cells ||
+           policy_no(l, "whether mode %s may replace %s is not known",
+                     gbcs_mode(l->f->mode)->name, policy_first_cell(open));
+}
+
 static bool cell_held(struct look *l)
 {
     uint32_t held = 0, more;
@@ -126,13 +137,15 @@ static bool root_normal(struct look *l)
 
 /* --- each replacement certificate --- */
 
+/* In a load controller's cells published messages place suppliers' certificates, too. */
 static bool r_role(struct look *l, const struct policy_replacement *r)
 {
     unsigned want = l->route->party == PARTY_ACB ? (unsigned)ROLE_ACB
                                                  : (unsigned)gbcs_cell(r->cell)->role;
 
-    return r->role == want || policy_no(l, "%s: the certificate has role %02X, not %02X",
-                                        cell_name(r), r->role, want);
+    return r->role == want || (want == ROLE_LOAD_CONTROLLER && r->role == ROLE_SUPPLIER) ||
+           policy_no(l, "%s: the certificate has role %02X, not %02X", cell_name(r),
+                     r->role, want);
 }
 
 static bool r_usage(struct look *l, const struct policy_replacement *r)
@@ -217,6 +230,7 @@ const struct policy_rule policy_target_rules[] = {
     {"device.status", AUTHORISED, status, NULL},
     {"replacement.none", AUTHORISED, any_replacement, NULL},
     {"cell.mode", AUTHORISED, cell_mode, NULL},
+    {"cell.open", AUTHORISED, cell_open, NULL},
     {"cell.not-held", AUTHORISED, cell_held, NULL},
     {"cell.compromised", AUTHORISED, cell_compromised, NULL},
     {"replacement.root-wrapped", AUTHORISED, root_wrapped, NULL},

@@ -217,6 +217,7 @@ static void key_facts(struct warrant *w)
 
     f->service_exercise = c->service.exercise;
     f->max_window_s = who->max_window_s;
+    f->load_cells = c->command.load_cells;
     f->by_organisation = who->organisation[0] != '\0';
     if (f->by_organisation && !eui64_parse(who->organisation, strlen(who->organisation),
                                            &f->authority_organisation))

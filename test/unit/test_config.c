@@ -171,7 +171,8 @@ START_TEST(the_dump_parses_back_to_the_same)
     char *second;
 
     OK(parse(SOUND "[Service]\nExercise=yes\nMaxClients=3\n[Counter]\nStart=5\n"
-                   "[Command]\nOtherFloor=7\n[Authority \"unset\"]\nAnchor=/x\n"
+                   "[Command]\nOtherFloor=7\nLoadControllerCells=yes\n[Authority "
+                   "\"unset\"]\nAnchor=/x\n"
                    "[Role \"auditor\"]\nUsers=a b\nGroups=g\n"));
     first = config_dump(&c);
     ck_assert_ptr_nonnull(first);

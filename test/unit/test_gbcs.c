@@ -28,6 +28,8 @@ static const struct {
     {"acb-ka", "accessControlBroker keyAgreement management", "300702010403020308"},
     {"tcos-ds", "transitionalCoS digitalSignature management", "300702010503020780"},
     {"wan-ds", "wanProvider digitalSignature management", "300702010603020780"},
+    {"load-ds", "loadController digitalSignature management", "300702010803020780"},
+    {"load-ka", "loadController keyAgreement management", "300702010803020308"},
 };
 
 static const struct {
@@ -39,7 +41,7 @@ static const struct {
      "RECALLED"},
     {"ESME",
      "root recovery-ds supplier-ds supplier-ka supplier-pp network-ds network-ka acb-ka "
-     "tcos-ds",
+     "tcos-ds load-ds load-ka",
      "VERIFIED"},
     {"CHF", "root recovery-ds acb-ds acb-ka tcos-ds wan-ds", "UNKNOWN"},
     {"GPF",
@@ -53,10 +55,11 @@ static const struct {
 
 #define ALL_CELLS                                                                        \
     "root recovery-ds supplier-ds supplier-ka supplier-pp network-ds network-ka acb-ds " \
-    "acb-ka tcos-ds wan-ds"
+    "acb-ka tcos-ds wan-ds load-ds load-ka"
+#define LOAD_CELLS "load-ds load-ka"
 
 static const struct {
-    const char *name;
+    const char *name; /* NULL: no mode of that number is known */
     enum role signer;
     const char *auth_cell;
     const char *cells;
@@ -75,6 +78,8 @@ static const struct {
      true},
     {"anyExceptAbnormalRootByRecovery", ROLE_RECOVERY, "recovery-ds", ALL_CELLS, false},
     {"anyByContingency", ROLE_ROOT, "root", ALL_CELLS, false},
+    {NULL, ROLE_ROOT, NULL, NULL, false},
+    {"loadControllerBySupplier", ROLE_SUPPLIER, "supplier-ds", LOAD_CELLS, true},
 };
 
 /* The names of the cells in a set, in order. */
@@ -178,10 +183,22 @@ END_TEST
 
 START_TEST(every_mode_row_is_as_known)
 {
-    const struct mode_row *row = gbcs_mode((enum mode)_i);
+    const struct mode_row *row;
+    uint16_t code = _i == MODE_LOAD_BY_SUPPLIER ? 0x0126 : (uint16_t)(0x0100 + _i);
+    bool any = _i == MODE_ANY_BY_RECOVERY || _i == MODE_ANY_BY_CONTINGENCY;
+    enum mode by_code = MODE_COUNT;
 
+    ck_assert_int_eq(gbcs_mode_known((unsigned)_i), modes[_i].name != NULL);
+    if (modes[_i].name == NULL) {
+        ck_assert(!gbcs_mode_of_code(code, &by_code));
+        return;
+    }
+    row = gbcs_mode((enum mode)_i);
     ck_assert_str_eq(row->name, modes[_i].name);
-    ck_assert_uint_eq(row->message_code, 0x0100u + (unsigned)_i);
+    ck_assert_uint_eq(row->message_code, code);
+    ck_assert(gbcs_mode_of_code(code, &by_code));
+    ck_assert_int_eq(by_code, _i);
+    ck_assert_str_eq(spell(row->open), any ? LOAD_CELLS : "");
     ck_assert_uint_eq(row->signer, modes[_i].signer);
     ck_assert_str_eq(gbcs_cell(row->auth_cell)->name, modes[_i].auth_cell);
     ck_assert_str_eq(spell(row->cells), modes[_i].cells);
@@ -193,9 +210,13 @@ END_TEST
 
 START_TEST(the_authorising_cell_belongs_to_the_signer)
 {
-    const struct mode_row *row = gbcs_mode((enum mode)_i);
-    const struct cell_row *cell = gbcs_cell(row->auth_cell);
+    const struct mode_row *row;
+    const struct cell_row *cell;
 
+    if (modes[_i].name == NULL)
+        return;
+    row = gbcs_mode((enum mode)_i);
+    cell = gbcs_cell(row->auth_cell);
     ck_assert_uint_eq(cell->role, row->signer);
     ck_assert_uint_eq(cell->usage,
                       row->signer == ROLE_ROOT ? KU_KEY_CERT_SIGN : KU_DIGITAL_SIGNATURE);
@@ -225,8 +246,10 @@ START_TEST(every_name_is_found_whole_only)
         ck_assert(!gbcs_device_find(name, strlen(name) + 1, &t));
     }
     for (unsigned i = 0; i < MODE_COUNT; i++) {
-        const char *name = gbcs_mode((enum mode)i)->name;
+        const char *name = modes[i].name;
 
+        if (name == NULL)
+            continue;
         ck_assert(gbcs_mode_find(name, strlen(name), &m));
         ck_assert_uint_eq(m, i);
         ck_assert(!gbcs_mode_find(name, strlen(name) - 1, &m));
@@ -263,9 +286,22 @@ START_TEST(a_number_without_a_name_is_unknown)
 {
     ck_assert_str_eq(gbcs_role_name(ROLE_ISSUING_AUTHORITY), "issuingAuthority");
     ck_assert_str_eq(gbcs_role_name(ROLE_OTHER), "other");
-    ck_assert_str_eq(gbcs_role_name((enum role)8), "unknown");
+    ck_assert_str_eq(gbcs_role_name((enum role)9), "unknown");
     ck_assert_str_eq(gbcs_role_name((enum role)126), "unknown");
     ck_assert_str_eq(gbcs_usage_name((enum key_usage)3), "unknown");
+    ck_assert(!gbcs_mode_known(MODE_COUNT));
+    ck_assert(!gbcs_mode_known(UINT32_MAX));
+}
+END_TEST
+
+START_TEST(a_role_goes_by_the_digits_of_a_certificate)
+{
+    ck_assert_str_eq(gbcs_role_of_ou("08"), "loadController");
+    ck_assert_str_eq(gbcs_role_of_ou("7F"), "other");
+    ck_assert_str_eq(gbcs_role_of_ou("09"), "");
+    ck_assert_str_eq(gbcs_role_of_ou("8"), "");
+    ck_assert_str_eq(gbcs_role_of_ou("0x"), "");
+    ck_assert_str_eq(gbcs_role_of_ou(""), "");
 }
 END_TEST
 
@@ -288,6 +324,7 @@ int main(void)
     tcase_add_test(c, every_name_is_found_whole_only);
     tcase_add_test(c, names_need_no_nul_and_case_counts);
     tcase_add_test(c, a_number_without_a_name_is_unknown);
+    tcase_add_test(c, a_role_goes_by_the_digits_of_a_certificate);
     suite_add_tcase(s, c);
     srunner_set_tap(r, "-");
     srunner_run_all(r, CK_SILENT);

@@ -86,6 +86,49 @@ START_TEST(floors_follow_the_configuration)
 }
 END_TEST
 
+START_TEST(a_load_controllers_cells_wait_for_configuration)
+{
+    struct pki_pair ds = issue(ROLE_LOAD_CONTROLLER, &scene.supplier, KU_DIGITAL_SIGNATURE,
+                               NULL, FROM, TO, &scene.issuing);
+    struct pki_pair ka = issue(ROLE_SUPPLIER, &scene.supplier, KU_KEY_AGREEMENT, NULL, FROM,
+                               TO, &scene.issuing);
+    X509 *list[4] = {scene.old_ds.cert, scene.old_ka.cert, ds.cert, ka.cert};
+    const struct payload_update *u;
+    struct message m;
+
+    scene_roster(&scene, "device,type,status\n00DB1234567890A1,ESME,commissioned\n"
+                         "00DB1234567890A2,GSME,commissioned\n");
+    scene_set(&scene, "compromised",
+              json_pack("[{ss,so,ss,ss},{ss,so,ss,ss}]", "cell", "load-ds", "certificate",
+                        scene_digest(scene.old_ds.cert), "certainty", "actual", "cause",
+                        "exposed", "cell", "load-ka", "certificate",
+                        scene_digest(scene.old_ka.cert), "certainty", "actual", "cause",
+                        "exposed"));
+    scene_set(&scene, "replacements",
+              json_pack("[{ss,so},{ss,so}]", "cell", "load-ds", "certificate",
+                        scene_digest(ds.cert), "cell", "load-ka", "certificate",
+                        scene_digest(ka.cert)));
+    scene_bundle(&scene, list, 4);
+    signed_by_two();
+    REFUSED(read_warrant(), "cell.open");
+    scene.config.command.load_cells = true;
+    OK(read_warrant());
+    decode_row(0, 1, &m);
+    u = &m.body.update;
+    ck_assert_uint_eq(m.code, 0x0108);
+    ck_assert_uint_eq(u->n_replacements, 2);
+    ck_assert_uint_eq(u->replacements[0].cell.role, ROLE_LOAD_CONTROLLER);
+    ck_assert(same_der(u->replacements[0].certificate, ds.cert));
+    ck_assert(same_der(u->replacements[1].certificate, ka.cert));
+    ck_assert_uint_eq(u->n_changes, 1);
+    ck_assert_uint_eq(u->changes[0].role, ROLE_LOAD_CONTROLLER);
+    message_done(&m);
+    REFUSED(warrant_row(warrant, 1, &(struct roster_row){0}, &e), "row.no-cell");
+    pki_pair_done(&ds);
+    pki_pair_done(&ka);
+}
+END_TEST
+
 START_TEST(method_2_places_the_brokers_certificates)
 {
     struct pki_pair acb = issue(ROLE_ACB, &scene.trust.keys[SCENE_ACB].cert.at[0].eui,
@@ -549,6 +592,7 @@ static void add(TCase *t)
     tcase_add_test(t, method_3_opens_and_says_what_is_signed);
     tcase_add_test(t, no_mac_without_the_devices_own_key);
     tcase_add_test(t, floors_follow_the_configuration);
+    tcase_add_test(t, a_load_controllers_cells_wait_for_configuration);
     tcase_add_test(t, method_2_places_the_brokers_certificates);
     tcase_add_test(t, method_1_is_the_organisations_own);
     tcase_add_test(t, handback_is_the_brokers);
