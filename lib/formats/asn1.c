@@ -332,6 +332,29 @@ size_t asn1_shorten(struct span tlvs, uint8_t *to)
     return shorten(tlvs, 0, to);
 }
 
+static const uint8_t *odd_boolean(struct span tlvs, unsigned depth)
+{
+    const uint8_t *p = tlvs.at;
+    const uint8_t *end = tlvs.at + tlvs.len;
+    const uint8_t *odd = NULL;
+    struct asn1_tlv t;
+
+    for (; odd == NULL && p < end && asn1_tlv_read(p, end, &t) == ASN1_TLV_OK;
+         p = t.content + t.len) {
+        if (t.constructed && depth < ASN1_DEPTH)
+            odd = odd_boolean(span_of(t.content, t.len), depth + 1);
+        else if (t.class == V_ASN1_UNIVERSAL && t.tag == V_ASN1_BOOLEAN &&
+                 (t.len != 1 || t.content[0] != 0xFF))
+            odd = t.at;
+    }
+    return odd;
+}
+
+const uint8_t *asn1_odd_boolean(struct span tlvs)
+{
+    return odd_boolean(tlvs, 0);
+}
+
 bool asn1_is_sequence(struct span tlv)
 {
     struct asn1_tlv t;

@@ -186,6 +186,15 @@ enum asn1_tlv_fault asn1_tlv_read(const uint8_t *p, const uint8_t *end,
  */
 size_t asn1_shorten(struct span tlvs, uint8_t *to);
 
+/*
+ * The first BOOLEAN in these values that is not TRUE written as FF; NULL: there is none.
+ *
+ * For certificates: each BOOLEAN of X.509 has DEFAULT FALSE, so that DER leaves FALSE out,
+ * and libcrypto gives back whatever octet it read. What lies in an OCTET STRING is not
+ * looked at, nor what asn1_tlv_read does not take or lies deeper than ASN1_DEPTH.
+ */
+const uint8_t *asn1_odd_boolean(struct span tlvs);
+
 /* True when tlv is exactly one universal, definite-length SEQUENCE. */
 bool asn1_is_sequence(struct span tlv);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "cert.h"
+#include "asn1.h"
 #include "clock.h"
 #include "mem.h"
 
@@ -48,7 +49,8 @@ static bool decode(struct span der, const char *name, X509 **out, struct err *e)
     /* i2d_X509 alone would hand back the received octets: first make it forget them. */
     (void)i2d_re_X509_tbs(again, &tbs);
     len = i2d_X509(again, &whole);
-    same = len > 0 && span_equal(der, span_of(whole, (size_t)len));
+    same = len > 0 && span_equal(der, span_of(whole, (size_t)len)) &&
+           asn1_odd_boolean(der) == NULL;
     OPENSSL_free(tbs);
     OPENSSL_free(whole);
     if (!same)
@@ -150,6 +152,19 @@ static bool read_role(const ASN1_STRING *v, enum role *out)
     return true;
 }
 
+/* RFC 5280 A.1, ub-common-name: characters, whatever they are written with. */
+static bool within(const ASN1_STRING *v, size_t characters)
+{
+    unsigned char *utf8 = NULL;
+    int len = ASN1_STRING_to_UTF8(&utf8, v);
+    size_t n = 0;
+
+    for (int i = 0; i < len; i++)
+        n += (utf8[i] & 0xC0) != 0x80; /* those that begin one */
+    OPENSSL_free(utf8);
+    return len >= 0 && n <= characters;
+}
+
 /* The attributes matter, their order does not:
  * public text shows it for test certificates only. */
 static bool read_subject(struct cert *c, const char *name, struct err *e)
@@ -169,8 +184,9 @@ static bool read_subject(struct cert *c, const char *name, struct err *e)
         last_set = X509_NAME_ENTRY_set(entry);
         switch (OBJ_obj2nid(X509_NAME_ENTRY_get_object(entry))) {
         case NID_commonName:
-            if (seen_cn++ > 0 || v->length > 64)
-                return broken(e, name, "subject CN is repeated or longer than 64 octets");
+            if (seen_cn++ > 0 || !within(v, 64))
+                return broken(e, name,
+                              "subject CN is repeated or longer than 64 characters");
             break;
         case NID_organizationalUnitName:
             if (seen_ou++ > 0 || !read_role(v, &c->role))
@@ -202,7 +218,7 @@ static bool read_subject(struct cert *c, const char *name, struct err *e)
 /* What the extensions of the profile said. */
 struct extensions {
     unsigned usage, ski, policies, aki, basic, contingency; /* how often seen */
-    bool cert_sign, path_zero;
+    bool cert_sign, ca, path_zero;
 };
 
 static bool octets_are(struct span value, const void *want, size_t len)
@@ -227,6 +243,17 @@ static bool read_usage(struct cert *c, struct span v, bool critical, struct exte
     if (x->cert_sign)
         c->usage = KU_KEY_CERT_SIGN;
     return true;
+}
+
+/* That of an OCA says CA. RFC 5280 4.2.1.9 lets any certificate have an empty one, which
+ * says that it is none. */
+static bool read_basic(struct span v, bool critical, struct extensions *x, const char *name,
+                       struct err *e)
+{
+    x->path_zero = octets_are(v, "\x30\x06\x01\x01\xff\x02\x01\x00", 8);
+    x->ca = x->path_zero || octets_are(v, "\x30\x03\x01\x01\xff", 5);
+    return (critical && (x->ca || octets_are(v, "\x30\x00", 2))) ||
+           broken(e, name, "basicConstraints is not critical, or neither CA nor empty");
 }
 
 static bool read_policies(struct span v, bool critical, const char *name, struct err *e)
@@ -279,10 +306,7 @@ static bool read_extension(struct cert *c, X509_EXTENSION *ext, struct extension
         return true;
     case NID_basic_constraints:
         x->basic++;
-        x->path_zero = octets_are(v, "\x30\x06\x01\x01\xff\x02\x01\x00", 8);
-        if (!critical || (!x->path_zero && !octets_are(v, "\x30\x03\x01\x01\xff", 5)))
-            return broken(e, name, "basicConstraints is not critical and CA");
-        return true;
+        return read_basic(v, critical, x, name, e);
     default:
         (void)OBJ_obj2txt(text, sizeof text, oid, 1);
         if (strcmp(text, CONTINGENCY_OID) == 0) {
@@ -335,10 +359,11 @@ static bool read_extensions(struct cert *c, const char *name, struct err *e)
         return broken(e, name, "certificatePolicies is missing");
     if (x.aki == 0 && !(c->role == ROLE_ROOT && self_issued(c)))
         return broken(e, name, "authorityKeyIdentifier is missing");
-    if (oca != x.cert_sign || oca != (x.basic == 1))
-        return broken(e, name,
-                      "keyUsage keyCertSign and basicConstraints belong to role 00 and 07, "
-                      "to all of these and to no other");
+    if (oca != x.cert_sign || oca != x.ca)
+        return broken(
+            e, name,
+            "keyUsage keyCertSign and basicConstraints CA belong to role 00 and 07, "
+            "to all of these and to no other");
     if (c->role == ROLE_ISSUING_AUTHORITY && !x.path_zero)
         return broken(e, name, "basicConstraints of an Issuing OCA has no pathLen 0");
     if (x.contingency > 0 && c->role != ROLE_ROOT)

@@ -139,10 +139,22 @@ static bool check_bits(struct walk *w, const struct asn1_tlv *t)
     return true;
 }
 
+static bool check_certificate(struct walk *w, const struct asn1_tlv *t)
+{
+    const uint8_t *odd;
+
+    if (!t->constructed)
+        return fault(w, t->at, "is no certificate");
+    odd = asn1_odd_boolean(span_of(t->content, t->len));
+    if (odd != NULL)
+        note(w, &w->out->booleans, odd);
+    return true;
+}
+
 static bool check_primitive(struct walk *w, long type, const struct asn1_tlv *t)
 {
     if (type == V_ASN1_ANY) /* a certificate, kept as it is */
-        return t->constructed || fault(w, t->at, "is no certificate");
+        return check_certificate(w, t);
     if (t->constructed)
         return fault(w, t->at, "is constructed");
     switch (type) {

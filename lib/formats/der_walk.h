@@ -30,6 +30,7 @@ struct der_walk {
     struct der_walk_note long_lengths;
     struct der_walk_note spelt_defaults;
     struct der_walk_note padded_bits; /* KeyUsage with zero bits at its end */
+    struct der_walk_note booleans;    /* certificates with one that is not TRUE as FF */
 };
 
 /* der holds exactly one value of the item; offsets count from its first octet, plus base.

@@ -314,6 +314,145 @@ START_TEST(octets_must_be_one_der_certificate)
 }
 END_TEST
 
+/* --- what DER and the profile leave open --- */
+
+static void resigned(struct pki_pair *p)
+{
+    ck_assert_int_gt(X509_sign(p->cert, scene.issuing.key, EVP_sha256()), 0);
+}
+
+static void basic(struct pki_pair *p, const char *octets, int len, int critical)
+{
+    ASN1_OCTET_STRING *value = ASN1_OCTET_STRING_new();
+    X509_EXTENSION *ext;
+
+    ck_assert_int_eq(ASN1_OCTET_STRING_set(value, (const uint8_t *)octets, len), 1);
+    ext = X509_EXTENSION_create_by_NID(NULL, NID_basic_constraints, critical, value);
+    ck_assert_int_eq(X509_add_ext(p->cert, ext, -1), 1);
+    X509_EXTENSION_free(ext);
+    ASN1_OCTET_STRING_free(value);
+    resigned(p);
+}
+
+START_TEST(empty_basic_constraints_say_that_it_is_no_ca)
+{
+    static const struct {
+        const char *octets;
+        int len, critical;
+    } bad[] = {
+        {"\x30\x00", 2, 0},             /* not critical */
+        {"\x30\x03\x01\x01\x00", 5, 1}, /* FALSE, its default, written out */
+        {"\x30\x03\x01\x01\x01", 5, 1}, /* TRUE, but not as DER has it */
+        {"\x30\x03\x01\x01\xff", 5, 1}, /* a CA */
+        {"\x30\x00\x00", 3, 1},
+    };
+    struct pki_spec spec = supplier_spec();
+    struct pki_pair p = pki_issue(&spec);
+    struct cert c;
+
+    basic(&p, "\x30\x00", 2, 1);
+    ck_assert_msg(read_certificate(p.cert, &c), "%s", e.text);
+    cert_done(&c);
+    basic(&p, "\x30\x00", 2, 1);
+    not_profile(p.cert, "repeated");
+    pki_pair_done(&p);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        p = pki_issue(&spec);
+        basic(&p, bad[i].octets, bad[i].len, bad[i].critical);
+        not_profile(p.cert, "basicConstraints");
+        pki_pair_done(&p);
+    }
+}
+END_TEST
+
+/* The octet of the first BOOLEAN behind an OBJECT IDENTIFIER: critical of keyUsage. */
+static uint8_t *critical_of_usage(uint8_t *der, size_t len)
+{
+    for (size_t i = 0; i + 8 <= len; i++)
+        if (memcmp(der + i, "\x06\x03\x55\x1d\x0f\x01\x01\xff", 8) == 0)
+            return der + i + 7;
+    ck_abort_msg("no critical keyUsage");
+    return NULL;
+}
+
+START_TEST(a_boolean_is_true_as_ff_or_not_there)
+{
+    struct pki_spec spec = supplier_spec();
+    struct pki_pair p = pki_issue(&spec);
+    struct span der = pki_der(p.cert);
+    uint8_t *copy = malloc(der.len);
+    struct cert c;
+
+    memcpy(copy, der.at, der.len);
+    for (unsigned v = 0; v < 0xFF; v++) { /* 0: FALSE written out */
+        *critical_of_usage((uint8_t *)(uintptr_t)der.at, der.len) = 0xFF;
+        memcpy(copy, der.at, der.len);
+        *critical_of_usage(copy, der.len) = (uint8_t)v;
+        not_der(span_of(copy, der.len), "distinguished");
+    }
+    ck_assert(cert_read(der, "it", &c, &e));
+    cert_done(&c);
+    free(copy);
+    free((void *)(uintptr_t)der.at);
+    pki_pair_done(&p);
+}
+END_TEST
+
+START_TEST(a_name_is_counted_in_characters)
+{
+    static const struct {
+        const char *character;
+        size_t n;
+        bool ok;
+    } names[] = {
+        {"x", 64, true},         {"x", 65, false},
+        {"\xc3\xa9", 64, true},                                  /* two octets each */
+        {"\xc3\xa9", 65, false}, {"\xf0\x9f\x94\x91", 64, true}, /* four */
+    };
+    char cn[64 * 4 + 8];
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        struct pki_spec spec = supplier_spec();
+        struct pki_pair p = pki_issue(&spec);
+        X509_NAME *name = X509_NAME_dup(X509_get_subject_name(p.cert));
+        struct cert c;
+
+        cn[0] = '\0';
+        for (size_t k = 0; k < names[i].n; k++)
+            (void)strcat(cn, names[i].character);
+        ck_assert_int_eq(X509_NAME_add_entry(name,
+                                             X509_NAME_ENTRY_create_by_NID(
+                                                 NULL, NID_commonName, V_ASN1_UTF8STRING,
+                                                 (const uint8_t *)cn, -1),
+                                             0, 0),
+                         1);
+        ck_assert_int_eq(X509_set_subject_name(p.cert, name), 1);
+        resigned(&p);
+        if (names[i].ok) {
+            ck_assert_msg(read_certificate(p.cert, &c), "%zu: %s", i, e.text);
+            cert_done(&c);
+        } else {
+            not_profile(p.cert, "longer than 64 characters");
+        }
+        X509_NAME_free(name);
+        pki_pair_done(&p);
+    }
+}
+END_TEST
+
+START_TEST(a_load_controllers_certificate_names_its_role)
+{
+    struct pki_pair p = issue(ROLE_LOAD_CONTROLLER, &scene.supplier, KU_KEY_AGREEMENT, NULL,
+                              FROM, TO, &scene.issuing);
+    struct cert c;
+
+    ck_assert_msg(read_certificate(p.cert, &c), "%s", e.text);
+    ck_assert_str_eq(gbcs_role_name(c.role), "loadController");
+    cert_done(&c);
+    pki_pair_done(&p);
+}
+END_TEST
+
 static void add(TCase *t)
 {
     tcase_add_test(t, a_sound_certificate_is_read_whole);
@@ -325,6 +464,10 @@ static void add(TCase *t)
     tcase_add_test(t, unique_identifiers_outside_the_name_are_refused);
     tcase_add_test(t, an_oca_certificate_needs_its_own_profile);
     tcase_add_test(t, octets_must_be_one_der_certificate);
+    tcase_add_test(t, empty_basic_constraints_say_that_it_is_no_ca);
+    tcase_add_test(t, a_boolean_is_true_as_ff_or_not_there);
+    tcase_add_test(t, a_name_is_counted_in_characters);
+    tcase_add_test(t, a_load_controllers_certificate_names_its_role);
 }
 
 int main(void)
