@@ -28,7 +28,7 @@ static bool check(uint64_t counter, enum cell auth, const enum role roles[], siz
     for (size_t i = 0; i < n; i++) {
         unsigned role = (unsigned)roles[i];
 
-        if (role > ROLE_ISSUING_AUTHORITY && role != ROLE_OTHER)
+        if (role > ROLE_LOAD_CONTROLLER && role != ROLE_OTHER)
             return refuse(e, "it asks for a role that GBCS does not have");
         if ((seen >> role % 64 & 1) != 0)
             return refuse(e, "it asks for a role twice");
@@ -63,6 +63,14 @@ static bool put_payload(uint8_t **p, enum cell auth, const enum role roles[], si
     return len > 0 || err_set(e, ERR_STORE, "store.memory", "out of memory");
 }
 
+static uint16_t code_for(const enum role roles[], size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (roles[i] == ROLE_LOAD_CONTROLLER)
+            return MESSAGE_CS02F;
+    return MESSAGE_CS02A;
+}
+
 bool cs02a_command(const struct eui64 *originator, const struct eui64 *device,
                    uint64_t counter, enum cell auth, const enum role roles[], size_t n,
                    uint8_t out[CS02A_PRE_COMMAND_MAX], size_t *len, struct err *e)
@@ -80,7 +88,7 @@ bool cs02a_command(const struct eui64 *originator, const struct eui64 *device,
     p = put(p, device->b, sizeof device->b);
     *p++ = 0; /* no date-time */
     *p++ = 2;
-    put_be16(p, MESSAGE_CS02A);
+    put_be16(p, code_for(roles, n));
     p += 2;
     if (!put_payload(&p, auth, roles, n, e))
         return false;

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
  * cs02a - the octets of a Provide Security Credential Details command: which cells of these
- * roles does a device hold, and what is in them.
+ * roles does a device hold, and what is in them. Where the load controller is among the
+ * roles the command is that of CS02f, which differs in its message code only.
  *
  * As with cs02b, nothing but device and counter differs within a batch, but the command is
  * so short (98 octets at most) that it is laid out anew each time.
  *
- * Source:  GBCS 13.2 (payload), GBCS 7.2.7 (grouping header).
+ * Source:  GBCS 13.2 (payload), GBCS 7.2.7 (grouping header), GBCS 13.9 (CS02f, known
+ *          from published messages). That CS02a does not tell of a load controller is
+ *          INFERRED: no message shows one there.
  * Effects: none.
  */
 #ifndef CS02A_H

@@ -21,6 +21,11 @@ static const struct row {
     {MESSAGE_CS02B_ALERT, MESSAGE_CS02B_ALERT, MESSAGE_ALERT, PAYLOAD_ALERT},
     {MESSAGE_CS02A, MESSAGE_CS02A, MESSAGE_COMMAND, PAYLOAD_QUERY},
     {MESSAGE_CS02A, MESSAGE_CS02A, MESSAGE_RESPONSE, PAYLOAD_REPORT},
+    {MESSAGE_CS02F, MESSAGE_CS02F, MESSAGE_COMMAND, PAYLOAD_QUERY},
+    {MESSAGE_CS02F, MESSAGE_CS02F, MESSAGE_RESPONSE, PAYLOAD_REPORT},
+    {MESSAGE_CS02G, MESSAGE_CS02G, MESSAGE_COMMAND, PAYLOAD_UPDATE},
+    {MESSAGE_CS02G, MESSAGE_CS02G, MESSAGE_RESPONSE, PAYLOAD_ANSWER},
+    {MESSAGE_CS02G_ALERT, MESSAGE_CS02G_ALERT, MESSAGE_ALERT, PAYLOAD_ALERT},
 };
 
 enum payload_kind message_payload_kind(uint16_t code, enum message_kind kind)
@@ -240,6 +245,7 @@ static bool decode_body(const struct cursor *c, struct message *m)
     m->long_lengths = s.long_lengths;
     m->spelt_defaults = s.spelt_defaults;
     m->padded_bits = s.padded_bits;
+    m->booleans = s.booleans;
     return decode_payload(c, m, item) &&
            payload_read(m->payload_kind, m->keep, &m->body, c->e);
 }
@@ -268,6 +274,11 @@ static bool is_der(const struct cursor *c, const struct message *m)
         return err_set(c->e, ERR_INPUT, "message.not-der",
                        "octet %zu, payload: a key usage with zero bits at its end",
                        m->padded_bits.offset);
+    if (m->booleans.n > 0)
+        return err_set(c->e, ERR_INPUT, "message.not-der",
+                       "octet %zu, payload: a boolean in a certificate that is not TRUE as "
+                       "FF",
+                       m->booleans.offset);
     len = ASN1_item_i2d(m->keep, &der, payload_item(m->payload_kind));
     if (len < 0)
         return err_set(c->e, ERR_STORE, "store.memory", "out of memory: %s", err_openssl());
@@ -279,6 +290,21 @@ static bool is_der(const struct cursor *c, const struct message *m)
                    (size_t)(m->payload.at - c->start) + at);
 }
 
+/* The mode of a command or response is the one of its message code. */
+static bool has_code_of(const struct message *m, unsigned mode)
+{
+    enum mode of_code;
+
+    return gbcs_mode_of_code(m->code, &of_code) && mode == (unsigned)of_code;
+}
+
+/* An alert's header has the device's own counter, and one code for many modes. */
+static bool alert_has_mode(const struct message *m, unsigned mode)
+{
+    return gbcs_mode_known(mode) &&
+           (mode == MODE_LOAD_BY_SUPPLIER) == (m->code == MESSAGE_CS02G_ALERT);
+}
+
 /* Code, mode, counters and envelope against each other: GBCS 13.3.3. */
 static bool check_update(const struct cursor *c, const struct message *m)
 {
@@ -286,7 +312,7 @@ static bool check_update(const struct cursor *c, const struct message *m)
     bool mac = m->form == FORM_MAC || m->form == FORM_SIGNED_MAC;
     size_t payload = (size_t)(m->payload.at - c->start);
 
-    if (u->mode != (unsigned)m->code - MESSAGE_CS02B_FIRST)
+    if (!has_code_of(m, u->mode))
         return err_set(c->e, ERR_INPUT, "message.mode",
                        "octet %zu, credentialsReplacementMode: mode %u under message code "
                        "%04X",
@@ -320,10 +346,11 @@ static bool check_whole(const struct cursor *c, struct message *m)
         return is_der(c, m);
     case PAYLOAD_ANSWER:
         m->consistent =
-            !r->has_outcome || (r->counter == m->counter &&
-                                r->mode == (unsigned)m->code - MESSAGE_CS02B_FIRST);
+            !r->has_outcome || (r->counter == m->counter && has_code_of(m, r->mode));
         return true;
-    case PAYLOAD_ALERT: /* its header has the device's own counter, its code no mode */
+    case PAYLOAD_ALERT:
+        m->consistent = alert_has_mode(m, r->mode);
+        return true;
     case PAYLOAD_REPORT:
     case PAYLOAD_RAW:
         return true;

@@ -3,9 +3,9 @@
  * message - any GBCS message of general-signing form: taken apart into a plain struct and
  * put together again octet for octet.
  *
- * The payload of CS02a and CS02b is decoded (payload.h); that of other use cases is kept as
- * octets. Commands of CS02a and CS02b are held to DER: encoding what was read must give
- * what was received. Responses and alerts are read as they come; what they take liberties
+ * The payload of CS02a and CS02b is decoded (payload.h), and that of CS02f and CS02g of GBCS
+ * 4.x, which is the same; that of other use cases is kept as octets. Their commands are
+ * held to DER: encoding what was read must give what was received. Responses and alerts are read as they come; what they take liberties
  * with is noted, and payload always points at the received octets, so that a signature is
  * checked over what was signed.
  *
@@ -44,6 +44,11 @@ enum message_form {
 #define MESSAGE_CS02B_FIRST 0x0100
 #define MESSAGE_CS02B_LAST  0x0109
 #define MESSAGE_CS02B_ALERT 0x00CB
+/* GBCS 4.x. 0125, CS02g by the load controller itself, is kept as octets: its mode number is
+ * not public. */
+#define MESSAGE_CS02F       0x011B
+#define MESSAGE_CS02G       0x0126
+#define MESSAGE_CS02G_ALERT 0x0124
 
 /* executionDateTime by which an earlier future-dated command is cancelled. */
 #define MESSAGE_CANCEL_TIME "99991231235959Z"
@@ -70,7 +75,7 @@ struct message {
 
     /* Findings of message_decode. */
     bool consistent; /* header and payload name the same counter and mode */
-    struct der_walk_note long_lengths, spelt_defaults, padded_bits;
+    struct der_walk_note long_lengths, spelt_defaults, padded_bits, booleans;
 
     void *keep; /* owns what body's spans point to */
 };
@@ -81,7 +86,7 @@ struct message {
  * Errors (ERR_INPUT), each with octet and field:
  *   "message.length"      nothing, too much, or cut off
  *   "message.header"      grouping or MAC header
- *   "message.other-info"  a CS02 command with a supplementary party
+ *   "message.other-info"  a CS02a or CS02b command with a supplementary party
  *   "message.envelope"    what follows the payload, or a MAC where the mode has none
  *   "message.payload"     not the grammar
  *   "message.not-der"     a command that is BER but not DER

@@ -72,7 +72,8 @@ static json_t *role(unsigned v)
 
 static json_t *mode(unsigned v)
 {
-    return v < MODE_COUNT ? json_string(gbcs_mode((enum mode)v)->name) : json_integer(v);
+    return gbcs_mode_known(v) ? json_string(gbcs_mode((enum mode)v)->name)
+                              : json_integer(v);
 }
 
 static json_t *status(unsigned v)
@@ -156,6 +157,7 @@ static json_t *certificate(struct maker *k, struct span der)
 
         put_text(k, s, "eui64", v.eui);
         put_text(k, s, "role", v.role);
+        put_text(k, s, "role_name", gbcs_role_of_ou(v.role));
         put_text(k, s, "name", v.name);
         put_text(k, s, "key_usage", v.usage);
         put_text(k, s, "key_id", v.key_id);

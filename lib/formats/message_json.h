@@ -29,6 +29,8 @@
  *   CS02a command   authorising_cell, roles
  *   CS02a response  roles (role, status, counter?, cells? (cell, eui64, key_id))
  *
+ * with CS02f as CS02a and CS02g as CS02b,
+ *
  * and in these a
  *
  *   certificate     der (base64), summary?

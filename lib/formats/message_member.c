@@ -157,7 +157,7 @@ static const char *role_name(unsigned i)
 
 static const char *mode_name(unsigned i)
 {
-    return gbcs_mode((enum mode)i)->name;
+    return gbcs_mode_known(i) ? gbcs_mode((enum mode)i)->name : NULL;
 }
 
 static const char *usage_name(unsigned i)

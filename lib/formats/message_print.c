@@ -38,8 +38,8 @@ static const struct {
     {0x00CA, 0x00CA, "CS06"},
     {MESSAGE_CS02B_ALERT, MESSAGE_CS02B_ALERT, "CS02b"},
     {MESSAGE_CS02B_FIRST, MESSAGE_CS02B_LAST, "CS02b"},
-    {0x011B, 0x011B, "CS02f"},
-    {0x0124, 0x0126, "CS02g"},
+    {MESSAGE_CS02F, MESSAGE_CS02F, "CS02f"},
+    {MESSAGE_CS02G_ALERT, MESSAGE_CS02G, "CS02g"},
 };
 
 const char *message_kind_name(enum message_kind k)
@@ -185,14 +185,16 @@ static void put_topups(FILE *to, const struct payload_topups *t)
 static void put_certificate(FILE *to, struct span der)
 {
     struct cert_view v;
+    const char *role;
 
     if (!cert_view_read(der, &v)) {
         (void)fprintf(to, "    %zu octets, no certificate that can be read\n", der.len);
         return;
     }
-    (void)fprintf(to, "    EUI-64 %s, role %s, %s, key %s\n",
+    role = gbcs_role_of_ou(v.role);
+    (void)fprintf(to, "    EUI-64 %s, role %s%s%s, %s, key %s\n",
                   v.eui[0] != '\0' ? v.eui : "none", v.role[0] != '\0' ? v.role : "none",
-                  v.usage, v.key_id);
+                  role[0] != '\0' ? " " : "", role, v.usage, v.key_id);
     (void)fprintf(to, "    issued by %s (key %s), serial %s\n", v.issuer, v.issuer_key_id,
                   v.serial);
     (void)fprintf(to, "    %s to %s, %zu octets\n", v.not_before, v.not_after, der.len);
@@ -211,7 +213,7 @@ static void put_changes(FILE *to, const struct payload_change *c, size_t n)
 
 static const char *mode_name(unsigned mode)
 {
-    return mode < MODE_COUNT ? gbcs_mode((enum mode)mode)->name : "unknown";
+    return gbcs_mode_known(mode) ? gbcs_mode((enum mode)mode)->name : "unknown";
 }
 
 static void print_update(FILE *to, const struct payload_update *u)

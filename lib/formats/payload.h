@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * payload - the payloads of CS02a and CS02b as plain structs, and both ways between them
- * and the templates of asn1.h.
+ * and the templates of asn1.h. CS02f has those of CS02a, CS02g those of CS02b.
  *
  * Everything a payload can say has a place here, also what no profile allows (a role
  * without a name, a certificate from a stranger), so that writing what was read gives the

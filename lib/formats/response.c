@@ -38,7 +38,7 @@ bool response_of(const struct message *m, struct response *out, struct err *e)
     memset(out, 0, sizeof *out);
     if (m->payload_kind != PAYLOAD_ANSWER && !alert)
         return err_set(e, ERR_INPUT, "response.kind",
-                       "a %s with code %04X is no response or alert of CS02b",
+                       "a %s with code %04X is no response or alert of CS02b or CS02g",
                        message_kind_name(m->kind), m->code);
     if (m->form != FORM_SIGNED)
         return err_set(e, ERR_INPUT, "response.unsigned",
@@ -57,8 +57,8 @@ bool response_of(const struct message *m, struct response *out, struct err *e)
     out->recipient = m->recipient;
     out->device_counter = m->counter;
     out->counter = r->has_outcome ? r->counter : m->counter;
-    out->mode =
-        (enum mode)(r->has_outcome ? r->mode : (unsigned)m->code - MESSAGE_CS02B_FIRST);
+    if (!gbcs_mode_of_code(m->code, &out->mode)) /* an alert's code says no mode */
+        out->mode = (enum mode)r->mode;
     out->alert_code = r->alert_code;
     memcpy(out->execution_time, r->execution_time, sizeof out->execution_time);
     copy_outcomes(r, out);

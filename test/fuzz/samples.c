@@ -143,7 +143,7 @@ static void command_recovery(void)
 {
     struct message m = update(MODE_ANY_BY_RECOVERY, FORM_SIGNED);
     struct payload_update *u = &m.body.update;
-    static const unsigned roles[] = {ROLE_SUPPLIER, ROLE_NETWORK_OPERATOR, ROLE_ACB, 8};
+    static const unsigned roles[] = {ROLE_SUPPLIER, ROLE_NETWORK_OPERATOR, ROLE_ACB, 9};
 
     u->disapply_time = true;
     u->has_changes = true;
@@ -171,6 +171,19 @@ static void command_contingency(void)
     u->topups.at[1].usage = 3;
     u->topups.at[1].floor = INT64_MAX;
     add("update-9", &m);
+}
+
+/* GBCS 4.x: a supplier replaces what the load controller has on an ESME. */
+static void command_load_controller(void)
+{
+    struct message m = update(MODE_LOAD_BY_SUPPLIER, FORM_SIGNED_MAC);
+    struct payload_update *u = &m.body.update;
+
+    u->has_floor = false;
+    u->has_changes = true;
+    u->changes[0].role = ROLE_LOAD_CONTROLLER;
+    u->n_changes = 1;
+    add("update-11", &m);
 }
 
 static void commands_odd(void)
@@ -292,6 +305,12 @@ static void responses(void)
     m.body.reply.counter++;
     add("answer-9-inconsistent", &m);
 
+    m = header(MESSAGE_RESPONSE, MESSAGE_CS02G, FORM_SIGNED);
+    put_outcome(&m.body.reply, MODE_LOAD_BY_SUPPLIER, m.counter);
+    add("answer-11", &m);
+    m.body.reply.mode = 10;
+    add("answer-10-inconsistent", &m);
+
     m = header(MESSAGE_RESPONSE, 0x0108, FORM_SIGNED);
     add("answer-8-accepted", &m);
     m.extra = span_of(id_a, sizeof id_a);
@@ -326,6 +345,10 @@ static void alerts(void)
     m.body.reply.alert_code = 0x8F66;
     m.body.reply.results[1].status = 0;
     add("alert-8F66", &m);
+    m.code = MESSAGE_CS02G_ALERT;
+    add("alert-8F66-inconsistent", &m);
+    m.body.reply.mode = MODE_LOAD_BY_SUPPLIER;
+    add("alert-11", &m);
 }
 
 /* ---- CS02a and others ---- */
@@ -368,6 +391,17 @@ static void queries(void)
     add("report-signed", &m);
     r->n_roles = 0;
     add("report-empty", &m);
+
+    m = header(MESSAGE_COMMAND, MESSAGE_CS02F, FORM_SIGNED);
+    m.body.query.auth_cell = payload_cell(CELL_TCOS_DS);
+    m.body.query.roles[0] = ROLE_LOAD_CONTROLLER;
+    m.body.query.n_roles = 1;
+    add("query-load", &m);
+    m = header(MESSAGE_RESPONSE, MESSAGE_CS02F, FORM_MAC);
+    m.body.report.roles[0].role = ROLE_LOAD_CONTROLLER;
+    m.body.report.roles[0].status = 127; /* what a device says that serves none */
+    m.body.report.n_roles = 1;
+    add("report-load", &m);
 }
 
 static void others(void)
@@ -379,6 +413,9 @@ static void others(void)
     m.extra = span_of(id_a, sizeof id_a);
     m.form = FORM_SIGNED;
     add("other-command-extra", &m);
+    m = header(MESSAGE_COMMAND, 0x0125, FORM_SIGNED_MAC); /* its mode is not known */
+    m.payload = span_of(key16, sizeof key16);
+    add("other-command-0125", &m);
     m = header(MESSAGE_ALERT, 0x1000, FORM_NULL);
     add("other-alert-empty", &m);
 }
@@ -390,6 +427,7 @@ size_t samples_make(struct sample out[SAMPLES_MAX])
     commands_by_mode();
     command_recovery();
     command_contingency();
+    command_load_controller();
     commands_odd();
     responses();
     response_spelt();

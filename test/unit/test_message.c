@@ -120,9 +120,24 @@ START_TEST(printing_names_what_is_there)
     } cases[] = {
         {"update-8", "CS02b command, code 0108, immediate"},
         {"update-8", "anyExceptAbnormalRootByRecovery"},
-        {"update-8", "role 8 0"},
+        {"update-8", "role 9 0"},
+        {"update-11", "CS02g command, code 0126, immediate"},
+        {"update-11", "11 loadControllerBySupplier"},
+        {"update-11", "replaces              load-ka"},
+        {"update-11", "loadController 0"},
+        {"answer-11", "CS02g response, code 0126, executed"},
+        {"answer-11", "cell                  load-ds"},
+        {"answer-10-inconsistent", "10 unknown"},
+        {"answer-10-inconsistent", "name different commands"},
+        {"alert-11", "CS02g alert, code 0124, executed-future-dated"},
+        {"alert-8F66-inconsistent", "name different commands"},
+        {"query-load", "CS02f command, code 011B"},
+        {"query-load", "asks for              loadController"},
+        {"report-load", "loadController, other (127)"},
+        {"other-command-0125", "CS02g command, code 0125"},
+        {"other-command-0125", "payload               09080706"},
         {"update-8", "supplier 0, top-up 0"},
-        {"update-8", "role 02, digitalSignature"},
+        {"update-8", "role 02 supplier, digitalSignature"},
         {"update-2-future", "future-dated"},
         {"update-2-cancel", "cancel"},
         {"update-7-stranger", "no certificate that can be read"},
@@ -187,7 +202,7 @@ static const struct {
     {"update-8", 36, 0x31, "message.payload", "octet 36, payload has another tag"},
     {"update-8", 40, 0x04, "message.payload",
      "octet 40, authorisingRemotePartyControl is missing, or has another tag"},
-    {"update-8", 44, 0x0A, "message.payload",
+    {"update-8", 44, 0x0C, "message.payload",
      "octet 42, authorisingRemotePartyControl.credentialsReplacementMode is too large"},
     {"update-8", FROM_END(65), 0x41, "message.envelope", "signature length"},
     {"update-8", FROM_END(65), 0, "message.envelope", "octets follow the message"},
@@ -288,7 +303,9 @@ static const struct {
     {"30(30(02(08) 83(010203040506070809)) 30() 30())", "message.payload", "too large"},
     {"30(30(02(08) 83(06)) 30() 30())", "message.counter", "6, but the grouping header"},
     {"30(30(02(07) 83(05)) 30() 30())", "message.mode", "mode 7 under message code 0108"},
-    {"30(30(02(0A) 83(05)) 30() 30())", "message.payload", "too large"},
+    {"30(30(02(0A) 83(05)) 30() 30())", "message.mode", "mode 10 under message code 0108"},
+    {"30(30(02(0B) 83(05)) 30() 30())", "message.mode", "mode 11 under message code 0108"},
+    {"30(30(02(0C) 83(05)) 30() 30())", "message.payload", "too large"},
     {"30(30(02(08) 80() 83(05)) 30() 30())", NULL, NULL},
     {"30(30(02(08) 83(05) 80()) 30() 30())", "message.payload", "does not belong there"},
     {"30(30(02(08) 83(05) 85() ) 30() 30())", "message.payload", "is not constructed"},
@@ -325,6 +342,14 @@ static const struct {
     {"30(" CONTROL "30(30(02(00) " CELL ")) 30())", "message.payload",
      "replacements[1].replacementCertificate"},
     {"30(" CONTROL "30(30(10() " CELL ")) 30())", "message.payload", "is no certificate"},
+    {"30(" CONTROL "30(30(30(0101FF) " CELL ")) 30())", NULL, NULL},
+    {"30(" CONTROL "30(30(30(010100) " CELL ")) 30())", "message.not-der",
+     "octet 50, payload: a boolean in a certificate"},
+    {"30(" CONTROL "30(30(30(30(30(010101))) " CELL ")) 30())", "message.not-der",
+     "octet 54, payload: a boolean in a certificate"},
+    {"30(" CONTROL "30() 30(30(0100)))", "message.not-der", "a boolean in a certificate"},
+    {"30(" CONTROL "30() 30(30(810100)))", NULL, NULL}, /* tagged: another type */
+    {"30(" CONTROL "30() 30(30(0403010100)))", NULL, NULL},
     {"30(" CONTROL "30() 30(308100))", "message.not-der", "longer than need be"},
     {"30(" CONTROL "30() 30(308200))", "message.payload", "no tag and length that fit"},
     {"30(" CONTROL "30() 30(308101))", "message.payload", "no tag and length that fit"},
@@ -378,6 +403,8 @@ static void check_envelope(size_t row)
         {"update-2", FORM_MAC, false},        {"update-2", FORM_NULL, true},
         {"update-2", FORM_SIGNED, true},      {"update-4", FORM_MAC, true},
         {"update-4", FORM_SIGNED_MAC, true},  {"answer-8", FORM_SIGNED_MAC, true},
+        {"update-11", FORM_SIGNED, true},     {"update-11", FORM_MAC, false},
+        {"update-11", FORM_NULL, true},
     };
     struct message m, again;
     struct err e = {0};
@@ -400,7 +427,7 @@ static void check_envelope(size_t row)
 
 START_TEST(mode_and_envelope_belong_together)
 {
-    for (size_t i = 0; i < 10; i++)
+    for (size_t i = 0; i < 13; i++)
         check_envelope(i);
 }
 END_TEST
@@ -519,16 +546,19 @@ static void check_response(size_t row)
         size_t n;
         bool succeeded, lenient;
     } cases[] = {
-        {"answer-8", RESPONSE_EXECUTED, 1705416979790, MODE_ANY_BY_RECOVERY, 11, false,
+        {"answer-8", RESPONSE_EXECUTED, 1705416979790, MODE_ANY_BY_RECOVERY, 13, false,
          false},
         {"answer-6", RESPONSE_EXECUTED, 1705416979790, MODE_TCOS_BY_TCOS, 1, true, false},
-        {"answer-9-loose", RESPONSE_EXECUTED, 1705416979790, MODE_ANY_BY_CONTINGENCY, 11,
+        {"answer-9-loose", RESPONSE_EXECUTED, 1705416979790, MODE_ANY_BY_CONTINGENCY, 13,
          false, true},
         {"answer-8-accepted", RESPONSE_ACCEPTED, 1705416979790, MODE_ANY_BY_RECOVERY, 0,
          false, false},
         {"answer-8-spelt", RESPONSE_EXECUTED, 5, MODE_ANY_BY_RECOVERY, 1, true, true},
-        {"alert-8F66", RESPONSE_ALERT, 77, MODE_ANY_BY_RECOVERY, 11, true, false},
-        {"alert-8F67-loose", RESPONSE_ALERT, 77, MODE_ANY_BY_RECOVERY, 11, false, true},
+        {"alert-8F66", RESPONSE_ALERT, 77, MODE_ANY_BY_RECOVERY, 13, true, false},
+        {"alert-8F67-loose", RESPONSE_ALERT, 77, MODE_ANY_BY_RECOVERY, 13, false, true},
+        {"answer-11", RESPONSE_EXECUTED, 1705416979790, MODE_LOAD_BY_SUPPLIER, 2, false,
+         false},
+        {"alert-11", RESPONSE_ALERT, 77, MODE_LOAD_BY_SUPPLIER, 13, true, false},
     };
     struct response r;
     struct err e = {0};
@@ -550,7 +580,7 @@ static void check_response(size_t row)
 
 START_TEST(response_is_ready_to_be_matched)
 {
-    for (size_t i = 0; i < 7; i++)
+    for (size_t i = 0; i < 9; i++)
         check_response(i);
 }
 END_TEST
@@ -582,6 +612,9 @@ START_TEST(what_is_no_response_is_refused)
         {"report-signed", "response.kind"},
         {"other-alert-empty", "response.kind"},
         {"answer-9-inconsistent", "response.inconsistent"},
+        {"answer-10-inconsistent", "response.inconsistent"},
+        {"alert-8F66-inconsistent", "response.inconsistent"},
+        {"report-load", "response.kind"},
     };
     struct response r;
     struct message m;
@@ -687,9 +720,12 @@ static const struct {
     {"update-8", "\"floor\": 0", "\"floor\": \"9223372036854775808\"", "message.payload",
      "is too large"},
     {"update-8", "\"floor\": 0", "\"floor\": \"9223372036854775807\"", NULL, NULL},
-    {"update-8", "\"role\": 8", "\"role\": 256", "message.json", "role"},
-    {"update-8", "\"role\": 8", "\"role\": \"unknown\"", "message.json", "role"},
-    {"update-8", "\"role\": 8", "\"role\": \"wanProvider\"", NULL, NULL},
+    {"update-8", "\"role\": 9", "\"role\": 256", "message.json", "role"},
+    {"update-8", "\"role\": 9", "\"role\": \"unknown\"", "message.json", "role"},
+    {"update-8", "\"role\": 9", "\"role\": \"loadController\"", NULL, NULL},
+    {"answer-11", "\"loadControllerBySupplier\"", "10", NULL, NULL},
+    {"answer-11", "\"loadControllerBySupplier\"", "12", "message.json", "mode"},
+    {"answer-11", "\"loadControllerBySupplier\"", "\"unknown\"", "message.json", "mode"},
     {"update-8", "\"counter\": 1705416979790", "\"counter\": 5", "message.counter", "5"},
     {"update-8", "\"message_code\": \"0108\"", "\"message_code\": \"0107\"", "message.mode",
      "mode 8"},
@@ -849,6 +885,25 @@ START_TEST(query_has_exactly_these_octets)
 }
 END_TEST
 
+START_TEST(a_load_controller_is_asked_about_by_cs02f)
+{
+    static const enum role roles[] = {ROLE_SUPPLIER, ROLE_LOAD_CONTROLLER};
+    const struct eui64 from = {{1, 2, 3, 4, 5, 6, 7, 8}}, to = {{8, 7, 6, 5, 4, 3, 2, 1}};
+    uint8_t out[CS02A_PRE_COMMAND_MAX];
+    struct span want = unhex("DF0901 0000000000000080 08 0102030405060708 08 "
+                             "0807060504030201 00 02 011B 13 3011 3007 020105 03020780 "
+                             "3006 020102 020108");
+    struct err e = {0};
+    size_t len;
+
+    ck_assert_msg(cs02a_command(&from, &to, 128, CELL_TCOS_DS, roles, 2, out, &len, &e),
+                  "%s", e.text);
+    ck_assert_octets(span_of(out, len), want);
+    round_trip(want, span_of(NULL, 0));
+    span_free(want);
+}
+END_TEST
+
 START_TEST(spoilt_query_is_refused)
 {
     static const enum role good[CS02A_ROLES_MAX + 1] = {ROLE_ROOT};
@@ -904,6 +959,7 @@ static Suite *message_suite(void)
     tcase_add_test(json, summary_and_about_are_ignored);
     tcase_add_test(json, without_encoding_a_loose_message_becomes_der);
     tcase_add_test(query, query_has_exactly_these_octets);
+    tcase_add_test(query, a_load_controller_is_asked_about_by_cs02f);
     tcase_add_test(query, spoilt_query_is_refused);
     tcase_set_timeout(octets, 300);
     suite_add_tcase(s, octets);
