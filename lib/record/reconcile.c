@@ -314,7 +314,12 @@ static bool keep(struct reconcile *r, const struct sent_batch *k,
     return outcome_put(r->store, r->incident, &now, e);
 }
 
-/* --- what a device holds (CS02a) --- */
+/* --- what a device holds (CS02a, CS02f, CS02g) --- */
+
+static bool is_placed(const struct sent_batch *k, enum cell cell, struct span key)
+{
+    return span_equal(key, span_of(k->placed[cell].b, sizeof k->placed[cell].b));
+}
 
 /* Cells of the roster row that this batch replaces,
  * counted against what the device reports. */
@@ -332,10 +337,29 @@ static bool holds_new_keys(const struct sent_batch *k, const struct roster_row *
             enum cell cell;
 
             if (payload_cell_find(&id, &cell) && (want & CELL_BIT(cell)) &&
-                report->roles[i].cells[c].key.len == 8 &&
-                memcmp(report->roles[i].cells[c].key.at, k->placed[cell].b, 8) == 0)
+                is_placed(k, cell, report->roles[i].cells[c].key))
                 seen |= CELL_BIT(cell);
         }
+    return want != 0 && seen == want;
+}
+
+/* The same, told by the answer to somebody else's command: what lay in each cell before and
+ * what lies there now. That a key of ours lay there says as well that the batch's command
+ * was carried out. */
+static bool held_new_keys(const struct sent_batch *k, const struct roster_row *row,
+                          const struct response *resp)
+{
+    uint32_t want = sent_cells(k, row);
+    uint32_t seen = 0;
+
+    for (size_t i = 0; i < resp->n_outcomes; i++) {
+        const struct response_outcome *o = &resp->outcomes[i];
+
+        if (o->known && (want & CELL_BIT(o->cell)) &&
+            ((o->has_old && is_placed(k, o->cell, span_of(o->old_key.b, 8))) ||
+             (o->has_new && is_placed(k, o->cell, span_of(o->new_key.b, 8)))))
+            seen |= CELL_BIT(o->cell);
+    }
     return want != 0 && seen == want;
 }
 
@@ -359,13 +383,38 @@ static bool set_state(struct reconcile *r, struct outcome *o, const struct roste
     return outcome_put(r->store, r->incident, o, e);
 }
 
+/* Does what a device holds, or what it answered to somebody else, show that a command of ours
+ * was carried out? The last such goes into *b. One of report and answer is NULL. */
+static bool carried_out(struct reconcile *r, uint32_t row_no, const struct roster_row *row,
+                        const struct payload_report *report, const struct response *answer,
+                        struct outcome *b, bool *done, struct err *e)
+{
+    *done = false;
+    for (size_t i = r->sent.n; i-- > 0 && !*done;) {
+        struct sent_batch *k = &r->sent.batches[i];
+        uint64_t counter;
+        bool found;
+
+        if (!sent_in(&r->sent, k, row_no, &counter, &found, e))
+            return false;
+        *done = found && (report != NULL ? holds_new_keys(k, row, report)
+                                         : held_new_keys(k, row, answer));
+        if (*done) {
+            b->batch = k->id;
+            b->counter = counter;
+        }
+    }
+    return true;
+}
+
 static bool take_report(struct reconcile *r, const struct message *m, int64_t now_us,
                         enum reconcile_verdict *verdict, struct fault *why, struct err *e)
 {
+    bool load = m->code == MESSAGE_CS02F;
     struct roster_row row;
     uint32_t row_no;
     struct outcome b;
-    bool known;
+    bool known, done;
 
     if (!roster_find(r->roster, &m->originator, &row_no)) {
         *why = (struct fault){"response.unknown-device", "the device is not in the roster"};
@@ -383,22 +432,46 @@ static bool take_report(struct reconcile *r, const struct message *m, int64_t no
         *why = (struct fault){"response.unmatched", "nothing is unclear about this device"};
         return true;
     }
-    for (size_t i = r->sent.n; i-- > 0;) {
-        uint64_t counter;
-        bool found;
-
-        if (!sent_in(&r->sent, &r->sent.batches[i], row_no, &counter, &found, e))
-            return false;
-        if (found && holds_new_keys(&r->sent.batches[i], &row, &m->body.report)) {
-            *verdict = RECONCILE_SUCCESS;
-            b.batch = r->sent.batches[i].id;
-            b.counter = counter;
-            return set_state(r, &b, &row, OUTCOME_SUCCESS, "told by CS02a", now_us, e);
-        }
-    }
-    *verdict = RECONCILE_RESOLVED;
-    return set_state(r, &b, &row, OUTCOME_UNREACHABLE, "CS02a: the new keys are not there",
+    if (!carried_out(r, row_no, &row, &m->body.report, NULL, &b, &done, e))
+        return false;
+    *verdict = done ? RECONCILE_SUCCESS : RECONCILE_RESOLVED;
+    if (done)
+        return set_state(r, &b, &row, OUTCOME_SUCCESS,
+                         load ? "told by CS02f" : "told by CS02a", now_us, e);
+    return set_state(r, &b, &row, OUTCOME_UNREACHABLE,
+                     load ? "CS02f: the new keys are not there"
+                          : "CS02a: the new keys are not there",
                      now_us, e);
+}
+
+/* CS02g: a supplier's command for the load controller's cells, not one of ours as a rule.
+ * The device's answer can tell that ours was carried out, never that it was not: it names
+ * two cells and no others. *why is cleared when it settled something. */
+static bool take_load_answer(struct reconcile *r, const struct response *resp,
+                             int64_t now_us, enum reconcile_verdict *verdict,
+                             struct fault *why, struct err *e)
+{
+    struct roster_row row;
+    uint32_t row_no;
+    struct outcome b;
+    bool known, done;
+
+    if (!roster_find(r->roster, &resp->device, &row_no))
+        return true;
+    roster_get(r->roster, row_no, &row);
+    if (!row.has_ds || !device_signed(&row, resp))
+        return true;
+    if (!outcome_get(r->store, r->incident, row_no, &b, &known, e))
+        return false;
+    if (!known || !is_unclear(b.state))
+        return true;
+    if (!carried_out(r, row_no, &row, NULL, resp, &b, &done, e))
+        return false;
+    if (!done)
+        return true;
+    *verdict = RECONCILE_SUCCESS;
+    *why = (struct fault){NULL, NULL};
+    return set_state(r, &b, &row, OUTCOME_SUCCESS, "told by CS02g", now_us, e);
 }
 
 static bool find_unclear(void *arg, const struct outcome *o)
@@ -475,7 +548,8 @@ static bool take_answer(struct reconcile *r, const struct response *resp, int64_
     if (!match(r, resp, &row_no, &row, &k, why, e))
         return false;
     if (why->rule != NULL)
-        return true;
+        return resp->mode != MODE_LOAD_BY_SUPPLIER ||
+               take_load_answer(r, resp, now_us, verdict, why, e);
     if (!outcome_get(r->store, r->incident, row_no, &b, &known, e))
         return false;
     if (known && is_later(r, &b, k, resp->counter))
@@ -501,7 +575,7 @@ bool reconcile_take(struct reconcile *r, struct span message, int64_t now_us,
     *verdict = RECONCILE_ASIDE;
     if (!message_decode(message, &m, &bad))
         return reconcile_aside(r, message, bad.id, bad.text, now_us, e);
-    if (m.code == MESSAGE_CS02A && m.kind == MESSAGE_RESPONSE) {
+    if (m.payload_kind == PAYLOAD_REPORT) {
         ok = take_report(r, &m, now_us, verdict, &why, e);
     } else if (response_of(&m, &resp, &bad)) {
         ok = take_answer(r, &resp, now_us, verdict, &why, e);

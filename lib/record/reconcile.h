@@ -5,9 +5,11 @@
  *
  * A part that failed is tried again only where the same command may succeed later
  * (resources busy, memory short, other); a certificate that a device refuses needs a new
- * decision. What a device holds may also be told by its answer to CS02a (Provide Security
- * Credential Details, see device_query.h): that resolves "unknown" and "unreachable" into
- * success, or into something to be signed again.
+ * decision. What a device holds may also be told by its answer to CS02a or CS02f (Provide
+ * Security Credential Details, see device_query.h): that resolves "unknown" and
+ * "unreachable" into success, or into something to be signed again. An answer to CS02g, by
+ * which a supplier replaces the load controller's certificates, resolves them into success
+ * where it names our keys in every cell that was to be replaced.
  *
  * An answer counts only if the device's own key signed it, over the received octets, and it
  * names a command of the ledger by device and counter. All others are set aside with the

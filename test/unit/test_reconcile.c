@@ -691,6 +691,178 @@ START_TEST(what_a_device_holds_settles_what_is_unclear)
 }
 END_TEST
 
+/* --- GBCS 4.x: the load controller's cells --- */
+
+static struct pki_pair load_ds, load_ka;
+static struct key_id load_ds_key, load_ka_key;
+
+/* A decision about them, signed for the first two devices. */
+static void load_batch(void)
+{
+    static const uint8_t rows[8] = {0, 0, 0, 0, 0, 0, 0, 1};
+    X509 *list[4] = {scene.old_ds.cert, scene.old_ka.cert};
+    struct pki_spec spec = {.role = ROLE_LOAD_CONTROLLER,
+                            .eui = &scene.supplier,
+                            .usage = KU_DIGITAL_SIGNATURE,
+                            .issuer = &scene.issuing,
+                            .not_before = SCENE_NOW / 1000000 - 3600};
+
+    load_ds = pki_issue(&spec);
+    spec.usage = KU_KEY_AGREEMENT;
+    load_ka = pki_issue(&spec);
+    load_ds_key = ski_of(load_ds.cert);
+    load_ka_key = ski_of(load_ka.cert);
+    list[2] = load_ds.cert;
+    list[3] = load_ka.cert;
+    scene.config.command.load_cells = true;
+    scene_set(&scene, "id", json_string("D-2"));
+    scene_set(&scene, "compromised",
+              json_pack("[{ss,so,ss,ss},{ss,so,ss,ss}]", "cell", "load-ds", "certificate",
+                        scene_digest(scene.old_ds.cert), "certainty", "actual", "cause",
+                        "exposed", "cell", "load-ka", "certificate",
+                        scene_digest(scene.old_ka.cert), "certainty", "actual", "cause",
+                        "exposed"));
+    scene_set(&scene, "replacements",
+              json_pack("[{ss,so},{ss,so}]", "cell", "load-ds", "certificate",
+                        scene_digest(load_ds.cert), "cell", "load-ka", "certificate",
+                        scene_digest(load_ka.cert)));
+    scene_bundle(&scene, list, 4);
+    scene_sign(&scene, 2);
+    keep_decision();
+    batch_id = put_batch(2, span_of(rows, sizeof rows));
+    begin_batch();
+    run_to_the_end();
+    reopen();
+}
+
+static void load_done(void)
+{
+    pki_pair_done(&load_ds);
+    pki_pair_done(&load_ka);
+}
+
+/* What a device answers to a supplier's CS02g, with results still to come. */
+static void load_answer(uint32_t row)
+{
+    executed(row);
+    m.code = MESSAGE_CS02G;
+    m.recipient = scene.supplier;
+    m.counter = m.body.reply.counter = 1000000 + row;
+    m.body.reply.mode = MODE_LOAD_BY_SUPPLIER;
+}
+
+static void load_result(enum cell cell, const struct key_id *was, const struct key_id *is)
+{
+    result(cell, 0, is);
+    m.body.reply.results[m.body.reply.n_results - 1].old_key = span_of(was->b, 8);
+}
+
+static void load_report(uint32_t row, const struct key_id *ds, const struct key_id *ka)
+{
+    report_of(row, ds, ka);
+    m.code = MESSAGE_CS02F;
+    m.body.report.roles[0].role = ROLE_LOAD_CONTROLLER;
+}
+
+static void cells_say(uint32_t row, const char *words)
+{
+    char text[512] = "";
+
+    OK(store_each(store, copy_text, text, &e, "SELECT cells FROM outcome WHERE row = ?1",
+                  "i", (int64_t)row));
+    ck_assert_msg(strstr(text, words) != NULL, "%s", text);
+}
+
+START_TEST(cs02f_settles_what_a_load_controllers_cells_hold)
+{
+    struct device_query_asker asker = {.party = {{7}}, .cell = CELL_TCOS_DS};
+    struct device_query q;
+    struct message asked;
+    bool found;
+
+    load_batch();
+    marked(0, "unknown");
+    OK(device_query_next(rec, &asker, 0, &q, &found, &e));
+    ck_assert(found && q.row == 0);
+    OK(message_decode(span_of(q.octets, q.len), &asked, &e));
+    ck_assert_uint_eq(asked.code, MESSAGE_CS02F);
+    ck_assert_uint_eq(asked.body.query.n_roles, 2);
+    ck_assert_uint_eq(asked.body.query.roles[0], ROLE_SUPPLIER);
+    ck_assert_uint_eq(asked.body.query.roles[1], ROLE_LOAD_CONTROLLER);
+    message_done(&asked);
+    load_report(0, &load_ds_key, &load_ka_key);
+    ck_assert_int_eq(taken(0), RECONCILE_SUCCESS);
+    outcome_is(0, "success", 0);
+    cells_say(0, "told by CS02f");
+    ck_assert_int_eq(number("SELECT batch FROM outcome WHERE row = 0"), batch_id);
+    marked(1, "unknown");
+    load_report(1, &load_ds_key, NULL);
+    ck_assert_int_eq(taken(1), RECONCILE_RESOLVED);
+    outcome_is(1, "unreachable", 0);
+    cells_say(1, "CS02f: the new keys are not there");
+    load_done();
+}
+END_TEST
+
+START_TEST(an_answer_to_cs02g_tells_that_ours_was_carried_out)
+{
+    static const struct key_id theirs = {{9, 9}};
+
+    load_batch();
+    marked(0, "unknown");
+    load_answer(0); /* there now */
+    load_result(CELL_LOAD_DS, &theirs, &load_ds_key);
+    load_result(CELL_LOAD_KA, &theirs, &load_ka_key);
+    ck_assert_int_eq(taken(0), RECONCILE_SUCCESS);
+    outcome_is(0, "success", 0);
+    cells_say(0, "told by CS02g");
+    ck_assert_int_eq(number("SELECT batch FROM outcome WHERE row = 0"), batch_id);
+    aside(0, "response.unmatched"); /* there is nothing to settle any more */
+    marked(1, "unreachable");
+    load_answer(1); /* there until the supplier's came */
+    m.kind = MESSAGE_ALERT;
+    m.code = MESSAGE_CS02G_ALERT;
+    m.payload_kind = PAYLOAD_ALERT;
+    memcpy(m.body.reply.execution_time, "20270115090000Z", 16);
+    load_result(CELL_LOAD_DS, &load_ds_key, &theirs);
+    load_result(CELL_LOAD_KA, &load_ka_key, &theirs);
+    ck_assert_int_eq(taken(1), RECONCILE_SUCCESS);
+    outcome_is(1, "success", 0);
+    load_done();
+}
+END_TEST
+
+START_TEST(an_answer_to_cs02g_tells_no_more_than_that)
+{
+    static const struct key_id theirs = {{9, 9}};
+
+    load_batch();
+    load_answer(0); /* nothing is unclear */
+    load_result(CELL_LOAD_DS, &theirs, &load_ds_key);
+    load_result(CELL_LOAD_KA, &theirs, &load_ka_key);
+    aside(0, "response.unmatched");
+    marked(0, "unknown");
+    aside(1, "response.unmatched"); /* another device signed it */
+    load_answer(0);
+    load_result(CELL_LOAD_DS, &theirs, &load_ds_key); /* one of two */
+    aside(0, "response.unmatched");
+    load_result(CELL_LOAD_KA, &load_ds_key, &theirs); /* in the other cell */
+    aside(0, "response.unmatched");
+    load_answer(0); /* other cells than a load controller's */
+    load_result(CELL_SUPPLIER_DS, &theirs, &load_ds_key);
+    load_result(CELL_SUPPLIER_KA, &theirs, &load_ka_key);
+    aside(0, "response.unmatched");
+    load_answer(0); /* a command of another use case is nobody's */
+    load_result(CELL_LOAD_DS, &theirs, &load_ds_key);
+    load_result(CELL_LOAD_KA, &theirs, &load_ka_key);
+    m.code = 0x0102;
+    m.body.reply.mode = MODE_SUPPLIER_BY_SUPPLIER;
+    aside(0, "response.unmatched");
+    outcome_is(0, "unknown", 0);
+    load_done();
+}
+END_TEST
+
 START_TEST(who_is_unclear_is_asked_what_was_to_be_replaced)
 {
     struct device_query_asker asker = {.party = {{7}}, .cell = CELL_TCOS_DS};
@@ -733,7 +905,7 @@ START_TEST(only_a_party_with_a_signing_cell_asks)
         struct device_query_asker asker = {.cell = (enum cell)c};
 
         if (c == CELL_SUPPLIER_DS || c == CELL_NETWORK_DS || c == CELL_ACB_DS ||
-            c == CELL_TCOS_DS || c == CELL_WAN_DS)
+            c == CELL_TCOS_DS || c == CELL_WAN_DS || c == CELL_LOAD_DS)
             OK(device_query_asker_check(&asker, &e));
         else
             REFUSED(device_query_asker_check(&asker, &e), "command.query");
@@ -762,5 +934,8 @@ KIT_MAIN("reconcile", setup, teardown, a_device_that_replaced_every_cell_is_a_su
          one_counter_of_two_organisations_is_told_apart,
          the_latest_of_many_batches_is_known, a_selection_is_matched_by_its_rows,
          what_a_device_holds_settles_what_is_unclear,
+         cs02f_settles_what_a_load_controllers_cells_hold,
+         an_answer_to_cs02g_tells_that_ours_was_carried_out,
+         an_answer_to_cs02g_tells_no_more_than_that,
          who_is_unclear_is_asked_what_was_to_be_replaced,
          only_a_party_with_a_signing_cell_asks, every_verdict_has_a_name)
