@@ -3,7 +3,9 @@
  * message decode and encode: GBCS messages for people, offline.
  *
  * A file is taken as hexadecimal when it holds nothing but hexadecimal digits and white
- * space, else as the octets themselves.
+ * space, as base64 (what DUIS responses carry) when it holds nothing but that and white
+ * space, else as the octets themselves. No message is two of these: the first octet is DD
+ * or DF, which no text begins with, and in base64 that is a letter behind F.
  */
 #include "ctl.h"
 
@@ -11,22 +13,50 @@
 #include "message_json.h"
 
 #include <openssl/crypto.h>
+#include <openssl/evp.h>
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* Without the white space; the caller's. NULL: out of memory. */
+static char *dense(const char *text, size_t len, size_t *n)
+{
+    char *out = malloc(len + 1);
+
+    *n = 0;
+    for (size_t i = 0; out != NULL && i < len; i++)
+        if (strchr(" \t\r\n", text[i]) == NULL || text[i] == '\0')
+            out[(*n)++] = text[i];
+    return out;
+}
+
+/* Turn base64 text into octets in place; false: it is not base64. */
+static bool unbase64(char *text, size_t *len)
+{
+    size_t n, padding;
+    AUTO(mem) char *digits = dense(text, *len, &n);
+    AUTO(mem) uint8_t *octets = malloc(n / 4 * 3 + 1);
+
+    if (digits == NULL || octets == NULL || n == 0 || n % 4 != 0)
+        return false;
+    padding = digits[n - 1] != '=' ? 0 : digits[n - 2] != '=' ? 1 : 2;
+    if (memchr(digits, '=', n - padding) != NULL ||
+        EVP_DecodeBlock(octets, (const unsigned char *)digits, (int)n) != (int)(n / 4 * 3))
+        return false;
+    *len = n / 4 * 3 - padding;
+    memcpy(text, octets, *len);
+    return true;
+}
+
 /* Turn hexadecimal text into octets in place; false: it is not hexadecimal. */
 static bool unhex(char *text, size_t *len)
 {
-    AUTO(mem) char *digits = malloc(*len + 1);
-    size_t n = 0;
+    size_t n;
+    AUTO(mem) char *digits = dense(text, *len, &n);
 
     if (digits == NULL)
         return false;
-    for (size_t i = 0; i < *len; i++)
-        if (strchr(" \t\r\n", text[i]) == NULL || text[i] == '\0')
-            digits[n++] = text[i];
     if (n == 0 || n % 2 != 0 || !hex_decode(digits, n, (uint8_t *)digits, n / 2))
         return false;
     memcpy(text, digits, n / 2);
@@ -45,7 +75,8 @@ int ctl_message_decode(struct ctl *c, const struct ctl_args *a)
 
     if (!ctl_read_file(a->v[0], (size_t)3 * MESSAGE_MAX, &text, &len))
         return CTL_INPUT;
-    (void)unhex(text, &len);
+    if (!unhex(text, &len))
+        (void)unbase64(text, &len);
     if (!message_decode(span_of(text, len), &m, &e))
         return ctl_failed_here(&e);
     if (!c->json)

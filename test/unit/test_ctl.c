@@ -508,6 +508,44 @@ START_TEST(answers_that_do_not_fit_have_an_exit_code_of_their_own)
 }
 END_TEST
 
+/* One query of CS02f, in each of the ways in which people hand a message on. */
+START_TEST(a_message_comes_as_octets_hexadecimal_or_base64)
+{
+    static const struct {
+        const char *text;
+        int rc;
+    } files[] = {
+        {"DF09010000000000000080080102030405060708080807060504030201000201 1b1330113007"
+         "0201050302078030060201020201 08\n",
+         0},
+        {"3wkBAAAAAAAAAIAIAQIDBAUGBwgICAcGBQQDAgEAAgEbEzARMAcCAQUDAgeAMAYCAQICAQg=", 0},
+        {"3wkBAAAAAAAAAIAIAQIDBAUGBwgICAcG\r\nBQQDAgEAAgEbEzARMAcCAQUDAgeAMAYCAQICAQg=\r\n",
+         0},
+        {"3wkBAAAAAAAAAIAIAQIDBAUGBwgICAcGBQQDAgEAAgEbEzARMAcCAQUDAgeAMAYCAQICAQg", 3},
+        {"3wkB=AAAAAAAAIAIAQIDBAUGBwgICAcGBQQDAgEAAgEbEzARMAcCAQUDAgeAMAYCAQICAQg=", 3},
+        {"3wkB-AAAAAAAAIAIAQIDBAUGBwgICAcGBQQDAgEAAgEbEzARMAcCAQUDAgeAMAYCAQICAQg=", 3},
+        {"====", 3},
+        {"", 3},
+    };
+    char name[128];
+
+    served_start(&router);
+    (void)snprintf(name, sizeof name, "%s/m", served_dir);
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        FILE *f = fopen(name, "we");
+
+        ck_assert_ptr_nonnull(f);
+        (void)fputs(files[i].text, f);
+        (void)fclose(f);
+        ck_assert_msg(ctl("message decode m") == files[i].rc, "%zu: %s", i, errs);
+        if (files[i].rc == 0)
+            HAS(out, "asks for              loadController\n");
+    }
+    (void)unlink(name);
+    served_stop();
+}
+END_TEST
+
 START_TEST(watching_ends_with_the_batch)
 {
     served_start(&router);
@@ -592,6 +630,7 @@ int main(void)
     tcase_add_test(t, changes_carry_a_key_and_the_members_of_the_table);
     tcase_add_test(t, a_roster_is_streamed_from_file_and_pipe);
     tcase_add_test(t, answers_that_do_not_fit_have_an_exit_code_of_their_own);
+    tcase_add_test(t, a_message_comes_as_octets_hexadecimal_or_base64);
     tcase_add_test(t, watching_ends_with_the_batch);
     tcase_add_test(t, commands_become_files_under_strict_names);
     suite_add_tcase(s, t);
