@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include "pump.h"
+#include "pump_impl.h"
 
-#include "audit.h"
-#include "audit_head.h"
-#include "docket.h"
 #include "log.h"
 #include "mem.h"
-#include "memfd.h"
 #include "told.h"
 
 #include <inttypes.h>
@@ -15,52 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-#define IN_FLIGHT 2 /* orders a worker has at a time: one being signed, one ready */
-
-struct hand {        /* one worker, as the pump sees it */
-    uint64_t opened; /* generation of the batch it has open; 0: none */
-    uint64_t asked;  /* generation it was asked to open */
-    bool opening, reserving;
-    uint64_t next, last; /* counters lent and not used; next > last: none */
-    struct {
-        uint64_t generation;
-        struct order o;
-    } flight[IN_FLIGHT]; /* in the order they were sent */
-    size_t n_flight;
-    bool probing;
-    /* what has ended (told.h): a REVOKE is out, none follows before it is answered */
-    bool telling;
-    struct digest tells;
-    int64_t told, since; /* places on the list */
-};
-
-struct pump {
-    struct pump_setup s;
-    struct signers *signers;
-    struct hand *hands;
-    unsigned n;
-    uint64_t generation; /* of the batch in the engine; changes with every pick */
-    bool reserving;      /* one RESERVE at a time: the token's mark only rises */
-    sd_event_source *idle, *tick;
-    struct {
-        bool asked;
-        unsigned worker;       /* who was asked */
-        struct chain_place at; /* of the trail: what it was asked to sign */
-        uint64_t covers;       /* records of the trail, by the last head */
-        uint64_t grown;        /* the trail's records with that head's own */
-        int64_t due_us;        /* monotonic: when the next is */
-    } head;
-    int64_t probed_us;
-    int64_t alone_us; /* since when a batch waits with no signer at all; 0: it does not */
-    struct {
-        int64_t at_us;
-        int64_t total;
-    } rate[8];
-    size_t n_rate;
-    int64_t total;
-};
-
-static int64_t monotonic_us(void)
+int64_t pump_monotonic_us(void)
 {
     struct timespec t;
 
@@ -68,15 +19,14 @@ static int64_t monotonic_us(void)
     return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
-static int64_t now_us(void)
+int64_t pump_now_us(void)
 {
     struct clock c = clock_system();
 
     return clock_now(&c);
 }
 
-/* A promise that cannot be kept on disk: stop loudly, nothing may leave. */
-static void fatal(struct pump *p, const struct err *e)
+void pump_fatal(struct pump *p, const struct err *e)
 {
     log_event(LOG_EMERG, MSG_STORE_FAILED, &(struct log_fields){.err = e},
               "the service stops: %s", e->text);
@@ -86,83 +36,6 @@ static void fatal(struct pump *p, const struct err *e)
 void pump_wake(struct pump *p)
 {
     (void)sd_event_source_set_enabled(p->idle, SD_EVENT_ONESHOT);
-}
-
-static int64_t head_interval_us(const struct pump *p)
-{
-    return (int64_t)p->s.config->signer.head_interval_s * 1000000;
-}
-
-void pump_seal(struct pump *p)
-{
-    struct proto head = {.type = PROTO_HEAD};
-    struct chain_place at;
-    struct err e;
-
-    if (p->head.asked)
-        return;
-    if (!audit_last(p->s.store, &at, &e)) {
-        fatal(p, &e);
-        return;
-    }
-    if (at.seq == p->head.grown)
-        return; /* nothing has happened since the last */
-    head.u.head.records = at.seq;
-    head.u.head.hash = at.hash;
-    for (unsigned i = 0; i < p->n && !p->head.asked; i++)
-        if (signers_info(p->signers, i)->state == SIGNER_READY &&
-            signers_send(p->signers, i, &head, NULL, 0)) {
-            p->head.asked = true;
-            p->head.worker = i;
-            p->head.at = at;
-            p->head.due_us = monotonic_us() + head_interval_us(p);
-        }
-}
-
-static bool put_head(struct pump *p, const struct audit_head *h, struct chain_place *last,
-                     struct err *e)
-{
-    if (!store_begin(p->s.store, e))
-        return false;
-    if (audit_put(p->s.store, now_us(), AUDIT_HEAD, "", AUDIT_ACTOR_SYSTEM, e, "o",
-                  audit_head_json(h)) &&
-        audit_last(p->s.store, last, e) && store_commit(p->s.store, e))
-        return true;
-    store_rollback(p->s.store);
-    return false;
-}
-
-static void on_headed(struct pump *p, unsigned i, const struct proto_headed *got)
-{
-    const struct point *audit = &signers_info(p->signers, i)->audit;
-    struct audit_head h = {
-        .records = got->records,
-        .hash = got->hash,
-        .service_records = p->head.at.seq,
-        .service_hash = p->head.at.hash,
-        .key = digest_of(span_of(audit->b, sizeof audit->b), span_of(NULL, 0)),
-        .sig = got->sig};
-    struct chain_place last;
-    char hex[HEX_LEN(32)];
-    struct err e;
-
-    p->head.asked = false;
-    memcpy(h.chain, got->chain, sizeof h.chain);
-    if (!put_head(p, &h, &last, &e)) {
-        fatal(p, &e);
-        return;
-    }
-    p->head.covers = h.service_records;
-    p->head.grown = last.seq;
-    hex_encode_lower(last.hash.b, sizeof last.hash.b, hex);
-    /* somewhere else, so that trail and account together cannot be cut unseen */
-    log_event(LOG_INFO, MSG_HEAD, NULL,
-              "audit trail sealed: record %" PRIu64 " has hash %s", last.seq, hex);
-}
-
-uint64_t pump_sealed(const struct pump *p)
-{
-    return p->head.covers;
 }
 
 static void batch_over(struct pump *p, int64_t id)
@@ -195,7 +68,7 @@ static void engine_trouble(struct pump *p, const struct err *why)
     struct err e;
 
     if (why->code == ERR_STORE || engine_batch(p->s.engine) == NULL) {
-        fatal(p, why);
+        pump_fatal(p, why);
         return;
     }
     (void)snprintf(reason, sizeof reason, "%s: %.200s", why->id, why->text);
@@ -204,7 +77,7 @@ static void engine_trouble(struct pump *p, const struct err *why)
                      ? BATCH_STOPPED
                      : BATCH_HELD,
                  why->id, reason, &e))
-        fatal(p, &e);
+        pump_fatal(p, &e);
 }
 
 /* --- towards the signers --- */
@@ -296,7 +169,7 @@ static int on_idle(sd_event_source *src, void *arg)
 
     (void)src;
     if (!engine_pick(p->s.engine, &busy, &e)) {
-        fatal(p, &e);
+        pump_fatal(p, &e);
         return 0;
     }
     if (!busy)
@@ -316,7 +189,7 @@ static int on_idle(sd_event_source *src, void *arg)
         int64_t id = engine_batch(p->s.engine)->id;
 
         if (!engine_finish(p->s.engine, &done, &e)) {
-            fatal(p, &e);
+            pump_fatal(p, &e);
             return 0;
         }
         if (done) {
@@ -329,66 +202,6 @@ static int on_idle(sd_event_source *src, void *arg)
 
 /* --- from the signers --- */
 
-/* Something is to be said, or was: on disk here or nowhere. */
-static bool told(struct pump *p, bool ok, const struct err *e)
-{
-    if (!ok)
-        fatal(p, e);
-    return ok;
-}
-
-/* With the document where it is on file: its signer marks it in the token. */
-static bool send_end(struct pump *p, unsigned i, const struct digest *what, struct err *e)
-{
-    struct proto revoke = {.type = PROTO_REVOKE};
-    struct span cms;
-    bool ok;
-
-    if (!docket_cms(p->s.store, what, &cms, e))
-        return false;
-    AUTO(fd) int fd = -1;
-    ok = cms.at == NULL || memfd_of_span("authority", cms, &fd, e);
-    free((void *)(uintptr_t)cms.at);
-    revoke.u.revoke.authority = *what;
-    if (ok)
-        (void)signers_send(p->signers, i, &revoke, &fd, fd >= 0);
-    return ok;
-}
-
-/* The next that has ended, one at a time: what ended while no signer was there, or while
- * this service was down, is told like this too. */
-static void tell(struct pump *p, unsigned i)
-{
-    struct hand *h = &p->hands[i];
-    bool found;
-    struct err e;
-
-    if (h->telling || !told(p,
-                            told_next(p->s.store, &signers_info(p->signers, i)->list,
-                                      h->since, now_us(), &h->told, &h->tells, &found, &e),
-                            &e))
-        return;
-    if (found) {
-        h->telling = true;
-        (void)told(p, send_end(p, i, &h->tells, &e), &e);
-    } else if (signers_info(p->signers, i)->state == SIGNER_LEAVING) {
-        signers_kill(p->signers, i, "the key was switched off", false);
-    }
-}
-
-static void on_revoked(struct pump *p, unsigned i)
-{
-    struct hand *h = &p->hands[i];
-    struct err e;
-
-    h->telling = false;
-    if (told(p,
-             told_acknowledged(p->s.store, &signers_info(p->signers, i)->list, &h->tells,
-                               now_us(), &e),
-             &e))
-        tell(p, i);
-}
-
 static void on_ready(void *arg, unsigned i)
 {
     struct pump *p = arg;
@@ -396,9 +209,11 @@ static void on_ready(void *arg, unsigned i)
 
     memset(&p->hands[i], 0, sizeof p->hands[i]);
     p->hands[i].next = 1;
-    if (!told(p, told_latest(p->s.store, &p->hands[i].since, &e), &e))
+    if (!told_latest(p->s.store, &p->hands[i].since, &e)) {
+        pump_fatal(p, &e);
         return;
-    tell(p, i);
+    }
+    pump_tell_one(p, i);
     pump_wake(p);
     if (p->s.ready != NULL)
         p->s.ready(p->s.arg);
@@ -417,7 +232,7 @@ static void on_gone(void *arg, unsigned i, const char *why)
     for (size_t k = 0; k < h->n_flight; k++)
         if (h->flight[k].generation == p->generation &&
             !engine_lost(p->s.engine, &h->flight[k].o, why, &e)) {
-            fatal(p, &e);
+            pump_fatal(p, &e);
             return;
         }
     memset(h, 0, sizeof *h);
@@ -434,7 +249,7 @@ static void note_count(struct pump *p, unsigned i, const struct proto_count *c)
 
 static void note_rate(struct pump *p, uint32_t n)
 {
-    int64_t now = monotonic_us();
+    int64_t now = pump_monotonic_us();
 
     p->total += n;
     if (p->n_rate > 0 && now - p->rate[p->n_rate - 1].at_us < 500000)
@@ -474,7 +289,7 @@ static void on_signed(struct pump *p, unsigned i, const struct proto_signed *got
         return;
     }
     if (!engine_flush(p->s.engine, false, &e))
-        fatal(p, &e);
+        pump_fatal(p, &e);
     else if (!more)
         engine_trouble(p, &void_);
 }
@@ -514,7 +329,7 @@ static void on_fail(struct pump *p, unsigned i, enum proto_type asked,
         memmove(&h->flight[0], &h->flight[1], (IN_FLIGHT - 1) * sizeof h->flight[0]);
         h->n_flight--;
         if (generation == p->generation && !engine_lost(p->s.engine, &o, reason, &e)) {
-            fatal(p, &e);
+            pump_fatal(p, &e);
             return;
         }
         /* the ledger does not hold them, or they were not in an order: an answer was lost */
@@ -535,7 +350,7 @@ static void on_fail(struct pump *p, unsigned i, enum proto_type asked,
                      ? BATCH_HELD
                      : BATCH_STOPPED,
                  f->id, reason, &e))
-        fatal(p, &e);
+        pump_fatal(p, &e);
 }
 
 static void on_opened(struct pump *p, unsigned i, const struct proto_opened *o)
@@ -580,13 +395,13 @@ static void on_answer(void *arg, unsigned i, const struct proto *asked,
         note_count(p, i, &reply->u.signed_.count);
         on_signed(p, i, &reply->u.signed_);
     } else if (reply->type == PROTO_PROBED) {
-        p->probed_us = now_us();
+        p->probed_us = pump_now_us();
     } else if (reply->type == PROTO_GRANTED && asked->type == PROTO_LOST) {
         note_count(p, i, &reply->u.granted.count);
     } else if (reply->type == PROTO_REVOKED && asked->type == PROTO_REVOKE) {
-        on_revoked(p, i);
+        pump_revoked(p, i);
     } else if (reply->type == PROTO_HEADED && asked->type == PROTO_HEAD) {
-        on_headed(p, i, &reply->u.headed);
+        pump_headed(p, i, &reply->u.headed);
     } else if (reply->type != PROTO_RESERVED) {
         signers_kill(p->signers, i, "it answered out of turn", false);
     }
@@ -609,8 +424,9 @@ static void look_for_token(struct pump *p)
         return;
     }
     if (p->alone_us == 0)
-        p->alone_us = monotonic_us();
-    if (monotonic_us() - p->alone_us < (int64_t)p->s.config->signer.token_lost_s * 1000000)
+        p->alone_us = pump_monotonic_us();
+    if (pump_monotonic_us() - p->alone_us <
+        (int64_t)p->s.config->signer.token_lost_s * 1000000)
         return;
     p->alone_us = 0;
     log_event(LOG_CRIT, MSG_TOKEN_TROUBLE, NULL,
@@ -618,7 +434,7 @@ static void look_for_token(struct pump *p)
               p->s.config->signer.token_lost_s);
     if (!end_now(p, BATCH_HELD, "token.lost", "token.lost: no signer could reach the token",
                  &e))
-        fatal(p, &e);
+        pump_fatal(p, &e);
 }
 
 static int on_tick(sd_event_source *src, uint64_t usec, void *arg)
@@ -626,7 +442,7 @@ static int on_tick(sd_event_source *src, uint64_t usec, void *arg)
     struct pump *p = arg;
 
     look_for_token(p);
-    if (monotonic_us() >= p->head.due_us)
+    if (pump_monotonic_us() >= p->head.due_us)
         pump_seal(p);
     for (unsigned i = 0; i < p->n; i++) {
         struct proto probe = {.type = PROTO_PROBE};
@@ -660,19 +476,6 @@ void pump_drop(struct pump *p, int64_t batch)
     batch_over(p, batch);
 }
 
-void pump_tell(struct pump *p, bool and_end)
-{
-    for (unsigned i = 0; i < p->n; i++) {
-        enum signer_state state = signers_info(p->signers, i)->state;
-
-        if (state != SIGNER_READY && state != SIGNER_LEAVING)
-            continue;
-        if (and_end)
-            signers_leave(p->signers, i);
-        tell(p, i);
-    }
-}
-
 struct signers *pump_signers(struct pump *p)
 {
     return p->signers;
@@ -685,7 +488,7 @@ double pump_rate(const struct pump *p)
     if (p->n_rate < 2)
         return 0;
     span = p->rate[p->n_rate - 1].at_us - p->rate[0].at_us;
-    if (monotonic_us() - p->rate[p->n_rate - 1].at_us > 5000000 || span <= 0)
+    if (pump_monotonic_us() - p->rate[p->n_rate - 1].at_us > 5000000 || span <= 0)
         return 0;
     return (double)(p->rate[p->n_rate - 1].total - p->rate[0].total) * 1e6 / (double)span;
 }
@@ -714,7 +517,8 @@ bool pump_new(const struct pump_setup *s, struct pump **out, struct err *e)
     p->s = *s;
     p->n = s->token->workers;
     hooks.arg = p;
-    p->head.due_us = monotonic_us() + head_interval_us(p);
+    p->head.due_us =
+        pump_monotonic_us() + (int64_t)s->config->signer.head_interval_s * 1000000;
     if (sd_event_add_defer(s->loop, &p->idle, on_idle, p) < 0 ||
         sd_event_source_set_priority(p->idle, SD_EVENT_PRIORITY_IDLE) < 0 ||
         sd_event_now(s->loop, CLOCK_MONOTONIC, &now) < 0 ||

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * pump_impl - what the pump's files share; private to them.
+ *
+ *   pump       keeps signers busy: opens, lends, orders, takes what comes back
+ *   pump_tell  tells them what has ended, before anything else
+ *   pump_head  lets them sign heads of the audit trail
+ */
+#ifndef PUMP_IMPL_H
+#define PUMP_IMPL_H
+
+#include "pump.h"
+
+#include "chain.h"
+
+#define IN_FLIGHT 2 /* orders a worker has at a time: one being signed, one ready */
+
+struct hand {        /* one worker, as the pump sees it */
+    uint64_t opened; /* generation of the batch it has open; 0: none */
+    uint64_t asked;  /* generation it was asked to open */
+    bool opening, reserving;
+    uint64_t next, last; /* counters lent and not used; next > last: none */
+    struct {
+        uint64_t generation;
+        struct order o;
+    } flight[IN_FLIGHT]; /* in the order they were sent */
+    size_t n_flight;
+    bool probing;
+    /* what has ended (told.h): a REVOKE is out, none follows before it is answered */
+    bool telling;
+    struct digest tells;
+    int64_t told, since; /* places on the list */
+};
+
+struct pump {
+    struct pump_setup s;
+    struct signers *signers;
+    struct hand *hands;
+    unsigned n;
+    uint64_t generation; /* of the batch in the engine; changes with every pick */
+    bool reserving;      /* one RESERVE at a time: the token's mark only rises */
+    sd_event_source *idle, *tick;
+    struct {
+        bool asked;
+        unsigned worker;       /* who was asked */
+        struct chain_place at; /* of the trail: what it was asked to sign */
+        uint64_t covers;       /* records of the trail, by the last head */
+        uint64_t grown;        /* the trail's records with that head's own */
+        int64_t due_us;        /* monotonic: when the next is */
+    } head;
+    int64_t probed_us;
+    int64_t alone_us; /* since when a batch waits with no signer at all; 0: it does not */
+    struct {
+        int64_t at_us;
+        int64_t total;
+    } rate[8];
+    size_t n_rate;
+    int64_t total;
+};
+
+int64_t pump_monotonic_us(void);
+int64_t pump_now_us(void);
+/* A promise that cannot be kept on disk: stop loudly, nothing may leave. */
+void pump_fatal(struct pump *p, const struct err *e);
+
+/* Tell a worker the next that has ended, one at a time: what ended while no signer was there,
+ * or while this service was down, is told like this too. One that is leaving and knows all
+ * is ended. */
+void pump_tell_one(struct pump *p, unsigned i);
+/* It has acknowledged what it was told last. */
+void pump_revoked(struct pump *p, unsigned i);
+/* The head that was asked for. */
+void pump_headed(struct pump *p, unsigned i, const struct proto_headed *got);
+
+#endif
