@@ -223,7 +223,11 @@ static int keep_story(const struct folder *x, const char *text)
 {
     FILE *f = fopen(in_folder(x, "incident.json"), "wxe");
 
-    if (f != NULL && fprintf(f, "%s\n", text) > 0 && fclose(f) == 0)
+    bool ok = f != NULL && fprintf(f, "%s\n", text) > 0;
+
+    if (f != NULL && fclose(f) != 0)
+        ok = false;
+    if (ok)
         return CTL_OK;
     ctl_say("%s/incident.json: %s", x->dir, strerror(errno));
     return CTL_STORE;

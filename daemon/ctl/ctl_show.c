@@ -322,7 +322,9 @@ int ctl_show_list(struct ctl *c, const char *path, const char *name)
     char *text;
     int rc = ctl_get(c, path, &j, &text);
 
-    if (rc == CTL_OK && ctl_text(j, "next")[0] != '\0') {
+    if (rc != CTL_OK)
+        return rc;
+    if (ctl_text(j, "next")[0] != '\0') {
         rc = ctl_get_rest(c, path, name, ctl_text(j, "next"), json_object_get(j, name));
         (void)json_object_set_new(j, "next", json_string(""));
         if (rc == CTL_OK)
@@ -330,10 +332,11 @@ int ctl_show_list(struct ctl *c, const char *path, const char *name)
         if (rc != CTL_OK) {
             json_decref(j);
             free(text);
+            return rc;
         }
     }
-    if (rc != CTL_OK || c->json)
-        return rc != CTL_OK ? rc : ctl_show(c, j, text);
+    if (c->json)
+        return ctl_show(c, j, text);
     ctl_list(name, json_object_get(j, name));
     json_decref(j);
     free(text);

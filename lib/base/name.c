@@ -99,7 +99,9 @@ static char look_of(char c)
     if (c >= 'a' && c <= 'z')
         c = (char)(c - 'a' + 'A');
     at = strchr(from, c);
-    return at != NULL ? to[at - from] : c;
+    if (at != NULL)
+        c = to[at - from];
+    return c;
 }
 
 static void look(const char *label, char out[static NAME_LABEL_MAX])
@@ -108,8 +110,10 @@ static void look(const char *label, char out[static NAME_LABEL_MAX])
 
     for (; *label != '\0'; label++) {
         char c = look_of(*label);
-        char before = n > 0 ? out[n - 1] : '\0';
+        char before = '\0';
 
+        if (n > 0)
+            before = out[n - 1];
         if (c == '-' && before == '-')
             continue;
         if (c == 'N' && before == 'R')

@@ -547,7 +547,7 @@ static bool take_answer(struct reconcile *r, const struct response *resp, int64_
 
     if (!match(r, resp, &row_no, &row, &k, why, e))
         return false;
-    if (why->rule != NULL)
+    if (why->rule != NULL || k == NULL)
         return resp->mode != MODE_LOAD_BY_SUPPLIER ||
                take_load_answer(r, resp, now_us, verdict, why, e);
     if (!outcome_get(r->store, r->incident, row_no, &b, &known, e))
