@@ -284,14 +284,40 @@ static bool figures_json(struct service *sv, const char *incident,
     return true;
 }
 
+/* A shared event has no list of its own: its figures are those of its incidents. */
+static bool family_figures(const char *incident, const struct docket_show_totals *t,
+                           struct reply *out, struct err *e)
+{
+    json_t *states = json_object();
+    int64_t answered = 0;
+
+    for (unsigned s = 0; s < OUTCOME_STATES; s++)
+        answered += t->states[s];
+    add_states(states, t->states);
+    return reply_json(
+        out, 200,
+        json_pack("{s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o}", "incident", incident, "children",
+                  (json_int_t)t->children, "children_open", (json_int_t)t->children_open,
+                  "devices", (json_int_t)t->devices, "commands_signed",
+                  (json_int_t)t->signed_, "rows_failed", (json_int_t)t->failed, "answered",
+                  (json_int_t)answered, "unanswered", (json_int_t)(t->devices - answered),
+                  "by_state", states),
+        e);
+}
+
 HANDLER(api_figures)
 {
     struct service *sv = arg;
+    struct docket_show_totals t;
     struct roster roster;
     json_t *o;
     bool ok;
 
     (void)body;
+    if (!docket_show_totals(sv->store, r->args[0], &t, e))
+        return false;
+    if (t.children > 0)
+        return family_figures(r->args[0], &t, out, e);
     if (!api_roster_open(sv, r->args[0], &roster, e))
         return false;
     o = json_object();

@@ -39,6 +39,7 @@ static const char *const sentences[EVENT_COUNT] = {
     [EVENT_END_DEFERRAL] = "The deferral ended",
     [EVENT_DIRECT_OTHER] = "The PMA directed another course",
     [EVENT_CALL_CUSTODIANS] = "The Key Custodians were called",
+    [EVENT_DISMISS_CUSTODIANS] = "The Key Custodians were sent home",
     [EVENT_ACTIVATE_KEY] = "The custodians switched the key on",
     [EVENT_EXECUTE] = "Signing began",
     [EVENT_DEACTIVATE_KEY] = "The key was switched off",

@@ -232,8 +232,9 @@ const struct rule rules[] = {
      "Nothing is signed for an incident that was refused, withdrawn or closed.",
      "Open a new incident with a new notification."},
     {"incident.device-held", "SEC Appendix L", "INFERRED",
-     "A device is in one open incident.",
-     "Close the other incident or take the device out."},
+     "A device is in one open incident, or in several of one shared event that name "
+     "different cells of it.",
+     "Close the other incident, take the device out, or name the cells in both lists."},
 
     /* method, request, compromised, key: who may order what about which key -
      * lib/signing/policy_route.c, lib/signing/warrant.c */
@@ -763,8 +764,11 @@ const struct rule rules[] = {
      "The DCC and Ofgem ask on their own only where they are the ones who notified.",
      "Have the subscriber ask."},
     {"incident.device-elsewhere", "project", "choice",
-     "A device's cell is in one open incident only.",
-     "Take the devices out of the list, or close the other incident."},
+     "A device is in one open incident, or in several of one shared event that name "
+     "different cells of it.",
+     "Take the devices out of the list, close the other incident, or name the cells in "
+     "both "
+     "lists."},
     {"incident.list-refused", "project", "choice",
      "A list that the PMA has just refused does not come back under another incident "
      "without a new notification.",

@@ -312,7 +312,7 @@ bool incident_step(const struct incident_facts *f, enum event event, enum actor 
     const char *what = incident_event(event)->name;
     const char *where = incident_state(f->state)->name;
 
-    if (t == NULL)
+    if (t == NULL || (t->to == STATE_BACK && f->called_from == STATE_NONE))
         return err_set(e, ERR_DENIED, "incident.no-transition",
                        "%s has no place in state %s of route %s", what, where,
                        incident_route(f->route)->name);
@@ -336,7 +336,9 @@ bool incident_step(const struct incident_facts *f, enum event event, enum actor 
                            sentence(guards[g].rule));
         }
     to->route = t->takes == ROUTE_SAME ? f->route : t->takes;
-    to->state = t->to == STATE_SAME ? f->state : t->to;
+    to->state = t->to == STATE_SAME   ? f->state
+                : t->to == STATE_BACK ? f->called_from
+                                      : (enum state)t->to;
     to->row = t;
     return true;
 }

@@ -83,6 +83,7 @@ enum state {
     STATE_COUNT,
 };
 #define STATE_SAME   STATE_COUNT
+#define STATE_BACK   (STATE_COUNT + 1) /* where the custodians were called */
 #define STATE_BIT(s) (UINT64_C(1) << (unsigned)(s))
 
 enum event {
@@ -113,6 +114,7 @@ enum event {
     EVENT_END_DEFERRAL,
     EVENT_DIRECT_OTHER,
     EVENT_CALL_CUSTODIANS,
+    EVENT_DISMISS_CUSTODIANS,
     EVENT_ACTIVATE_KEY,
     EVENT_EXECUTE,
     EVENT_DEACTIVATE_KEY,
@@ -265,7 +267,7 @@ struct transition {
     uint32_t routes; /* ROUTE_BIT */
     uint64_t from;   /* STATE_BIT */
     enum event event;
-    enum state to;    /* STATE_SAME: stays */
+    unsigned to;      /* enum state; STATE_SAME: stays; STATE_BACK */
     enum route takes; /* ROUTE_SAME: keeps the route it has */
     uint32_t actors;  /* ACTOR_BIT */
     uint64_t evidence;
@@ -309,7 +311,7 @@ struct incident_facts {
     bool srp_authority; /* of the provider, to ask for this user */
     unsigned children_open;
 
-    uint32_t devices_elsewhere; /* also in another open incident */
+    uint32_t devices_elsewhere; /* also in another open incident that may not share them */
     uint32_t devices_suspended; /* by this incident, not yet reconnected */
     uint32_t rows_pending;      /* neither done nor failed for good */
     uint32_t rows_done;
@@ -339,6 +341,7 @@ struct incident_facts {
     bool new_contingency_wrapped; /* the new root carries a new wrapped key */
 
     unsigned custodians_present, custodians_needed;
+    enum state called_from;    /* where custodians were last called; STATE_NONE: never */
     bool recovery_key_suspect; /* an incident about the Recovery key is open */
     bool point_of_no_return, point_of_no_return_second;
     bool contingency_used; /* a mode 9 command has left */

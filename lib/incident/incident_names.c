@@ -128,6 +128,7 @@ static const struct event_row events[EVENT_COUNT] = {
     [EVENT_END_DEFERRAL] = {"end-deferral", "DEFERRAL_ENDED"},
     [EVENT_DIRECT_OTHER] = {"direct-other", "PMA_DIRECTION"},
     [EVENT_CALL_CUSTODIANS] = {"call-custodians", "CUSTODIANS_CALLED"},
+    [EVENT_DISMISS_CUSTODIANS] = {"dismiss-custodians", "CUSTODIANS_DISMISSED"},
     [EVENT_ACTIVATE_KEY] = {"activate-key", "KEY_ACTIVATED"},
     [EVENT_EXECUTE] = {"execute", "EXECUTION_STARTED"},
     [EVENT_DEACTIVATE_KEY] = {"deactivate-key", "KEY_DEACTIVATED"},

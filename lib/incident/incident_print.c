@@ -67,11 +67,21 @@ static void reach(bool seen[ROUTE_COUNT][STATE_COUNT])
                     if (t == NULL)
                         continue;
                     r2 = t->takes == ROUTE_SAME ? r : t->takes;
-                    s2 = t->to == STATE_SAME ? s : t->to;
+                    s2 = t->to == STATE_SAME || t->to == STATE_BACK ? s : t->to;
                     more = more || !seen[r2][s2];
                     seen[r2][s2] = true;
                 }
     }
+}
+
+/* Back to each state that custodians are called from. */
+static void dot_back(FILE *to, enum route route, bool seen[STATE_COUNT], enum state from,
+                     enum event event)
+{
+    for (unsigned s = 0; s < STATE_COUNT; s++)
+        if (seen[s] && incident_next(route, (enum state)s, EVENT_CALL_CUSTODIANS) != NULL)
+            (void)fprintf(to, "    %s -> %s [label=\"%s\"];\n", state_name(from),
+                          state_name(s), incident_event(event)->name);
 }
 
 void incident_dot(FILE *to, enum route route)
@@ -93,7 +103,9 @@ void incident_dot(FILE *to, enum route route)
 
             if (t == NULL || t->to == STATE_SAME)
                 continue;
-            if (t->takes == ROUTE_SAME || t->takes == route)
+            if (t->to == STATE_BACK)
+                dot_back(to, route, seen[route], (enum state)s, (enum event)v);
+            else if (t->takes == ROUTE_SAME || t->takes == route)
                 (void)fprintf(to, "    %s -> %s [label=\"%s\"];\n", state_name(s),
                               state_name(t->to), incident_event((enum event)v)->name);
             else
@@ -110,7 +122,9 @@ static void print_transition(FILE *to, size_t i)
 
     (void)fprintf(to, "\n%zu. %s -> %s\n   from:      ", i + 1,
                   incident_event(t->event)->name,
-                  t->to == STATE_SAME ? "(stays)" : state_name(t->to));
+                  t->to == STATE_SAME   ? "(stays)"
+                  : t->to == STATE_BACK ? "(back to where the custodians were called)"
+                                        : state_name(t->to));
     list(to, t->from, STATE_COUNT, state_name);
     (void)fputs("\n   routes:    ", to);
     list(to, t->routes, ROUTE_COUNT, route_name);
@@ -166,8 +180,10 @@ static json_t *transition_json(const struct transition *t)
         "{s:s, s:o, s:o, s:s?, s:s?, s:o, s:o, s:o, s:s, s:s, s:s?, s:s, s:s}", "event",
         incident_event(t->event)->name, "routes", names(t->routes, ROUTE_COUNT, route_name),
         "from", names(t->from, STATE_COUNT, state_name), "to",
-        t->to == STATE_SAME ? NULL : state_name(t->to), "takes",
-        t->takes == ROUTE_SAME ? NULL : route_name(t->takes), "actors",
+        t->to == STATE_SAME   ? NULL
+        : t->to == STATE_BACK ? "(back)"
+                              : state_name(t->to),
+        "takes", t->takes == ROUTE_SAME ? NULL : route_name(t->takes), "actors",
         names(t->actors, ACTOR_COUNT, actor_name), "evidence",
         names(t->evidence, EVIDENCE_COUNT, evidence_name), "rules",
         names(t->guards, GUARD_COUNT, guard_name), "effect",

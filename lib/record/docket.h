@@ -108,8 +108,8 @@ MUST_CHECK bool docket_bundle(struct store *s, const char *incident, struct span
 MUST_CHECK bool docket_put_bundle(const struct docket *d, const char *incident,
                                   struct span pem, const char *who, struct err *e);
 
-/* How many devices of this roster stand in the latest roster of another open incident. The
- * first such incident and device are named in *where (for the sentence). */
+/* How many devices of this roster stand in the latest roster of another open incident, but
+ * for those that two incidents of one shared event list with different cells. The first such incident and device are named in *where (for the sentence). */
 MUST_CHECK bool docket_elsewhere(const struct docket *d, const char *incident,
                                  const struct roster *r, uint32_t *n, char where[128],
                                  struct err *e);

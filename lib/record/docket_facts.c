@@ -132,6 +132,13 @@ static bool facts_of_family(const struct docket *d, const struct docket_incident
     return true;
 }
 
+static bool take_state(void *arg, const struct store_row *row)
+{
+    if (!incident_state_find(store_text(row, 0), arg))
+        *(enum state *)arg = STATE_NONE;
+    return false;
+}
+
 static bool facts_of_history(const struct docket *d, const struct docket_incident *i,
                              struct incident_facts *f, struct err *e)
 {
@@ -164,7 +171,10 @@ static bool facts_of_history(const struct docket *d, const struct docket_inciden
                  i->id, &f->contingency_used, e))
         return false;
     f->devices_suspended = suspended && !reconnected ? 1 : 0;
-    return true;
+    return store_each(s, take_state, &f->called_from, e,
+                      "SELECT from_state FROM incident_event WHERE incident = ?1"
+                      " AND event = 'call-custodians' ORDER BY n DESC LIMIT 1",
+                      "t", i->id);
 }
 
 static bool facts_of_decisions(const struct docket *d, const struct docket_incident *i,

@@ -117,17 +117,26 @@ bool docket_put_bundle(const struct docket *d, const char *incident, struct span
                      "{s:s,s:I}", "sha256", hex, "octets", (long long)pem.len);
 }
 
-/* --- the same device in two incidents --- */
+/* --- the same device, or a cell of it, in two incidents --- */
 
 struct other {
     const struct docket *d;
     const char *incident;
     const struct roster *r;
     uint32_t n;
+    bool siblings; /* both are of one shared event: the incident that is looked at */
     char *where;
     struct err *e;
     bool ok;
 };
+
+/* Two users of one provider may have cells of their own on a meter, where both lists say
+ * which; a list that names none may mean any. */
+static bool shared(const struct other *o, const struct roster_row *x,
+                   const struct roster_row *y)
+{
+    return o->siblings && x->cells != 0 && y->cells != 0 && (x->cells & y->cells) == 0;
+}
 
 /* Both lists ascend: walk them side by side. */
 static void intersect(struct other *o, const struct roster *b, const char *name)
@@ -144,7 +153,7 @@ static void intersect(struct other *o, const struct roster *b, const char *name)
         roster_get(b, k, &y);
         order = eui64_cmp(&x.device, &y.device);
         if (order == 0) {
-            if (o->n++ == 0) {
+            if (!shared(o, &x, &y) && o->n++ == 0) {
                 char hex[HEX_LEN(8)];
 
                 hex_encode(x.device.b, 8, hex);
@@ -174,6 +183,7 @@ static bool other_roster(void *arg, const struct store_row *row)
     o->ok = rosters_open(o->d->roster_dir, &sha256, &r, o->e);
     if (!o->ok)
         return false;
+    o->siblings = store_i64(row, 2) != 0;
     intersect(o, &r, store_text(row, 0));
     roster_done(&r);
     return true;
@@ -182,11 +192,13 @@ static bool other_roster(void *arg, const struct store_row *row)
 bool docket_elsewhere(const struct docket *d, const char *incident, const struct roster *r,
                       uint32_t *n, char where[128], struct err *e)
 {
-    struct other o = {d, incident, r, 0, where, e, true};
+    struct other o = {
+        .d = d, .incident = incident, .r = r, .where = where, .e = e, .ok = true};
 
     where[0] = '\0';
     if (!store_each(d->store, other_roster, &o, e,
-                    "SELECT roster.incident, roster.sha256 FROM roster JOIN incident"
+                    "SELECT roster.incident, roster.sha256, parent IS NOT NULL AND parent ="
+                    " (SELECT parent FROM incident WHERE id = ?1) FROM roster JOIN incident"
                     " ON incident.id = roster.incident WHERE roster.incident != ?1"
                     " AND incident.state != 'CLOSED' AND version = (SELECT max(version)"
                     " FROM roster AS later WHERE later.incident = roster.incident)",

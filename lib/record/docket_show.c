@@ -3,7 +3,6 @@
 
 #include "clock.h"
 #include "mem.h"
-#include "outcome.h"
 #include "rules.h"
 
 #include <errno.h>
@@ -124,10 +123,16 @@ static bool add_incident(void *arg, const struct docket_incident *i)
     return true;
 }
 
-/* How far it is. */
-static bool counts(struct store *s, json_t *j, struct err *e)
+struct sum {
+    struct store *store;
+    struct docket_show_totals *t;
+    struct err *e;
+    bool ok;
+};
+
+static bool add_totals(struct sum *sum, const char *incident)
 {
-    const char *id = json_string_value(json_object_get(j, "id"));
+    struct docket_show_totals *t = sum->t;
     int64_t states[OUTCOME_STATES];
     struct digest sha256;
     int64_t signed_;
@@ -135,13 +140,52 @@ static bool counts(struct store *s, json_t *j, struct err *e)
     uint32_t rows = 0;
     bool found;
 
-    if (!docket_roster(s, id, &sha256, &rows, &found, e) ||
-        !queue_totals(s, id, &signed_, &failed, e) ||
-        !outcome_count(s, id, false, states, e))
+    sum->ok = docket_roster(sum->store, incident, &sha256, &rows, &found, sum->e) &&
+              queue_totals(sum->store, incident, &signed_, &failed, sum->e) &&
+              outcome_count(sum->store, incident, false, states, sum->e);
+    if (!sum->ok)
         return false;
-    (void)json_object_set_new(j, "devices", json_integer(rows));
-    (void)json_object_set_new(j, "signed", json_integer(signed_));
-    (void)json_object_set_new(j, "recovered", json_integer(states[OUTCOME_SUCCESS]));
+    t->devices += found ? rows : 0;
+    t->signed_ += signed_;
+    t->failed += failed;
+    for (unsigned k = 0; k < OUTCOME_STATES; k++)
+        t->states[k] += states[k];
+    return true;
+}
+
+static bool add_child(void *arg, const struct store_row *row)
+{
+    struct sum *sum = arg;
+
+    sum->t->children++;
+    sum->t->children_open += store_i64(row, 1);
+    return add_totals(sum, store_text(row, 0));
+}
+
+bool docket_show_totals(struct store *s, const char *incident, struct docket_show_totals *t,
+                        struct err *e)
+{
+    struct sum sum = {s, t, e, true};
+
+    memset(t, 0, sizeof *t);
+    return add_totals(&sum, incident) &&
+           store_each(s, add_child, &sum, e,
+                      "SELECT id, state != 'CLOSED' FROM incident WHERE parent = ?1", "t",
+                      incident) &&
+           sum.ok;
+}
+
+/* How far it is. */
+static bool counts(struct store *s, json_t *j, struct err *e)
+{
+    struct docket_show_totals t;
+
+    if (!docket_show_totals(s, json_string_value(json_object_get(j, "id")), &t, e))
+        return false;
+    (void)json_object_set_new(j, "devices", json_integer((json_int_t)t.devices));
+    (void)json_object_set_new(j, "signed", json_integer((json_int_t)t.signed_));
+    (void)json_object_set_new(j, "recovered",
+                              json_integer((json_int_t)t.states[OUTCOME_SUCCESS]));
     return true;
 }
 

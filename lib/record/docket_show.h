@@ -19,6 +19,7 @@
 #define DOCKET_SHOW_H
 
 #include "docket.h"
+#include "outcome.h"
 #include "queue.h"
 
 #include <jansson.h>
@@ -47,6 +48,17 @@ MUST_CHECK bool docket_show_fits_number(struct docket_show_page *p, int64_t key)
 /* `from` where entries are known by numbers. ERR_INPUT "request.query". */
 MUST_CHECK bool docket_show_behind(const struct docket_show_page *p, int64_t *key,
                                    struct err *e);
+
+/* An incident with all its children: how many these are, devices of the latest lists, rows
+ * that were signed and that failed, devices by what became of them. A device that two of them
+ * list stands for two. Errors: ERR_STORE, as outcome_count. */
+struct docket_show_totals {
+    int64_t children, children_open;
+    int64_t devices, signed_, failed;
+    int64_t states[OUTCOME_STATES];
+};
+MUST_CHECK bool docket_show_totals(struct store *s, const char *incident,
+                                   struct docket_show_totals *t, struct err *e);
 
 /* A page of the incidents in short, oldest first: a JSON array. ERR_INPUT "request.query":
  * there is no incident `from`. */

@@ -94,7 +94,7 @@ struct policy_facts {
     enum policy_incident incident;
     bool superseded;
     bool refused_before;      /* the incident's last decision was a refusal or an abort */
-    bool other_open_incident; /* a device is held by one */
+    bool other_open_incident; /* a device is held by one that may not share it */
     bool operator_is_approver, operator_is_custodian;
     uint32_t custodians_needed, custodians_present;
     uint32_t attempt;            /* which one this would be for a device, 1.. */

@@ -108,6 +108,11 @@ told_void() {
 }
 check 'and the signers are told, to remember it' eventually told_void
 refuse 'a batch after that' incident.may-not-sign ctl --yes batch start "$incident" "$decision"
+check 'custodians are called once more, for nothing' event call-custodians --evidence 'called'
+refuse 'executed, while they are on their way' incident.no-transition event executed --evidence 'ten answers'
+check 'they are sent home' event dismiss-custodians --evidence 'not needed: every device has answered'
+check 'and the incident is where it was' in_state AWAITING_RESPONSES
+check 'nothing of it is lost' shows ".recovered == $devices"
 check 'executed' event executed --evidence 'every device answered; Recovery Progress File 1'
 check 'closed' event close
 check 'the incident is CLOSED' in_state CLOSED

@@ -101,6 +101,12 @@ check 'a new decision for B' story_run b-yes b '.consent = "letter of B"' meters
 check 'B: executed' event executed --evidence 'ten answers'
 check 'B: closed' event close
 incident=$parent
+check 'the event has the totals of its three incidents' shows '.devices == 30 and .signed == 20 and .recovered == 20'
+totals() { # as figures, too
+    ctl --json figures "$parent" | jq -e '.children == 3 and .children_open == 0 and .devices == 30 and
+        .commands_signed == 20 and .answered == 20 and .unanswered == 10 and .by_state == {success: 20}'
+}
+check 'and its figures say so' totals
 check 'the event is closed' event close
 late_child() {
     ctl incident open --exercise --parent "$parent" --initiator srp --subscriber $c --notice late 'Supplier c, late'

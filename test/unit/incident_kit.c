@@ -36,6 +36,7 @@ struct incident_facts well(const struct at *c)
         .new_contingency_wrapped = true,
         .custodians_present = 3,
         .custodians_needed = 3,
+        .called_from = STATE_AUTHORISED,
         .point_of_no_return = true,
         .point_of_no_return_second = true,
         .token_key_proved = true,

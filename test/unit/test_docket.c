@@ -398,6 +398,39 @@ static int64_t batch(const char *key, const char *state, const char *rule,
     return store_last_id(store);
 }
 
+static void called_from(const char *state)
+{
+    OK(store_run(store, &e,
+                 "INSERT INTO incident_event (incident, event, from_state, to_state, at_us,"
+                 " actor, evidence) VALUES ('I-1', 'call-custodians', ?1,"
+                 " 'CUSTODIANS_CALLED', 1, '', '{}')",
+                 "t", state));
+    set_state("I-1", "method-3", "CUSTODIANS_CALLED");
+    reload("I-1");
+}
+
+START_TEST(custodians_called_for_nothing_lead_back)
+{
+    static const char log[] = "{\"call-log\":\"they were not needed\"}";
+
+    open_incident("I-1", ROUTE_UNDECIDED);
+    set_state("I-1", "method-3", "CUSTODIANS_CALLED");
+    reload("I-1");
+    REFUSED(dcc(EVENT_DISMISS_CUSTODIANS, log),
+            "incident.no-transition"); /* never called */
+    called_from("AUTHORISED");
+    REFUSED(dcc(EVENT_DISMISS_CUSTODIANS, NULL), "incident.evidence");
+    OK(dcc(EVENT_DISMISS_CUSTODIANS, log));
+    ck_assert_int_eq(inc.state, STATE_AUTHORISED);
+    ck_assert_int_eq(inc.route, ROUTE_METHOD_3);
+    called_from("AWAITING_RESPONSES"); /* the last call counts */
+    OK(dcc(EVENT_DISMISS_CUSTODIANS, log));
+    ck_assert_int_eq(inc.state, STATE_AWAITING_RESPONSES);
+    reload("I-1");
+    ck_assert_int_eq(inc.state, STATE_AWAITING_RESPONSES);
+}
+END_TEST
+
 START_TEST(figures_make_facts)
 {
     int64_t recovery;
@@ -526,7 +559,8 @@ KIT_MAIN("docket", incident_kit_begin, incident_kit_end, an_incident_opens_with_
          an_incident_is_mistaken_for_no_other, a_shared_event_closes_after_its_children,
          a_child_needs_an_open_parent,
          doubt_about_the_recovery_key_freezes_every_incident_that_uses_it,
-         history_makes_facts, what_is_configured_makes_facts, figures_make_facts,
-         batches_make_facts, a_deferral_ends_where_it_is_said_to,
-         each_goes_in_the_order_of_opening, an_incident_that_cannot_be_read_hides_no_other,
+         history_makes_facts, what_is_configured_makes_facts,
+         custodians_called_for_nothing_lead_back, figures_make_facts, batches_make_facts,
+         a_deferral_ends_where_it_is_said_to, each_goes_in_the_order_of_opening,
+         an_incident_that_cannot_be_read_hides_no_other,
          a_long_title_is_cut_between_letters)

@@ -105,6 +105,51 @@ START_TEST(devices_in_another_open_incident_are_found)
 }
 END_TEST
 
+/* The same devices, with cells of their own. */
+static void put_cells(const char *incident, const char *cells)
+{
+    char list[512];
+    char hex[HEX_LEN(32)];
+    char name[80];
+    struct roster r;
+
+    (void)snprintf(list, sizeof list,
+                   "device,type,status,cells\n00DB000000000001,ESME,commissioned,%s\n"
+                   "00DB000000000002,ESME,commissioned,%s\n",
+                   cells, cells);
+    OK(roster_open(span_of(list, strlen(list)), "r.csv", &r, &e));
+    hex_encode_lower(r.digest.b, 32, hex);
+    (void)snprintf(name, sizeof name, "%s.csv", hex);
+    kit_text(name, list);
+    OK(docket_put_roster(&docket, incident, &r, "uid 1000", &e));
+    roster_done(&r);
+}
+
+START_TEST(users_of_one_shared_event_may_list_a_meter_with_cells_of_their_own)
+{
+    char where[128];
+
+    open_incident("other", ROUTE_UNDECIDED);
+    open_incident("new", ROUTE_UNDECIDED);
+    put_cells("other", "supplier-ds+supplier-ka");
+    put_cells("new", "network-ds");
+    ck_assert_uint_eq(elsewhere(where), 2); /* they have nothing to do with each other */
+    OK(store_run(store, &e, "UPDATE incident SET parent = 'P' WHERE id = 'new'", ""));
+    ck_assert_uint_eq(elsewhere(where), 2);
+    OK(store_run(store, &e, "UPDATE incident SET parent = 'Q' WHERE id = 'other'", ""));
+    ck_assert_uint_eq(elsewhere(where), 2); /* of two events */
+    OK(store_run(store, &e, "UPDATE incident SET parent = 'P'", ""));
+    ck_assert_uint_eq(elsewhere(where), 0);
+    put_cells("new", "network-ds+supplier-ka"); /* one cell is in both */
+    ck_assert_uint_eq(elsewhere(where), 2);
+    put_cells("new", ""); /* any cell */
+    ck_assert_uint_eq(elsewhere(where), 2);
+    put_cells("new", "network-ds");
+    put_cells("other", "");
+    ck_assert_uint_eq(elsewhere(where), 2);
+}
+END_TEST
+
 START_TEST(a_list_that_is_gone_is_an_error)
 {
     struct incident_facts f;
@@ -375,6 +420,7 @@ END_TEST
 
 KIT_MAIN("docket_papers", incident_kit_begin, incident_kit_end, the_latest_roster_counts,
          certificates_are_kept_and_replaced, devices_in_another_open_incident_are_found,
+         users_of_one_shared_event_may_list_a_meter_with_cells_of_their_own,
          a_list_that_is_gone_is_an_error, a_decision_is_on_file_once,
          a_later_decision_takes_the_place_of_an_earlier_one, a_live_decision_makes_facts,
          an_instruction_is_no_decision_of_the_pma, an_activation_authorises_nothing,

@@ -174,6 +174,43 @@ START_TEST(children_and_successes_are_counted)
 }
 END_TEST
 
+START_TEST(a_parent_has_the_totals_of_its_children)
+{
+    struct docket_show_totals t;
+
+    open_incident("P", ROUTE_SHARED_EVENT);
+    for (int64_t i = 1; i < 4; i++) {
+        char id[8];
+
+        (void)snprintf(id, sizeof id, "I-%d", (int)i);
+        open_incident(id, ROUTE_UNDECIDED);
+        put_roster(id, (uint32_t)(100 * i), 50);
+        put_roster(id, (uint32_t)(100 * i), (uint32_t)(10 * i)); /* the latest counts */
+        OK(store_run(store, &e,
+                     "INSERT INTO outcome (incident, row, type, state, batch, counter,"
+                     " attempts, retry, at_us, cells) VALUES (?1, 0, 'ESME', ?2, 1, 1,"
+                     " 1, 0, 1, '{}')",
+                     "tt", id, i == 1 ? "failed" : "success"));
+    }
+    OK(store_run(store, &e, "UPDATE incident SET parent = 'P' WHERE id IN ('I-1', 'I-2')",
+                 ""));
+    set_state("I-2", "undecided", "CLOSED");
+    OK(docket_show_totals(store, "P", &t, &e));
+    ck_assert_int_eq(t.children, 2);
+    ck_assert_int_eq(t.children_open, 1);
+    ck_assert_int_eq(t.devices, 30);
+    ck_assert_int_eq(t.states[OUTCOME_SUCCESS], 1);
+    ck_assert_int_eq(t.states[OUTCOME_FAILED], 1);
+    show("P");
+    ck_assert_int_eq(number_in(story, "devices"), 30);
+    ck_assert_int_eq(number_in(story, "recovered"), 1);
+    show("I-3");
+    ck_assert_int_eq(number_in(story, "devices"), 30);
+    OK(docket_show_totals(store, "I-3", &t, &e));
+    ck_assert_int_eq(t.children, 0);
+}
+END_TEST
+
 START_TEST(what_was_refused_is_told_with_its_source)
 {
     struct err why;
@@ -324,7 +361,8 @@ END_TEST
 KIT_MAIN("docket_show", begin, end, an_incident_that_just_began_is_told_whole,
          events_come_in_order_with_the_rule_behind_each, the_last_roster_is_the_one_in_use,
          a_batch_names_its_decision_and_a_decision_who_was_counted,
-         children_and_successes_are_counted, what_was_refused_is_told_with_its_source,
+         children_and_successes_are_counted, a_parent_has_the_totals_of_its_children,
+         what_was_refused_is_told_with_its_source,
          the_list_has_every_incident_with_its_figures,
          lists_come_in_pages_that_neither_miss_nor_repeat,
          a_story_has_the_first_page_of_each_list_and_says_what_goes_on,
