@@ -392,11 +392,17 @@ HANDLER(api_batch_show)
     struct service *sv = arg;
     struct batch b;
     int64_t id;
+    json_t *j;
 
     (void)body;
     if (!batch_number(r, &id, e) || !queue_get(sv->store, id, &b, e))
         return false;
-    return reply_json(out, 200, docket_show_batch(&b, rate_of(sv, &b)), e);
+    j = docket_show_batch(&b, rate_of(sv, &b));
+    if (!docket_show_failed(sv->store, &b, j, e)) {
+        json_decref(j);
+        return false;
+    }
+    return reply_json(out, 200, j, e);
 }
 
 struct listing {

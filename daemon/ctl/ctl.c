@@ -72,8 +72,8 @@ static void help(void)
     }
     (void)puts(
         "\nExit: 0 done, 1 a rule forbids it, 2 usage, 3 bad input, 4 no such thing,\n"
-        "5 busy or token away, 6 service not reached, 7 store, 8 answers that do not fit.\n"
-        "Options of a verb: smki-recoveryctl VERB --help");
+        "5 busy or token away, 6 service not reached, 7 store, 8 answers that do not fit,\n"
+        "9 rows that were not signed.  Options of a verb: smki-recoveryctl VERB --help");
 }
 
 static void help_verb(const struct ctl_verb *v)

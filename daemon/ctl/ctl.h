@@ -31,6 +31,7 @@ enum ctl_exit { /* part of the interface: scripts look at these */
                 CTL_UNREACHABLE = 6, /* no answer from the service */
                 CTL_STORE = 7,       /* disk, database, memory */
                 CTL_UNFIT = 8,       /* taken in, but for answers that do not fit */
+                CTL_ROWS = 9,        /* the batch is done, but for rows that failed */
 };
 
 struct ctl {

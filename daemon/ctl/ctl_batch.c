@@ -37,6 +37,18 @@ static void print_change(const struct ctl *c, const json_t *b, const char *text)
     (void)fflush(stdout);
 }
 
+/* Why rows could not be signed: a line for each rule. */
+static void say_failed(const json_t *b)
+{
+    const json_t *list = json_object_get(b, "failed_rows");
+    const json_t *one;
+    size_t i;
+
+    json_array_foreach(list, i, one)
+        ctl_say("%lld rows were not signed by %s; the first: %s", number_of(one, "rows"),
+                ctl_text(one, "rule"), ctl_text(one, "reason"));
+}
+
 /* How it ended, and the exit code of that. */
 static int print_end(const struct ctl *c, const json_t *b)
 {
@@ -46,9 +58,10 @@ static int print_end(const struct ctl *c, const json_t *b)
     if (!c->json && !c->quiet)
         (void)printf("%s: %lld of %lld signed, %lld failed\n", ctl_text(b, "state"),
                      number_of(b, "signed"), number_of(b, "rows"), number_of(b, "failed"));
+    say_failed(b);
     if (!done)
         ctl_say("the batch was stopped%s%s", reason[0] != '\0' ? ": " : "", reason);
-    return done ? CTL_OK : CTL_DENIED;
+    return !done ? CTL_DENIED : number_of(b, "failed") > 0 ? CTL_ROWS : CTL_OK;
 }
 
 static int watch(struct ctl *c, const char *id)

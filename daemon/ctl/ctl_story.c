@@ -130,6 +130,9 @@ static void put_decision(const json_t *d)
 
 static void put_batch(const json_t *b)
 {
+    const json_t *one;
+    size_t i;
+
     say(b, "  batch ", "id", "");
     say(b, " under ", "decision", "");
     say(b, " by key ", "key", "");
@@ -156,6 +159,12 @@ static void put_batch(const json_t *b)
     (void)printf("; asked by %s", ctl_text(b, "asked_by"));
     say(b, ", confirmed by ", "confirmed_by", "");
     (void)putchar('\n');
+    json_array_foreach(json_object_get(b, "failed_rows"), i, one)
+    {
+        say(one, "    not signed: ", "rows", "");
+        say(one, " by ", "rule", "");
+        say(one, "; the first: ", "reason", "\n");
+    }
 }
 
 static void put_file(const json_t *f)

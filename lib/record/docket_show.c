@@ -2,6 +2,7 @@
 #include "docket_show.h"
 
 #include "clock.h"
+#include "ledger.h"
 #include "mem.h"
 #include "rules.h"
 
@@ -88,6 +89,29 @@ json_t *docket_show_batch(const struct batch *b, double rate)
                   "confirmed_by", b->confirmed_by);
     docket_show_commands(j, &b->commands);
     return j;
+}
+
+static bool add_rule(void *arg, const char *rule, int64_t n, const char *first)
+{
+    (void)json_array_append_new(arg, json_pack("{s:s,s:I,s:s}", "rule", rule, "rows",
+                                               (json_int_t)n, "reason", first));
+    return true;
+}
+
+bool docket_show_failed(struct store *s, const struct batch *b, json_t *batch,
+                        struct err *e)
+{
+    json_t *list;
+
+    if (b->failed == 0)
+        return true;
+    list = json_array();
+    if (!ledger_failed_rules(s, b->id, add_rule, list, e)) {
+        json_decref(list);
+        return false;
+    }
+    (void)json_object_set_new(batch, "failed_rows", list);
+    return true;
 }
 
 /* --- the list --- */
@@ -330,7 +354,8 @@ static bool add_batch(void *arg, const struct batch *b)
         return false;
     j = docket_show_batch(b, 0);
     (void)json_array_append_new(l->list, j);
-    l->ok = store_each(l->store, take_name, j, l->e,
+    l->ok = docket_show_failed(l->store, b, j, l->e) &&
+            store_each(l->store, take_name, j, l->e,
                        "SELECT id FROM decision WHERE sha256 = ?1 AND incident = ?2", "bt",
                        span_of(b->decision.b, sizeof b->decision.b), b->incident);
     return l->ok;

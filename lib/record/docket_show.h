@@ -31,6 +31,11 @@ json_t *docket_show_batch(const struct batch *b, double rate);
 /* What signers have counted, into that JSON; nothing where nobody has said. */
 void docket_show_commands(json_t *batch, const struct proto_count *c);
 
+/* Why rows of it could not be signed, into that JSON: "failed_rows", a list of rule, rows and
+ * the first one's reason; nothing where none failed. Errors: ERR_STORE. */
+MUST_CHECK bool docket_show_failed(struct store *s, const struct batch *b, json_t *batch,
+                                   struct err *e);
+
 #define DOCKET_SHOW_PAGE     100
 #define DOCKET_SHOW_PAGE_MAX 1000
 

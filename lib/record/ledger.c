@@ -249,6 +249,32 @@ bool ledger_each_failure(struct store *s, int64_t batch, uint32_t first, uint32_
                       "ii", key_of(batch, first), key_of(batch, last));
 }
 
+struct failed_rules {
+    bool (*fn)(void *arg, const char *rule, int64_t n, const char *first);
+    void *arg;
+};
+
+static bool take_rule(void *arg, const struct store_row *row)
+{
+    struct failed_rules *f = arg;
+
+    return f->fn(f->arg, store_text(row, 0), store_i64(row, 1), store_text(row, 2));
+}
+
+bool ledger_failed_rules(struct store *s, int64_t batch,
+                         bool (*fn)(void *arg, const char *rule, int64_t n,
+                                    const char *first),
+                         void *arg, struct err *e)
+{
+    struct failed_rules f = {fn, arg};
+
+    /* a bare column beside min() is of the row that has it */
+    return store_each(s, take_rule, &f, e,
+                      "SELECT rule, count(*), reason, min(id) FROM failed_row"
+                      " WHERE id BETWEEN ?1 AND ?2 GROUP BY rule ORDER BY rule",
+                      "ii", key_of(batch, 0), key_of(batch, UINT32_MAX));
+}
+
 struct gaps {
     struct gap *at;
     size_t n, cap;

@@ -66,6 +66,12 @@ MUST_CHECK bool ledger_fail(struct store *s, int64_t batch, uint32_t pos, uint32
 /* How many of the positions first..last failed. */
 MUST_CHECK bool ledger_failures(struct store *s, int64_t batch, uint32_t first,
                                 uint32_t last, uint32_t *n, struct err *e);
+/* Of the whole batch: how many failed by each rule, and the sentence of the first. fn false:
+ * stop. */
+MUST_CHECK bool ledger_failed_rules(struct store *s, int64_t batch,
+                                    bool (*fn)(void *arg, const char *rule, int64_t n,
+                                               const char *first),
+                                    void *arg, struct err *e);
 /* Those that did, ascending: the roster row, and why. fn false: stop. */
 MUST_CHECK bool ledger_each_failure(struct store *s, int64_t batch, uint32_t first,
                                     uint32_t last,

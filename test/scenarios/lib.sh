@@ -170,11 +170,16 @@ story_activate() {
         ctl --quiet decision submit "$incident" "$work/${1}-key.cms"
 }
 
-# story_batch [OPTION...]: a batch under $decision, to its end. Sets $batch.
+# story_batch [OPTION...]: a batch under $decision, to its end, rows that could not be signed or none. Sets $batch.
 # shellcheck disable=SC2119,SC2120 # often without an option
 story_batch() {
     batch=$(ctl --json --yes batch start "$@" "$incident" "$decision" 2>>"$log" | jq -r .id)
-    [ -n "$batch" ] && ctl --quiet batch watch "$batch"
+    [ -n "$batch" ] && { ctl --quiet batch watch "$batch" || [ $? -eq 9 ]; }
+}
+# story_rows_left BATCH: it is done, and some of its rows could not be signed.
+story_rows_left() {
+    ctl --quiet batch watch "$1"
+    [ $? -eq 9 ]
 }
 
 # story_run NAME PREFIX FILTER METERS: decided, activated, signed, answered, key off.

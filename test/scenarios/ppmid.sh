@@ -52,6 +52,11 @@ check 'decided, signed, answered' story_run yes supplier "$acb_only" meters
 check 'every device but one has the new key, PPMIDs among them' json_is "$work/verdict.json" '.commands == 23 and .accepted == 23'
 check 'the PPMIDs answered with success' sh -c "'$tools/daemon/smki-recoveryctl' --socket '$socket' --json figures '$incident' |
     jq -e '.by_type.PPMID.success == $((ppmids - 1))'"
+check 'the exit status of its batch says that a row is left' story_rows_left "$batch"
+told() {
+    ctl incident show "$incident" | grep 'not signed: 1 by row.status; the first: row [0-9]*: the device was '
+}
+check 'the story says why' told
 refused 'the PPMID that was not commissioned' row.status audited 'map(select(.kind == "ROWS_FAILED") | .data) | map(select(.rule == "row.status" and .count == 1)) | length == 1'
 refuse 'executed while one row waits unexcused' incident.rows-pending event executed --evidence 'all but one'
 check 'executed, the one is listed as an exception' event executed --evidence 'exception list 1' --facts exceptions_listed

@@ -146,25 +146,33 @@ static bool get_stuck(void *arg, const struct request *r, struct span body, stru
     return text_reply(o, 200, "{\"batches\":[{\"id\":1}],\"next\":\"1\"}", e);
 }
 
-/* Batch 7 gets done, batch 8 is stopped. */
+/* Batches 7 and 9 get done, 9 but for two rows; batch 8 is stopped. */
 static bool get_batch(void *arg, const struct request *r, struct span body, struct reply *o,
                       struct err *e)
 {
     static const char *const states[] = {"queued", "running", "running"};
     bool ends = n_shows >= 3;
-    bool done = strcmp(r->args[0], "7") == 0;
+    bool done = strcmp(r->args[0], "8") != 0;
+    bool failed = ends && strcmp(r->args[0], "9") == 0;
 
     (void)arg;
     (void)body;
     n_shows++;
     return reply_json(o, 200,
-                      json_pack("{s:i,s:s,s:i,s:i,s:i,s:f,s:s}", "id", 7, "state",
+                      json_pack("{s:i,s:s,s:i,s:i,s:i,s:f,s:s,s:o*}", "id", 7, "state",
                                 !ends  ? states[n_shows - 1]
                                 : done ? "done"
                                        : "stopped",
-                                "rows", 3, "signed", ends ? 3 : (int)n_shows - 1, "failed",
-                                0, "rate", 10.0, "reason",
-                                ends && !done ? "the decision was superseded" : ""),
+                                "rows", 3, "signed",
+                                failed ? 1
+                                : ends ? 3
+                                       : (int)n_shows - 1,
+                                "failed", failed ? 2 : 0, "rate", 10.0, "reason",
+                                ends && !done ? "the decision was superseded" : "",
+                                "failed_rows",
+                                failed ? json_pack("[{s:s,s:i,s:s}]", "rule", "row.status",
+                                                   "rows", 2, "reason", "row 1: suspended")
+                                       : NULL),
                       e);
 }
 
@@ -555,6 +563,10 @@ START_TEST(watching_ends_with_the_batch)
     n_shows = 0;
     ck_assert_int_eq(ctl("batch watch 8"), 1);
     HAS(errs, "the batch was stopped: the decision was superseded");
+    n_shows = 0;
+    ck_assert_int_eq(ctl("batch watch 9"), 9);
+    HAS(out, "done: 1 of 3 signed, 2 failed\n");
+    HAS(errs, "2 rows were not signed by row.status; the first: row 1: suspended");
     n_shows = 0;
     ck_assert_int_eq(ctl("--json batch watch 7"), 0);
     HAS(out, "\"state\":\"queued\"");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "docket_show.h"
 #include "incident_kit.h"
+#include "ledger.h"
 #include "requests.h"
 
 static json_t *story;
@@ -121,6 +122,7 @@ START_TEST(a_batch_names_its_decision_and_a_decision_who_was_counted)
     static const char json[] =
         "{\"kind\":\"decision\",\"method\":\"M3\",\"reasons\":\"so\"}";
     int64_t second;
+    const json_t *failed;
 
     open_incident("I-1", ROUTE_UNDECIDED);
     open_incident("I-2", ROUTE_UNDECIDED);
@@ -132,6 +134,7 @@ START_TEST(a_batch_names_its_decision_and_a_decision_who_was_counted)
     (void)put_batch("I-1", "D-1");
     second = put_batch("I-1", "D-0");
     OK(queue_progress(store, second, 4, 1, &e));
+    OK(ledger_fail(store, second, 2, 2, "row.status", "row 2: it was suspended", &e));
     OK(queue_counted(store, second,
                      &(struct proto_count){.used = 4, .allowed = 10, .lost = 3}, &e));
     (void)put_batch("I-2", "D-1");
@@ -140,6 +143,11 @@ START_TEST(a_batch_names_its_decision_and_a_decision_who_was_counted)
     ck_assert_int_eq(number_in(nth("batches", 1), "commands_used"), 4);
     ck_assert_int_eq(number_in(nth("batches", 1), "commands_allowed"), 10);
     ck_assert_int_eq(number_in(nth("batches", 1), "commands_lost"), 3);
+    ck_assert_ptr_null(json_object_get(nth("batches", 0), "failed_rows"));
+    failed = json_array_get(json_object_get(nth("batches", 1), "failed_rows"), 0);
+    ck_assert_str_eq(text(failed, "rule"), "row.status");
+    ck_assert_int_eq(number_in(failed, "rows"), 1);
+    ck_assert_str_eq(text(failed, "reason"), "row 2: it was suspended");
     ck_assert_uint_eq(many("batches"), 2);
     ck_assert_str_eq(text(nth("batches", 0), "decision"), "D-1");
     ck_assert_str_eq(text(nth("batches", 1), "decision"), "(none)");

@@ -275,6 +275,29 @@ START_TEST(many_gaps_are_all_found)
 }
 END_TEST
 
+static bool tell(void *arg, const char *rule, int64_t n, const char *first)
+{
+    char *out = arg;
+
+    (void)snprintf(out + strlen(out), 200 - strlen(out), "%s %d %s\n", rule, (int)n, first);
+    return true;
+}
+
+START_TEST(failed_rows_are_summed_by_rule)
+{
+    char out[200] = "";
+
+    OK(ledger_failed_rules(store, 1, tell, out, &e));
+    ck_assert_str_eq(out, "");
+    OK(ledger_fail(store, 1, 9, 9, "row.status", "second", &e));
+    OK(ledger_fail(store, 1, 5, 5, "row.status", "first", &e));
+    OK(ledger_fail(store, 1, UINT32_MAX, 7, "row.cells", "last", &e));
+    OK(ledger_fail(store, 2, 0, 0, "row.old", "of another batch", &e));
+    OK(ledger_failed_rules(store, 1, tell, out, &e));
+    ck_assert_str_eq(out, "row.cells 1 last\nrow.status 2 first\n");
+}
+END_TEST
+
 START_TEST(a_row_fails_once)
 {
     OK(ledger_fail(store, 1, 5, 5, "row.status", "why", &e));
@@ -307,4 +330,5 @@ KIT_MAIN("ledger", setup, teardown, reserve_never_gives_a_counter_twice,
          a_slice_comes_back_as_it_was_put, next_walks_slices_and_stays_in_its_batch,
          a_position_is_signed_once, a_damaged_slice_is_no_slice, a_new_batch_is_one_gap,
          gaps_are_what_neither_slice_nor_failure_covers, many_gaps_are_all_found,
-         a_row_fails_once, positions_reach_to_the_last_of_32_bits)
+         failed_rows_are_summed_by_rule, a_row_fails_once,
+         positions_reach_to_the_last_of_32_bits)
