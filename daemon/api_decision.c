@@ -8,6 +8,7 @@
 
 #include "audit.h"
 #include "contingency.h"
+#include "forecast.h"
 #include "log.h"
 #include "mem.h"
 #include "rosters.h"
@@ -22,7 +23,8 @@ struct paper {
     struct span json; /* owned */
     struct docket_decision earlier;
     bool has_earlier;
-    bool ready;   /* an authorisation whose warrant opens */
+    bool ready;                               /* an authorisation whose warrant opens */
+    struct forecast_type types[DEVICE_COUNT]; /* of such a one */
     bool wrapped; /* its new root carries a new wrapped contingency key */
 };
 
@@ -55,6 +57,30 @@ static json_t *warnings_json(const struct service *sv, const struct authority *a
     return list;
 }
 
+/* Which devices will get a command, and why others will not: by type. */
+static json_t *types_json(const struct forecast_type types[static DEVICE_COUNT])
+{
+    json_t *all = json_object();
+
+    for (unsigned t = 0; t < DEVICE_COUNT; t++) {
+        const struct forecast_type *f = &types[t];
+        json_t *without = json_array();
+
+        for (size_t i = 0; i < f->n_without; i++)
+            (void)json_array_append_new(without, json_pack("{s:s,s:I,s:s}", "rule",
+                                                           f->without[i].rule, "rows",
+                                                           (json_int_t)f->without[i].rows,
+                                                           "reason", f->without[i].first));
+        if (f->devices > 0)
+            (void)json_object_set_new(
+                all, gbcs_device((enum device_type)t)->name,
+                json_pack("{s:I,s:I,s:O}", "devices", (json_int_t)f->devices, "commands",
+                          (json_int_t)f->commands, "without", without));
+        json_decref(without);
+    }
+    return all;
+}
+
 /* The whole check that the signer will make, made early to explain well. */
 static bool try_warrant(struct service *sv, struct span cms, struct paper *p, struct err *e)
 {
@@ -63,6 +89,7 @@ static bool try_warrant(struct service *sv, struct span cms, struct paper *p, st
     struct warrant *w = NULL;
     struct span pem;
     struct digest sha256;
+    size_t acb;
     uint32_t rows;
     bool found;
     bool ok;
@@ -86,6 +113,8 @@ static bool try_warrant(struct service *sv, struct span cms, struct paper *p, st
      * named and opens the present root is seen when the batch begins */
     parts.unreleased = true;
     ok = ok && warrant_open(&sv->trust, &parts, clock_now(&sv->clock), &w, e);
+    if (ok)
+        forecast_make(w, &roster, trust_acb_key(&sv->trust, &acb), p->types);
     warrant_free(w);
     roster_done(&roster);
     free((void *)(uintptr_t)pem.at);
@@ -332,12 +361,13 @@ static bool step_decision(struct service *sv, const struct request *r, struct sp
         reply_header(out, "Location", "/v1/incidents/%.40s/decisions/%.60s", i.id, p->a.id);
         ok = reply_json(
             out, 201,
-            json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:O,s:o}", "id", p->a.id,
+            json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:O,s:o,s:o*}", "id", p->a.id,
                       "incident", i.id, "kind", authority_kind_name(p->a.kind), "outcome",
                       authority_outcome_name(p->a.outcome), "sha256", hex, "state",
                       incident_state(i.state)->name, "route", incident_route(i.route)->name,
                       "counted", (json_int_t)p->a.n_counted, "signers", signers, "warnings",
-                      warnings_json(sv, &p->a)),
+                      warnings_json(sv, &p->a), "forecast",
+                      p->ready ? types_json(p->types) : NULL),
             e);
     } else {
         log_event(LOG_WARNING, MSG_DECISION_REFUSED,

@@ -51,6 +51,31 @@ static void say_warnings(const struct ctl *c, json_t *answer)
     (void)json_object_del(answer, "warnings");
 }
 
+/* Which devices will get a command, in words. */
+static void say_forecast(const struct ctl *c, json_t *answer)
+{
+    const char *type;
+    const json_t *of;
+
+    if (c->json)
+        return;
+    json_object_foreach(json_object_get(answer, "forecast"), type, of)
+    {
+        const json_t *one;
+        size_t i;
+
+        if (!c->quiet)
+            (void)printf("%s: %lld of %lld devices will get a command\n", type,
+                         json_integer_value(json_object_get(of, "commands")),
+                         json_integer_value(json_object_get(of, "devices")));
+        json_array_foreach(json_object_get(of, "without"), i, one)
+            ctl_say("%s: %lld will get none by %s; the first: %s", type,
+                    json_integer_value(json_object_get(one, "rows")), ctl_text(one, "rule"),
+                    ctl_text(one, "reason"));
+    }
+    (void)json_object_del(answer, "forecast");
+}
+
 static int run_submit(struct ctl *c, const struct ctl_args *a)
 {
     char path[512];
@@ -61,8 +86,10 @@ static int run_submit(struct ctl *c, const struct ctl_args *a)
     if (!ctl_path(path, "/v1/incidents/{}/decisions", a->v[0], NULL))
         return CTL_INPUT;
     rc = ctl_upload(c, "POST", path, "application/cms", a->v[1], &j, &text);
-    if (rc == CTL_OK)
+    if (rc == CTL_OK) {
         say_warnings(c, j);
+        say_forecast(c, j);
+    }
     return rc == CTL_OK ? show_decision(c, j, text, c->quiet) : rc;
 }
 

@@ -372,29 +372,14 @@ static bool may_sign(struct desk *d, const struct digest *authority, const uint3
     return true;
 }
 
-/* The key-agreement key of the ACB on this machine; false: commands go out without MAC and
- * whoever holds that key adds it. */
-static bool acb_key(const struct desk *d, size_t *key)
-{
-    for (size_t i = 0; i < d->s.config->n_keys; i++) {
-        const struct cert *c = &d->s.trust->keys[i].cert.at[0];
-
-        if (d->s.trust->keys[i].present && c->role == ROLE_ACB &&
-            c->usage == KU_KEY_AGREEMENT) {
-            *key = i;
-            return true;
-        }
-    }
-    return false;
-}
-
 /* GBCS 6.2.3: modes 0 to 7 carry the ACB's MAC, made for each device with its own key. */
 static bool add_macs(struct desk *d, const struct proto_sign *o, struct proto_signed *out,
                      struct err *e)
 {
     size_t key;
 
-    if (!gbcs_mode(warrant_authority(d->warrant)->mode)->mac || !acb_key(d, &key))
+    if (!gbcs_mode(warrant_authority(d->warrant)->mode)->mac ||
+        !trust_acb_key(d->s.trust, &key))
         return true;
     for (uint32_t i = 0; i < out->n; i++)
         if (!warrant_mac(d->warrant, o->rows[i], o->counter + i, &out->sigs[i], d->token,

@@ -148,3 +148,16 @@ bool trust_judge(const struct trust *t, struct span cms, const char *incident,
         free((void *)(uintptr_t)text.at);
     return ok;
 }
+
+bool trust_acb_key(const struct trust *t, size_t *key)
+{
+    for (size_t i = 0; i < t->config->n_keys; i++) {
+        const struct cert *c = &t->keys[i].cert.at[0];
+
+        if (t->keys[i].present && c->role == ROLE_ACB && c->usage == KU_KEY_AGREEMENT) {
+            *key = i;
+            return true;
+        }
+    }
+    return false;
+}

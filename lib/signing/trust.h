@@ -44,4 +44,8 @@ MUST_CHECK bool trust_judge(const struct trust *t, struct span cms, const char *
                             int64_t now_us, struct authority *out, struct span *json,
                             struct err *e);
 
+/* The key-agreement key of the ACB on this machine, by its place in config->keys; false:
+ * commands go out without MAC and whoever holds that key adds it. */
+bool trust_acb_key(const struct trust *t, size_t *key);
+
 #endif

@@ -48,7 +48,18 @@ refuse 'a cell of the change of supplier on a PPMID' device.ppmid-key story_spoi
     | .compromised = [bad("tcos-ds"; "tcos-ds")] | .replacements = [new("tcos-ds"; "tcos-ds-new")]'
 check 'the right certificates again' ctl --quiet certificates add "$incident" "$work/bundle.pem"
 refuse 'a supplier cell along with it' compromised.method story_spoilt "$acb_only | .compromised += [bad(\"supplier-ds\"; \"acb-ka\")] | .replacements += [new(\"supplier-ds\"; \"acb-ka-new\")]"
-check 'decided, signed, answered' story_run yes supplier "$acb_only" meters
+decided() {
+    story_decide yes supplier "$acb_only" >"$work/submitted" 2>&1
+}
+check 'decided' decided
+foretold() {
+    grep 'PPMID: 1 will get none by row.status; the first: row [0-9]*: the device was ' "$work/submitted"
+}
+check 'which device will get no command, and why, is said beforehand' foretold
+signed() {
+    story_activate yes && story_batch && story_exchange meters && event deactivate-key --evidence 'the custodians left'
+}
+check 'signed, answered' signed
 check 'every device but one has the new key, PPMIDs among them' json_is "$work/verdict.json" '.commands == 23 and .accepted == 23'
 check 'the PPMIDs answered with success' sh -c "'$tools/daemon/smki-recoveryctl' --socket '$socket' --json figures '$incident' |
     jq -e '.by_type.PPMID.success == $((ppmids - 1))'"
