@@ -32,19 +32,19 @@ static void without(enum device_type t, size_t at, const char *rule, uint32_t ro
 
 START_TEST(each_type_has_its_commands_and_its_reasons)
 {
-    foretold("device,type,status\n"
-             "00DB000000000001,ESME,commissioned\n"
-             "00DB000000000002,ESME,suspended\n"
-             "00DB000000000003,ESME,commissioned\n"
-             "00DB000000000004,ESME,decommissioned\n"
-             "00DB000000000005,CHF,commissioned\n",
+    foretold("device,type,status,old\n"
+             "00DB000000000001,ESME,commissioned,\n"
+             "00DB000000000002,ESME,suspended,\n"
+             "00DB000000000003,ESME,commissioned,\n"
+             "00DB000000000004,ESME,decommissioned,\n"
+             "00DB000000000005,ESME,commissioned,FFFFFFFFFFFFFFFF\n",
              false);
-    is(DEVICE_ESME, 4, 2);
-    ck_assert_uint_eq(types[DEVICE_ESME].n_without, 1);
+    is(DEVICE_ESME, 5, 2);
+    ck_assert_uint_eq(types[DEVICE_ESME].n_without, 2);
     without(DEVICE_ESME, 0, "row.status", 2,
             "row 1: the device was suspended before the incident");
-    is(DEVICE_CHF, 1, 0);
-    without(DEVICE_CHF, 0, "device.not-named", 1, "row 4: the document names no CHF");
+    without(DEVICE_ESME, 1, "row.old", 1,
+            "row 4: the device holds a certificate that is not notified as compromised");
     is(DEVICE_PPMID, 0, 0);
 }
 END_TEST
