@@ -43,17 +43,14 @@ static bool needs_second(const struct service *sv, const char *key)
     return sv->config.service.two_person_s > 0;
 }
 
-/* The warrant opened when the document came in: replacements exist and were checked. */
+/* The warrant opened when the document came in: replacements exist and were checked. In a
+ * contingency two operators stand behind the batch: see needs_second. */
 static void ready_facts(void *arg, struct incident_facts *f)
 {
     const struct authority *a = arg;
 
-    f->replacements_ready = true;
     /* the one open batch is the one that this step begins: see queue_open */
     f->batch_running = false;
-    /* asked for by one operator, confirmed by another: see needs_second */
-    f->point_of_no_return = f->point_of_no_return_second =
-        a->mode == MODE_ANY_BY_CONTINGENCY;
     f->new_contingency_wrapped = true; /* the decision was refused without */
     f->solr_appointed = f->solr_appointed || a->appointment[0] != '\0';
     for (size_t i = 0; i < a->n_replacements; i++)

@@ -158,10 +158,8 @@ static void decision_facts(void *arg, struct incident_facts *f)
 
     f->decision_live = true;
     f->decision_exercise = a->exercise;
-    f->decision_route = incident_route_of(f->route, a->method);
     f->decision_earlier = p->has_earlier;
     f->decision_supersedes = p->has_earlier && strcmp(a->supersedes, p->earlier.id) == 0;
-    f->replacements_ready = p->ready;
     f->new_contingency_wrapped = f->new_contingency_wrapped || p->wrapped;
     f->solr_appointed = f->solr_appointed || a->appointment[0] != '\0';
     f->deferral_end_condition = a->end_condition[0] != '\0';

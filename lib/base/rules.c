@@ -790,9 +790,6 @@ const struct rule rules[] = {
      "The Recovery and Contingency keys are used only as a PMA decision requires: "
      "verified, within its window, not superseded.",
      "Ask the PMA for a decision, or for one that supersedes the lapsed one."},
-    {"incident.decision-route", "SEC L10 (b)", "CONFIRMED",
-     "A decision authorises the method it names and no other.",
-     "Ask the PMA for a decision that names this method."},
     {"incident.supersedes", "project", "INFERRED",
      "A decision after another one names the one it supersedes.",
      "Ask the PMA for a decision that does."},
@@ -803,9 +800,6 @@ const struct rule rules[] = {
      "Certificates of a supplier of last resort are placed only after evidence of its "
      "appointment.",
      "File the appointment."},
-    {"incident.replacements", "SEC Appendix L 4.3", "INFERRED",
-     "The replacement certificates are here and stand every check.",
-     "Upload the certificates, or those that pass."},
     {"incident.key-origin", "project", "INFERRED",
      "A replacement key was not generated in the HSM that is suspected.",
      "Have the subscriber generate keys elsewhere and declare their origin."},
@@ -822,10 +816,6 @@ const struct rule rules[] = {
      "SEC Appendix L, compromise of the Recovery Private Key", "INFERRED",
      "While the Recovery key is suspected no organisation's incident uses it.",
      "Settle the incident about the Recovery key first."},
-    {"incident.point-of-no-return", "project", "INFERRED",
-     "Before the first contingency command two persons have confirmed that there is no way "
-     "back.",
-     "Have a second person confirm."},
     {"incident.contingency-used", "GBCS 13.3.3", "INFERRED",
      "After the first contingency command the incident is not called off: the symmetric "
      "key has travelled in clear.",

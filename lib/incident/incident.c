@@ -78,11 +78,6 @@ static bool decision(const struct ask *q)
     return q->f->decision_live;
 }
 
-static bool decision_route(const struct ask *q)
-{
-    return q->f->decision_route == q->route;
-}
-
 static bool supersedes(const struct ask *q)
 {
     return !q->f->decision_earlier || q->f->decision_supersedes;
@@ -96,11 +91,6 @@ static bool only_remaining(const struct ask *q)
 static bool solr(const struct ask *q)
 {
     return !q->f->replacement_is_solr || q->f->solr_appointed;
-}
-
-static bool replacements(const struct ask *q)
-{
-    return q->f->replacements_ready;
 }
 
 static bool key_origin(const struct ask *q)
@@ -131,11 +121,6 @@ static bool recovery_sound(const struct ask *q)
 {
     return !q->f->recovery_key_suspect || q->route == ROUTE_RECOVERY_KEY ||
            q->route == ROUTE_CONTINGENCY;
-}
-
-static bool point_of_no_return(const struct ask *q)
-{
-    return q->f->point_of_no_return && q->f->point_of_no_return_second;
 }
 
 static bool not_consumed(const struct ask *q)
@@ -230,17 +215,14 @@ static const struct {
     [GUARD_DEFERRAL_BOUNDED] = {deferral_bounded, "incident.deferral-unbounded"},
     [GUARD_DEFERRAL_RISK] = {deferral_risk, "incident.deferral-risk"},
     [GUARD_DECISION] = {decision, "incident.decision"},
-    [GUARD_DECISION_ROUTE] = {decision_route, "incident.decision-route"},
     [GUARD_SUPERSEDES] = {supersedes, "incident.supersedes"},
     [GUARD_ONLY_REMAINING] = {only_remaining, "incident.already-replaced"},
     [GUARD_SOLR] = {solr, "incident.solr-appointment"},
-    [GUARD_REPLACEMENTS] = {replacements, "incident.replacements"},
     [GUARD_KEY_ORIGIN] = {key_origin, "incident.key-origin"},
     [GUARD_NEW_CONTINGENCY] = {new_contingency, "incident.new-contingency"},
     [GUARD_EXERCISE_DECISION] = {exercise_decision, "incident.exercise-decision"},
     [GUARD_CUSTODIANS] = {custodians, "incident.custodians"},
     [GUARD_RECOVERY_SOUND] = {recovery_sound, "incident.recovery-key-suspect"},
-    [GUARD_POINT_OF_NO_RETURN] = {point_of_no_return, "incident.point-of-no-return"},
     [GUARD_NOT_CONSUMED] = {not_consumed, "incident.contingency-used"},
     [GUARD_HANDED_BACK] = {handed_back, "incident.acb-in-place"},
     [GUARD_TOKEN_KEY] = {token_key, "incident.token-key"},

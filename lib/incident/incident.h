@@ -214,17 +214,14 @@ enum guard {
     GUARD_DEFERRAL_BOUNDED,
     GUARD_DEFERRAL_RISK,
     GUARD_DECISION,
-    GUARD_DECISION_ROUTE,
     GUARD_SUPERSEDES,
     GUARD_ONLY_REMAINING,
     GUARD_SOLR,
-    GUARD_REPLACEMENTS,
     GUARD_KEY_ORIGIN,
     GUARD_NEW_CONTINGENCY,
     GUARD_EXERCISE_DECISION,
     GUARD_CUSTODIANS,
     GUARD_RECOVERY_SOUND,
-    GUARD_POINT_OF_NO_RETURN,
     GUARD_NOT_CONSUMED,
     GUARD_HANDED_BACK,
     GUARD_TOKEN_KEY,
@@ -323,10 +320,9 @@ struct incident_facts {
     bool notified_anew;           /* ... and a new notification came since */
 
     bool exercise, decision_exercise;
-    bool decision_live;        /* verified, in its window, not superseded */
-    enum route decision_route; /* what it authorises */
-    bool decision_earlier;     /* another decision stands for this incident ... */
-    bool decision_supersedes;  /* ... and this one names it */
+    bool decision_live;       /* verified, in its window, not superseded */
+    bool decision_earlier;    /* another decision stands for this incident ... */
+    bool decision_supersedes; /* ... and this one names it */
     bool pma_informed;
 
     bool deferral_live;
@@ -336,15 +332,13 @@ struct incident_facts {
     bool revoked; /* the compromised certificates */
 
     bool replacement_is_solr, solr_appointed;
-    bool replacements_ready; /* exist, checked by the warrant */
     bool replacements_from_suspect_hsm;
     bool new_contingency_wrapped; /* the new root carries a new wrapped key */
 
     unsigned custodians_present, custodians_needed;
     enum state called_from;    /* where custodians were last called; STATE_NONE: never */
     bool recovery_key_suspect; /* an incident about the Recovery key is open */
-    bool point_of_no_return, point_of_no_return_second;
-    bool contingency_used; /* a mode 9 command has left */
+    bool contingency_used;     /* a mode 9 command has left */
 
     bool token_key_proved;
     bool

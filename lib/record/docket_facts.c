@@ -187,7 +187,6 @@ static bool facts_of_decisions(const struct docket *d, const struct docket_incid
     if (!docket_authorised(d->store, i->id, &live, &found, e))
         return false;
     f->decision_live = found;
-    f->decision_route = i->route;
     f->decision_exercise = d->config->service.exercise;
     if (found)
         for (size_t k = 0; k < d->config->n_keys; k++)

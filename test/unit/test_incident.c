@@ -65,9 +65,6 @@ static bool spoil(enum guard g, const struct at *c, struct incident_facts *f,
     case GUARD_DECISION:
         f->decision_live = false;
         return true;
-    case GUARD_DECISION_ROUTE:
-        f->decision_route = ROUTE_UNDECIDED;
-        return true;
     case GUARD_SUPERSEDES:
         f->decision_earlier = true;
         return true;
@@ -76,9 +73,6 @@ static bool spoil(enum guard g, const struct at *c, struct incident_facts *f,
         return true;
     case GUARD_SOLR:
         f->replacement_is_solr = true;
-        return true;
-    case GUARD_REPLACEMENTS:
-        f->replacements_ready = false;
         return true;
     case GUARD_KEY_ORIGIN:
         f->replacements_from_suspect_hsm = true;
@@ -95,9 +89,6 @@ static bool spoil(enum guard g, const struct at *c, struct incident_facts *f,
     case GUARD_RECOVERY_SOUND:
         f->recovery_key_suspect = true;
         return route_after(c) != ROUTE_RECOVERY_KEY && route_after(c) != ROUTE_CONTINGENCY;
-    case GUARD_POINT_OF_NO_RETURN:
-        f->point_of_no_return_second = false;
-        return true;
     case GUARD_NOT_CONSUMED:
         f->contingency_used = true;
         return true;
@@ -316,9 +307,6 @@ START_TEST(guards_with_two_sides_know_both)
     ck_assert(holds(GUARD_ROWS_SETTLED, f, ACTOR_DCC, ROUTE_SAME));
     f.rows_unknown = 1;
     ck_assert(!holds(GUARD_ROWS_SETTLED, f, ACTOR_DCC, ROUTE_SAME));
-    /* One person alone is not two. */
-    f.point_of_no_return_second = true;
-    ck_assert(!holds(GUARD_POINT_OF_NO_RETURN, f, ACTOR_DCC, ROUTE_SAME));
     /* A suspected Recovery key still replaces its own cell. */
     f.recovery_key_suspect = true;
     ck_assert(holds(GUARD_RECOVERY_SOUND, f, ACTOR_DCC, ROUTE_RECOVERY_KEY));
