@@ -314,7 +314,10 @@ static void start(struct worker *w)
     w->told = false;
     if (s->config->service.signer_socket[0] != '\0' ? !reach(w, &fd, &e)
                                                     : !spawn(w, &fd, &e)) {
-        go_down(w, e.text, false);
+        char why[sizeof w->info.trouble];
+
+        (void)snprintf(why, sizeof why, "%s: %.240s", e.id, e.text);
+        go_down(w, why, false);
         return;
     }
     w->fd = fd;

@@ -65,6 +65,12 @@ static bool open_token(void *arg, const struct config *c, const struct trust *t,
         return false;
     }
     say(6, "ready: %s", (*out)->what);
+    for (size_t i = 0; i < c->n_keys; i++) {
+        struct err why;
+
+        if (strcmp(c->keys[i].token, token) == 0 && !(*out)->ops->has_key(*out, i, &why))
+            say(4, "not usable: %s [%s]", why.text, why.id);
+    }
     if (note.pin_memory_unlocked)
         say(4, "the PIN was in memory that could be swapped: raise LimitMEMLOCK=");
     return true;
