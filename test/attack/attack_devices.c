@@ -123,6 +123,13 @@ static void other_type(struct stage *s)
     decided(s, HEAD ROW0 ROW1 "00DB1234567890A2,GPF,commissioned\n", 2);
 }
 
+/* It holds neither of the cells that the decision replaces. */
+static void no_cell(struct stage *s)
+{
+    stage_set(s, "device_types", json_pack("[sss]", "ESME", "GSME", "CHF"));
+    decided(s, HEAD ROW0 ROW1 "00DB1234567890A2,CHF,commissioned\n", 2);
+}
+
 static void suspended(struct stage *s)
 {
     decided(s, HEAD ROW0 ROW1 "00DB1234567890A2,ESME,decommissioned\n", 2);
@@ -255,6 +262,7 @@ const struct attack attack_devices[] = {
     {"pending", "a device that was pending", "row.status", pending},
     {"no-device", "no device was commissioned", "device.status", none_commissioned},
     {"row-cell", "a cell of the network operator in a row", "row.cells", other_cell},
+    {"row-no-cell", "a device that holds none of the cells", "row.no-cell", no_cell},
     {"row-old", "a device with another certificate", "row.old", other_old},
     {"roster-unsealed", "the roster not sealed", "signer.not-sealed",
      roster_open_to_change},
