@@ -55,20 +55,6 @@ t 'a folder that is there is not written into' sh -c '"$1" --socket "$2" evidenc
     "$tools/daemon/smki-recoveryctl" "$socket" "$incident" "$folder"
 # --- changed afterwards ---
 
-# rehash FILE FROM: numbers and hashes made anew from that line on, as somebody does who knows the form.
-rehash() {
-    head -n $(($2 - 1)) "$1" >"$1.new"
-    prev=$(tail -n 1 "$1.new" | jq -r .hash)
-    [ -n "$prev" ] || prev=$(printf '%064d' 0)
-    seq=$2
-    tail -n +"$2" "$1" | while IFS= read -r line; do
-        text=$(printf '%s' "$line" | jq -c --arg prev "$prev" --argjson seq "$seq" 'del(.hash, .prev) | .seq = $seq | . + {prev: $prev}')
-        prev=$(printf '%s' "$text" | sha256sum | cut -c 1-64)
-        printf '%s,"hash":"%s"}\n' "${text%?}" "$prev" >>"$1.new"
-        seq=$((seq + 1))
-    done
-    mv "$1.new" "$1"
-}
 line_of() { # FILE KIND: the number of its first record of that kind
     grep -n "\"kind\":\"$2\"" "$1" | head -n 1 | cut -d : -f 1
 }
@@ -105,17 +91,17 @@ for file in audit account; do
         altered $file.jsonl $kind '.data.decision |= sub("^."; "g")'
     t "$file: cut at its end it is refused" refused 'cut' cut_short $file.jsonl 4
     anew() {
-        altered $file.jsonl $kind '.data.key = "another"' && rehash $file.jsonl "$(line_of $file.jsonl $kind)"
+        altered $file.jsonl $kind '.data.key = "another"' && scene_rehash $file.jsonl "$(line_of $file.jsonl $kind)"
     }
     t "$file: altered, and its hashes made anew, it is refused" refused "$file.jsonl" anew
     headless() {
-        without $file.jsonl HEAD && altered $file.jsonl $kind '.data.key = "another"' && rehash $file.jsonl 1
+        without $file.jsonl HEAD && altered $file.jsonl $kind '.data.key = "another"' && scene_rehash $file.jsonl 1
     }
     t "$file: the same without the heads in it" refused '.jsonl' headless
 done
 in_middle() {
     at=$(line_of audit.jsonl BATCH_SIGNED)
-    sed -i "${at}d" audit.jsonl && rehash audit.jsonl "$at"
+    sed -i "${at}d" audit.jsonl && scene_rehash audit.jsonl "$at"
 }
 t 'a record taken out of the middle is refused' refused 'audit.jsonl' in_middle
 later() { # an export that begins with record 2 is a chain, but no whole trail

@@ -7,27 +7,10 @@
 set -u
 # shellcheck source=test/integration/scene.sh
 . "${0%/*}/scene.sh"
+# shellcheck source=test/integration/rules_kit.sh
+. "${0%/*}/rules_kit.sh"
 
-recoveryd=$tools/daemon/smki-recoveryd corpus=$top/test/fuzz/corpus bad=$scene/bad
-: >"$scene/fired"
-
-# fires RULE COMMAND...: what it says names the rule.
-fires() {
-    fires_rule=$1
-    shift
-    "$@" >"$scene/said" 2>&1 </dev/null
-    tail -n 20 "$scene/said"
-    grep -Eq "(^|[^a-z.-])$(echo "$fires_rule" | sed 's/\./[.]/g')([^a-z.-]|\$)" "$scene/said" && echo "$fires_rule" >>"$scene/fired"
-}
-# rule RULE WHAT COMMAND...: one case
-rule() {
-    rule_id=$1 rule_what=$2
-    shift 2
-    t "$rule_id: $rule_what" fires "$rule_id" "$@"
-}
-post() { # post PATH BODY
-    curl -sS --unix-socket "$socket" -X POST -H 'Content-Type: application/json' --data-binary "$2" "http://localhost$1"
-}
+recoveryd=$tools/daemon/smki-recoveryd corpus=$top/test/fuzz/corpus
 
 # --- configuration ---
 
@@ -257,6 +240,14 @@ rule incident.exercise-decision 'a live decision about an exercise' ctl decision
 must ctl --quiet audit export --out "$scene/audit.jsonl"
 sed '3s/"at":"2/"at":"1/' "$scene/audit.jsonl" >"$bad.jsonl"
 rule audit.chain 'a record that was changed' ctl audit verify "$bad.jsonl"
+twice() { # a chain made by hand, in which the last record tells once more what was signed
+    grep '"kind":"BATCH_SIGNED"' "$scene/audit.jsonl" | head -n 1 | cat "$scene/audit.jsonl" - >"$bad.jsonl"
+    scene_rehash "$bad.jsonl" "$(wc -l <"$bad.jsonl")"
+    ctl audit verify "$bad.jsonl"
+}
+rule audit.counter-twice 'counters that stand in two records' twice
+openssl genpkey -quiet -algorithm RSA -pkeyopt rsa_keygen_bits:2048 2>/dev/null | openssl pkey -pubout >"$bad.pem"
+rule verify.key 'an audit key that is none of P-256' ctl audit verify --audit-key "$bad.pem" "$scene/audit.jsonl"
 
 # --- the operator's side ---
 
@@ -264,6 +255,57 @@ no_disk() {
     ctl_once audit export >/dev/full
 }
 rule client.file 'a disk that is full' no_disk
+
+# A service that lies, on a socket of its own: what is asked for commands gets the lie.
+cat >"$scene/liar" <<END
+#!/bin/sh
+read -r method path rest
+while IFS= read -r line && [ \${#line} -gt 1 ]; do :; done
+case \$path in
+*/commands*) cat "$bad.lie" ;;
+*) printf 'HTTP/1.1 200 OK\r\nContent-Length: 12\r\nConnection: close\r\n\r\n{"signed":1}' ;;
+esac
+END
+chmod +x "$scene/liar"
+systemd-socket-activate --listen="$scene/liar.sock" --accept --inetd "$scene/liar" >"$scene/liar.log" 2>&1 &
+liar=$!
+scene_undo=liar_end
+liar_end() {
+    kill $liar
+}
+liar_answers() {
+    curl -sS --unix-socket "$scene/liar.sock" http://localhost/v1/batches/1
+}
+must stage_wait $liar liar_answers
+lie() { # lie STATUS LENGTH: with that body, from standard input; and asked for
+    {
+        printf 'HTTP/1.1 %s\r\nContent-Length: %s\r\nConnection: close\r\n\r\n' "$1" "$2"
+        cat
+    } >"$bad.lie"
+    rm -rf "$bad.out"
+    "$tools/daemon/smki-recoveryctl" --socket "$scene/liar.sock" commands export 1 --out "$bad.out"
+}
+cut_off() {
+    echo x | lie '200 OK' 4096
+}
+rule client.cut 'an answer that breaks off' cut_off
+unheard() {
+    echo no | lie '418 No' 3
+}
+rule client.refused 'a refusal that names no rule' unheard
+too_long() {
+    head -c 68000000 /dev/zero | lie '503 No' 68000000
+}
+rule client.answer 'an answer without end' too_long
+no_archive() {
+    head -c 1024 /dev/zero | tr '\0' x | lie '200 OK' 1024
+}
+rule export.archive 'an archive that is none' no_archive
+strange_name() {
+    echo x >"$scene/profile" && tar --format=ustar --owner=0 --group=0 -C "$scene" -cf "$bad.tar" profile &&
+        lie '200 OK' "$(wc -c <"$bad.tar")" <"$bad.tar"
+}
+rule export.name 'a command by the name of profile' strange_name
 
 # --- messages ---
 
@@ -285,6 +327,20 @@ from_json() { # from_json FILTER [OPTION...]: of that message
 }
 rule message.json 'no message' from_json '.kind = "order"'
 rule message.mac 'a form with a MAC and none' from_json '.form = "signed-mac"'
+rule message.not-der 'a length that is longer than need be' from_json '.encoding = {content_length_octets: 5}'
+rule message.value 'a length in too few octets' from_json '.encoding = {content_length_octets: 1}'
+update=$corpus/command/update-7-empty
+payload=$(tail -c +35 "$update" | head -c 30 | xxd -p | tr -d '\n')
+rule message.raw 'octets that say more than is readable' from_json ".encoding = {payload_hex: \"$(echo "$payload" | sed 's/840100/840101/')\"}"
+crowd() { # a query about 33 roles
+    {
+        head -c 33 "$corpus/command/query-signed"
+        { echo 706e3007020105030207803063 && seq 33 | sed 's/.*/020101/'; } | xxd -r -p
+        tail -c 65 "$corpus/command/query-signed"
+    } >"$bad.bin"
+    ctl message decode "$bad.bin"
+}
+rule message.too-many 'more roles than there are' crowd
 
 # --- the state on disk ---
 
@@ -301,26 +357,15 @@ rule store.version 'a database from tomorrow' "$recoveryd" --config "$scene/reco
 
 # --- the token ---
 
-ceremony() {
-    "$tools/pkcs11/smki-recovery-ceremony" "$@"
-}
-with() { # with KEY=VALUE COMMAND...: of the token, for once
-    cp "$scene/recovery.conf" "$scene/kept.conf"
-    awk -v line="$1" 'BEGIN { key = substr(line, 1, index(line, "=")) } index($0, key) == 1 { print line; next } { print }' \
-        "$scene/kept.conf" >"$scene/recovery.conf"
-    shift
-    "$@"
-    mv "$scene/kept.conf" "$scene/recovery.conf"
-}
 generate() {
     ceremony generate --config "$scene/recovery.conf" --all --out "$scene/public2.pem"
 }
 rule token.key-exists 'a key that is there' generate
-rule token.module 'a module that is not there' with Module=/none.so generate
-rule token.pin-source 'no PIN' with "PinFile=$scene/none" generate
+rule token.module 'a module that is not there' with Module=/none.so -- generate
+rule token.pin-source 'no PIN' with "PinFile=$scene/none" -- generate
 echo >"$scene/empty-pin"
 chmod 600 "$scene/empty-pin"
-rule token.pin-form 'an empty PIN' with "PinFile=$scene/empty-pin" generate
+rule token.pin-form 'an empty PIN' with "PinFile=$scene/empty-pin" -- generate
 nowhere() {
     ceremony generate --config "$scene/recovery.conf" --all --out "$scene/none/public.pem"
 }

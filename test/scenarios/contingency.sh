@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # The Root OCA key is compromised: the Contingency key places a new root by mode 9. The Symmetric Key goes out in
 # clear with the first command, so there is a point of no return, and two people pass it.
-# shellcheck disable=SC2016 # $d in single quotes is jq's
+# shellcheck disable=SC2016,SC2119 # $d in single quotes is jq's; services that take settings, or none
 # shellcheck source=test/scenarios/lib.sh
 . "$2/test/scenarios/lib.sh"
 
@@ -80,4 +80,37 @@ check 'the old root is revoked' event revoked --evidence 'list 48'
 check 'closed' event close
 check 'the Recovery key was not used' uses_are "$uses_before"
 story_tell "$incident"
+
+echo '# The PMA names what does not open the root'
+other_root() { # other_root NAME: an incident about devices of that name, in the hands of the PMA
+    stage_meters "$1" 2 supplier --first "$2" &&
+        story_open --route contingency --initiator dcc --notice 'DCC, in person' "Root OCA key exposed: $1" &&
+        event confirm --evidence 'two people, in person' --facts notifier_authenticated &&
+        ctl --quiet roster add "$incident" "$work/$1/roster.csv" && ctl --quiet certificates add "$incident" "$work/bundle.pem" &&
+        event refer-to-pma --evidence 'Other Compromise Notification File 2'
+}
+types='.device_types = ["ESME", "GSME"]'
+begun() { # begun NAME SYMMETRIC FILTER: decided, released, asked for, confirmed by the second person
+    story_decide "$1" supplier "$mode9 | $types | .symmetric_key_sha256 = \"$(sha256sum <"$2" | cut -d ' ' -f 1)\" | $3" && story_activate "$1" &&
+        ctl --quiet symmetric-key add "$incident" "$2" &&
+        batch=$(ctl --json --yes batch start "$incident" "$decision" | jq -r .id) && second --yes --quiet batch confirm "$batch"
+}
+stopped_for() { # stopped_for RULE
+    ctl --json batch show "$batch" | jq -e --arg rule "$1" '.reason | contains($rule)' >/dev/null
+}
+check 'another incident' other_root another 00DB123400100000
+check 'decided with a Symmetric Key of something else, and begun' begun another "$work/symmetric-next" .
+refused 'a Symmetric Key that does not open the root' contingency.wrapped eventually stopped_for contingency.wrapped
+other_key() { # another key pair in the place of the Contingency key
+    service_stop
+    sed -i '/^\[Key "contingency"\]/,/^Authority=/{s/^Id=.*/Id=22/;s/^Label=.*/Label=contingency-2/;s|^Certificate=.*|Certificate='"$pki"'/contingency-2.pem|}' \
+        "$work/recovery.conf"
+    "$tools/pkcs11/smki-recovery-ceremony" generate --config "$work/recovery.conf" --key contingency --out "$work/contingency-2.pub" &&
+        stage_pki issue --dir "$pki" --out "$pki/contingency-2.pem" --pubkey "$work/contingency-2.pub" --role 7F \
+            --eui 90B3D51F30010009 --usage ds --cn contingency-2 && service_start && story_ready contingency
+}
+check 'another key in the place of the Contingency key' other_key
+check 'one more incident' other_root third 00DB123400200000
+check 'decided about that key, and begun' begun third "$work/symmetric" '.key_certificate = $d["contingency-2"]'
+refused 'a Contingency key that the root does not wrap' contingency.key eventually stopped_for contingency.key
 story_end

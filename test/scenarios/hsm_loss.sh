@@ -116,6 +116,10 @@ held_back() {
 }
 check 'the batch of before, resumed' ctl --quiet batch resume "$batch"
 refused 'counters that the token has seen' ledger.rolled-back eventually held_back
+check 'the token counts as lost' event lose-token
+story_activation behind yes
+check 'custodians sign that it is back' story_sign behind custodian-1 custodian-2
+refuse 'a token above the counters of the ledger' incident.counter ctl decision submit "$incident" "$work/behind.cms"
 service_kill
 rm -rf "$work/service"
 mv "$work/newest" "$work/service"

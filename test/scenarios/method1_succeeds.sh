@@ -48,6 +48,9 @@ refuse 'progress whose counts do not agree' file.count story_file P0
 story_progress P0 supplier "$stage_supplier" "$roster" 10
 sed -i 's/^00DB123400000000,/00DB1233FFFFFFFF,/' "$work/P0.csv"
 refuse 'progress about a device that was not notified' file.not-notified story_file P0
+story_progress P0 supplier "$stage_supplier" "$roster" 10
+sed -i 's/,pending,$/,perhaps,/' "$work/P0.csv"
+refuse 'progress in a state that is none' file.state story_file P0
 check 'first progress file: 10 devices' story_file P1
 check 'it is M1_IN_PROGRESS' in_state M1_IN_PROGRESS
 refuse 'the same progress file again' file.replayed story_file P1

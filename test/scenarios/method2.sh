@@ -67,4 +67,30 @@ check 'closed' event close
 check 'a progress file of the service' ctl file progress "$incident" --id F-1 --organisation DCC --role officer --officer 'DCC Officer 1' --out "$work/progress.csv"
 check 'which counts every device' grep -qx "total,success,$devices" "$work/progress.csv"
 story_tell "$incident"
+
+echo '# Devices whose agreement keys the list does not have; and a PMA that calls it off too late'
+check 'other devices' stage_meters others 4 supplier --first 00DB123400100000
+awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == "ka") gone = i }
+    { line = ""; for (i = 1; i <= NF; i++) if (i != gone) line = line (line == "" ? "" : ",") $i; print line }' \
+    "$work/others/roster.csv" >"$work/no-ka.csv"
+check 'the supplier reports its keys once more' story_open --initiator subscriber --subscriber "$stage_supplier" --notice 'Officer One' \
+    'Supplier Ltd: the devices that were forgotten'
+check 'to the PMA' rehearsal_to_pma "$work/acb.pem" "$work/no-ka.csv"
+check 'decided, signed, answered, Recovery key off' story_run others supplier "$m2" others
+called_off() { # NAME: the PMA refuses
+    story_decision "$1" supplier ".outcome = \"refuse\" | .supersedes = \"$decision\"" && story_sign "$1" pma-1 pma-2 pma-3 &&
+        ctl --quiet decision submit "$incident" "$work/$1.cms"
+}
+check 'the PMA refuses: it is halted' called_off halt
+check 'it is HALTED' in_state HALTED
+refuse "an end while the ACB's certificates are in place" incident.acb-in-place called_off ended
+check 'executed all the same' event executed --evidence 'all answered'
+check 'the new certificates of the supplier' ctl --quiet certificates add "$incident" "$pki/bundle.pem"
+check "the DCC's officer instructs" handback again . dcc-1
+batch=$(ctl --json --yes batch start "$incident" "$(jq -r .id "$work/again.json")" 2>>"$log" | jq -r .id)
+no_mac() {
+    ctl --json batch show "$batch" | jq -e '.reason | contains("row.no-agreement-key")' >/dev/null
+}
+refused "a command with the ACB's MAC for a device without agreement key" row.no-agreement-key eventually no_mac
+story_tell "$incident"
 story_end
