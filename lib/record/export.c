@@ -122,14 +122,14 @@ bool export_next(struct export *x, struct export_row *out, bool *found, struct e
             x->at++;
             continue;
         }
-        roster_get(&x->roster, out->row, &row);
-        out->device = row.device;
         if (x->slice.has_macs
                 ? !warrant_command_mac(x->w, out->row, out->counter, &x->slice.sigs[x->at],
                                        x->slice.macs[x->at], &out->command, e)
                 : !warrant_command(x->w, out->row, out->counter, &x->slice.sigs[x->at],
                                    &out->command, e))
             return false;
+        roster_get(&x->roster, out->row, &row); /* the warrant has seen that there is one */
+        out->device = row.device;
         x->at++;
         *found = true;
         return true;

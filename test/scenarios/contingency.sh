@@ -113,4 +113,23 @@ check 'another key in the place of the Contingency key' other_key
 check 'one more incident' other_root third 00DB123400200000
 check 'decided about that key, and begun' begun third "$work/symmetric" '.key_certificate = $d["contingency-2"]'
 refused 'a Contingency key that the root does not wrap' contingency.key eventually stopped_for contingency.key
+
+echo '# The Contingency key alone: a root that follows its predecessor'
+link() { # the new root, certified by the present one
+    openssl x509 -in "$pki/next-root.pem" -CA "$pki/root.pem" -CAkey "$pki/root.key" -set_serial 4711 -preserve_dates -sha256 \
+        -out "$pki/link.pem" && cat "$pki/root.pem" "$pki/next-root.pem" "$pki/link.pem" >"$work/bundle.pem"
+}
+check 'a link between the roots' link
+check 'the DCC reports the Contingency key' story_open --route contingency-key --initiator dcc --notice 'DCC, in person' 'Contingency key exposed'
+check 'confirmed' event confirm --evidence 'two people, in person' --facts notifier_authenticated
+check 'devices' stage_meters fourth 2 supplier --first 00DB123400300000
+check 'their list' ctl --quiet roster add "$incident" "$work/fourth/roster.csv"
+check 'certificates' ctl --quiet certificates add "$incident" "$work/bundle.pem"
+check 'to the PMA' event refer-to-pma --evidence 'Other Compromise Notification File 3'
+check 'the PMA authorises a new root' story_decide root supplier '.method = "contingency-key" | .initiator = "dcc"
+    | .subscriber = "90B3D51F30010009" | .compromised = [bad("root"; "root")] | .replacements = [new("root"; "next-root")]'
+check 'custodians are called' event call-custodians --evidence 'three called'
+story_activation root-key root
+check 'and sign' story_sign root-key custodian-1 custodian-2
+refuse 'new keys in a ceremony, and nobody has said that the root wraps them' incident.new-contingency ctl decision submit "$incident" "$work/root-key.cms"
 story_end
