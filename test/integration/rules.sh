@@ -335,7 +335,7 @@ rule message.raw 'octets that say more than is readable' from_json ".encoding = 
 crowd() { # a query about 33 roles
     {
         head -c 33 "$corpus/command/query-signed"
-        { echo 706e3007020105030207803063 && seq 33 | sed 's/.*/020101/'; } | xxd -r -p
+        { echo 70306e3007020105030207803063 && seq 33 | sed 's/.*/020101/'; } | xxd -r -p
         tail -c 65 "$corpus/command/query-signed"
     } >"$bad.bin"
     ctl message decode "$bad.bin"

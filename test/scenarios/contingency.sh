@@ -96,7 +96,7 @@ begun() { # begun NAME SYMMETRIC FILTER: decided, released, asked for, confirmed
         batch=$(ctl --json --yes batch start "$incident" "$decision" | jq -r .id) && second --yes --quiet batch confirm "$batch"
 }
 stopped_for() { # stopped_for RULE
-    ctl --json batch show "$batch" | jq -e --arg rule "$1" '.reason | contains($rule)' >/dev/null
+    audited "any(.kind == \"BATCH_STOPPED\" and .data.batch == $batch and .data.rule == \"$1\")"
 }
 check 'another incident' other_root another 00DB123400100000
 check 'decided with a Symmetric Key of something else, and begun' begun another "$work/symmetric-next" .
