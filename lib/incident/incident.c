@@ -337,7 +337,9 @@ enum signing incident_signing(enum route route, enum state state)
     return state == STATE_HANDBACK ? SIGNING_ACB : incident_route(route)->signing;
 }
 
-enum route incident_route_of(enum route route, enum method method)
+/* The route that a decision of that method authorises in an incident on that route;
+ * ROUTE_COUNT: none (Method 1 and hand-back are never the PMA's to authorise). */
+static enum route route_of(enum route route, enum method method)
 {
     bool organisation =
         route == ROUTE_UNDECIDED || route == ROUTE_METHOD_2 || route == ROUTE_METHOD_3;
@@ -388,9 +390,8 @@ bool incident_event_of(enum route route, enum authority_outcome outcome, enum me
         [AUTHORITY_DEFER_ID_TRANSFER] = EVENT_DEFER_ID_TRANSFER,
         [AUTHORITY_DIRECT_OTHER] = EVENT_DIRECT_OTHER,
     };
-    enum event v = outcome == AUTHORITY_AUTHORISE
-                       ? authorise[incident_route_of(route, method)]
-                       : other[outcome];
+    enum event v = outcome == AUTHORITY_AUTHORISE ? authorise[route_of(route, method)]
+                                                  : other[outcome];
 
     if (v == EVENT_COUNT)
         return false;

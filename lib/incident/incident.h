@@ -390,11 +390,6 @@ const char *incident_guard_rule(enum guard g); /* "incident.deferral-live" */
 bool incident_may_sign(enum route route, enum state state);
 enum signing incident_signing(enum route route, enum state state);
 
-/*
- * The route that a decision of that method authorises in an incident on that route;
- * ROUTE_COUNT: none (Method 1 and hand-back are never the PMA's to authorise).
- */
-enum route incident_route_of(enum route route, enum method method);
 /* The event that a verified decision brings; false: it fits none. */
 MUST_CHECK bool incident_event_of(enum route route, enum authority_outcome outcome,
                                   enum method method, enum event *out);
