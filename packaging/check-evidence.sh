@@ -6,12 +6,13 @@
 # alone: is each chain whole, do the signed heads fit both, do the service's trail and the signers'
 # account tell the same? Says where it does not.
 #
-#   -k  the audit key as the ceremony printed it; without it the copy in the folder is believed
+#   -k  the audit key as the ceremony printed it, one behind the other where the token was replaced; without it the
+#       copy in the folder is believed
 #
 # Exit status 0: all of it holds.
 set -eu
 usage() {
-    sed -n '3,11s/^# \{0,1\}//p' "$0" >&2
+    sed -n '3,12s/^# \{0,1\}//p' "$0" >&2
     exit 2
 }
 key=
@@ -58,7 +59,13 @@ chain audit
 chain account
 
 # Heads: both chains were this far, and the audit key says so.
-point=$(openssl pkey -pubin -in "$key" -outform DER | tail -c 65 | sha256sum | cut -c 1-64)
+# Each under the digest of its public point.
+mkdir "$dir/keys"
+awk -v to="$dir/keys" '/BEGIN PUBLIC KEY/ { n++; on = 1 } on { print >(to "/" n) } /END PUBLIC KEY/ { on = 0 }' "$key"
+for one in "$dir"/keys/*; do
+    [ -f "$one" ] || bad "$key: no public key in PEM"
+    mv "$one" "$dir/keys/$(openssl pkey -pubin -in "$one" -outform DER | tail -c 65 | sha256sum | cut -c 1-64)"
+done
 account=$(jq -r 'select(.kind == "BEGUN") | .data.chain' "$folder/account.jsonl" | head -n 1)
 hash_of() { # NAME NUMBER
     awk -F '\t' -v n="$2" '$1 == n { print $2; exit }' "$dir/$1.hashes"
@@ -69,10 +76,10 @@ for name in audit account; do
         .data.key, .data.signature] | @tsv' "$folder/$name.jsonl" >"$dir/heads"
     while IFS="$(printf '\t')" read -r seq chain records hash service_records service_hash by signature; do
         at="$name.jsonl: line $seq"
-        [ "$by" = "$point" ] || bad "$at: the head names another key than $key"
+        [ -f "$dir/keys/$by" ] || bad "$at: the head names another key than $key"
         printf 'smki-recovery head\n%s\n%s\n%s\n%s\n%s\n' "$chain" "$records" "$hash" "$service_records" "$service_hash" >"$dir/head"
         echo "$signature" | openssl base64 -d -A >"$dir/signature" || :
-        openssl dgst -sha256 -verify "$key" -signature "$dir/signature" "$dir/head" >/dev/null 2>&1 ||
+        openssl dgst -sha256 -verify "$dir/keys/$by" -signature "$dir/signature" "$dir/head" >/dev/null 2>&1 ||
             bad "$at: the head is not signed by $key"
         [ "$service_records" -eq 0 ] || [ "$(hash_of audit "$service_records")" = "$service_hash" ] ||
             bad "$at: audit.jsonl is not what it was when this head was signed: record $service_records was changed, or the file was cut"

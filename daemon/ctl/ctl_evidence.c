@@ -27,18 +27,33 @@
 
 /* --- audit verify --- */
 
-static EVP_PKEY *read_key(const char *file)
+/* Audit keys, one behind the other in PEM: a token that was replaced had its own. */
+struct keys {
+    EVP_PKEY *at[AUDIT_CHECK_KEYS];
+    size_t n;
+};
+
+static void free_keys(struct keys *k)
+{
+    while (k->n > 0)
+        EVP_PKEY_free(k->at[--k->n]);
+}
+
+static bool read_keys(const char *file, struct keys *k)
 {
     FILE *f = fopen(file, "re");
-    EVP_PKEY *key = f != NULL ? PEM_read_PUBKEY(f, NULL, NULL, NULL) : NULL;
 
-    if (f == NULL)
+    if (f == NULL) {
         ctl_say("%s: %s", file, strerror(errno));
-    else if (key == NULL)
+        return false;
+    }
+    while (k->n < AUDIT_CHECK_KEYS &&
+           (k->at[k->n] = PEM_read_PUBKEY(f, NULL, NULL, NULL)) != NULL)
+        k->n++;
+    (void)fclose(f);
+    if (k->n == 0)
         ctl_say("%s: no public key in PEM", file);
-    if (f != NULL)
-        (void)fclose(f);
-    return key;
+    return k->n > 0;
 }
 
 static FILE *open_file(const char *file)
@@ -94,25 +109,28 @@ static json_t *verdict_json(const struct audit_verdict *v, bool keyed)
 
 static int run_audit_verify(struct ctl *c, const struct ctl_args *a)
 {
-    AUTO(pkey) EVP_PKEY *key = NULL;
+    struct keys keys = {0};
     struct audit_check *check;
     struct audit_verdict v;
     struct err e;
     int rc;
 
-    if (a->opt[0] != NULL && (key = read_key(a->opt[0])) == NULL)
+    if (a->opt[0] != NULL && !read_keys(a->opt[0], &keys))
         return CTL_INPUT;
-    if (!audit_check_new(key, &check, &e))
+    if (!audit_check_new(keys.at, keys.n, &check, &e)) {
+        free_keys(&keys);
         return ctl_failed_here(&e);
+    }
     rc = check_files(check, a->v, a->n, &v, &e) ? CTL_OK
          : e.code == ERR_NONE                   ? CTL_MISSING
                                                 : ctl_failed_here(&e);
     audit_check_free(check);
     if (rc == CTL_OK) {
-        json_t *j = verdict_json(&v, key != NULL);
+        json_t *j = verdict_json(&v, keys.n > 0);
 
         (void)ctl_show(c, j, json_dumps(j, JSON_COMPACT));
     }
+    free_keys(&keys);
     return rc;
 }
 
@@ -293,15 +311,19 @@ static int judge(struct folder *x)
 {
     char trail[PATH_MAX], account[PATH_MAX];
     char *files[] = {trail, account};
-    AUTO(pkey) EVP_PKEY *key = x->has_key ? read_key(in_folder(x, "audit-key.pem")) : NULL;
+    struct keys keys = {0};
     struct audit_check *check;
     struct err e;
     int rc = CTL_OK;
 
     (void)snprintf(trail, sizeof trail, "%s", in_folder(x, "audit.jsonl"));
     (void)snprintf(account, sizeof account, "%s", in_folder(x, "account.jsonl"));
-    if (!audit_check_new(key, &check, &e))
+    if (x->has_key && !read_keys(in_folder(x, "audit-key.pem"), &keys))
+        return CTL_INPUT;
+    if (!audit_check_new(keys.at, keys.n, &check, &e)) {
+        free_keys(&keys);
         return ctl_failed_here(&e);
+    }
     if (!check_files(check, files, x->has_account ? 2 : 1, &x->v, &x->fault) &&
         x->fault.code == ERR_NONE)
         rc = CTL_INPUT;
@@ -310,6 +332,7 @@ static int judge(struct folder *x)
         rc = CTL_STORE;
     }
     audit_check_free(check);
+    free_keys(&keys);
     return rc;
 }
 

@@ -32,8 +32,11 @@ struct told_head { /* a head in the trail, to be found in an account */
 };
 
 struct audit_check {
-    EVP_PKEY *key;
-    struct digest key_hash;
+    struct {
+        EVP_PKEY *key;
+        struct digest hash;
+    } keys[AUDIT_CHECK_KEYS];
+    size_t n_keys;
     struct chain_place last; /* of the trail */
     struct digest *hashes;   /* of its records, from first_seq on */
     size_t n_hashes, cap_hashes;
@@ -187,18 +190,25 @@ static bool signed_from(const json_t *data, uint64_t no, struct run *out, struct
     return true;
 }
 
-/* A head, signed by the key where that is known; the trail's side of it fits the trail as far
- * as it was read. */
+/* By the key that it names, which is one of those given. */
+static bool head_signed(const struct audit_check *c, const struct audit_head *h)
+{
+    struct digest d = audit_head_digest(h);
+
+    for (size_t i = 0; i < c->n_keys; i++)
+        if (digest_equal(&h->key, &c->keys[i].hash))
+            return verify_one(c->keys[i].key, &d, &h->sig);
+    return c->n_keys == 0;
+}
+
+/* A head, signed where keys are known; the trail's side of it fits the trail as far as it was
+ * read. */
 static bool head_from(struct audit_check *c, const json_t *data, uint64_t no,
                       struct audit_head *h, struct err *e)
 {
-    struct digest d;
-
     if (!audit_head_from_json(data, h, e))
         return err_wrap(e, "line %" PRIu64, no);
-    d = audit_head_digest(h);
-    if (c->key != NULL &&
-        (!digest_equal(&h->key, &c->key_hash) || !verify_one(c->key, &d, &h->sig)))
+    if (!head_signed(c, h))
         return err_set(e, ERR_INPUT, "audit.head",
                        "line %" PRIu64 ": the head is not signed by the audit key", no);
     c->v.heads++;
@@ -542,22 +552,31 @@ void audit_check_unused(const struct audit_check *c,
     }
 }
 
-bool audit_check_new(EVP_PKEY *key, struct audit_check **out, struct err *e)
+static bool add_key(struct audit_check *c, EVP_PKEY *key, struct err *e)
 {
-    struct audit_check *c = calloc(1, sizeof *c);
     struct point point;
     size_t len = 0;
 
+    if (EVP_PKEY_get_octet_string_param(key, "pub", point.b, sizeof point.b, &len) != 1 ||
+        len != sizeof point.b)
+        return err_set(e, ERR_INPUT, "verify.key", "an audit key is no P-256 key");
+    c->keys[c->n_keys].key = key;
+    c->keys[c->n_keys++].hash = digest_of(span_of(point.b, len), span_of(NULL, 0));
+    return true;
+}
+
+bool audit_check_new(EVP_PKEY *const keys[], size_t n, struct audit_check **out,
+                     struct err *e)
+{
+    struct audit_check *c = calloc(1, sizeof *c);
+
     if (c == NULL)
         return no_memory(e);
-    c->key = key;
-    if (key != NULL &&
-        (EVP_PKEY_get_octet_string_param(key, "pub", point.b, sizeof point.b, &len) != 1 ||
-         len != sizeof point.b)) {
-        free(c);
-        return err_set(e, ERR_INPUT, "verify.key", "the audit key is no P-256 key");
-    }
-    c->key_hash = digest_of(span_of(point.b, len), span_of(NULL, 0));
+    for (size_t i = 0; i < n && i < AUDIT_CHECK_KEYS; i++)
+        if (!add_key(c, keys[i], e)) {
+            free(c);
+            return false;
+        }
     *out = c;
     return true;
 }

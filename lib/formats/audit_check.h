@@ -47,8 +47,12 @@ struct audit_verdict {
     uint64_t not_kept;     /* commands that signers made and the service never kept */
 };
 
-/* key: borrowed, the audit key; NULL: signatures of heads are not judged. */
-MUST_CHECK bool audit_check_new(EVP_PKEY *key, struct audit_check **out, struct err *e);
+#define AUDIT_CHECK_KEYS 16
+
+/* keys: borrowed, the audit keys, one for each token that there has been, at most
+ * AUDIT_CHECK_KEYS; none: signatures of heads are not judged. */
+MUST_CHECK bool audit_check_new(EVP_PKEY *const keys[], size_t n, struct audit_check **out,
+                                struct err *e);
 void audit_check_free(struct audit_check *c);
 /*
  * The service's trail: chain whole, numbers in a row, no counter twice, heads that fit.

@@ -117,6 +117,12 @@ other_key() {
         ! "$top/packaging/check-evidence.sh" -k "$scene/other.pem" "$folder"
 }
 t 'heads that another key is said to have signed are refused by both' other_key
+among_others() { # of a token that was replaced, say
+    cat "$scene/other.pem" "$folder/audit-key.pem" >"$scene/keys.pem" &&
+        ctl audit verify --audit-key "$scene/keys.pem" "$folder/audit.jsonl" "$folder/account.jsonl" &&
+        "$top/packaging/check-evidence.sh" -k "$scene/keys.pem" "$folder"
+}
+t 'with that key and the right one they hold, for both' among_others
 
 # --- nobody to ask: a token that is lost, and signers' files of another machine ---
 

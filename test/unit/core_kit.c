@@ -70,7 +70,7 @@ bool kit_trail_verifies(FILE *f, struct audit_verdict *v)
     bool ok;
 
     memset(v, 0, sizeof *v);
-    if (!audit_check_new(NULL, &c, &e))
+    if (!audit_check_new(NULL, 0, &c, &e))
         return false;
     ok = audit_check_trail(c, f, "the file", &e);
     if (!audit_check_end(c, v, ok ? &e : &ignored))

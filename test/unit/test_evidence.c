@@ -16,7 +16,7 @@ struct chain { /* lines of one of the files */
 
 static struct chain trail, account;
 static struct audit_verdict v;
-static EVP_PKEY *stranger;
+static EVP_PKEY *stranger, *older; /* older: given beside the key of a check */
 
 static void clear(struct chain *c)
 {
@@ -86,6 +86,7 @@ static void begin(void)
 {
     engine_kit_begin();
     stranger = pki_key_new();
+    older = NULL;
     (void)whole_batch(ROWS, NULL);
     begin_batch();
     run_to_the_end();
@@ -112,12 +113,13 @@ static FILE *file_of(const struct chain *c)
 
 static bool checks_with(EVP_PKEY *key, bool with_account)
 {
+    EVP_PKEY *const keys[] = {key, older};
     struct audit_check *c;
     struct err ignored;
     FILE *t = file_of(&trail), *a = file_of(&account);
     bool ok;
 
-    OK(audit_check_new(key, &c, &e));
+    OK(audit_check_new(keys, key == NULL ? 0 : 1 + (older != NULL), &c, &e));
     ok = audit_check_trail(c, t, "trail", &e) &&
          (!with_account || audit_check_account(c, a, "account", &e));
     if (!audit_check_end(c, &v, ok ? &e : &ignored))
@@ -364,6 +366,22 @@ START_TEST(a_head_by_another_key_is_seen)
 }
 END_TEST
 
+/* The token was lost; the next one has an audit key of its own. */
+START_TEST(heads_of_two_tokens_hold_with_both_keys)
+{
+    seal();
+    token_fake_audit(&fake_token, stranger);
+    (void)put_batch(ROWS, (struct span){NULL, 0});
+    begin_batch();
+    run_to_the_end();
+    seal();
+    REFUSED_SAYING(checks_with(scene.audit, true), "audit.head", "not signed by");
+    REFUSED_SAYING(checks_with(stranger, true), "audit.head", "not signed by");
+    older = scene.audit;
+    OK(checks_with(stranger, true));
+}
+END_TEST
+
 /* A service that lied from the beginning: no head helps there, but the signers' word does. */
 START_TEST(a_trail_that_tells_otherwise_is_seen)
 {
@@ -454,7 +472,7 @@ START_TEST(unused_counters_are_those_reserved_and_not_signed)
             cut_out(&trail, line_of(&trail, "BATCH_SIGNED", 1));
         rehash(&trail, 0);
         t = file_of(&trail);
-        OK(audit_check_new(NULL, &c, &e));
+        OK(audit_check_new(NULL, 0, &c, &e));
         OK(audit_check_trail(c, t, "trail", &e));
         OK(audit_check_end(c, &v, &e));
         audit_check_unused(c, count_unused, &u);
@@ -479,6 +497,7 @@ static void add(TCase *t)
     tcase_add_test(t, a_cut_account_with_an_older_head_is_seen);
     tcase_add_test(t, a_trail_cut_at_its_beginning_is_held_against_no_account);
     tcase_add_test(t, a_head_by_another_key_is_seen);
+    tcase_add_test(t, heads_of_two_tokens_hold_with_both_keys);
     tcase_add_loop_test(t, a_trail_that_tells_otherwise_is_seen, 0, 3);
     tcase_add_test(t, a_signature_that_the_trail_is_silent_about_is_counted);
     tcase_add_test(t, a_signature_under_counters_that_were_never_reserved_is_seen);
