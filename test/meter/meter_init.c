@@ -4,6 +4,8 @@
  */
 #include "meter_init.h"
 
+#include "meter_cells.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -24,19 +26,9 @@ static int type_at(const struct init *in, uint64_t i)
 static void fill_cells(const struct init *in, struct meters *m)
 {
     uint32_t cert[CELLS] = {0};
-    for (enum cell c = 0; c < CELLS; c++) {
-        if (!in->cell[c])
-            continue;
-        cert[c] = pool_add_file(&m->pool, in->cell[c]);
-        const struct cert *x = m->pool.at[cert[c]];
-        struct octets want = usage_bits(cell_rows[c].usage);
-        if (!x->key)
-            die(2, "%s: not a P-256 key", in->cell[c]);
-        if (x->usage.len != 2 || !(x->usage.at[1] & want.at[1]))
-            die(2, "%s: key usage does not fit cell %s", in->cell[c], cell_rows[c].name);
-        if (c != CELL_ROOT && !x->has_eui)
-            die(2, "%s: no unique identifier in the subject", in->cell[c]);
-    }
+    for (enum cell c = 0; c < CELLS; c++)
+        if (in->cell[c])
+            cert[c] = cells_certificate(&m->pool, c, in->cell[c]);
     for (int t = 0; t < TYPES; t++) {
         struct device *d = &m->defaults[t];
         d->type = t;

@@ -12,6 +12,7 @@
  *   3   at least one command was refused
  *   77  self-check without its vectors
  */
+#include "meter_cells.h"
 #include "meter_init.h"
 #include "meter_mutate.h"
 #include "meter_run.h"
@@ -58,6 +59,14 @@ static void read_mix(struct init *in, const char *text)
     free(copy);
 }
 
+static enum cell cell_named(const char *option, const char *text, size_t len)
+{
+    enum cell c = cell_find(text, len);
+    if (c == CELL_NONE)
+        die(2, "--%s %s: no such cell", option, text);
+    return c;
+}
+
 static int verb_init(int argc, char **argv)
 {
     enum { STATE, DEVICES, MIX, FIRST, SEED, CELL, COUNTER, KEYS };
@@ -90,10 +99,7 @@ static int verb_init(int argc, char **argv)
             break;
         case CELL: {
             const char *file = split("cell", optarg, '=', &len);
-            enum cell c = cell_find(optarg, len);
-            if (c == CELL_NONE)
-                die(2, "--cell %s: no such cell", optarg);
-            in.cell[c] = file;
+            in.cell[cell_named("cell", optarg, len)] = file;
             break;
         }
         case COUNTER: {
@@ -119,7 +125,7 @@ static int verb_init(int argc, char **argv)
 static int verb_run(int argc, char **argv)
 {
     /* FAULTS first: the option's number is the fault's */
-    enum { STATE = FAULTS, COMMANDS, RESPONSES, LOG, SEED, NOW, JSON };
+    enum { STATE = FAULTS, COMMANDS, RESPONSES, LOG, SIGNER, SEED, NOW, JSON };
     static const struct option options[] = {
         {"unreachable", 1, NULL, UNREACHABLE},
         {"cell-fail", 1, NULL, CELL_FAIL},
@@ -131,6 +137,7 @@ static int verb_run(int argc, char **argv)
         {"commands", 1, NULL, COMMANDS},
         {"responses", 1, NULL, RESPONSES},
         {"log", 1, NULL, LOG},
+        {"signer", 1, NULL, SIGNER},
         {"seed", 1, NULL, SEED},
         {"now", 1, NULL, NOW},
         {"json", 0, NULL, JSON},
@@ -152,6 +159,9 @@ static int verb_run(int argc, char **argv)
             break;
         case LOG:
             r.log = optarg;
+            break;
+        case SIGNER:
+            r.signer = optarg;
             break;
         case SEED:
             r.seed = arg_u64("seed", optarg, UINT64_MAX);
@@ -205,6 +215,58 @@ static int verb_judge(int argc, char **argv)
     if (optind == argc)
         die(2, "judge: no command file");
     return run_judge(state, at, json, argv + optind);
+}
+
+static int verb_cells(int argc, char **argv)
+{
+    static const struct option options[] = {{"state", 1, NULL, 0}, {NULL, 0, NULL, 0}};
+    const char *state = NULL;
+    for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1; state = optarg)
+        if (o != 0)
+            return 2;
+    want("state", state);
+    return cells_tell(state);
+}
+
+static int verb_change(int argc, char **argv)
+{
+    enum { STATE, CELL, UNKNOWN, MODE, RESPONSES };
+    static const struct option options[] = {
+        {"state", 1, NULL, STATE},         {"cell", 1, NULL, CELL},
+        {"unknown", 1, NULL, UNKNOWN},     {"mode", 1, NULL, MODE},
+        {"responses", 1, NULL, RESPONSES}, {NULL, 0, NULL, 0},
+    };
+    struct cells_change c = {.mode = -1};
+    size_t len;
+    for (int o; (o = getopt_long(argc, argv, "", options, NULL)) != -1;)
+        switch (o) {
+        case STATE:
+            c.state = optarg;
+            break;
+        case CELL: {
+            const char *file = split("cell", optarg, '=', &len);
+            c.cell[cell_named("cell", optarg, len)] = file;
+            break;
+        }
+        case UNKNOWN:
+            c.unknown[cell_named("unknown", optarg, strlen(optarg))] = true;
+            break;
+        case MODE: /* 8 and 9 are commands of the service under test */
+            c.mode = (int)arg_u64("mode", optarg, MODE_RECOVERY - 1);
+            break;
+        case RESPONSES:
+            c.responses = optarg;
+            break;
+        default:
+            return 2;
+        }
+    want("state", c.state);
+    if (c.responses && c.mode < 0)
+        want("mode", NULL);
+    if (optind == argc)
+        die(2, "change: no device");
+    c.devices = argv + optind;
+    return cells_change(&c);
 }
 
 static int verb_mutate(int argc, char **argv)
@@ -279,12 +341,28 @@ static const struct verb verbs[] = {
      "                                  standard input; without it only time passes\n"
      "    --responses FILE              answers, one hexadecimal message a line\n"
      "    --log FILE                    what became of each, one JSON object a line\n"
+     "    --signer KEY.pem              the commands are questions (CS02a) without "
+     "counter\n"
+     "                                  and signature: put in with that party's key\n"
      "    --unreachable P --cell-fail P --duplicate P --late P --non-minimal P\n"
      "    --wrong-counter P             share of meters that do so, in percent\n"
      "    --seed N                      which meters those are (1)\n"
      "    --now TIME                    2026-11-24T12:00:00Z; default: the clock\n"
      "    --json                        summary as JSON",
      verb_run},
+    {"cells",
+     "tell what each meter holds, one JSON object a line\n"
+     "    --state DIR",
+     verb_cells},
+    {"change",
+     "somebody else replaces what cells of some meters hold\n"
+     "    --state DIR EUI64...\n"
+     "    --cell NAME=FILE          by that certificate\n"
+     "    --unknown NAME            by a key that nobody has seen, in the same party's "
+     "name\n"
+     "    --mode 0..7               by a command of that mode: it uses up a counter\n"
+     "    --responses FILE          and this is what the meters answer to its sender",
+     verb_change},
     {"judge",
      "say what would become of commands, change nothing\n"
      "    --state DIR [--now TIME] [--json] FILE...",

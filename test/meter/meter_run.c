@@ -10,6 +10,8 @@
 #include "meter_run.h"
 
 #include "meter_answer.h"
+#include "meter_message.h"
+#include "meter_pem.h"
 #include "meter_source.h"
 
 #include <errno.h>
@@ -20,6 +22,7 @@ struct session {
     const struct run *run;
     struct court court;
     struct meters meters;
+    EVP_PKEY *signer;
     FILE *responses, *log;
     struct out late; /* answers that arrive after all others: text */
     size_t commands, accepted, partly, refused, unreachable, answers, alerts, alerts_failed,
@@ -269,6 +272,31 @@ static void deliver(void *arg, const char *name, struct octets message)
     out_free(&answer);
 }
 
+/* A question (CS02a) as the service gives it to the party that asks: the party's counter and
+ * signature are put in. What is none is delivered as it is, and refused. */
+static void ask(void *arg, const char *name, struct octets bare)
+{
+    struct session *s = arg;
+    struct command c = {0};
+    struct out parts = {0}, header = {0}, whole = {0};
+    out_put(&parts, bare.at, bare.len);
+    out_octet(&parts, 0); /* a signature field */
+    bool good = envelope_read(out_octets(&parts), &c.env) == ACCEPTED &&
+                c.env.code == CODE_CS02A && payload_read(&c) == ACCEPTED &&
+                c.authority.cell != CELL_NONE;
+    struct device *d = good ? meters_find(&s->meters, c.env.target) : NULL;
+    if (d) {
+        int64_t last = d->counter[cell_rows[c.authority.cell].role];
+        header_write(&header, 1, (uint64_t)last + 1, c.env.originator, c.env.target,
+                     (struct octets){0}, c.env.code, c.env.payload.len);
+        message_wrap(&whole, out_octets(&header), c.env.payload, s->signer, NULL, 0);
+    }
+    deliver(s, name, d ? out_octets(&whole) : bare);
+    out_free(&parts);
+    out_free(&header);
+    out_free(&whole);
+}
+
 static FILE *create(const char *path)
 {
     FILE *f = fopen(path, "wbe");
@@ -325,8 +353,11 @@ int run_commands(const struct run *r)
     s.responses = create(r->responses);
     s.log = create(r->log);
 
+    s.signer = r->signer ? pem_key_read(r->signer) : NULL;
+
     run_pending(&s);
-    size_t skipped = r->commands ? source_each(r->commands, deliver, &s) : 0;
+    size_t skipped =
+        r->commands ? source_each(r->commands, s.signer ? ask : deliver, &s) : 0;
     if (s.late.len && fwrite(s.late.at, 1, s.late.len, s.responses) != s.late.len)
         die_errno("%s", r->responses);
     finish(s.responses, r->responses);
@@ -334,6 +365,7 @@ int run_commands(const struct run *r)
     meters_save(&s.meters);
     summary(&s, skipped);
     out_free(&s.late);
+    EVP_PKEY_free(s.signer);
     meters_done(&s.meters);
     return s.refused ? 3 : 0;
 }

@@ -13,6 +13,7 @@ enum fault { UNREACHABLE, CELL_FAIL, DUPLICATE, LATE, NON_MINIMAL, WRONG_COUNTER
 
 struct run {
     const char *state, *commands, *responses, *log;
+    const char *signer; /* a party's key, when the commands are its questions, unsigned */
     unsigned fault[FAULTS]; /* in hundredths of a percent */
     uint64_t seed;
     char now[TIME_LEN];

@@ -329,6 +329,75 @@ recover $esme 5 other.bin --cell supplier-ds=pki/new-supplier-ds.pem
 check "asking uses up no other role's counter" "$meter" judge --state asked --now $now \
     other.bin
 
+# --- what somebody else does to a meter
+
+holds() { # STATE DEVICE CELL PEM - that certificate, by its digest, its key and its party
+    digest=$(openssl x509 -in "$4" -outform DER | openssl dgst -sha256 | sed 's/.*= *//')
+    key=$(openssl x509 -in "$4" -noout -ext subjectKeyIdentifier | sed -n 's/://g;s/^ *\([0-9A-F]\{16\}\)$/\1/p')
+    "$meter" cells --state "$1" | grep "^{\"device\":\"$2\"" |
+        grep -q "\"$3\":{\"party\":\"$5\",\"key\":\"$key\",\"certificate\":\"$digest\"}"
+}
+key_in() { # STATE DEVICE CELL
+    "$meter" cells --state "$1" | sed -n "s/^{\"device\":\"$2\".*\"$3\":{\"party\":\"$supplier\",\"key\":\"\([0-9A-F]*\)\".*/\1/p"
+}
+init chg --devices 3 --mix ESME:2,GSME:1 --counter tcos=40 >/dev/null
+other=90B3D51F30020100
+twin=00DB123400000001
+check "meters tell what they hold" "$meter" cells --state chg
+check "a line for each" count 3 '^{"device":"[0-9A-F]\{16\}","type":"[EG]SME","pending":false,"cells":{' out
+check "nine cells of electricity, seven of gas" test "$(grep -o party out | wc -l)" -eq 25
+check "a cell by party, key and certificate" holds chg $esme supplier-ds pki/old-supplier-ds.pem $supplier
+check "a meter changes its supplier" "$meter" change --state chg --mode 7 --responses moved \
+    --cell supplier-ds=pki/new-supplier-ds.pem --cell supplier-ka=pki/new-supplier-ka.pem \
+    --cell supplier-pp=pki/new-supplier-pp.pem $esme
+for use in ds ka pp; do
+    check "its cell supplier-$use is the other's" holds chg $esme supplier-$use pki/new-supplier-$use.pem $other
+done
+check "that of its twin is not" holds chg $twin supplier-ds pki/old-supplier-ds.pem $supplier
+check "who transferred it is told, under the next counter" has \
+    "^DF0902000000000000002908${esme}08${tcos}0C07DF0101FF000000008000FF020107" moved
+check "three cells, who was there and who is there" test \
+    "$(grep -o "0408${supplier}0408[0-9A-F]\{16\}0408${other}" moved | wc -l)" -eq 3
+check "the counter is used" has "^$esme ESME 0 [0-9,]* 0,0,0,0,0,41,0,0 -\$" chg/meters.state
+old_key=$(key_in chg $twin supplier-ds)
+check "somebody places a key with the kept one" "$meter" change --state chg --mode 2 --responses misused \
+    --unknown supplier-ds $twin
+unknown=$(key_in chg $twin supplier-ds)
+check "in the supplier's name, and it is none of the supplier's" test -n "$unknown" -a "$unknown" != "$old_key"
+check "the supplier is told of it, signed, both keys named" has \
+    "^DF0902.*08${twin}08${supplier}.*0408${supplier}0408${old_key}0408${supplier}0408${unknown}" misused
+check "a change that nobody tells of" "$meter" change --state chg --cell supplier-ds=pki/new-supplier-ds.pem 00DB123400000002
+check "uses up no counter" has "^00DB123400000002 GSME 0 [0-9,]* 0,0,0,0,0,40,0,0 -\$" chg/meters.state
+# A question as the service hands it to the party that asks: no counter, no signature field.
+mkdir queries
+for device in $esme $twin; do
+    "$forge" --roles 2 --authority tcos-ds --target $device --originator $tcos --counter 0 --out whole.bin
+    head -c -1 whole.bin >"queries/$device-0.bin"
+done
+check "a question without signature is no command" status 3 "$meter" judge --state chg --now $now queries/$esme-0.bin
+check "the party puts it in, and meters that were sent nothing answer" run chg queries --signer pki/old-tcos-ds.key.pem
+check "both" count 2 '"verdict":"accepted","reason":"details"' log
+check "each by its next counter" has "^DF0902000000000000002A08${esme}" answers
+check "one with the other supplier" test "$(grep "08${esme}08" answers | grep -o "0408$other" | wc -l)" -eq 3
+check "one with the unknown key" has "08${twin}08.*0408${supplier}0408${unknown}" answers
+check "another's signature gets no answer" status 3 run chg queries --signer pki/new-tcos-ds.key.pem
+mkdir recovered
+for device in $esme $twin; do
+    recover $device 100 "recovered/$device.bin" --cell supplier-ds=pki/old-supplier-ds.pem
+done
+check "then they are recovered" run chg recovered
+check "who had changed names the other supplier" has "08${esme}08${recovery}.*0408${other}0408[0-9A-F]*0408${supplier}0408${old_key}" answers
+check "who was misused names the unknown key" has "08${twin}08${recovery}.*0408${supplier}0408${unknown}0408${supplier}0408${old_key}" answers
+cp chg/meters.state before
+check "a meter that is not there" status 2 "$meter" change --state chg --unknown supplier-ds $twin 00DB1234000000FF
+check "a cell that it does not hold" status 2 "$meter" change --state chg --unknown network-ds 00DB123400000002
+check "a cell that the mode does not replace" status 2 "$meter" change --state chg --mode 3 --unknown supplier-ds $twin
+check "a mode that is the recovery's own" status 2 "$meter" change --state chg --mode 8 --unknown supplier-ds $twin
+check "a certificate that does not fit" status 2 "$meter" change --state chg --cell supplier-ka=pki/new-supplier-ds.pem $twin
+check "nothing to change" status 2 "$meter" change --state chg $twin
+check "nobody to change" status 2 "$meter" change --state chg --unknown supplier-ds
+check "and nothing was changed by these" same chg/meters.state before
+
 # --- meters that misbehave
 
 init bad --devices 60 --mix ESME:1 >/dev/null

@@ -205,6 +205,38 @@ story_exchange() {
         ctl --quiet responses add "$incident" "$work/responses.hex"
 }
 
+# --- what others do to the meters ---
+
+# story_device METERS N: the N-th of them.
+story_device() {
+    sed -n "$(($2 + 1))s/,.*//p" "$work/$1/roster.csv"
+}
+# story_moved METERS PREFIX DEVICE...: they change to the supplier of PREFIX-ds-old and so on, by the transitional CoS.
+# What they answer to it is in moved.hex.
+story_moved() {
+    moved_meters=$1 moved_to=$2
+    shift 2
+    "$tools/test/meter/smki-meter" change --state "$work/$moved_meters" --mode 7 --responses "$work/moved.hex" \
+        --cell supplier-ds="$pki/$moved_to-ds-old.pem" --cell supplier-ka="$pki/$moved_to-ka-old.pem" \
+        --cell supplier-pp="$pki/$moved_to-pp-old.pem" "$@"
+}
+# story_misused METERS CELL DEVICE...: somebody places an unknown key in that supplier's cell with the kept one. What the
+# devices answer to the supplier is in misused.hex.
+story_misused() {
+    misused_meters=$1 misused_cell=$2
+    shift 2
+    "$tools/test/meter/smki-meter" change --state "$work/$misused_meters" --mode 2 --responses "$work/misused.hex" \
+        --unknown "$misused_cell" "$@"
+}
+# story_asked METERS QUERIES [OPTION...]: the transitional CoS completes the service's questions (a folder) and sends
+# them; what the devices answer is in asked.hex.
+story_asked() {
+    asked_meters=$1 asked_queries=$2
+    shift 2
+    "$tools/test/meter/smki-meter" run --state "$work/$asked_meters" --commands "$asked_queries" \
+        --signer "$pki/tcos-ds.key" --responses "$work/asked.hex" --log "$work/asked.jsonl" "$@"
+}
+
 # --- files of the parties ---
 
 story_serial() {
