@@ -424,6 +424,51 @@ story_outcome() {
     done
 }
 
+# --- the independent reader ---
+
+# story_read FOLDER: what the service says of every listed device, and what the meters hold, as files (see reader.jq).
+story_read() {
+    rm -rf "$1" "$work/reader.said" && mkdir "$1" && : >"$work/reader.said" && rehearsal_digests && : >"$1/said" && : >"$1/cells" || return 1
+    for read_meters in "$work"/*/meters.state; do
+        [ ! -e "$read_meters" ] || "$tools/test/meter/smki-meter" cells --state "${read_meters%/*}" >>"$1/cells" || return 1
+    done
+    ctl --json incident list >"$1/list" || return 1
+    for read_id in $(jq -r '.incidents[] | select(.devices > 0) | .id' "$1/list"); do
+        ctl --json incident show "$read_id" >"$1/show" || return 1
+        jq -e .roster "$1/show" >/dev/null || continue # of a shared event: its incidents have the lists
+        ctl --json devices "$read_id" --all --limit 10000 >"$1/devices" &&
+            ctl roster get "$read_id" >"$1/roster" && : >"$1/documents" || return 1
+        for read_decision in $(jq -r '.decisions[] | select(.outcome == "authorise") | .id' "$1/show"); do
+            ctl --json decision show "$read_id" "$read_decision" >>"$1/documents" || return 1
+        done
+        awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == "cells") at = i; if (!at) exit }
+            NR > 1 && $at != "" { print $1, $at }' "$1/roster" |
+            jq -Rn '[inputs | split(" ") | {key: .[0], value: (.[1] | split("+"))}] | from_entries' >"$1/only" &&
+            jq -n --slurpfile show "$1/show" --slurpfile pages "$1/devices" --slurpfile documents "$1/documents" \
+                --slurpfile only "$1/only" '{show: $show[0], devices: [$pages[].devices[]], documents: $documents, only: $only[0]}' \
+                >>"$1/said" || return 1
+    done
+}
+# story_compare FOLDER: the differences, and a last line that counts them.
+story_compare() {
+    jq -nr -f "$source/test/scenarios/reader.jq" --slurpfile held "$1/cells" --slurpfile said "$1/said" \
+        --slurpfile digests "$work/digests.json"
+}
+# story_reads N: it finds so many differences; they are in reader.said.
+story_reads() {
+    story_read "$work/reader" && story_compare "$work/reader" >"$work/reader.said" && cat "$work/reader.said" &&
+        tail -n 1 "$work/reader.said" | grep -q "^reader: .*, $1 differences\$"
+}
+# story_reader: one test, for every listed device of every incident.
+story_reader() {
+    printf '\n== reader\n' >>"$log"
+    reader_status=0
+    story_reads 0 >>"$log" 2>&1 || reader_status=1
+    reader_counted=$(tail -n 1 "$work/reader.said" | grep '^reader: ') || reader_counted='reader: it could not read'
+    [ $reader_status -eq 0 ] || sed '$d; s/^/# /' "$work/reader.said"
+    story_result $reader_status "$reader_counted"
+}
+
 # story_end: the chain holds, nothing secret is in the log; results for the summary.
 story_end() {
     ctl audit export >"$work/audit.jsonl" 2>>"$log"
@@ -432,6 +477,7 @@ story_end() {
     # shellcheck disable=SC2016 # for the inner shell
     check 'no PIN and no private key in the log of the service' sh -c \
         '! grep -qF -e "$(cat "$1/pin")" -e "PRIVATE KEY" "$1/service.log" "$1/audit.jsonl"' sh "$work"
+    story_reader
     if [ "${SMKI_RESTART:-no}" = yes ]; then
         exec 3>&1
         check 'the service was killed in every state that an incident was in' every_state_killed

@@ -13,7 +13,7 @@ status=$?
 case $out in 1..0*) echo "$out"; exit 0 ;; esac
 if [ $status -eq 0 ]; then
     echo "ok 1 - $story holds with a kill after every step"
-    echo "$out" | grep 'killed at'
+    echo "$out" | grep -e 'killed at' -e '- reader: ' | sed 's/^ok [0-9]* - /# /'
 else
     echo "not ok 1 - $story holds with a kill after every step"
     echo "$out" | sed 's/^/# /'

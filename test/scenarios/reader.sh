@@ -1,0 +1,138 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The independent reader itself (reader.jq): an incident that ends in every state that a device can be in is read
+# without a difference; then one cell of one meter is spoilt, or one word of the service's, and the reader names that
+# device and that cell and nothing else.
+# shellcheck source=test/scenarios/lib.sh
+. "$2/test/scenarios/lib.sh"
+
+meter=$tools/test/meter/smki-meter
+check 'token, certificates' story_setup
+check 'twelve meters' stage_meters meters 12 supplier --mix ESME:1
+for no in 1 2 3 4 5 6 7 8 9 10 11 12; do
+    eval "d$no=$(story_device meters $no)"
+done
+# The twelfth was not commissioned when it began; of the eleventh the list names one cell.
+# shellcheck disable=SC2154 # d1 to d12: set by eval
+awk -F, -v OFS=, -v alone="$d12" -v one="$d11" 'NR == 1 { print $0, "cells"; next } $1 == alone { $3 = "pending" }
+    { print $0, $1 == one ? "supplier-ds" : "" }' "$work/meters/roster.csv" >"$work/roster.csv"
+check 'the service answers' service_start
+story_ready recovery
+check 'the supplier reports its keys' story_open --initiator subscriber --subscriber "$stage_supplier" --notice 'Officer One' 'Supplier Ltd: keys exposed'
+check 'to the PMA' rehearsal_to_pma "$pki/bundle.pem" "$work/roster.csv"
+check 'before anything is decided' story_reads 0
+check 'decided' story_decide yes supplier .
+check 'nothing is signed yet' story_reads 0
+check 'the key is on' story_activate yes
+check 'signed, but for a row' story_batch
+
+# Devices 1 to 5 get their command and answer. 6: one cell fails. 7: all fail, it has another root. 8: its answer is
+# lost. 9, 10: their command is lost. 11 has its one cell replaced.
+some() { # FOLDER N...
+    some_into=$work/$1
+    shift
+    mkdir "$some_into"
+    for no; do
+        eval "cp \"\$work/commands\"/\"\$d$no\"-*.bin \"\$some_into\""
+    done
+}
+given() { # FOLDER [OPTION...]
+    given_folder=$work/$1
+    shift
+    "$meter" run --state "$work/meters" --commands "$given_folder" --responses "$work/answers.hex" --log "$work/meters.jsonl" "$@"
+}
+# shellcheck disable=SC2154 # d1 to d12: set by eval
+many_fates() {
+    ctl --quiet commands export "$batch" --out "$work/commands" && some good 1 2 3 4 5 7 11 && some partly 6 && some lost 8 &&
+        stage_pki init --dir "$work/elsewhere" && "$meter" change --state "$work/meters" --cell root="$work/elsewhere/root.pem" "$d7" &&
+        given good && cp "$work/answers.hex" "$work/all.hex" && given partly --cell-fail 100 && cat "$work/answers.hex" >>"$work/all.hex" &&
+        given lost && ctl --quiet responses add "$incident" "$work/all.hex" &&
+        printf '%s,%s,the line broke\n' "$d8" unknown "$d9" unreachable "$d10" excused >"$work/marks" &&
+        ctl --quiet devices mark "$incident" "$work/marks"
+}
+check 'devices fare as they do' many_fates
+states() {
+    ctl --json devices "$incident" | jq -e '[.devices[].state] == ["success", "success", "success", "success", "success", "partly",
+        "failed", "unknown", "unreachable", "excused", "success", "failed-alone"]'
+}
+check 'one of each state' states
+check 'of that the reader finds nothing wrong' story_reads 0
+summed=$(tail -n 1 "$work/reader.said")
+check 'and has looked at every cell that something is said of' [ "$summed" = 'reader: 12 devices, 25 cells, 0 differences' ]
+
+# --- one cell spoilt ---
+
+mkdir "$work/kept" # one deeper than where meters are looked for
+cp -r "$work/meters" "$work/kept/meters"
+finds() { # DIFFERENCE...: these, each a beginning, and no others
+    story_reads $# || return 1
+    for begins; do
+        grep -q "^$begins" "$work/reader.said" || return 1
+    done
+}
+# cell_spoilt NAME DEVICE CELL FINDS OPTION...: that change, found; then as before
+cell_spoilt() {
+    spoilt_name=$1 spoilt_device=$2 spoilt_cell=$3 spoilt_finds=$4
+    shift 4
+    "$meter" change --state "$work/meters" "$@" "$spoilt_device" >>"$log" 2>&1
+    check "spoilt and found: $spoilt_name" finds "$spoilt_device $spoilt_cell: $incident says $spoilt_finds"
+    cp "$work/kept/meters"/meters.* "$work/meters"
+}
+# shellcheck disable=SC2154 # d1 to d12: set by eval
+{
+    cell_spoilt 'a key that nobody knows where all succeeded' "$d2" supplier-ka \
+        'success, it holds supplier-ka-new; it holds a certificate that nobody knows' --unknown supplier-ka
+    cell_spoilt 'the compromised one where all succeeded' "$d3" supplier-pp success --cell supplier-pp="$pki/supplier-pp-old.pem"
+    cell_spoilt 'the new one where all failed' "$d7" supplier-ds failed --cell supplier-ds="$pki/supplier-ds-new.pem"
+    cell_spoilt 'an unknown one where all failed' "$d7" supplier-ka failed --unknown supplier-ka
+    cell_spoilt 'the new one where nothing was signed' "$d12" supplier-ds failed-alone --cell supplier-ds="$pki/supplier-ds-new.pem"
+    cell_spoilt 'the cell that the list names' "$d11" supplier-ds success --cell supplier-ds="$pki/supplier-ds-old.pem"
+    failed_cell=$(ctl --json devices "$incident" | jq -r --arg d "$d6" '.devices[] | select(.device == $d) | .cells | to_entries[] | select(.value.status != 0) | .key')
+    cell_spoilt 'the new one in the cell that failed' "$d6" "$failed_cell" partly --cell "$failed_cell=$pki/$failed_cell-new.pem"
+}
+check 'as it was: nothing' story_reads 0
+
+# --- one word of the service's spoilt ---
+
+word_spoilt() { # NAME DEVICE FILTER DIFFERENCE...
+    word_name=$1 word_device=$2 word_filter=$3
+    shift 3
+    cp "$work/reader/said" "$work/said.kept"
+    jq --arg d "$word_device" ".devices |= map(if .device == \$d then $word_filter else . end)" "$work/said.kept" >"$work/reader/said"
+    check "spoilt and found: $word_name" compared "$@"
+    mv "$work/said.kept" "$work/reader/said"
+}
+compared() {
+    story_compare "$work/reader" >"$work/reader.said" || return 1
+    cat "$work/reader.said"
+    [ "$(wc -l <"$work/reader.said")" -eq $(($# + 1)) ] || return 1
+    for begins; do
+        grep -q "^$begins" "$work/reader.said" || return 1
+    done
+}
+# shellcheck disable=SC2154 # d1 to d12: set by eval
+{
+    word_spoilt 'success where the command never came' "$d9" '.state = "success" | del(.cells)' \
+        "$d9 supplier-ds: $incident says success" "$d9 supplier-ka" "$d9 supplier-pp"
+    word_spoilt 'success where a cell failed' "$d6" '.state = "success"' "$d6 $failed_cell"
+    word_spoilt 'failed where all is new' "$d1" '.state = "failed"' "$d1 supplier-ds" "$d1 supplier-ka" "$d1 supplier-pp"
+    word_spoilt 'partly where all is new' "$d1" '.state = "partly"' "$d1 all"
+    word_spoilt 'nothing signed where all is new' "$d1" '.state = "pending" | .counter = 0 | del(.cells)' "$d1 supplier-ds" "$d1 supplier-ka" "$d1 supplier-pp"
+    word_spoilt 'another key in the answer' "$d4" '.cells["supplier-pp"].new_key = "0000000000000001"' "$d4 supplier-pp"
+    word_spoilt 'a key in a cell of a device that is excused' "$d10" '.cells["supplier-ds"] = {status: 0, new_key: "0000000000000001"}' "$d10 supplier-ds"
+    word_spoilt 'a state that there is not' "$d5" '.state = "fine"' "$d5 all"
+    word_spoilt 'a device that no meter is' "$d5" '.device = "00DB1234FFFFFFFF"' '00DB1234FFFFFFFF all'
+}
+counted() { # six have said so, and it is true of the eighth device, too, whose answer was lost
+    cp "$work/reader/said" "$work/said.kept"
+    jq '.show.recovered += 2' "$work/said.kept" >"$work/reader/said"
+    compared "- -: $incident says 8 recovered"
+}
+check 'spoilt and found: more recovered than is true' counted
+mv "$work/said.kept" "$work/reader/said"
+not_reading() { # nothing to read is not nothing wrong
+    mv "$work/reader/said" "$work/said.kept"
+    ! story_compare "$work/reader"
+}
+check 'and where it cannot read it says so' not_reading
+story_end
