@@ -18,6 +18,7 @@
 
 const struct router_row api_rows[] = {
     GET("/v1/status", ANY, api_status),
+    GET("/v1/keys", ANY, api_keys),
     GET("/metrics", ANY, api_metrics),
     GET("/v1/openapi.json", ANY, api_openapi),
     GET("/v1/audit", PEER_AUDITOR, api_audit),

@@ -6,6 +6,7 @@
 #include "service.h"
 
 #include "audit.h"
+#include "keys.h"
 #include "log.h"
 #include "mem.h"
 #include "selection.h"
@@ -67,6 +68,16 @@ static bool may_execute(const struct docket_incident *i, struct err *e)
     return err_set(e, ERR_DENIED, "incident.may-not-sign",
                    "incident %s is %s on route %s: nothing is signed there", i->id,
                    incident_state(i->state)->name, incident_route(i->route)->name);
+}
+
+/* Neither what signs nor what is placed has ended in any incident, the Symmetric Key in no
+ * other. */
+static bool sound(struct service *sv, const struct authority *a, struct err *e)
+{
+    return service_key_sound(sv, a->incident, a->key, e) &&
+           (!a->has_symmetric_key ||
+            keys_may_release(sv->store, a->incident, &a->symmetric_key_sha256, e)) &&
+           keys_may_place(sv->store, &a->digest, e);
 }
 
 /* EXECUTE, when this is the first batch; a later one of the same state needs no event. */
@@ -152,7 +163,7 @@ static bool make_batch(struct service *sv, struct docket *d, struct docket_incid
     b->roster = a->roster;
     b->asked_us = d->now_us;
     b->state = needs_second(sv, b->key) ? BATCH_WAITING : BATCH_QUEUED;
-    if (!docket_bundle(sv->store, i->id, &certs, e))
+    if (!docket_bundle_for(sv->store, a, &certs, e))
         return false;
     if (certs.at == NULL)
         return err_set(e, ERR_MISSING, "incident.no-certificates",
@@ -204,7 +215,7 @@ static bool step_start(struct service *sv, const struct request *r, struct span 
         !docket_in_force(sv->store, &under.digest, a, e) ||
         !docket_get(sv->store, incident, &i, e))
         return false;
-    ok = may_execute(&i, e) && hats_operate(sv, r, &a->digest, e) &&
+    ok = may_execute(&i, e) && sound(sv, a, e) && hats_operate(sv, r, &a->digest, e) &&
          end_unconfirmed(sv, &d, incident, who, e) &&
          queue_open(sv->store, incident, &open, e);
     if (ok && open)
@@ -279,8 +290,8 @@ static bool step_confirm(struct service *sv, const struct request *r, struct spa
          queue_state(sv->store, id, BATCH_QUEUED, "", "", d.now_us, e) &&
          audit_put(sv->store, d.now_us, "BATCH_CONFIRMED", b.incident, who, e, "{s:I,s:s}",
                    "batch", (json_int_t)id, "asked_by", b.asked_by) &&
-         docket_in_force(sv->store, &b.decision, a, e) && execute(&d, &i, &b, a, who, e) &&
-         queue_get(sv->store, id, &b, e);
+         docket_in_force(sv->store, &b.decision, a, e) && sound(sv, a, e) &&
+         execute(&d, &i, &b, a, who, e) && queue_get(sv->store, id, &b, e);
     docket_incident_done(&i);
     if (!ok)
         return false;

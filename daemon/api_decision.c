@@ -9,6 +9,7 @@
 #include "audit.h"
 #include "contingency.h"
 #include "forecast.h"
+#include "keys.h"
 #include "log.h"
 #include "mem.h"
 #include "rosters.h"
@@ -95,7 +96,7 @@ static bool try_warrant(struct service *sv, struct span cms, struct paper *p, st
     bool ok;
 
     if (!docket_roster(sv->store, p->a.incident, &sha256, &rows, &found, e) ||
-        !docket_bundle(sv->store, p->a.incident, &pem, e))
+        !docket_bundle_for(sv->store, &p->a, &pem, e))
         return false;
     if (!found || !digest_equal(&sha256, &p->a.roster)) {
         free((void *)(uintptr_t)pem.at);
@@ -273,8 +274,9 @@ static enum event ceremony_event(const struct docket_incident *i)
 }
 
 /* Custodians put the live decision's key into use. */
-static bool apply_activation(struct docket *d, struct docket_incident *i, struct paper *p,
-                             const char *who, struct err *e)
+static bool apply_activation(struct service *sv, struct docket *d,
+                             struct docket_incident *i, struct paper *p, const char *who,
+                             struct err *e)
 {
     struct docket_step step = {
         .event = EVENT_ACTIVATE_KEY, .actor = ACTOR_CUSTODIANS, .who = who, .arg = p};
@@ -293,6 +295,8 @@ static bool apply_activation(struct docket *d, struct docket_incident *i, struct
         return err_set(e, ERR_DENIED, "decision.key",
                        "member key: decision %s uses key %s, the activation names %s",
                        live.id, live.key, p->a.key);
+    if (!service_key_sound(sv, i->id, live.key, e))
+        return false;
     /* the ceremony that brings a token back is proved by the signers: the key they found is
      * the one of the certificate (fact token_key_proved) */
     if (step.event == EVENT_RESTORE_TOKEN)
@@ -308,6 +312,22 @@ static bool apply_activation(struct docket *d, struct docket_incident *i, struct
     step.evidence = text;
     step.more = activation_facts;
     return docket_take_step(d, i, &step, &move, e);
+}
+
+/* What would sign has not ended in an earlier incident. */
+static bool sound(struct service *sv, const struct authority *a, struct err *e)
+{
+    return service_key_sound(sv, a->incident, a->key, e) &&
+           (!a->has_symmetric_key ||
+            keys_may_release(sv->store, a->incident, &a->symmetric_key_sha256, e));
+}
+
+/* It is on file, and what it would place has not ended in any incident. */
+static bool keep(struct service *sv, const struct docket *d, const struct paper *p,
+                 struct span cms, const char *verdict, const char *who, struct err *e)
+{
+    return docket_put_decision(d, &p->a, cms, p->json, verdict, who, e) &&
+           service_learn_keys(sv, e) && keys_may_place(sv->store, &p->a.digest, e);
 }
 
 static bool step_decision(struct service *sv, const struct request *r, struct span cms,
@@ -336,7 +356,7 @@ static bool step_decision(struct service *sv, const struct request *r, struct sp
                      sv->config.service.exercise ? "an exercise" : "live",
                      p->a.exercise ? "for an exercise" : "live");
     if (ok && p->a.kind != KIND_ACTIVATION && p->a.outcome == AUTHORITY_AUTHORISE)
-        ok = try_warrant(sv, cms, p, e);
+        ok = sound(sv, &p->a, e) && try_warrant(sv, cms, p, e);
     if (ok)
         p->wrapped = wraps_anew(sv, &p->a);
     signers = signers_json(&p->a);
@@ -346,9 +366,8 @@ static bool step_decision(struct service *sv, const struct request *r, struct sp
     if (ok && p->a.kind == KIND_DECISION)
         ok = apply_decision(sv, &d, &i, p, who, e);
     else if (ok && p->a.kind == KIND_ACTIVATION)
-        ok = apply_activation(&d, &i, p, who, e) && hats_hand_in(sv, r, &p->a, e);
-    ok = ok && docket_put_decision(&d, &p->a, cms, p->json,
-                                   verdict != NULL ? verdict : "[]", who, e);
+        ok = apply_activation(sv, &d, &i, p, who, e) && hats_hand_in(sv, r, &p->a, e);
+    ok = ok && keep(sv, &d, p, cms, verdict != NULL ? verdict : "[]", who, e);
     if (ok) {
         hex_encode_lower(p->a.digest.b, 32, hex);
         log_event(

@@ -224,6 +224,7 @@ static bool step_event(struct service *sv, const struct request *r, struct span 
     step.who = who;
     if (ok)
         ok = docket_take_step(&d, &i, &step, &move, e);
+    sv->after.tell_keys = ok && i.state == STATE_RECOVERED;
     sv->after.end_signers = ok && step.event == EVENT_DEACTIVATE_KEY;
     if (ok)
         log_event(LOG_NOTICE, MSG_INCIDENT_MOVED,

@@ -150,11 +150,13 @@ static bool open_warrant(struct comparison *c, struct err *e)
 {
     struct service *sv = c->sv;
     struct warrant_parts p = {.roster = &c->roster, .unreleased = true};
+    AUTO(mem) struct authority *a = calloc(1, sizeof *a);
     struct docket_decision d;
     bool ok;
 
-    if (!api_roster_open(sv, c->r.args[0], &c->roster, e) ||
-        !docket_bundle(sv->store, c->r.args[0], &c->pem, e))
+    if (a == NULL)
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
+    if (!api_roster_open(sv, c->r.args[0], &c->roster, e))
         return false;
     ok = docket_decision(sv->store, c->r.args[0], c->r.args[1], &d, e);
     if (!ok && e->code != ERR_MISSING)
@@ -164,7 +166,9 @@ static bool open_warrant(struct comparison *c, struct err *e)
         return err_set(e, ERR_MISSING, "decision.none",
                        "incident %s has no live decision %s that authorises", c->r.args[0],
                        c->r.args[1]);
-    if (!docket_cms(sv->store, &d.digest, &c->cms, e))
+    if (!docket_in_force(sv->store, &d.digest, a, e) ||
+        !docket_bundle_for(sv->store, a, &c->pem, e) ||
+        !docket_cms(sv->store, &d.digest, &c->cms, e))
         return false;
     p.cms = c->cms;
     p.certs_pem = c->pem;

@@ -199,6 +199,7 @@ static bool step_certificates(struct service *sv, const struct request *r, struc
     struct docket_incident i;
     AUTO(mem) struct certs *certs = calloc(1, sizeof *certs);
     json_t *list;
+    json_t *answer;
     char who[PEER_TEXT];
     bool ok;
 
@@ -206,9 +207,14 @@ static bool step_certificates(struct service *sv, const struct request *r, struc
         return err_set(e, ERR_STORE, "store.memory", "out of memory");
     if (!docket_get(sv->store, r->args[0], &i, e))
         return false;
+    service_who(r, who);
+    ok = certs_read(body, "certificates", certs, e) &&
+         docket_put_bundle(&d, &i, body, certs, who, &answer, e);
     docket_incident_done(&i);
-    if (!certs_read(body, "certificates", certs, e))
+    if (!ok) {
+        certs_done(certs);
         return false;
+    }
     list = json_array();
     for (size_t k = 0; k < certs->n; k++) {
         const struct cert *c = &certs->at[k];
@@ -225,16 +231,11 @@ static bool step_certificates(struct service *sv, const struct request *r, struc
                             docket_show_time(c->not_after_us)));
     }
     certs_done(certs);
-    service_who(r, who);
-    ok = docket_put_bundle(&d, r->args[0], body, who, e);
-    if (!ok) {
-        json_decref(list);
-        return false;
-    }
+    (void)json_object_set_new(answer, "certificates", list);
     log_event(LOG_NOTICE, MSG_CERTIFICATES_STORED,
               &(struct log_fields){.incident = r->args[0], .peer = &r->peer},
               "incident %s: certificates stored", r->args[0]);
-    return reply_json(out, 200, json_pack("{s:o}", "certificates", list), e);
+    return reply_json(out, 200, answer, e);
 }
 
 HANDLER(api_certificates_put)

@@ -5,6 +5,7 @@
 #include "service.h"
 
 #include "audit.h"
+#include "keys.h"
 #include "log.h"
 #include "mem.h"
 #include "openapi.h"
@@ -63,24 +64,55 @@ static bool signers_json(struct service *sv, json_t **out, struct err *e)
     return true;
 }
 
-static json_t *keys_json(struct service *sv)
+/* Why a configured key signs no more, and what to do; null: it may sign. */
+static bool ended_json(struct service *sv, size_t key, json_t **out, struct err *e)
+{
+    struct keys_end end;
+    bool found = false;
+
+    if (sv->trust.keys[key].present &&
+        !keys_ended(sv->store, sv->config.service.exercise, "",
+                    &sv->trust.keys[key].cert.at[0], &end, &found, e))
+        return false;
+    *out = found ? json_pack("{s:s,s:s,s:o,s:s}", "what", keys_what_name(end.what),
+                             "incident", end.incident, "at", docket_show_time(end.at_us),
+                             "advice", "the configuration has to follow")
+                 : json_null();
+    return true;
+}
+
+static bool keys_json(struct service *sv, json_t **out, struct err *e)
 {
     struct docket d = service_docket(sv);
-    json_t *list = json_array();
+    json_t *list = *out = json_array();
 
     for (size_t i = 0; i < sv->config.n_keys; i++) {
         const struct config_key *k = &sv->config.keys[i];
         bool proven = (d.token_keys >> i & 1) != 0;
+        json_t *ended;
 
+        if (!ended_json(sv, i, &ended, e))
+            return false;
         (void)json_array_append_new(
             list,
-            json_pack("{s:s,s:s,s:b,s:s,s:s}", "key", k->name, "token", k->token, "usable",
-                      (int)(proven && sv->trust.keys[i].present), "certificate",
+            json_pack("{s:s,s:s,s:b,s:s,s:s,s:o}", "key", k->name, "token", k->token,
+                      "usable", (int)(proven && sv->trust.keys[i].present), "certificate",
                       sv->trust.keys[i].present ? sv->trust.keys[i].cert.at[0].subject
                                                 : sv->trust.keys[i].missing,
-                      "authority", k->authority));
+                      "authority", k->authority, "ended", ended));
     }
-    return list;
+    return true;
+}
+
+HANDLER(api_keys)
+{
+    struct service *sv = arg;
+    struct docket_show_page p;
+    json_t *list;
+
+    (void)body;
+    return service_page(r, &p, e) && docket_show_keys(sv->store, &p, &list, e) &&
+           service_page_reply(out, "keys", list, &p, e);
 }
 
 static bool add_mark(void *arg, const struct eui64 *originator, uint64_t mark)
@@ -158,6 +190,7 @@ HANDLER(api_status)
     struct alarms a = {.sv = sv, .list = json_array(), .now_us = clock_now(&sv->clock)};
     json_t *marks = json_array();
     json_t *signers = NULL;
+    json_t *keys = NULL;
     struct chain_place audit;
     json_t *j;
 
@@ -165,7 +198,8 @@ HANDLER(api_status)
     (void)body;
     if (!docket_each(sv->store, add_alarm, &a, e) || !audit_last(sv->store, &audit, e) ||
         !ledger_each_mark(sv->store, add_mark, marks, e) ||
-        !signers_json(sv, &signers, e)) {
+        !signers_json(sv, &signers, e) || !keys_json(sv, &keys, e)) {
+        json_decref(keys);
         json_decref(a.list);
         json_decref(marks);
         json_decref(signers);
@@ -175,8 +209,8 @@ HANDLER(api_status)
         "{s:s,s:s,s:b,s:o,s:I,s:o,s:o,s:o,s:o,s:I,s:o,s:I,s:o}", "service", SMKI_VERSION,
         "state", overall(sv), "exercise", (int)sv->config.service.exercise, "started",
         docket_show_time(sv->started_us), "open_incidents", (json_int_t)a.open, "signers",
-        signers, "keys", keys_json(sv), "counters", marks, "alarms", a.list,
-        "alarms_unlisted", (json_int_t)a.unlisted, "batch", batch_json(sv), "audit_records",
+        signers, "keys", keys, "counters", marks, "alarms", a.list, "alarms_unlisted",
+        (json_int_t)a.unlisted, "batch", batch_json(sv), "audit_records",
         (json_int_t)audit.seq, "last_probe", docket_show_time(pump_probed_us(sv->pump)));
     return reply_json(out, 200, j, e);
 }

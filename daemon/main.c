@@ -6,6 +6,7 @@
  */
 #include "audit.h"
 #include "intake.h"
+#include "keys.h"
 #include "listening.h"
 #include "log.h"
 #include "server.h"
@@ -106,6 +107,18 @@ static bool begin_record(struct service *sv, const char *kind, struct err *e)
                   (int)sv->config.service.exercise) &&
         store_commit(sv->store, e))
         return true;
+    store_rollback(sv->store);
+    return false;
+}
+
+/* What is known of the keys that incidents ended, and which configured ones these are. */
+static bool recall_keys(struct service *sv, struct err *e)
+{
+    if (!store_begin(sv->store, e))
+        return false;
+    if (keys_learn_all(sv->store, e) && service_learn_keys(sv, e) &&
+        store_commit(sv->store, e))
+        return service_tell_keys(sv, e);
     store_rollback(sv->store);
     return false;
 }
@@ -246,7 +259,7 @@ static int serve(struct running *run, const char *config_path)
     if (sd_event_default(&sv->loop) < 0)
         return 1;
     ok = watch(run, &e) && open_state(sv, &e) && begin_record(sv, "SERVICE_STARTED", &e) &&
-         upload_sweep(sv, &e) && wire(run, config_path, &e) &&
+         recall_keys(sv, &e) && upload_sweep(sv, &e) && wire(run, config_path, &e) &&
          listen_on(run, &router, &roles, &e);
     if (ok) {
         (void)sd_notify(0, "READY=1\nSTATUS=idle");

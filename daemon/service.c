@@ -2,6 +2,7 @@
 #include "service.h"
 
 #include "audit.h"
+#include "keys.h"
 #include "log.h"
 #include "mem.h"
 #include "outbox.h"
@@ -103,6 +104,50 @@ static bool right_key(const struct service *sv, const struct docket_incident *i,
     return false;
 }
 
+bool service_key_sound(struct service *sv, const char *incident, const char *key,
+                       struct err *e)
+{
+    for (size_t k = 0; k < sv->config.n_keys; k++)
+        if (strcmp(sv->config.keys[k].name, key) == 0 && sv->trust.keys[k].present)
+            return keys_may_sign(sv->store, sv->config.service.exercise, incident,
+                                 &sv->trust.keys[k].cert.at[0], e);
+    return true; /* that it is not usable is said by its own rule */
+}
+
+bool service_learn_keys(struct service *sv, struct err *e)
+{
+    if (!keys_learn(sv->store, &sv->trust.root, e) ||
+        !keys_learn(sv->store, &sv->trust.issuing, e))
+        return false;
+    for (size_t k = 0; k < sv->config.n_keys; k++)
+        if (sv->trust.keys[k].present && !keys_learn(sv->store, &sv->trust.keys[k].cert, e))
+            return false;
+    return true;
+}
+
+bool service_tell_keys(struct service *sv, struct err *e)
+{
+    struct keys_end end;
+    char at[CLOCK_TEXT_LEN];
+    bool found;
+
+    for (size_t k = 0; k < sv->config.n_keys; k++) {
+        if (!sv->trust.keys[k].present)
+            continue;
+        if (!keys_ended(sv->store, sv->config.service.exercise, "",
+                        &sv->trust.keys[k].cert.at[0], &end, &found, e))
+            return false;
+        if (!found)
+            continue;
+        clock_text(end.at_us, at);
+        log_event(LOG_WARNING, MSG_KEY_ENDED,
+                  &(struct log_fields){.incident = end.incident},
+                  "key %s was %s by incident %s on %s: the configuration has to follow",
+                  sv->config.keys[k].name, keys_what_name(end.what), end.incident, at);
+    }
+    return true;
+}
+
 bool service_allowed(void *arg, const struct batch *b, struct err *e)
 {
     struct service *sv = arg;
@@ -129,7 +174,8 @@ bool service_allowed(void *arg, const struct batch *b, struct err *e)
         return err_set(e, ERR_DENIED, "decision.revoked",
                        "decision %s of incident %s is %s", found ? d.id : "?", b->incident,
                        found ? docket_decision_state_name(d.state) : "not on file");
-    return true;
+    return service_key_sound(sv, b->incident, b->key, e) &&
+           keys_may_place(sv->store, &b->decision, e);
 }
 
 /* The service's own step, in a transaction of its own; no place for it: nothing happens. */
@@ -344,6 +390,10 @@ static bool keep_answer(struct service *sv, const struct request *r,
 
 static void do_after(struct service *sv)
 {
+    struct err e;
+
+    if (sv->after.tell_keys && !service_tell_keys(sv, &e))
+        store_trouble(sv, &e);
     pump_tell(sv->pump, sv->after.end_signers);
     if (sv->after.drop_batch != 0)
         pump_drop(sv->pump, sv->after.drop_batch);

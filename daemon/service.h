@@ -34,6 +34,7 @@ struct service {
     /* what to do once the request's transaction is on disk */
     struct {
         int64_t drop_batch; /* 0: none */
+        bool tell_keys;     /* an incident is over that may have ended a configured key */
         bool end_signers;   /* a key was switched off: no process keeps it open */
     } after;
 };
@@ -53,6 +54,13 @@ unsigned service_confirm_s(const struct service *sv);
 void service_signer_ready(void *arg);
 /* May this batch still be signed: state of the incident, decision not superseded? */
 bool service_allowed(void *arg, const struct batch *b, struct err *e);
+/* Does that configured key sign for the incident at all? ERR_DENIED as keys_may_sign. */
+MUST_CHECK bool service_key_sound(struct service *sv, const char *incident, const char *key,
+                                  struct err *e);
+/* The register of keys is told of the certificates that configuration names. */
+MUST_CHECK bool service_learn_keys(struct service *sv, struct err *e);
+/* A configured key that has ended, each in the journal. */
+MUST_CHECK bool service_tell_keys(struct service *sv, struct err *e);
 void service_batch_ended(void *arg, int64_t batch);
 /* Every few seconds: windows that closed while nothing was signed. */
 void service_tick(struct service *sv);
@@ -93,6 +101,7 @@ extern const size_t api_n_rows;
     bool name(void *arg, const struct request *r, struct span body, struct reply *out, \
               struct err *e)
 HANDLER(api_status);
+HANDLER(api_keys);
 HANDLER(api_metrics);
 HANDLER(api_openapi);
 HANDLER(api_audit);

@@ -189,6 +189,9 @@ static const struct {
     {"signers",
      "holder seat organisation counted reason signer state what waiting untold restarts "
      "trouble"},
+    /* of the configuration; and the register of keys */
+    {"keys", "key token usable certificate authority ended "
+             "at what incident cell subject source taken_back sha256"},
     {"rules", "id=rule source certainty sentence"},
     {"refused_by", "rule source why"},
 };

@@ -128,6 +128,32 @@ static void put_decision(const json_t *d)
     (void)putchar('\n');
 }
 
+static void put_names(const char *before, const json_t *list)
+{
+    const json_t *one;
+    size_t i;
+
+    json_array_foreach(list, i, one)
+    {
+        (void)printf("\n    %s", before);
+        say(one, "", "subject", "");
+        (void)printf(", sha256 %.16s...", ctl_text(one, "sha256"));
+    }
+}
+
+static void put_bundle(const json_t *b)
+{
+    say(b, "  version ", "version", "");
+    say(b, ": ", "certificates", " certificates; ");
+    put_time(ctl_text(b, "at"));
+    say(b, " (", "by", ")");
+    if (json_integer_value(json_object_get(b, "version")) > 1) {
+        put_names("added: ", json_object_get(b, "added"));
+        put_names("removed: ", json_object_get(b, "removed"));
+    }
+    (void)putchar('\n');
+}
+
 static void put_batch(const json_t *b)
 {
     const json_t *one;
@@ -237,6 +263,7 @@ void ctl_story(const json_t *incident)
     put_head(incident);
     put_all(incident, "events", "What happened", put_event);
     put_all(incident, "decisions", "Documents", put_decision);
+    put_all(incident, "bundles", "Certificates", put_bundle);
     put_all(incident, "files", "Files", put_file);
     put_all(incident, "batches", "Signing", put_batch);
     put_all(incident, "refusals", "Refused, with nothing changed", put_refusal);

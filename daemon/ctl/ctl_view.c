@@ -17,6 +17,12 @@ static int run_status(struct ctl *c, const struct ctl_args *a)
     return rc == CTL_OK ? ctl_show(c, j, text) : rc;
 }
 
+static int run_keys(struct ctl *c, const struct ctl_args *a)
+{
+    (void)a;
+    return ctl_show_list(c, "/v1/keys", "keys");
+}
+
 static int run_figures(struct ctl *c, const struct ctl_args *a)
 {
     char path[512];
@@ -89,6 +95,13 @@ const struct ctl_verb ctl_view_verbs[] = {
      0,
      "Service, signers, token, counters, alarms, batches",
      run_status,
+     {{0}}},
+    {"keys list",
+     "",
+     0,
+     0,
+     "Keys that incidents ended, and where certificates were placed",
+     run_keys,
      {{0}}},
     {"figures",
      "INCIDENT",

@@ -237,7 +237,7 @@ const struct rule rules[] = {
      "Close the other incident, take the device out, or name the cells in both lists."},
 
     /* method, request, compromised, key: who may order what about which key -
-     * lib/signing/policy_route.c, lib/signing/warrant.c */
+     * lib/signing/policy_route.c, lib/signing/warrant.c, lib/record/keys.c */
     {"method.decider", "SEC L10.9; Appendix L 4", "CONFIRMED",
      "The PMA decides about the Recovery and Contingency keys, an organisation about its "
      "own.",
@@ -299,9 +299,14 @@ const struct rule rules[] = {
      "A compromised key signs its own replacement at most.",
      "Choose a route whose key is sound."},
 
+    {"key.replaced", "SEC Appendix L, compromise of the Recovery Private Key", "INFERRED",
+     "A key that an incident replaced signs nothing any more.",
+     "Configure its successor, key and certificate: recovery.conf(5); keys list names the "
+     "incident."},
+
     /* contingency - lib/signing/warrant.c, lib/signing/policy_route.c,
      * lib/signing/policy_document.c, lib/formats/contingency.c, daemon/api_decision.c,
-     * lib/record/docket_decision.c */
+     * lib/record/docket_decision.c, lib/record/keys.c */
     {"contingency.release", "SEC L10.30(e)", "INFERRED",
      "The Symmetric Key is released for a contingency whose decision stands and whose key "
      "is "
@@ -319,12 +324,17 @@ const struct rule rules[] = {
     {"contingency.new-root", "SEC L10.30(e)", "INFERRED",
      "A contingency command places a new root, for the Symmetric Key is spent.",
      "Add the new root to the replacements."},
+    {"contingency.spent", "SEC L10.30(e)", "INFERRED",
+     "A contingency key and its Symmetric Key serve one incident.",
+     "Configure the contingency key that the present root wraps, and name its Symmetric "
+     "Key; keys list names the incident that spent the other."},
     {"contingency.final", "SEC L10.30(e)", "INFERRED",
      "The point of no return is confirmed by somebody before it is passed.",
      "Confirm it, or stop now."},
 
     /* device, replacement, cell: who and what may be touched -
-     * lib/signing/policy_target.c, lib/signing/warrant.c, lib/signing/warrant_command.c */
+     * lib/signing/policy_target.c, lib/signing/warrant.c, lib/signing/warrant_command.c,
+     * lib/record/keys.c */
     {"device.type2", "SEC L10.30(a)", "CONFIRMED",
      "Type 2 devices (IHD, CAD) are never recovered.", "Take them out."},
     {"device.ppmid-key", "SEC Appendix L 1.2 (PPMID)", "CONFIRMED",
@@ -383,6 +393,11 @@ const struct rule rules[] = {
      "Have it issued by an Issuing OCA of the SMKI."},
     {"replacement.since", "SEC Appendix L 4.3", "INFERRED",
      "A replacement was issued after the compromise.", "Have it issued anew."},
+    {"replacement.ended", "SEC Appendix L 4.3", "INFERRED",
+     "A certificate that was compromised, revoked or replaced in any incident is not "
+     "placed "
+     "again, nor is another one over its key.",
+     "Ask for a certificate over a new key; keys list says which incident ended this one."},
     {"replacement.origin", "SEC Appendix L 4.3", "INFERRED",
      "After loss of a module, or for a shared one, it is declared where the new key was "
      "made, and not there.",
@@ -969,12 +984,17 @@ const struct rule rules[] = {
 
     /* incident, decision: what a request meets - daemon/api_incident.c,
      * daemon/api_roster.c, daemon/api_batch.c, daemon/api_decision.c, daemon/service.c,
-     * lib/record/docket_decision.c, lib/signing/trust.c */
+     * lib/record/docket_decision.c, lib/record/docket_bundles.c, lib/signing/trust.c */
     {"incident.by-document", "SEC L10 (b)", "INFERRED",
      "PMA and custodians speak by signed documents, the service by itself.",
      "Hand the document in: decision submit."},
     {"incident.no-roster", "SEC L10.30(a)", "INFERRED",
      "An incident about devices has a list of them.", "Hand it in: roster add."},
+    {"incident.closed", "project", "choice", "A closed incident stays as it is.",
+     "Open another incident for what is to be done now."},
+    {"incident.certificate-named", "SEC L10.9", "INFERRED",
+     "A certificate that a document in force names stays among those of its incident.",
+     "Hand it in with the others, or supersede the document first."},
     {"incident.no-certificates", "project", "choice",
      "What is to be signed names certificates that are here.",
      "Hand them in: certificates add."},

@@ -2,6 +2,7 @@
 #include "docket.h"
 
 #include "audit.h"
+#include "keys.h"
 #include "mem.h"
 #include "name.h"
 #include "outbox.h"
@@ -400,6 +401,7 @@ bool docket_take_step(const struct docket *d, struct docket_incident *i,
                      incident_state(i->state)->name, i->since_us, i->closed_us,
                      i->declared) &&
            keep_event(d, i, step, from, i->state, move->row, e) &&
+           keys_stepped(d->store, i->id, step->event, from, i->state, d->now_us, e) &&
            end_papers(d, i, step, e) &&
            (move->row->effect != EFFECT_FREEZE || freeze_others(d, i, step->who, e));
 }

@@ -18,6 +18,8 @@
 #include "roster.h"
 #include "store.h"
 
+#include <jansson.h>
+
 #define DOCKET_TEXT 200
 
 struct docket { /* borrowed; what a step needs beside the incident */
@@ -102,11 +104,27 @@ MUST_CHECK bool docket_roster(struct store *s, const char *incident, struct dige
                               uint32_t *rows, bool *found, struct err *e);
 MUST_CHECK bool docket_put_roster(const struct docket *d, const char *incident,
                                   const struct roster *r, const char *who, struct err *e);
-/* malloc'd PEM; at NULL when there is none. */
+/* The certificates, latest version: malloc'd PEM; at NULL when there are none. */
 MUST_CHECK bool docket_bundle(struct store *s, const char *incident, struct span *pem,
                               struct err *e);
-MUST_CHECK bool docket_put_bundle(const struct docket *d, const char *incident,
-                                  struct span pem, const char *who, struct err *e);
+/* The same for one document: without what other documents of its incident name, or need for
+ * what they name, and this one does not. (A warrant takes no certificate that it does not
+ * name, and what a document in force names stays in the bundle.) */
+MUST_CHECK bool docket_bundle_for(struct store *s, const struct authority *a,
+                                  struct span *pem, struct err *e);
+/*
+ * Certificates are handed in. Other ones than on file are a further version; the same ones
+ * are none, and are answered as they were then.
+ *   given  what is in the PEM
+ *   out    {"version","added","removed"}: what this version adds to and removes from the one
+ *          before it, lists of {"sha256","subject"}; a new reference
+ *
+ * Errors: ERR_DENIED "incident.closed", "incident.certificate-named": a document under which
+ * can still be signed names one that would be gone.
+ */
+MUST_CHECK bool docket_put_bundle(const struct docket *d, const struct docket_incident *i,
+                                  struct span pem, const struct certs *given,
+                                  const char *who, json_t **out, struct err *e);
 
 /* How many devices of this roster stand in the latest roster of another open incident, but
  * for those that two incidents of one shared event list with different cells. The first such incident and device are named in *where (for the sentence). */
@@ -166,7 +184,8 @@ MUST_CHECK bool docket_each_expired(struct store *s, int64_t now_us,
 /*
  * Keep the Symmetric Key that its custodians released. It goes out in clear with the first
  * command, so from here on it is kept like the rest of the batch and named by its digest.
- * Errors: ERR_DENIED "contingency.symmetric-key": no document in force names that digest.
+ * Errors: ERR_DENIED "contingency.symmetric-key": no document in force names that digest;
+ *         "contingency.spent": see keys_may_release.
  */
 MUST_CHECK bool docket_put_symmetric(const struct docket *d, const char *incident,
                                      struct span key, const char *who,

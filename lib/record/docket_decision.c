@@ -6,6 +6,7 @@
 #include "audit.h"
 #include "clock.h"
 #include "docket.h"
+#include "keys.h"
 #include "mem.h"
 #include "told.h"
 
@@ -143,6 +144,28 @@ bool docket_in_force(struct store *s, const struct digest *digest, struct author
     return ok;
 }
 
+/* What the document names is on the register, with what the bundle tells of it. */
+static bool on_register(const struct docket *d, const struct authority *a, struct err *e)
+{
+    AUTO(mem) struct certs *certs = calloc(1, sizeof *certs);
+    struct span pem;
+    struct err ignored;
+    bool ok;
+
+    if (a->kind == KIND_ACTIVATION || a->outcome != AUTHORITY_AUTHORISE)
+        return true;
+    if (certs == NULL)
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
+    if (!keys_decided(d->store, a, d->now_us, e) ||
+        !docket_bundle(d->store, a->incident, &pem, e))
+        return false;
+    ok = pem.at == NULL || !certs_read(pem, "certificates", certs, &ignored) ||
+         keys_learn(d->store, certs, e);
+    certs_done(certs);
+    free((void *)(uintptr_t)pem.at);
+    return ok;
+}
+
 bool docket_put_decision(const struct docket *d, const struct authority *a, struct span cms,
                          struct span json, const char *verdict_json, const char *who,
                          struct err *e)
@@ -185,7 +208,8 @@ bool docket_put_decision(const struct docket *d, const struct authority *a, stru
                    "{s:s,s:s,s:s,s:s,s:s,s:O*}", "id", a->id, "kind",
                    authority_kind_name(a->kind), "outcome",
                    authority_outcome_name(a->outcome), "sha256", hex, "supersedes",
-                   a->supersedes, "signers", verdict);
+                   a->supersedes, "signers", verdict) &&
+         on_register(d, a, e);
     json_decref(verdict);
     return ok;
 }
@@ -278,7 +302,9 @@ bool docket_put_symmetric(const struct docket *d, const char *incident, struct s
     if (n == 0)
         return err_set(e, ERR_DENIED, "contingency.symmetric-key",
                        "the decision in force names another Symmetric Key");
-    return store_run(d->store, e,
+    return keys_may_release(d->store, incident, sha256, e) &&
+           keys_released(d->store, incident, sha256, d->now_us, e) &&
+           store_run(d->store, e,
                      "INSERT INTO symmetric (incident, key, at_us) VALUES (?1, ?2, ?3)"
                      " ON CONFLICT (incident) DO UPDATE SET key = excluded.key",
                      "tbi", incident, key, d->now_us) &&

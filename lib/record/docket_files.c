@@ -5,6 +5,7 @@
  */
 #include "audit.h"
 #include "docket.h"
+#include "keys.h"
 #include "mem.h"
 #include "uploads.h"
 
@@ -77,6 +78,7 @@ bool docket_put_file(const struct docket *d, const char *incident,
                    " at_us, actor) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
                    "tttbitbit", h->id, incident, kind, span_of(sha256->b, 32), h->as_at_us,
                    text, cms, d->now_us, who) &&
+         (is_progress(h->kind) || keys_noticed(d->store, incident, h, d->now_us, e)) &&
          uploads_drop(d->store, UPLOADS_FILE, sha256, e) &&
          audit_put(d->store, d->now_us, "FILE_RECEIVED", incident, who, e,
                    "{s:s,s:s,s:s,s:I,s:s,s:s,s:O}", "file", h->id, "kind",

@@ -80,43 +80,6 @@ bool docket_put_roster(const struct docket *d, const char *incident, const struc
                      "version", (long long)version + 1);
 }
 
-static bool take_blob(void *arg, const struct store_row *r)
-{
-    struct span *out = arg;
-    struct span b = store_blob(r, 0);
-    uint8_t *p = malloc(b.len ? b.len : 1);
-
-    if (p != NULL) {
-        if (b.len > 0)
-            memcpy(p, b.at, b.len);
-        *out = span_of(p, b.len);
-    }
-    return false;
-}
-
-bool docket_bundle(struct store *s, const char *incident, struct span *pem, struct err *e)
-{
-    *pem = (struct span){NULL, 0};
-    return store_each(s, take_blob, pem, e, "SELECT pem FROM bundle WHERE incident = ?1",
-                      "t", incident);
-}
-
-bool docket_put_bundle(const struct docket *d, const char *incident, struct span pem,
-                       const char *who, struct err *e)
-{
-    struct digest sum = digest_of(pem, (struct span){NULL, 0});
-    char hex[HEX_LEN(32)];
-
-    hex_encode_lower(sum.b, 32, hex);
-    return store_run(d->store, e,
-                     "INSERT INTO bundle (incident, pem, at_us) VALUES (?1, ?2, ?3)"
-                     " ON CONFLICT (incident) DO UPDATE SET pem = excluded.pem,"
-                     " at_us = excluded.at_us",
-                     "tbi", incident, pem, d->now_us) &&
-           audit_put(d->store, d->now_us, "CERTIFICATES_RECEIVED", incident, who, e,
-                     "{s:s,s:I}", "sha256", hex, "octets", (long long)pem.len);
-}
-
 /* --- the same device, or a cell of it, in two incidents --- */
 
 struct other {

@@ -273,6 +273,16 @@ static json_t *show_roster(const struct store_row *row)
                      docket_show_time(store_i64(row, 4)));
 }
 
+static json_t *show_bundle(const struct store_row *row)
+{
+    return json_pack("{s:I,s:I,s:o*,s:o*,s:o,s:s}", "version",
+                     (json_int_t)store_i64(row, 0), "certificates",
+                     (json_int_t)store_i64(row, 1), "added",
+                     json_loads(store_text(row, 2), 0, NULL), "removed",
+                     json_loads(store_text(row, 3), 0, NULL), "at",
+                     docket_show_time(store_i64(row, 4)), "by", store_text(row, 5));
+}
+
 /* Who was counted, by name. */
 static json_t *holders(const char *verdict)
 {
@@ -384,6 +394,9 @@ static const struct part {
     {"batches", NULL, NULL},
     {"rosters", show_roster,
      ROSTER " WHERE incident = ?1 AND version > ?2 ORDER BY version"},
+    {"bundles", show_bundle,
+     "SELECT version, certificates, added, removed, at_us, actor FROM bundle"
+     " WHERE incident = ?1 AND version > ?2 ORDER BY version"},
     {"events", show_event,
      "SELECT n, event, from_state, to_state, at_us, actor, evidence, role, source"
      " FROM incident_event WHERE incident = ?1 AND n > ?2 ORDER BY n"},
@@ -496,6 +509,38 @@ bool docket_show(struct store *s, const char *incident, json_t **out, struct err
     }
     *out = j;
     return true;
+}
+
+/* --- the register of keys --- */
+
+static json_t *show_key(const struct store_row *row)
+{
+    return json_pack("{s:I,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:o,s:o}", "n",
+                     (json_int_t)store_i64(row, 0), "what", store_text(row, 1), "incident",
+                     store_text(row, 2), "cell", store_text(row, 3), "subject",
+                     store_text(row, 4), "party", store_text(row, 5), "issuer",
+                     store_text(row, 6), "serial", store_text(row, 7), "sha256",
+                     store_text(row, 8), "key_sha256", store_text(row, 9), "source",
+                     store_text(row, 10), "at", docket_show_time(store_i64(row, 11)),
+                     "taken_back", docket_show_time(store_i64(row, 12)));
+}
+
+bool docket_show_keys(struct store *s, struct docket_show_page *p, json_t **out,
+                      struct err *e)
+{
+    struct listing l = {
+        .store = s, .page = p, .list = json_array(), .show = show_key, .e = e};
+    int64_t behind;
+
+    *out = l.list;
+    if (docket_show_behind(p, &behind, e) &&
+        store_each(s, add_row, &l, e,
+                   "SELECT n, what, incident, cell, subject, party, issuer, serial, sha256,"
+                   " key, source, at_us, back_us FROM key_entry WHERE n > ?1 ORDER BY n",
+                   "i", behind))
+        return true;
+    json_decref(TAKE(*out));
+    return false;
 }
 
 /* --- one document --- */

@@ -77,6 +77,9 @@ MUST_CHECK bool docket_show(struct store *s, const char *incident, json_t **out,
  * "incident.none", "request.path": no such list. */
 MUST_CHECK bool docket_show_part(struct store *s, const char *incident, const char *name,
                                  struct docket_show_page *p, json_t **out, struct err *e);
+/* A page of the register of keys (keys.h), oldest first: a JSON array. */
+MUST_CHECK bool docket_show_keys(struct store *s, struct docket_show_page *p, json_t **out,
+                                 struct err *e);
 /* One document of it with the verdict on each of its signers. ERR_MISSING "decision.none".
  */
 MUST_CHECK bool docket_show_decision(struct store *s, const char *incident, const char *id,

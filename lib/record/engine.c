@@ -2,6 +2,7 @@
 #include "engine.h"
 
 #include "audit.h"
+#include "keys.h"
 #include "mem.h"
 #include "memfd.h"
 #include "plain.h"
@@ -44,6 +45,7 @@ struct engine {
     uint32_t staged_rows;
     struct failed_row failed[FAILED_MAX];
     size_t n_failed;
+    bool commanded;           /* the register of keys knows that there is a command */
     struct proto_count count; /* allowed 0: no signer has said */
 };
 
@@ -80,6 +82,7 @@ static void put_down(struct engine *g)
     g->n_staged = g->n_failed = 0;
     g->staged_rows = 0;
     g->out = 0;
+    g->commanded = false;
     g->count = (struct proto_count){0};
     g->active = false;
 }
@@ -616,6 +619,10 @@ static bool put_slice(struct engine *g, const struct slice *sl, struct err *e)
 
 static bool put_all(struct engine *g, struct err *e)
 {
+    if (g->n_staged > 0 && !g->commanded &&
+        !keys_commanded(g->s.store, &g->b, warrant_authority(g->w), warrant_key_cert(g->w),
+                        now_us(g), e))
+        return false;
     for (size_t i = 0; i < g->n_staged; i++)
         if (!put_slice(g, &g->staged[i], e))
             return false;
@@ -644,6 +651,7 @@ bool engine_flush(struct engine *g, bool now_, struct err *e)
         return true;
     if (!store_begin(g->s.store, e) || !in_transaction(g, put_all(g, e), e))
         return false;
+    g->commanded = g->commanded || g->n_staged > 0;
     g->b.signed_ += g->staged_rows;
     g->b.failed += (int64_t)g->n_failed;
     g->n_staged = g->n_failed = 0;

@@ -137,8 +137,98 @@ static const char *const migrations[] = {
     " GROUP BY incident, rule;"
     "CREATE TABLE intake (id INTEGER PRIMARY KEY, incident TEXT NOT NULL,"
     " actor TEXT NOT NULL, figures TEXT NOT NULL) STRICT;",
+    /* certificates in versions (docket_bundles.c) */
+    "ALTER TABLE bundle RENAME TO bundle_alone;"
+    "CREATE TABLE bundle (incident TEXT NOT NULL, version INTEGER NOT NULL,"
+    " pem BLOB NOT NULL, certificates INTEGER NOT NULL, added TEXT NOT NULL,"
+    " removed TEXT NOT NULL, actor TEXT NOT NULL, at_us INTEGER NOT NULL,"
+    " PRIMARY KEY (incident, version)) STRICT;"
+    "INSERT INTO bundle SELECT incident, 1, pem, max(1, (length(CAST(pem AS TEXT))"
+    " - length(replace(CAST(pem AS TEXT), '-----BEGIN', ''))) / 10), '[]', '[]', '', at_us"
+    " FROM bundle_alone;"
+    "DROP TABLE bundle_alone;",
 };
 #define VERSION ((int)(sizeof migrations / sizeof migrations[0]))
+
+/* What else takes a database to that version, where one string would be too long. */
+static const struct {
+    int version;
+    const char *sql;
+} further[] = {
+    /* the register of keys (keys.h), filled from what older incidents left. SQL reads no
+     * certificate: public keys, names and serial numbers come when the service starts
+     * (keys_learn_all), from the bundles that are on file still; of one that was handed over
+     * and replaced before, the digest alone is left, so that its key under another
+     * certificate is not met. Nor does it read notification files: what only they named is
+     * not in it. That a batch's first command was signed is put where the batch began. */
+    {8,
+     "CREATE TABLE key_entry (n INTEGER PRIMARY KEY, incident TEXT NOT NULL,"
+     " what TEXT NOT NULL, sha256 TEXT NOT NULL DEFAULT '', key TEXT NOT NULL DEFAULT '',"
+     " subject TEXT NOT NULL DEFAULT '', issuer TEXT NOT NULL DEFAULT '',"
+     " serial TEXT NOT NULL DEFAULT '', party TEXT NOT NULL DEFAULT '',"
+     " cell TEXT NOT NULL DEFAULT '', document TEXT NOT NULL DEFAULT '',"
+     " batch INTEGER NOT NULL DEFAULT 0, source TEXT NOT NULL, at_us INTEGER NOT NULL,"
+     " back_us INTEGER NOT NULL DEFAULT 0) STRICT;"
+     "CREATE INDEX key_entry_by_sha256 ON key_entry (sha256);"
+     "CREATE INDEX key_entry_by_key ON key_entry (key);"
+     "CREATE INDEX key_entry_by_document ON key_entry (document);"
+     "CREATE INDEX key_entry_by_incident ON key_entry (incident);"
+     "INSERT INTO key_entry (incident, what, sha256, key, cell, document, source, at_us)"
+     " SELECT incident, 'compromised', lower(coalesce(json_extract(value, "
+     "'$.certificate'), '')),"
+     " lower(coalesce(json_extract(value, '$.key'), '')), coalesce(json_extract(value, "
+     "'$.cell'), ''),"
+     " lower(hex(sha256)), 'decision ' || d.id, at_us"
+     " FROM decision AS d, json_each(d.json, '$.compromised') WHERE outcome = 'authorise'"
+     " AND json_extract(d.json, '$.kind') = 'decision' ORDER BY at_us, d.rowid;"
+     "INSERT INTO key_entry (incident, what, sha256, cell, document, source, at_us)"
+     " SELECT incident, 'named', lower(coalesce(json_extract(value, '$.certificate'), '')),"
+     " coalesce(json_extract(value, '$.cell'), ''), lower(hex(sha256)),"
+     " coalesce(json_extract(d.json, '$.kind'), '') || ' ' || d.id, at_us"
+     " FROM decision AS d, json_each(d.json, '$.replacements') WHERE outcome = 'authorise'"
+     " ORDER BY at_us, d.rowid;"
+     "UPDATE key_entry SET back_us = coalesce((SELECT max(at_us) FROM incident_event AS v"
+     " WHERE v.incident = key_entry.incident AND v.at_us >= key_entry.at_us"
+     " AND to_state IN ('FALSE_ALARM', 'REFUSED') AND from_state != to_state), 0)"
+     " WHERE what = 'compromised';"
+     "INSERT INTO key_entry (incident, what, sha256, key, cell, source, at_us)"
+     " SELECT k.incident, 'revoked', sha256, key, cell, 'event revoked', min(v.at_us)"
+     " FROM key_entry AS k JOIN incident_event AS v ON v.incident = k.incident"
+     " AND v.event = 'revoked' AND v.at_us >= k.at_us WHERE what = 'compromised'"
+     " AND (back_us = 0 OR back_us > v.at_us) GROUP BY k.incident, sha256, cell;"
+     "INSERT INTO key_entry (incident, what, sha256, key, cell, source, at_us)"
+     " SELECT k.incident, 'replaced', sha256, key, cell, 'event ' || v.event, min(v.at_us)"
+     " FROM key_entry AS k JOIN incident_event AS v ON v.incident = k.incident"
+     " AND v.to_state = 'RECOVERED' AND v.from_state != 'RECOVERED' WHERE"
+     " what = 'compromised' AND back_us = 0 AND EXISTS (SELECT 1 FROM key_entry AS new"
+     " WHERE new.incident = k.incident AND new.what = 'named' AND new.cell = k.cell)"
+     " GROUP BY k.incident, sha256, cell;"},
+    {8,
+     "CREATE TEMP TABLE first AS SELECT decision, incident, min(id) AS batch,"
+     " min(coalesce(started_us, asked_us)) AS at_us FROM batch WHERE EXISTS (SELECT 1"
+     " FROM slice WHERE slice.id >= batch.id << 32 AND slice.id < batch.id + 1 << 32)"
+     " GROUP BY decision, incident;"
+     "INSERT INTO key_entry (incident, what, sha256, cell, document, batch, source, at_us)"
+     " SELECT k.incident, 'placed', sha256, cell, document, f.batch, 'batch ' || f.batch,"
+     " f.at_us FROM key_entry AS k JOIN first AS f ON lower(hex(f.decision)) = k.document"
+     " WHERE what = 'named' ORDER BY f.batch, n;"
+     "INSERT INTO key_entry (incident, what, sha256, batch, source, at_us)"
+     " SELECT f.incident, 'spent', lower(coalesce(json_extract(json, '$.key_certificate'), "
+     "'')), f.batch,"
+     " 'batch ' || f.batch, f.at_us FROM first AS f JOIN decision ON sha256 = f.decision"
+     " WHERE json_extract(json, '$.mode') = 'anyByContingency';"
+     "INSERT INTO key_entry (incident, what, sha256, subject, batch, source, at_us)"
+     " SELECT f.incident, 'spent', lower(coalesce(json_extract(json, "
+     "'$.symmetric_key_sha256'), '')),"
+     " 'Symmetric Key', f.batch, 'batch ' || f.batch, f.at_us FROM first AS f JOIN decision"
+     " ON sha256 = f.decision WHERE json_extract(json, '$.mode') = 'anyByContingency';"
+     "INSERT INTO key_entry (incident, what, sha256, subject, source, at_us)"
+     " SELECT DISTINCT y.incident, 'released',"
+     " lower(json_extract(json, '$.symmetric_key_sha256')), 'Symmetric Key', 'custodians',"
+     " y.at_us FROM symmetric AS y JOIN decision AS d ON d.incident = y.incident"
+     " WHERE json_extract(json, '$.symmetric_key_sha256') IS NOT NULL;"
+     "DROP TABLE first;"},
+};
 
 static bool failed(struct store *s, const char *doing, struct err *e)
 {
@@ -151,6 +241,14 @@ static bool exec(struct store *s, const char *sql, struct err *e)
 {
     if (sqlite3_exec(s->db, sql, NULL, NULL, NULL) != SQLITE_OK)
         return failed(s, "database", e);
+    return true;
+}
+
+static bool go_further(struct store *s, int version, struct err *e)
+{
+    for (size_t i = 0; i < sizeof further / sizeof further[0]; i++)
+        if (further[i].version == version && !exec(s, further[i].sql, e))
+            return false;
     return true;
 }
 
@@ -170,7 +268,8 @@ static bool migrate(struct store *s, struct err *e)
         (void)sqlite3_snprintf(sizeof pragma, pragma, "PRAGMA user_version=%d",
                                (int)version + 1);
         if (!exec(s, "BEGIN IMMEDIATE", e) || !exec(s, migrations[version], e) ||
-            !exec(s, pragma, e) || !exec(s, "COMMIT", e))
+            !go_further(s, (int)version + 1, e) || !exec(s, pragma, e) ||
+            !exec(s, "COMMIT", e))
             return false;
     }
     return true;

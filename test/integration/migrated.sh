@@ -48,6 +48,13 @@ told_the_same() {
     [ ! -s "$scene/differ" ]
 }
 t 'and tells of every incident what was told then' told_the_same
+remembered() { # what its incidents did to keys, with names that no SQL can read in a certificate
+    ctl --json keys list | jq -c '[.keys[] | select(.incident == "I-2026-0001")] | group_by(.what)
+        | map([.[0].what, length, (map(.subject | contains("CN=supplier-")) | all)])' >"$scene/keys"
+    cat "$scene/keys"
+    same "$(cat "$scene/keys")" '[["compromised",3,true],["named",3,true],["placed",3,true],["replaced",3,true]]'
+}
+t 'and remembers keys' remembered
 seen() { # one device with another's state, one member gone
     jq '.["I-2026-0002"].devices[2].state = "success" | del(.["I-2026-0001"].figures.by_state.excused)' "$scene/now.json" >"$scene/other.json" &&
         differences "$scene/then.json" "$scene/other.json" >"$scene/differ"

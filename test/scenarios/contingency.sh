@@ -98,9 +98,6 @@ begun() { # begun NAME SYMMETRIC FILTER: decided, released, asked for, confirmed
 stopped_for() { # stopped_for RULE
     audited "any(.kind == \"BATCH_STOPPED\" and .data.batch == $batch and .data.rule == \"$1\")"
 }
-check 'another incident' other_root another 00DB123400100000
-check 'decided with a Symmetric Key of something else, and begun' begun another "$work/symmetric-next" .
-refused 'a Symmetric Key that does not open the root' contingency.wrapped eventually stopped_for contingency.wrapped
 other_key() { # another key pair in the place of the Contingency key
     service_stop
     sed -i '/^\[Key "contingency"\]/,/^Authority=/{s/^Id=.*/Id=22/;s/^Label=.*/Label=contingency-2/;s|^Certificate=.*|Certificate='"$pki"'/contingency-2.pem|}' \
@@ -109,10 +106,10 @@ other_key() { # another key pair in the place of the Contingency key
         stage_pki issue --dir "$pki" --out "$pki/contingency-2.pem" --pubkey "$work/contingency-2.pub" --role 7F \
             --eui 90B3D51F30010009 --usage ds --cn contingency-2 && service_start && story_ready contingency
 }
-check 'another key in the place of the Contingency key' other_key
-check 'one more incident' other_root third 00DB123400200000
-check 'decided about that key, and begun' begun third "$work/symmetric" '.key_certificate = $d["contingency-2"]'
-refused 'a Contingency key that the root does not wrap' contingency.key eventually stopped_for contingency.key
+check 'another key in the place of the spent one' other_key
+check 'another incident' other_root another 00DB123400100000
+check 'decided with a Symmetric Key of something else, and begun' begun another "$work/symmetric-next" '.key_certificate = $d["contingency-2"]'
+refused 'a Symmetric Key that does not open the root' contingency.wrapped eventually stopped_for contingency.wrapped
 
 echo '# The Contingency key alone: a root that follows its predecessor'
 link() { # the new root, certified by the present one
@@ -132,4 +129,18 @@ check 'custodians are called' event call-custodians --evidence 'three called'
 story_activation root-key root
 check 'and sign' story_sign root-key custodian-1 custodian-2
 refuse 'new keys in a ceremony, and nobody has said that the root wraps them' incident.new-contingency ctl decision submit "$incident" "$work/root-key.cms"
+
+echo '# The new root is the present one, and another key is configured than it wraps'
+new_root() {
+    service_stop
+    sed -i "s|^Root=.*|Root=$pki/next-root.pem|" "$work/recovery.conf" && service_start && story_ready contingency
+}
+check 'the new root' new_root
+check 'a root after it' stage_pki root --dir "$pki" --out "$pki/last-root.pem" --key "$pki/last-root.key" \
+    --contingency-pub "$work/next.pub" --symmetric-key "$(hex "$work/symmetric")"
+cat "$pki/next-root.pem" "$pki/last-root.pem" >"$work/bundle.pem"
+check 'one more incident' other_root third 00DB123400200000
+check 'decided about that key, and begun' begun third "$work/symmetric-next" '.key_certificate = $d["contingency-2"]
+    | .compromised = [bad("root"; "next-root")] | .replacements = [new("root"; "last-root")]'
+refused 'a Contingency key that the root does not wrap' contingency.key eventually stopped_for contingency.key
 story_end

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Rosters, certificates and decisions of an incident.
+ * Rosters and decisions of an incident.
  */
 #include "incident_kit.h"
 #include "mem.h"
@@ -30,21 +30,6 @@ START_TEST(the_latest_roster_counts)
     ck_assert_int_eq(number("SELECT count(*) FROM audit WHERE line LIKE"
                             " '%ROSTER_RECEIVED%'"),
                      2);
-}
-END_TEST
-
-START_TEST(certificates_are_kept_and_replaced)
-{
-    struct span pem;
-
-    OK(docket_bundle(store, "I-1", &pem, &e));
-    ck_assert_ptr_null(pem.at);
-    OK(docket_put_bundle(&docket, "I-1", span_of("one", 3), "uid 1", &e));
-    OK(docket_put_bundle(&docket, "I-1", span_of("three", 5), "uid 1", &e));
-    OK(docket_put_bundle(&docket, "I-2", span_of("two", 3), "uid 1", &e));
-    OK(docket_bundle(store, "I-1", &pem, &e));
-    ck_assert(span_equal(pem, span_of("three", 5)));
-    free((void *)(uintptr_t)pem.at);
 }
 END_TEST
 
@@ -419,7 +404,7 @@ START_TEST(a_deadline_rings_once_for_each_time_that_a_state_was_entered)
 END_TEST
 
 KIT_MAIN("docket_papers", incident_kit_begin, incident_kit_end, the_latest_roster_counts,
-         certificates_are_kept_and_replaced, devices_in_another_open_incident_are_found,
+         devices_in_another_open_incident_are_found,
          users_of_one_shared_event_may_list_a_meter_with_cells_of_their_own,
          a_list_that_is_gone_is_an_error, a_decision_is_on_file_once,
          a_later_decision_takes_the_place_of_an_earlier_one, a_live_decision_makes_facts,

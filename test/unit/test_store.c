@@ -166,20 +166,20 @@ END_TEST
 
 START_TEST(after_a_failure_it_stays_failed)
 {
-    OK(store_run(store, &e, "INSERT INTO bundle VALUES ('I', x'00', 1)", ""));
+    OK(store_run(store, &e, "INSERT INTO symmetric VALUES ('I', x'00', 1)", ""));
     ck_assert(!store_failed(store));
-    REFUSED(store_run(store, &e, "INSERT INTO bundle VALUES ('I', x'01', 2)", ""),
+    REFUSED(store_run(store, &e, "INSERT INTO symmetric VALUES ('I', x'01', 2)", ""),
             "store.failed");
     ck_assert_int_eq(e.code, ERR_STORE);
     ck_assert(store_failed(store));
-    ck_assert_int_eq(number("SELECT count(*) FROM bundle"), 1);
+    ck_assert_int_eq(number("SELECT count(*) FROM symmetric"), 1);
     ck_assert(store_failed(store));
 }
 END_TEST
 
 START_TEST(types_are_strict)
 {
-    REFUSED(store_run(store, &e, "INSERT INTO bundle VALUES ('I', x'00', 'soon')", ""),
+    REFUSED(store_run(store, &e, "INSERT INTO symmetric VALUES ('I', x'00', 'soon')", ""),
             "store.failed");
 }
 END_TEST

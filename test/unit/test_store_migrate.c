@@ -207,6 +207,84 @@ START_TEST(what_was_set_aside_then_is_counted_now)
 }
 END_TEST
 
+static bool put_entry(void *arg, const struct store_row *r)
+{
+    char *out = arg;
+
+    (void)snprintf(out + strlen(out), 400 - strlen(out), "%s %s %s %lld %lld %s\n",
+                   store_text(r, 0), store_text(r, 1), store_text(r, 2),
+                   (long long)store_i64(r, 3), (long long)store_i64(r, 4),
+                   store_text(r, 5));
+    return true;
+}
+
+/* A story of each kind: recovered, a false alarm, a contingency that was used. */
+START_TEST(the_register_of_keys_is_filled_from_what_is_on_file)
+{
+    static const char *const sql[] = {
+        "INSERT INTO incident VALUES ('I-1', '', '', 'CLOSED', '', '', '', NULL, 0, 1, 1, "
+        "9,"
+        " '{}'), ('I-2', '', '', 'CLOSED', '', '', '', NULL, 0, 1, 1, 9, '{}'),"
+        " ('I-3', '', '', 'EXECUTING', '', '', '', NULL, 0, 1, 1, NULL, '{}')",
+        "INSERT INTO decision VALUES (x'01', 'D-1', 'I-1', 'authorise', 'void', '', '', "
+        "x'00',"
+        " '{\"kind\":\"decision\",\"mode\":\"x\",\"compromised\":[{\"cell\":\"root\","
+        "\"certificate\":\"AA\",\"key\":\"BB\"},{\"cell\":\"acb-ds\",\"certificate\":"
+        "\"ab\"}],"
+        "\"replacements\":[{\"cell\":\"root\",\"certificate\":\"cc\"}]}', '[]', 10, ''),"
+        " (x'02', 'D-2', 'I-2', 'authorise', 'void', '', '', x'00',"
+        " '{\"kind\":\"decision\",\"compromised\":[{\"cell\":\"root\","
+        "\"certificate\":\"dd\"}]}', '[]', 20, ''),"
+        " (x'03', 'D-3', 'I-3', 'authorise', 'live', '', '', x'00',"
+        " '{\"kind\":\"decision\",\"mode\":\"anyByContingency\","
+        "\"key_certificate\":\"EE\",\"symmetric_key_sha256\":\"FF\"}', '[]', 30, ''),"
+        " (x'04', 'A-1', 'I-3', 'activation', 'live', '', '', x'00', '{}', '[]', 31, '')",
+        "INSERT INTO incident_event (incident, event, from_state, to_state, at_us, actor,"
+        " evidence) VALUES ('I-1', 'executed', 'AWAITING_RESPONSES', 'RECOVERED', 12, '', "
+        "''),"
+        " ('I-1', 'revoked', 'RECOVERED', 'RECOVERED', 13, '', ''),"
+        " ('I-2', 'abort', 'HALTED', 'FALSE_ALARM', 22, '', ''),"
+        " ('I-2', 'close', 'FALSE_ALARM', 'CLOSED', 23, '', '')",
+        "INSERT INTO batch VALUES (1, 'I-1', x'01', '', x'00', x'00', x'00', NULL, 1, 1, 0,"
+        " 'done', '', 11, 11, 11, '', NULL), (2, 'I-3', x'03', '', x'00', x'00', x'00', "
+        "NULL,"
+        " 1, 0, 0, 'stopped', '', 31, 31, 31, '', NULL), (3, 'I-3', x'03', '', x'00', "
+        "x'00',"
+        " x'00', NULL, 1, 1, 0, 'done', '', 32, 32, 32, '', NULL)",
+        "INSERT INTO slice VALUES (1 << 32, 1, 1, 1, NULL, x'00', NULL),"
+        " (3 << 32, 1, 1, 2, NULL, x'00', NULL)",
+        "INSERT INTO symmetric VALUES ('I-3', x'00', 31)",
+        "INSERT INTO bundle VALUES ('I-1', CAST('-----BEGIN x -----BEGIN' AS BLOB), 9)"};
+    char ids[400] = "";
+    sqlite3 *db;
+
+    ck_assert_int_eq(sqlite3_open(kit_path("db"), &db), SQLITE_OK);
+    for (size_t i = 0; i < sizeof version_3 / sizeof version_3[0]; i++)
+        by_hand(db, version_3[i]);
+    for (size_t i = 0; i < sizeof sql / sizeof sql[0]; i++)
+        by_hand(db, sql[i]);
+    (void)sqlite3_close(db);
+    OK(store_open(kit_path("db"), &store, &e));
+    OK(store_each(store, put_entry, ids, &e,
+                  "SELECT incident, what, sha256, at_us, back_us, source FROM key_entry"
+                  " ORDER BY incident, at_us, sha256, what DESC",
+                  ""));
+    ck_assert_str_eq(ids, "I-1 compromised aa 10 0 decision D-1\n"
+                          "I-1 compromised ab 10 0 decision D-1\n"
+                          "I-1 named cc 10 0 decision D-1\n"
+                          "I-1 placed cc 11 0 batch 1\n"
+                          "I-1 replaced aa 12 0 event executed\n"
+                          "I-1 revoked aa 13 0 event revoked\n"
+                          "I-1 revoked ab 13 0 event revoked\n"
+                          "I-2 compromised dd 20 22 decision D-2\n"
+                          "I-3 released ff 31 0 custodians\n"
+                          "I-3 spent ee 32 0 batch 3\n"
+                          "I-3 spent ff 32 0 batch 3\n");
+    ck_assert_int_eq(number("SELECT count(*) FROM key_entry WHERE key = 'bb'"), 3);
+    ck_assert_int_eq(number("SELECT certificates FROM bundle WHERE version = 1"), 2);
+}
+END_TEST
+
 static const struct old lost = {"held", "token.lost: no signer", "token.lost"};
 
 START_TEST(a_batch_of_then_goes_on)
@@ -241,4 +319,5 @@ END_TEST
 
 KIT_MAIN("store_migrate", kit_begin, kit_end, the_rule_of_a_batch_comes_out_of_its_sentence,
          what_ended_then_is_told_now, what_was_set_aside_then_is_counted_now,
-         a_batch_of_then_goes_on, a_sentence_is_read_for_its_rule_once_and_never_again)
+         the_register_of_keys_is_filled_from_what_is_on_file, a_batch_of_then_goes_on,
+         a_sentence_is_read_for_its_rule_once_and_never_again)
