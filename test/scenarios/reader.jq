@@ -5,8 +5,9 @@
 #   jq -nr -f reader.jq --slurpfile held CELLS --slurpfile said SAID --slurpfile digests DIGESTS
 #
 #   CELLS    the meters' own word: `smki-meter cells`, one object for each meter
-#   SAID     the service's word: {show, devices, documents, only} for each incident with a list
+#   SAID     the service's word: {show, figures, devices, documents, only} for each incident with a list
 #            show       `incident show`         devices  its rows of `devices`
+#            figures    `figures`
 #            documents  `decision show` of what authorises, {sha256, document}
 #            only       device -> cells, where the list names some
 #   DIGESTS  file name -> SHA-256 of the certificates of the story, so that people can read it
@@ -32,7 +33,9 @@
 #
 # A device in the lists of two incidents: what was commanded last counts, the other incident speaks
 # of then. The same with two steps of one incident (hand-back): the page has the last.
-# `recovered` of an incident is no more than what was found true, plus what was commanded elsewhere since.
+# `recovered` of an incident is no more than what was found true, plus what was commanded elsewhere since; its figures
+# count as many devices in each state as its rows say. A meter that holds what a command of some incident puts
+# there is in a list: a service that has forgotten a device says nothing false of it.
 #
 # Out: a line for each difference, "DEVICE CELL: INCIDENT says STATE, ...; it holds ..."; the last
 # line counts: "reader: N devices, M cells, K differences".
@@ -96,6 +99,14 @@ def row($i; $r):
 | [$devices[][-1]] as $last
 | [($last[] as $r | $r.cells[] | select(.ok | not)
     | "\($r.device) \(.cell): \($r.incident) says \($r.state), \(.says); it holds \(.holds)"),
+   ($said[] as $i | $i.figures.by_state | to_entries[] as $f
+    | ([$rows[] | select(.incident == $i.show.id and .state == $f.key)] | length) as $true
+    | select($f.value != $true) | "- -: \($i.show.id) says \($f.value) \($f.key) in figures; of \($true) devices it says so"),
+   ([$said[] | . as $i | used($i)[].decision_sha256 as $d | $i.documents[] | select(.sha256 == $d)
+        | .document.replacements[] | {key: (.cell + .certificate), value: $i.show.id}] | from_entries) as $placed
+    | ([$rows[] | {key: .device, value: true}] | from_entries) as $listed
+    | ($held[] | select($listed[.device] | not) as $d | $d.cells | to_entries[] | $placed[.key + .value.certificate] as $by | select($by)
+       | "\($d.device) \(.key): no incident says anything of it; it holds \(.value.certificate | name) by \($by)"),
    ($said[] as $i | ([$rows[] | select(.incident == $i.show.id and (.last != true or .new))] | length) as $true
     | select($i.show.recovered > $true)
     | "- -: \($i.show.id) says \($i.show.recovered) recovered; of \($true) that is true or was")] as $differences
