@@ -46,9 +46,14 @@ int cells_tell(const char *state)
     for (size_t i = 0; i < m.n; i++) {
         const struct device *d = &m.at[i];
         const char *comma = "";
-        (void)printf("{\"device\":\"%016llX\",\"type\":\"%s\",\"pending\":%s,\"cells\":{",
-                     (unsigned long long)d->eui, type_rows[d->type].name,
-                     d->pending ? "true" : "false");
+        (void)printf(
+            "{\"device\":\"%016llX\",\"type\":\"%s\",\"pending\":%s,\"counters\":{",
+            (unsigned long long)d->eui, type_rows[d->type].name,
+            d->pending ? "true" : "false");
+        for (int k = 0; k < COUNTERS; k++)
+            (void)printf("%s\"%s\":%lld", k ? "," : "", counter_names[k],
+                         (long long)d->counter[k]);
+        (void)fputs("},\"cells\":{", stdout);
         for (enum cell c = 0; c < CELLS; c++)
             if (d->cell[c]) {
                 tell_cell(cell_rows[c].name, m.pool.at[d->cell[c]], comma);

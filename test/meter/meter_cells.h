@@ -14,9 +14,9 @@
 uint32_t cells_certificate(struct pool *p, enum cell c, const char *path);
 
 /* One JSON object a line for each meter:
- *   {"device":EUI,"type":NAME,"pending":BOOL,"cells":{NAME:{"party":EUI,"key":ID,
- *    "certificate":SHA-256}}}
- * pending: a command waits for its hour. */
+ *   {"device":EUI,"type":NAME,"pending":BOOL,"counters":{ROLE:N},"cells":{NAME:{"party":EUI,
+ *    "key":ID,"certificate":SHA-256}}}
+ * pending: a command waits for its hour. counters: the highest accepted or told, by role. */
 int cells_tell(const char *state);
 
 struct cells_change {

@@ -344,7 +344,7 @@ init chg --devices 3 --mix ESME:2,GSME:1 --counter tcos=40 >/dev/null
 other=90B3D51F30020100
 twin=00DB123400000001
 check "meters tell what they hold" "$meter" cells --state chg
-check "a line for each" count 3 '^{"device":"[0-9A-F]\{16\}","type":"[EG]SME","pending":false,"cells":{' out
+check "a line for each" count 3 '^{"device":"[0-9A-F]\{16\}","type":"[EG]SME","pending":false,"counters":{"root":0,.*"tcos":40,.*},"cells":{' out
 check "nine cells of electricity, seven of gas" test "$(grep -o party out | wc -l)" -eq 25
 check "a cell by party, key and certificate" holds chg $esme supplier-ds pki/old-supplier-ds.pem $supplier
 check "a meter changes its supplier" "$meter" change --state chg --mode 7 --responses moved \
