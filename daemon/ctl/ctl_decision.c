@@ -251,7 +251,7 @@ const struct ctl_verb ctl_decision_verbs[] = {
      1,
      "Read a decision (JSON or CMS) as the service would, in words",
      ctl_review,
-     {{"config", "FILE",
-       "judge the signatures by this configuration's anchors and quorum"}}},
+     {{"config", "FILE", "judge the signatures by this configuration's anchors and quorum"},
+      {"ask", NULL, "ask the service which certificates named have ended"}}},
     {0},
 };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * decision review: what a document says, in words, before somebody signs it or hands it in.
- * Offline. With --config the signatures are judged as the service will judge them.
+ * Offline. With --config the signatures are judged as the service will judge them; with --ask
+ * the service says what its register of keys has on the certificates that are named.
  */
 #include "ctl.h"
 
@@ -177,6 +178,74 @@ static bool judge(struct span cms, const char *config_file, struct authority *a,
     return ok;
 }
 
+/* ---- what the register of keys has on it ---- */
+
+/* The key below that certificate, "" where nobody knows. */
+static const char *key_below(const json_t *keys, const char *sha256)
+{
+    const json_t *one;
+    size_t i;
+
+    json_array_foreach(keys, i, one) if (strcmp(ctl_text(one, "sha256"), sha256) == 0 &&
+                                         ctl_text(one, "key_sha256")[0] !=
+                                             '\0') return ctl_text(one, "key_sha256");
+    return "";
+}
+
+/* Every entry by which the service would refuse this certificate. */
+static void advise(const struct ctl *c, const json_t *keys, const struct authority *a,
+                   const char *role, const struct digest *d, const char *whats)
+{
+    char hex[HEX_LEN(32)], text[400];
+    const json_t *one;
+    const char *key;
+    size_t i;
+
+    hex_encode_lower(d->b, 32, hex);
+    key = key_below(keys, hex);
+    json_array_foreach(keys, i, one)
+    {
+        bool own = strcmp(ctl_text(one, "what"), "spent") == 0 &&
+                   strcmp(ctl_text(one, "incident"), a->incident) == 0;
+        bool same = strcmp(ctl_text(one, "sha256"), hex) == 0 ||
+                    (key[0] != '\0' && strcmp(ctl_text(one, "what"), "revoked") != 0 &&
+                     strcmp(ctl_text(one, "key_sha256"), key) == 0);
+
+        if (!same || own || strstr(whats, ctl_text(one, "what")) == NULL ||
+            ctl_text(one, "taken_back")[0] != '\0')
+            continue;
+        (void)snprintf(text, sizeof text, "%s: %s in incident %s on %s", role,
+                       ctl_text(one, "what"), ctl_text(one, "incident"),
+                       ctl_text(one, "at"));
+        if (c->json) /* what was signed is on standard output, as it is */
+            ctl_say("ended: %s", text);
+        else
+            line("ended", text);
+    }
+}
+
+static int ask(struct ctl *c, const struct authority *a)
+{
+    json_t *j, *keys;
+    int rc = ctl_get(c, "/v1/keys", &j, NULL);
+
+    if (rc != CTL_OK)
+        return rc;
+    keys = json_object_get(j, "keys");
+    if (ctl_text(j, "next")[0] != '\0')
+        rc = ctl_get_rest(c, "/v1/keys", "keys", ctl_text(j, "next"), keys);
+    if (rc == CTL_OK && a->kind != KIND_ACTIVATION && a->outcome == AUTHORITY_AUTHORISE) {
+        advise(c, keys, a, "key", &a->key_certificate, "replaced spent");
+        if (a->has_symmetric_key)
+            advise(c, keys, a, "symmetric key", &a->symmetric_key_sha256, "spent");
+        for (size_t i = 0; i < a->n_replacements; i++)
+            advise(c, keys, a, gbcs_cell(a->replacements[i].cell)->name,
+                   &a->replacements[i].sha256, "compromised revoked replaced spent");
+    }
+    json_decref(j);
+    return rc;
+}
+
 int ctl_review(struct ctl *c, const struct ctl_args *args)
 {
     static struct authority a;
@@ -188,6 +257,7 @@ int ctl_review(struct ctl *c, const struct ctl_args *args)
     struct err e;
     bool bare;
     size_t len, skip;
+    int rc;
 
     if (!ctl_read_file(args->v[0], AUTHORITY_CMS_MAX, &text, &len))
         return CTL_INPUT;
@@ -207,6 +277,11 @@ int ctl_review(struct ctl *c, const struct ctl_args *args)
         return ctl_failed_here(&e);
     if (!c->json)
         print_document(&a, clock_now(&clock));
+    if (args->opt[1] != NULL) {
+        rc = ask(c, &a);
+        if (rc != CTL_OK)
+            return rc;
+    }
     if (bare || args->opt[0] == NULL) {
         if (!c->quiet && !bare)
             ctl_say("signatures were not looked at: --config judges them");

@@ -63,6 +63,11 @@ two=$incident
 check 'to the PMA, with the certificates of the first' rehearsal_to_pma "$pki/bundle.pem" "$work/meters/roster.csv"
 refuse 'back to the compromised certificates' replacement.ended story_spoilt "$(instead new old)"
 check 'the refusal names the first incident' named_by "$one"
+advised() { # N: what review says before anybody signs; as many lines
+    ctl decision review "$work/spoilt.json" --ask >"$work/review" && cat "$work/review" &&
+        [ "$(grep -c "^ended .* in incident $one on 20" "$work/review")" -eq "$1" ]
+}
+check 'who reviews it is told so: three certificates, compromised and replaced' advised 6
 cat "$pki"/supplier-??-new.pem "$pki/supplier-ds-reissued.pem" "$pki/supplier-ka-third.pem" "$pki/supplier-pp-third.pem" >"$work/reissued.pem"
 check 'other certificates are a version, with a difference' difference "$work/reissued.pem" '.version == 2 and (.removed | length) == 3
     and ([.added[].subject] | any(contains("reissued")))'
