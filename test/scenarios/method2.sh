@@ -85,7 +85,8 @@ check 'the PMA refuses: it is halted' called_off halt
 check 'it is HALTED' in_state HALTED
 refuse "an end while the ACB's certificates are in place" incident.acb-in-place called_off ended
 check 'executed all the same' event executed --evidence 'all answered'
-check 'the new certificates of the supplier' ctl --quiet certificates add "$incident" "$pki/bundle.pem"
+cat "$work/acb.pem" "$pki"/supplier-??-new.pem >"$work/both.pem"
+check 'the new certificates of the supplier, beside those that the decision named' ctl --quiet certificates add "$incident" "$work/both.pem"
 check "the DCC's officer instructs" handback again . dcc-1
 batch=$(ctl --json --yes batch start "$incident" "$(jq -r .id "$work/again.json")" 2>>"$log" | jq -r .id)
 no_mac() {
