@@ -117,6 +117,22 @@ struct counts {
     uint32_t rows;
 };
 
+/* Who says by whose key says it of every row with success; what its party's own key replaced
+ * before has no row. */
+static bool check_keys(const struct parse *p, const struct partyfile_header *h,
+                       struct err *e)
+{
+    uint64_t here =
+        (uint64_t)h->by_key[PARTYFILE_KEY_RECOVERY] + h->by_key[PARTYFILE_KEY_CONTINGENCY];
+
+    if (here == h->total[PARTYFILE_SUCCESS] ||
+        (here == 0 && h->by_key[PARTYFILE_KEY_OWN] == 0))
+        return true;
+    return err_set(e, ERR_INPUT, "file.count",
+                   "%s: field 'by-key': %llu announced, %u of the list are done", p->name,
+                   (unsigned long long)here, h->total[PARTYFILE_SUCCESS]);
+}
+
 static bool check_counts(const struct parse *p, const struct partyfile_header *h,
                          const struct counts *n, struct err *e)
 {
@@ -138,7 +154,7 @@ static bool check_counts(const struct parse *p, const struct partyfile_header *h
         return err_set(e, ERR_INPUT, "file.count",
                        "%s: field 'percent': %u announced, %u of %u are done", p->name,
                        h->percent, n->by_state[PARTYFILE_SUCCESS], n->rows);
-    return true;
+    return check_keys(p, h, e);
 }
 
 static bool forward(const struct parse *p, const struct partyfile_header *h,

@@ -59,6 +59,14 @@ enum partyfile_state {
     PARTYFILE_STATE_COUNT,
 };
 
+/* By whose key devices were replaced. */
+enum partyfile_key {
+    PARTYFILE_KEY_OWN, /* the subscriber's, before this file's list: they have no row in it */
+    PARTYFILE_KEY_RECOVERY,
+    PARTYFILE_KEY_CONTINGENCY,
+    PARTYFILE_KEY_COUNT,
+};
+
 enum partyfile_method {
     PARTYFILE_METHOD_UNDECIDED,
     PARTYFILE_METHOD_1,
@@ -95,7 +103,8 @@ struct partyfile_header {
     uint32_t anticipated[DEVICE_COUNT];
     int64_t as_at_us; /* progress */
     uint32_t total[PARTYFILE_STATE_COUNT];
-    unsigned percent; /* of all rows, success, rounded down */
+    unsigned percent;                     /* of all rows, success, rounded down */
+    uint32_t by_key[PARTYFILE_KEY_COUNT]; /* progress, where it is said */
     char organisation[PARTYFILE_NAME_MAX], role[PARTYFILE_NAME_MAX],
         aro[PARTYFILE_NAME_MAX];
 
@@ -175,6 +184,7 @@ MUST_CHECK bool partyfile_write_row(FILE *to, const struct partyfile_header *h,
 
 const char *partyfile_kind_name(enum partyfile_kind k);
 const char *partyfile_state_name(enum partyfile_state s);
+const char *partyfile_key_name(enum partyfile_key k);
 const char *partyfile_method_name(enum partyfile_method m);
 MUST_CHECK bool partyfile_state_find(const char *name, size_t len,
                                      enum partyfile_state *out);

@@ -11,9 +11,11 @@ static const char *const kinds[] = {"organisation-notification", "organisation-p
                                     "other-notification", "other-progress"};
 static const char *const states[] = {"pending", "sent",        "success",
                                      "failed",  "unreachable", "excluded"};
+static const char *const by_keys[] = {"own", "recovery", "contingency"};
 static const char *const methods[] = {"undecided", "1", "2", "3"};
 static_assert(sizeof kinds / sizeof kinds[0] == PARTYFILE_KIND_COUNT, "kinds");
 static_assert(sizeof states / sizeof states[0] == PARTYFILE_STATE_COUNT, "states");
+static_assert(sizeof by_keys / sizeof by_keys[0] == PARTYFILE_KEY_COUNT, "keys");
 static_assert(sizeof methods / sizeof methods[0] == PARTYFILE_METHOD_COUNT, "methods");
 static const char *const keys[] = {"root",        "recovery",  "issuing-oca",
                                    "contingency", "symmetric", "other"};
@@ -164,6 +166,19 @@ static bool read_percent(const struct span v[], struct partyfile_header *h)
     return true;
 }
 
+static bool read_by_key(const struct span v[], struct partyfile_header *h)
+{
+    unsigned k;
+    uint32_t n;
+
+    if (!partyfile_parse_find(v[0], by_keys, COUNT(by_keys), &k) ||
+        !partyfile_parse_number(v[1], PARTYFILE_ROWS_MAX, &n) || n == 0 ||
+        h->by_key[k] != 0)
+        return false;
+    h->by_key[k] = n;
+    return true;
+}
+
 static bool read_signer(const struct span v[], struct partyfile_header *h)
 {
     return partyfile_parse_text(v[0], h->organisation, sizeof h->organisation) &&
@@ -200,6 +215,7 @@ static const struct header_field {
     {"as-at", 1, PROGRESSES, PROGRESSES, false, read_as_at},
     {"total", 2, PROGRESSES, PROGRESSES, true, read_total},
     {"percent", 1, PROGRESSES, PROGRESSES, false, read_percent},
+    {"by-key", 2, PROGRESSES, 0, true, read_by_key},
     {"signer", 3, ALL, ALL, false, read_signer},
 };
 
@@ -279,6 +295,11 @@ const char *partyfile_kind_name(enum partyfile_kind k)
 const char *partyfile_state_name(enum partyfile_state s)
 {
     return states[s];
+}
+
+const char *partyfile_key_name(enum partyfile_key k)
+{
+    return by_keys[k];
 }
 
 const char *partyfile_method_name(enum partyfile_method m)

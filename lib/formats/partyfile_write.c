@@ -61,6 +61,10 @@ static void put_progress(FILE *to, const struct partyfile_header *h)
             (void)fprintf(to, "total,%s,%u\n",
                           partyfile_state_name((enum partyfile_state)s), h->total[s]);
     (void)fprintf(to, "percent,%u\n", h->percent);
+    for (unsigned k = 0; k < PARTYFILE_KEY_COUNT; k++)
+        if (h->by_key[k] > 0)
+            (void)fprintf(to, "by-key,%s,%u\n", partyfile_key_name((enum partyfile_key)k),
+                          h->by_key[k]);
 }
 
 static bool written(FILE *to, struct err *e)
