@@ -186,37 +186,6 @@ static void activation_facts(void *arg, struct incident_facts *f)
         f->new_contingency_wrapped || f->state == STATE_CONTINGENCY_CONSUMED;
 }
 
-/* Batches under decisions that do not stand any more:
- * written here, put down after commit. */
-static bool stop_one(void *arg, const struct batch *b)
-{
-    int64_t *ids = arg;
-
-    if (!queue_state_final(b->state) && ids[0] < 63)
-        ids[++ids[0]] = b->id;
-    return true;
-}
-
-static bool stop_batches(struct service *sv, const char *incident, const char *why,
-                         const char *who, struct err *e)
-{
-    int64_t ids[64] = {0};
-    int64_t now = clock_now(&sv->clock);
-
-    if (!queue_each(sv->store, incident, stop_one, ids, e))
-        return false;
-    for (int64_t i = 1; i <= ids[0]; i++) {
-        if (!queue_state(sv->store, ids[i], BATCH_STOPPED, "decision.revoked", why, now,
-                         e) ||
-            !audit_put(sv->store, now, "BATCH_STOPPED", incident, who, e, "{s:I,s:s}",
-                       "batch", (json_int_t)ids[i], "reason", why))
-            return false;
-        if (engine_batch(sv->engine) != NULL && engine_batch(sv->engine)->id == ids[i])
-            sv->after.drop_batch = ids[i];
-    }
-    return true;
-}
-
 static bool put_out_of_force(struct service *sv, const struct docket *d,
                              const struct paper *p, const char *who, struct err *e)
 {
@@ -225,7 +194,7 @@ static bool put_out_of_force(struct service *sv, const struct docket *d,
 
     (void)snprintf(why, sizeof why, "decision %s: %s", a->id,
                    authority_outcome_name(a->outcome));
-    return stop_batches(sv, a->incident, why, who, e) &&
+    return service_stop_batches(sv, a->incident, "decision.revoked", why, who, e) &&
            docket_void_decisions(
                d, a->incident, &a->digest,
                a->outcome == AUTHORITY_AUTHORISE ? DECISION_SUPERSEDED : DECISION_VOID, e);

@@ -5,6 +5,7 @@
 #include "service.h"
 
 #include "audit.h"
+#include "holding.h"
 #include "intake.h"
 #include "log.h"
 #include "mem.h"
@@ -246,6 +247,65 @@ static json_t *types_json(const struct roster *roster,
     return types;
 }
 
+bool api_holds(struct service *sv, const char *incident, const struct roster *roster,
+               json_t *into, struct err *e)
+{
+    int64_t n[HOLDING_COUNT];
+    json_t *holds;
+
+    if (!holding_count(sv->store, incident, roster, n, e))
+        return false;
+    holds = json_object();
+    for (unsigned h = 0; h < HOLDING_COUNT; h++)
+        if (n[h] > 0)
+            (void)json_object_set_new(holds, holding_name((enum holding)h),
+                                      json_integer((json_int_t)n[h]));
+    (void)json_object_set_new(into, "holds", holds);
+    return true;
+}
+
+static json_t *status_json(const int64_t n[STATUS_COUNT])
+{
+    json_t *o = json_object();
+
+    for (unsigned s = 0; s < STATUS_COUNT; s++)
+        if (n[s] > 0)
+            (void)json_object_set_new(o, roster_status_name((enum smi_status)s),
+                                      json_integer((json_int_t)n[s]));
+    return o;
+}
+
+/* How many devices are still to be replaced, by whose key how many were, which SMI status they
+ * have now; and what they hold, where no batch is on its way. */
+static bool standing_json(struct service *sv, const char *incident,
+                          const struct roster *roster, int64_t replaced, json_t *o,
+                          struct err *e)
+{
+    struct docket d = service_docket(sv);
+    struct incident_facts f;
+    struct smi_steps steps;
+    struct docket_incident i;
+    int64_t now[STATUS_COUNT];
+    int64_t own_key;
+    bool open;
+    bool ok;
+
+    if (!docket_get(sv->store, incident, &i, e))
+        return false;
+    ok = docket_facts(&d, &i, false, &f, e);
+    docket_incident_done(&i);
+    if (!ok || !holding_own_key(sv->store, incident, &own_key, e) ||
+        !docket_smi(sv->store, incident, &steps, e) ||
+        !queue_open(sv->store, incident, &open, e))
+        return false;
+    smi_count(&steps, roster->by_status, replaced, now);
+    (void)json_object_update_new(
+        o, json_pack("{s:I,s:o,s:o}", "pending", (json_int_t)f.rows_pending, "by_key",
+                     docket_show_by_key(f.route, own_key, replaced), "smi_status",
+                     status_json(now)));
+    return open || !f.commands_signed || api_holds(sv, incident, roster, o, e);
+}
+
 static bool figures_json(struct service *sv, const char *incident,
                          const struct roster *roster, json_t *o, struct err *e)
 {
@@ -281,7 +341,7 @@ static bool figures_json(struct service *sv, const char *incident,
                      (json_int_t)roster->n_rows - (json_int_t)answered, "by_state", states,
                      "by_type", types_json(roster, by_type), "failed_cells", cells,
                      "set_aside", asides));
-    return true;
+    return standing_json(sv, incident, roster, all[OUTCOME_SUCCESS], o, e);
 }
 
 /* A shared event has no list of its own: its figures are those of its incidents. */
@@ -296,12 +356,13 @@ static bool family_figures(const char *incident, const struct docket_show_totals
     add_states(states, t->states);
     return reply_json(
         out, 200,
-        json_pack("{s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o}", "incident", incident, "children",
-                  (json_int_t)t->children, "children_open", (json_int_t)t->children_open,
-                  "devices", (json_int_t)t->devices, "commands_signed",
-                  (json_int_t)t->signed_, "rows_failed", (json_int_t)t->failed, "answered",
-                  (json_int_t)answered, "unanswered", (json_int_t)(t->devices - answered),
-                  "by_state", states),
+        json_pack(
+            "{s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:o}", "incident", incident, "children",
+            (json_int_t)t->children, "children_open", (json_int_t)t->children_open,
+            "devices", (json_int_t)t->devices, "commands_signed", (json_int_t)t->signed_,
+            "rows_failed", (json_int_t)t->failed, "answered", (json_int_t)answered,
+            "unanswered", (json_int_t)(t->devices - answered), "by_state", states, "by_key",
+            docket_show_by_key(ROUTE_SHARED_EVENT, t->own_key, t->states[OUTCOME_SUCCESS])),
         e);
 }
 
@@ -363,6 +424,37 @@ static bool put_outcome(void *arg, const struct outcome *at)
     (void)json_object_set_new(o, "answered", docket_show_time(at->at_us));
     (void)json_object_set_new(o, "cells", json_loads(at->cells, 0, NULL));
     return true;
+}
+
+struct standing { /* a page, as what devices hold is told */
+    const struct page *p;
+    const struct roster *roster;
+    const struct smi_steps *steps;
+};
+
+static bool put_standing(void *arg, uint32_t row_no, enum holding h)
+{
+    const struct standing *s = arg;
+    json_t *o = json_array_get(s->p->list, row_no - s->p->first);
+    struct roster_row row;
+
+    roster_get(s->roster, row_no, &row);
+    (void)json_object_set_new(o, "holds", json_string(holding_name(h)));
+    (void)json_object_set_new(o, "smi_status",
+                              json_string(roster_status_name(
+                                  smi_now(s->steps, row.status, holding_replaced(h)))));
+    return true;
+}
+
+/* What each device of the page holds, and its SMI status now. */
+static bool page_standing(struct service *sv, const char *incident,
+                          const struct roster *roster, struct page *p, struct err *e)
+{
+    struct smi_steps steps;
+    struct standing s = {p, roster, &steps};
+
+    return docket_smi(sv->store, incident, &steps, e) &&
+           holding_each(sv->store, incident, roster, p->first, p->n, put_standing, &s, e);
 }
 
 /* Roster, ledger and outcomes of the page, each walked once side by side. */
@@ -431,7 +523,8 @@ HANDLER(api_devices)
     ok = first_row(r, &roster, &p.first, e);
     if (ok) {
         p.n = roster.n_rows - p.first < limit ? roster.n_rows - p.first : (uint32_t)limit;
-        ok = page_json(sv, r->args[0], &roster, &p, e);
+        ok = page_json(sv, r->args[0], &roster, &p, e) &&
+             page_standing(sv, r->args[0], &roster, &p, e);
     }
     if (ok && p.first + p.n < roster.n_rows) {
         struct roster_row row;

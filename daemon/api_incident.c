@@ -5,6 +5,7 @@
 #include "service.h"
 
 #include "audit.h"
+#include "holding.h"
 #include "log.h"
 #include "mem.h"
 
@@ -116,13 +117,37 @@ HANDLER(api_incidents)
            service_page_reply(out, "incidents", list, &p, e);
 }
 
+/* Where the alarm was over after commands were signed, the story says what devices hold. */
+static bool add_holds(struct service *sv, const char *incident, json_t *j, struct err *e)
+{
+    struct roster roster;
+    bool midway;
+    bool ok;
+
+    if (!docket_was(sv->store, incident, STATE_STOPPED_MIDWAY, &midway, e))
+        return false;
+    if (!midway)
+        return true;
+    if (!api_roster_open(sv, incident, &roster, e))
+        return false;
+    ok = api_holds(sv, incident, &roster, j, e);
+    roster_done(&roster);
+    return ok;
+}
+
 HANDLER(api_incident_show)
 {
     struct service *sv = arg;
     json_t *j;
 
     (void)body;
-    return docket_show(sv->store, r->args[0], &j, e) && reply_json(out, 200, j, e);
+    if (!docket_show(sv->store, r->args[0], &j, e))
+        return false;
+    if (!add_holds(sv, r->args[0], j, e)) {
+        json_decref(j);
+        return false;
+    }
+    return reply_json(out, 200, j, e);
 }
 
 HANDLER(api_incident_part)
@@ -224,6 +249,10 @@ static bool step_event(struct service *sv, const struct request *r, struct span 
     step.who = who;
     if (ok)
         ok = docket_take_step(&d, &i, &step, &move, e);
+    /* nothing waits in the queue for an alarm that is over, or for the PMA to say so */
+    if (ok && step.event == EVENT_CONFIRM_WITHDRAWAL)
+        ok = service_stop_batches(sv, i.id, "incident.may-not-sign",
+                                  "the withdrawal was confirmed", who, e);
     sv->after.tell_keys = ok && i.state == STATE_RECOVERED;
     sv->after.end_signers = ok && step.event == EVENT_DEACTIVATE_KEY;
     if (ok)

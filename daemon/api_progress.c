@@ -6,6 +6,7 @@
 #include "service.h"
 
 #include "audit.h"
+#include "holding.h"
 #include "mem.h"
 #include "outcome.h"
 
@@ -22,6 +23,7 @@ struct writing {
     struct roster roster;
     const struct authority *a;
     const struct certs *bundle;
+    bool by_contingency; /* whose key the decision used */
     FILE *to;
     uint32_t next; /* row */
     bool ok;
@@ -147,6 +149,7 @@ static bool write_all(struct writing *w, struct err *e)
     struct store *s = w->sv->store;
     uint32_t n = w->roster.n_rows;
     uint32_t pending = n;
+    int64_t own_key;
 
     if (!outcome_each(s, w->incident, 0, n - 1, count_outcome, w, e))
         return false;
@@ -156,6 +159,11 @@ static bool write_all(struct writing *w, struct err *e)
     for (unsigned t = 0; t < DEVICE_COUNT; t++)
         w->h.anticipated[t] = w->roster.by_type[t];
     w->h.percent = (unsigned)((uint64_t)w->h.total[PARTYFILE_SUCCESS] * 100 / n);
+    w->h.by_key[w->by_contingency ? PARTYFILE_KEY_CONTINGENCY : PARTYFILE_KEY_RECOVERY] =
+        w->h.total[PARTYFILE_SUCCESS];
+    if (!holding_own_key(s, w->incident, &own_key, e))
+        return false;
+    w->h.by_key[PARTYFILE_KEY_OWN] = (uint32_t)own_key;
     w->ok = true;
     w->e = e;
     if (!partyfile_write_header(w->to, &w->h, e) ||
@@ -272,6 +280,7 @@ HANDLER(api_progress)
     h->kind =
         h->has_subscriber ? PARTYFILE_ORGANISATION_PROGRESS : PARTYFILE_OTHER_PROGRESS;
     h->as_at_us = clock_now(&w->sv->clock);
+    w->by_contingency = i.route == ROUTE_CONTINGENCY;
     docket_incident_done(&i);
     w->a = a;
     w->bundle = bundle;

@@ -23,20 +23,21 @@
 
 static struct roster *current_roster; /* of the step that runs; one thread, no nesting */
 
-/* A list that was refused is not slipped in again under another name. */
+/* Devices that were refused are not slipped in again under another name, in part or with a line
+ * changed. */
 static bool list_fresh(const struct docket *d, const struct docket_incident *i,
                        const struct roster *roster, struct err *e)
 {
     struct incident_facts f;
-    bool refused;
+    uint32_t refused;
 
-    if (!docket_facts(d, i, false, &f, e) ||
-        !docket_list_refused(d, i->id, &roster->digest, &refused, e))
+    if (!docket_facts(d, i, false, &f, e) || !docket_refused(d, i->id, roster, &refused, e))
         return false;
-    return !refused || f.notified_anew ||
+    return refused == 0 || f.notified_anew ||
            err_set(e, ERR_DENIED, "incident.list-refused",
-                   "the PMA refused to recover this very list of %u devices",
-                   roster->n_rows);
+                   "of these %u devices the PMA refused to recover %u within the last %u "
+                   "days; one is enough to refuse the list",
+                   roster->n_rows, refused, d->config->service.refused_list_d);
 }
 
 static bool step_roster(struct service *sv, const struct request *r, struct span body,

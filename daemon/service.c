@@ -178,6 +178,34 @@ bool service_allowed(void *arg, const struct batch *b, struct err *e)
            keys_may_place(sv->store, &b->decision, e);
 }
 
+static bool stop_one(void *arg, const struct batch *b)
+{
+    int64_t *ids = arg;
+
+    if (!queue_state_final(b->state) && ids[0] < 63)
+        ids[++ids[0]] = b->id;
+    return true;
+}
+
+bool service_stop_batches(struct service *sv, const char *incident, const char *rule,
+                          const char *why, const char *who, struct err *e)
+{
+    int64_t ids[64] = {0};
+    int64_t now = clock_now(&sv->clock);
+
+    if (!queue_each(sv->store, incident, stop_one, ids, e))
+        return false;
+    for (int64_t i = 1; i <= ids[0]; i++) {
+        if (!queue_state(sv->store, ids[i], BATCH_STOPPED, rule, why, now, e) ||
+            !audit_put(sv->store, now, "BATCH_STOPPED", incident, who, e, "{s:I,s:s}",
+                       "batch", (json_int_t)ids[i], "reason", why))
+            return false;
+        if (engine_batch(sv->engine) != NULL && engine_batch(sv->engine)->id == ids[i])
+            sv->after.drop_batch = ids[i];
+    }
+    return true;
+}
+
 /* The service's own step, in a transaction of its own; no place for it: nothing happens. */
 static bool own_step(struct service *sv, const char *incident, enum event event,
                      struct err *e)

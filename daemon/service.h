@@ -62,6 +62,11 @@ MUST_CHECK bool service_learn_keys(struct service *sv, struct err *e);
 /* A configured key that has ended, each in the journal. */
 MUST_CHECK bool service_tell_keys(struct service *sv, struct err *e);
 void service_batch_ended(void *arg, int64_t batch);
+/* Batches under decisions that do not stand any more, or of an incident that stopped: written
+ * here, put down after commit. why: for people. */
+MUST_CHECK bool service_stop_batches(struct service *sv, const char *incident,
+                                     const char *rule, const char *why, const char *who,
+                                     struct err *e);
 /* Every few seconds: windows that closed while nothing was signed. */
 void service_tick(struct service *sv);
 /* Alarms of incidents that stand still, once each. */
@@ -92,6 +97,10 @@ bool service_change(struct service *sv, const struct request *r, struct span bod
 /* The incident's roster, opened (roster_done). Errors: ERR_MISSING "incident.no-roster". */
 MUST_CHECK bool api_roster_open(struct service *sv, const char *incident,
                                 struct roster *out, struct err *e);
+
+/* How many devices of the list hold what, into that JSON: "holds". */
+MUST_CHECK bool api_holds(struct service *sv, const char *incident,
+                          const struct roster *roster, json_t *into, struct err *e);
 
 extern const struct router_row api_rows[];
 extern const size_t api_n_rows;

@@ -180,7 +180,8 @@ static const struct {
     {"incidents", "id=incident route state exercise devices signed recovered opened title"},
     {"batches", "id=batch incident key state rows signed failed commands_used=used "
                 "commands_allowed=allowed commands_lost=lost rate asked reason"},
-    {"devices", "device type status state counter attempts answered cells rule reason"},
+    {"devices", "device type status smi_status=now state holds counter attempts answered "
+                "cells rule reason"},
     {"events", "n at event to=state as by evidence"},
     {"decisions", "id=decision outcome state at by supersedes sha256"},
     {"differences", "line rule reason"},

@@ -33,7 +33,7 @@ static const char *const sentences[EVENT_COUNT] = {
     [EVENT_AUTHORISE_ISSUING_OCA] = "The PMA authorised a new Issuing OCA",
     [EVENT_AUTHORISE_CONTINGENCY_KEY] = "The PMA authorised new contingency keys",
     [EVENT_REFUSE] = "The PMA did not authorise recovery",
-    [EVENT_ABORT] = "The PMA aborted: false alarm",
+    [EVENT_ABORT] = "The PMA called it off",
     [EVENT_DEFER_REVOCATION] = "The PMA deferred revocation",
     [EVENT_DEFER_ID_TRANSFER] = "The PMA deferred the transfer of identifiers",
     [EVENT_END_DEFERRAL] = "The deferral ended",
@@ -57,6 +57,8 @@ static const char *const sentences[EVENT_COUNT] = {
     [EVENT_RECOVERED] = "Recovery was reported complete",
     [EVENT_WITHDRAW] = "The notice was withdrawn",
     [EVENT_CONFIRM_WITHDRAWAL] = "The withdrawal was confirmed",
+    [EVENT_REJECT_WITHDRAWAL] = "The withdrawal was not confirmed; the incident goes on",
+    [EVENT_REOPEN] = "The incident was taken up again",
     [EVENT_RECONNECT] = "Reconnection began",
     [EVENT_RECONNECTED] = "The devices were connected as before",
     [EVENT_OPEN_CHILDREN] = "Incidents of the users were opened",
@@ -242,6 +244,30 @@ static void put_head(const json_t *incident)
                  ctl_text(incident, "state"), ctl_text(incident, "about"));
 }
 
+/* "100: 97 by own key, 3 by Recovery key" */
+static void put_by_key(const json_t *by_key)
+{
+    static const struct {
+        const char *name, *words;
+    } keys[] = {{"own", "own key"},
+                {"recovery", "Recovery key"},
+                {"contingency", "Contingency key"}};
+    const char *before = ": ";
+    json_int_t all = 0;
+
+    for (size_t k = 0; k < sizeof keys / sizeof keys[0]; k++)
+        all += json_integer_value(json_object_get(by_key, keys[k].name));
+    (void)printf("\n  devices replaced: %" JSON_INTEGER_FORMAT, all);
+    for (size_t k = 0; k < sizeof keys / sizeof keys[0]; k++) {
+        json_int_t n = json_integer_value(json_object_get(by_key, keys[k].name));
+
+        if (n == 0)
+            continue;
+        (void)printf("%s%" JSON_INTEGER_FORMAT " by %s", before, n, keys[k].words);
+        before = ", ";
+    }
+}
+
 static void put_figures(const json_t *incident)
 {
     if (json_integer_value(json_object_get(incident, "devices")) == 0)
@@ -250,12 +276,16 @@ static void put_figures(const json_t *incident)
     say(incident, "  devices on the list: ", "devices", "");
     say(json_object_get(incident, "roster"), " (", "by_type", ")");
     if (json_integer_value(json_object_get(incident, "signed")) == 0) {
-        (void)puts("\n  commands signed: none");
-        return;
+        (void)printf("\n  commands signed: none");
+    } else {
+        say(incident, "\n  commands signed: ", "signed", "");
+        say(incident, "\n  devices that answered with every cell replaced: ", "recovered",
+            "");
     }
-    say(incident, "\n  commands signed: ", "signed", "");
-    say(incident, "\n  devices that answered with every cell replaced: ", "recovered",
-        "\n");
+    if (json_object_size(json_object_get(incident, "by_key")) > 0)
+        put_by_key(json_object_get(incident, "by_key"));
+    say(incident, "\n  what the devices of the list hold: ", "holds", "");
+    (void)putchar('\n');
 }
 
 void ctl_story(const json_t *incident)

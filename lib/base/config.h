@@ -104,6 +104,7 @@ struct config {
         unsigned decision_alarm_s;  /* DecisionAlarmSec= */
         unsigned reshare_alarm_d;   /* CeremonyAlarmDays= */
         unsigned refused_list_d;    /* RefusedListDays= */
+        char end_decision[16];      /* EndDecision=: pma, subscriber, dcc */
     } service;
     struct { /* [Signer] */
         char

@@ -185,11 +185,21 @@ static bool check_role(const struct config_role *r, struct err *e)
                    "[Role \"%s\"]: roles are viewer, operator, approver, auditor", r->name);
 }
 
+static bool check_end_decision(const char *who, struct err *e)
+{
+    return strcmp(who, "pma") == 0 || strcmp(who, "subscriber") == 0 ||
+           strcmp(who, "dcc") == 0 ||
+           err_set(e, ERR_INPUT, "config.service",
+                   "[Service]: EndDecision= is pma, subscriber or dcc, not \"%s\"", who);
+}
+
 bool config_check(const struct config *c, struct err *e)
 {
     if (c->service.signer_program[0] != '\0' && c->service.signer_socket[0] != '\0')
         return err_set(e, ERR_INPUT, "config.service",
                        "[Service]: SignerProgram= and SignerSocket= exclude each other");
+    if (!check_end_decision(c->service.end_decision, e))
+        return false;
     if (c->trust.root[0] == '\0' || c->trust.issuing[0] == '\0')
         return err_set(e, ERR_INPUT, "config.trust",
                        "[Trust]: Root= and Issuing= are mandatory");

@@ -785,9 +785,10 @@ const struct rule rules[] = {
      "both "
      "lists."},
     {"incident.list-refused", "project", "choice",
-     "A list that the PMA has just refused does not come back under another incident "
-     "without a new notification.",
-     "Wait for the cool-off to end, or have the subscriber notify anew."},
+     "A device that the PMA has just refused to recover does not come back under another "
+     "incident without a new notification: one such device refuses the list.",
+     "Wait for the cool-off to end, take these devices out, or have the subscriber notify "
+     "anew."},
     {"incident.deferral-live", "SEC MP134A, MP185", "CONFIRMED",
      "Nothing is revoked, and nothing closed, while a deferral is live.",
      "End the deferral when its end condition is met."},
@@ -859,6 +860,9 @@ const struct rule rules[] = {
      "No batch runs where signing has no place.", "Wait until the batch has stopped."},
     {"incident.key-active", "project", "choice", "The key is off where it may not be used.",
      "Deactivate the key."},
+    {"incident.no-withdrawal", "project", "choice",
+     "A withdrawal is confirmed or rejected once, after somebody has brought it.",
+     "Have the notice withdrawn first."},
     {"incident.withdrawal-key", "project", "INFERRED",
      "A withdrawal signed by the suspected key proves nothing.",
      "Confirm the withdrawal over another channel."},
@@ -866,6 +870,11 @@ const struct rule rules[] = {
      "A withdrawal comes from an authenticated representative of no lower role than the "
      "notifier.",
      "Have such a person withdraw."},
+    {"incident.devices-unclear", "project", "choice",
+     "No incident ends, and no device is reconnected, while a command was signed for a "
+     "device and nobody knows what it holds.",
+     "Mark these devices unknown, ask them what they hold (`queries export`), hand the "
+     "answers in; or excuse them by name."},
     {"incident.devices-suspended", "SEC Appendix L 4.2.2.1", "CONFIRMED",
      "No incident that recovers nothing ends while its devices are cut off.",
      "Reconnect the devices first."},

@@ -50,7 +50,7 @@ static bool devices_free(const struct ask *q)
 
 static bool list_fresh(const struct ask *q)
 {
-    return !q->f->list_refused_before || q->f->notified_anew;
+    return q->f->devices_refused == 0 || q->f->notified_anew;
 }
 
 static bool deferral_none(const struct ask *q)
@@ -168,6 +168,11 @@ static bool key_off(const struct ask *q)
     return !q->f->key_active;
 }
 
+static bool withdrawal_open(const struct ask *q)
+{
+    return q->f->withdrawal_open;
+}
+
 static bool withdrawal_key(const struct ask *q)
 {
     return !q->f->withdrawal_by_suspect_key;
@@ -176,6 +181,11 @@ static bool withdrawal_key(const struct ask *q)
 static bool withdrawal_person(const struct ask *q)
 {
     return q->f->withdrawer_authenticated;
+}
+
+static bool devices_clear(const struct ask *q)
+{
+    return q->f->devices_unclear == 0;
 }
 
 static bool none_suspended(const struct ask *q)
@@ -232,8 +242,10 @@ static const struct {
     [GUARD_SOME_DONE] = {some_done, "incident.nothing-done"},
     [GUARD_BATCH_IDLE] = {batch_idle, "incident.batch-running"},
     [GUARD_KEY_OFF] = {key_off, "incident.key-active"},
+    [GUARD_WITHDRAWAL_OPEN] = {withdrawal_open, "incident.no-withdrawal"},
     [GUARD_WITHDRAWAL_KEY] = {withdrawal_key, "incident.withdrawal-key"},
     [GUARD_WITHDRAWAL_PERSON] = {withdrawal_person, "incident.withdrawal-person"},
+    [GUARD_DEVICES_CLEAR] = {devices_clear, "incident.devices-unclear"},
     [GUARD_NONE_SUSPENDED] = {none_suspended, "incident.devices-suspended"},
     [GUARD_REVOKED] = {revoked, "incident.not-revoked"},
     [GUARD_PMA_INFORMED] = {pma_informed, "incident.pma-informed"},
@@ -287,6 +299,55 @@ static void missing(uint64_t kinds, char *out, size_t cap)
         }
 }
 
+enum state incident_over(const struct incident_facts *f, enum event event)
+{
+    bool may_end = !f->decision_live || event == EVENT_ABORT ||
+                   (f->may_end & ACTOR_BIT(f->withdrawn_by)) != 0;
+
+    if (!may_end || f->contingency_used)
+        return STATE_HALTED;
+    return f->commands_signed ? STATE_STOPPED_MIDWAY : STATE_FALSE_ALARM;
+}
+
+static enum state state_after(const struct incident_facts *f, const struct transition *t)
+{
+    switch (t->to) {
+    case STATE_SAME:
+        return f->state;
+    case STATE_BACK:
+        return f->called_from;
+    case STATE_OVER:
+        return incident_over(f, t->event);
+    default:
+        return (enum state)t->to;
+    }
+}
+
+/* How many devices a guard looks at: the sentence says so. */
+static uint32_t devices_of(enum guard g, const struct incident_facts *f)
+{
+    return g == GUARD_LIST_FRESH      ? f->devices_refused
+           : g == GUARD_DEVICES_FREE  ? f->devices_elsewhere
+           : g == GUARD_DEVICES_CLEAR ? f->devices_unclear
+                                      : 0;
+}
+
+static bool refuse(const struct incident_facts *f, enum guard g, const char *what,
+                   struct err *e)
+{
+    const char *where = incident_state(f->state)->name;
+    const char *why = sentence(guards[g].rule);
+    uint32_t n = devices_of(g, f);
+
+    if (g == GUARD_TOKEN_KEY && f->token_silent)
+        return err_set(e, ERR_BUSY, "signer.not-ready", "%s in state %s: %s", what, where,
+                       sentence("signer.not-ready"));
+    return n > 0 ? err_set(e, ERR_DENIED, guards[g].rule,
+                           "%s in state %s: %s (devices: %u)", what, where, why, n)
+                 : err_set(e, ERR_DENIED, guards[g].rule, "%s in state %s: %s", what, where,
+                           why);
+}
+
 bool incident_step(const struct incident_facts *f, enum event event, enum actor actor,
                    const struct evidence_set *have, struct incident_move *to, struct err *e)
 {
@@ -310,17 +371,10 @@ bool incident_step(const struct incident_facts *f, enum event event, enum actor 
     }
     for (unsigned g = 0; g < GUARD_COUNT; g++)
         if ((t->guards & GUARD_BIT(g)) != 0 &&
-            !incident_guard_holds((enum guard)g, f, actor, t)) {
-            if (g == GUARD_TOKEN_KEY && f->token_silent)
-                return err_set(e, ERR_BUSY, "signer.not-ready", "%s in state %s: %s", what,
-                               where, sentence("signer.not-ready"));
-            return err_set(e, ERR_DENIED, guards[g].rule, "%s in state %s: %s", what, where,
-                           sentence(guards[g].rule));
-        }
+            !incident_guard_holds((enum guard)g, f, actor, t))
+            return refuse(f, (enum guard)g, what, e);
     to->route = t->takes == ROUTE_SAME ? f->route : t->takes;
-    to->state = t->to == STATE_SAME   ? f->state
-                : t->to == STATE_BACK ? f->called_from
-                                      : (enum state)t->to;
+    to->state = state_after(f, t);
     to->row = t;
     return true;
 }

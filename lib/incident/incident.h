@@ -14,6 +14,8 @@
  *   - nothing is signed outside EXECUTING and HANDBACK;
  *   - EXECUTING is reached through AUTHORISED and KEY_ACTIVE only;
  *   - Method 1 signs nothing;
+ *   - FALSE_ALARM says that nothing was signed: an alarm that is over once commands were signed
+ *     is STOPPED_MIDWAY, and from either a key is used again only by a new authority;
  *   - CLOSED is the only end and can be reached from everywhere.
  *
  * Source:  SEC Appendix L (titles and step numbers as far as public text shows them), SEC
@@ -75,6 +77,7 @@ enum state {
     STATE_REISSUING,
     STATE_RECOVERED,
     STATE_FALSE_ALARM,
+    STATE_STOPPED_MIDWAY, /* the same after commands were signed: devices hold this and that */
     STATE_REFUSED,
     STATE_RECONNECTING,
     STATE_RECONNECTED,
@@ -84,6 +87,7 @@ enum state {
 };
 #define STATE_SAME   STATE_COUNT
 #define STATE_BACK   (STATE_COUNT + 1) /* where the custodians were called */
+#define STATE_OVER   (STATE_COUNT + 2) /* as an alarm ends that is over: incident_over() */
 #define STATE_BIT(s) (UINT64_C(1) << (unsigned)(s))
 
 enum event {
@@ -132,6 +136,8 @@ enum event {
     EVENT_RECOVERED,
     EVENT_WITHDRAW,
     EVENT_CONFIRM_WITHDRAWAL,
+    EVENT_REJECT_WITHDRAWAL,
+    EVENT_REOPEN, /* what was over is taken up again */
     EVENT_RECONNECT,
     EVENT_RECONNECTED,
     EVENT_OPEN_CHILDREN,
@@ -184,6 +190,8 @@ enum evidence {
     EVIDENCE_RESIDUAL_RISK,
     EVIDENCE_RECONNECTION_ROUTE, /* how the connection comes back after revocation */
     EVIDENCE_CHILDREN,           /* the child incidents, by id */
+    EVIDENCE_NEW_FINDING,        /* what is known now and was not when the alarm ended */
+    EVIDENCE_NEW_CERTIFICATES,   /* whose word it is that devices keep the new ones */
     EVIDENCE_COUNT,
 };
 #define EVIDENCE_BIT(k) (UINT64_C(1) << (unsigned)(k))
@@ -231,8 +239,10 @@ enum guard {
     GUARD_SOME_DONE,
     GUARD_BATCH_IDLE,
     GUARD_KEY_OFF,
+    GUARD_WITHDRAWAL_OPEN,
     GUARD_WITHDRAWAL_KEY,
     GUARD_WITHDRAWAL_PERSON,
+    GUARD_DEVICES_CLEAR,
     GUARD_NONE_SUSPENDED,
     GUARD_REVOKED,
     GUARD_PMA_INFORMED,
@@ -264,7 +274,7 @@ struct transition {
     uint32_t routes; /* ROUTE_BIT */
     uint64_t from;   /* STATE_BIT */
     enum event event;
-    unsigned to;      /* enum state; STATE_SAME: stays; STATE_BACK */
+    unsigned to;      /* enum state; STATE_SAME: stays; STATE_BACK; STATE_OVER */
     enum route takes; /* ROUTE_SAME: keeps the route it has */
     uint32_t actors;  /* ACTOR_BIT */
     uint64_t evidence;
@@ -316,8 +326,10 @@ struct incident_facts {
     uint32_t rows_replaced_named; /* authorised although Method 1 did them already */
     uint32_t rows_acb;            /* hold an ACB certificate in a subscriber's cell */
     bool exceptions_listed;       /* every pending row stands in the exception list */
-    bool list_refused_before;     /* same list, refused within the cool-off ... */
-    bool notified_anew;           /* ... and a new notification came since */
+    uint32_t devices_unclear; /* a command was signed for them, and nobody knows what they
+                                     hold; who is excused by name is none of them */
+    uint32_t devices_refused; /* of the list, refused elsewhere within the cool-off ... */
+    bool notified_anew;       /* ... and a new notification came since */
 
     bool exercise, decision_exercise;
     bool decision_live;       /* verified, in its window, not superseded */
@@ -339,6 +351,7 @@ struct incident_facts {
     enum state called_from;    /* where custodians were last called; STATE_NONE: never */
     bool recovery_key_suspect; /* an incident about the Recovery key is open */
     bool contingency_used;     /* a mode 9 command has left */
+    bool commands_signed;      /* any, by any key */
 
     bool token_key_proved;
     bool
@@ -346,6 +359,10 @@ struct incident_facts {
     bool counter_above_reserved;
     bool batch_running, key_active;
 
+    bool withdrawal_open;    /* brought, and neither confirmed nor rejected */
+    enum actor withdrawn_by; /* who brought the last one */
+    uint32_t
+        may_end; /* ACTOR_BIT: whose withdrawal ends a decision to recover that stands */
     bool withdrawal_by_suspect_key;
     bool withdrawer_authenticated; /* and of no lower role than the notifier */
 
@@ -385,6 +402,11 @@ MUST_CHECK bool incident_step(const struct incident_facts *f, enum event event,
 bool incident_guard_holds(enum guard g, const struct incident_facts *f, enum actor actor,
                           const struct transition *row);
 const char *incident_guard_rule(enum guard g); /* "incident.deferral-live" */
+
+/* How the alarm ends by that event, abort or confirm-withdrawal: FALSE_ALARM where nothing was
+ * signed, else STOPPED_MIDWAY; HALTED where who withdrew may not end the decision that stands, or
+ * where the contingency is used up: the PMA decides. */
+enum state incident_over(const struct incident_facts *f, enum event event);
 
 /* May a key be used at all in this state, and which? */
 bool incident_may_sign(enum route route, enum state state);

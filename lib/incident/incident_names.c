@@ -88,7 +88,13 @@ static const struct state_row states[STATE_COUNT] = {
                          ALARM_NONE, 0, false},
     [STATE_RECOVERED] = {"RECOVERED", "All devices are recovered or listed as exceptions.",
                          ALARM_NONE, 0, false},
-    [STATE_FALSE_ALARM] = {"FALSE_ALARM", "There was no compromise.", ALARM_NONE, 0, false},
+    [STATE_FALSE_ALARM] = {"FALSE_ALARM", "There was no compromise; no command was signed.",
+                           ALARM_NONE, 0, false},
+    [STATE_STOPPED_MIDWAY] =
+        {"STOPPED_MIDWAY",
+         "The alarm is over, but commands were signed: some devices hold the new "
+         "certificates, some the old; what is unclear is to be settled.",
+         ALARM_DECISION, 0, false},
     [STATE_REFUSED] = {"REFUSED", "The PMA has refused.", ALARM_NONE, 0, false},
     [STATE_RECONNECTING] = {"RECONNECTING",
                             "The devices go back to their status before the incident.",
@@ -147,6 +153,8 @@ static const struct event_row events[EVENT_COUNT] = {
     [EVENT_RECOVERED] = {"recovered", "RECOVERED"},
     [EVENT_WITHDRAW] = {"withdraw", "WITHDRAWAL_RECEIVED"},
     [EVENT_CONFIRM_WITHDRAWAL] = {"confirm-withdrawal", "WITHDRAWAL_CONFIRMED"},
+    [EVENT_REJECT_WITHDRAWAL] = {"reject-withdrawal", "WITHDRAWAL_REJECTED"},
+    [EVENT_REOPEN] = {"reopen", "INCIDENT_REOPENED"},
     [EVENT_RECONNECT] = {"reconnect", "RECONNECT"},
     [EVENT_RECONNECTED] = {"reconnected", "RECONNECTED"},
     [EVENT_OPEN_CHILDREN] = {"open-children", "CHILDREN_OPENED"},
@@ -221,6 +229,8 @@ static const char *const evidence[EVIDENCE_COUNT] = {
     [EVIDENCE_RESIDUAL_RISK] = "residual-risk",
     [EVIDENCE_RECONNECTION_ROUTE] = "reconnection-route",
     [EVIDENCE_CHILDREN] = "children",
+    [EVIDENCE_NEW_FINDING] = "new-finding",
+    [EVIDENCE_NEW_CERTIFICATES] = "new-certificates",
 };
 
 static const char *const effects[EFFECT_COUNT] = {

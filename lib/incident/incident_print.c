@@ -46,6 +46,18 @@ static void list(FILE *to, uint64_t set, unsigned count, name_of name)
         (void)fputs("-", to);
 }
 
+/* The states that a row may lead to, in `to`: how many. An alarm that is over ends in one of
+ * three (incident_over), on a route where no key is used in the first. */
+static unsigned leads_to(const struct transition *t, enum route route, unsigned to[3])
+{
+    to[0] = t->to == STATE_OVER ? STATE_FALSE_ALARM : t->to;
+    to[1] = STATE_STOPPED_MIDWAY;
+    to[2] = STATE_HALTED;
+    if (t->to != STATE_OVER || incident_route(route)->signing == SIGNING_NOTHING)
+        return 1;
+    return (t->from & STATE_BIT(STATE_AUTHORISED)) != 0 ? 3 : 2;
+}
+
 /* Which states can be met on that route: a row may be written for several routes at once
  * and name a state that only one of them knows. */
 static void reach(bool seen[ROUTE_COUNT][STATE_COUNT])
@@ -62,14 +74,16 @@ static void reach(bool seen[ROUTE_COUNT][STATE_COUNT])
                 for (unsigned v = 0; seen[r][s] && v < EVENT_COUNT; v++) {
                     const struct transition *t =
                         incident_next((enum route)r, (enum state)s, (enum event)v);
-                    unsigned r2, s2;
+                    unsigned to[3];
+                    unsigned r2;
 
-                    if (t == NULL)
+                    if (t == NULL || t->to == STATE_SAME || t->to == STATE_BACK)
                         continue;
                     r2 = t->takes == ROUTE_SAME ? r : t->takes;
-                    s2 = t->to == STATE_SAME || t->to == STATE_BACK ? s : t->to;
-                    more = more || !seen[r2][s2];
-                    seen[r2][s2] = true;
+                    for (unsigned n = leads_to(t, (enum route)r2, to); n-- > 0;) {
+                        more = more || !seen[r2][to[n]];
+                        seen[r2][to[n]] = true;
+                    }
                 }
     }
 }
@@ -82,6 +96,23 @@ static void dot_back(FILE *to, enum route route, bool seen[STATE_COUNT], enum st
         if (seen[s] && incident_next(route, (enum state)s, EVENT_CALL_CUSTODIANS) != NULL)
             (void)fprintf(to, "    %s -> %s [label=\"%s\"];\n", state_name(from),
                           state_name(s), incident_event(event)->name);
+}
+
+static void dot_edges(FILE *to, enum route route, enum state from,
+                      const struct transition *t)
+{
+    unsigned state[3];
+    unsigned n = leads_to(t, route, state);
+    const char *event = incident_event(t->event)->name;
+
+    for (unsigned i = 0; i < n; i++)
+        if (t->takes == ROUTE_SAME || t->takes == route)
+            (void)fprintf(to, "    %s -> %s [label=\"%s\"];\n", state_name(from),
+                          state_name(state[i]), event);
+        else
+            (void)fprintf(to, "    %s -> \"%s %s\" [label=\"%s\", style=dashed];\n",
+                          state_name(from), incident_route(t->takes)->name,
+                          state_name(state[i]), event);
 }
 
 void incident_dot(FILE *to, enum route route)
@@ -105,13 +136,8 @@ void incident_dot(FILE *to, enum route route)
                 continue;
             if (t->to == STATE_BACK)
                 dot_back(to, route, seen[route], (enum state)s, (enum event)v);
-            else if (t->takes == ROUTE_SAME || t->takes == route)
-                (void)fprintf(to, "    %s -> %s [label=\"%s\"];\n", state_name(s),
-                              state_name(t->to), incident_event((enum event)v)->name);
             else
-                (void)fprintf(to, "    %s -> \"%s %s\" [label=\"%s\", style=dashed];\n",
-                              state_name(s), incident_route(t->takes)->name,
-                              state_name(t->to), incident_event((enum event)v)->name);
+                dot_edges(to, route, (enum state)s, t);
         }
     (void)fputs("}\n", to);
 }
@@ -124,6 +150,8 @@ static void print_transition(FILE *to, size_t i)
                   incident_event(t->event)->name,
                   t->to == STATE_SAME   ? "(stays)"
                   : t->to == STATE_BACK ? "(back to where the custodians were called)"
+                  : t->to == STATE_OVER ? "(FALSE_ALARM; STOPPED_MIDWAY once commands were "
+                                          "signed; HALTED where another has to end it)"
                                         : state_name(t->to));
     list(to, t->from, STATE_COUNT, state_name);
     (void)fputs("\n   routes:    ", to);
@@ -182,6 +210,7 @@ static json_t *transition_json(const struct transition *t)
         "from", names(t->from, STATE_COUNT, state_name), "to",
         t->to == STATE_SAME   ? NULL
         : t->to == STATE_BACK ? "(back)"
+        : t->to == STATE_OVER ? "(over)"
                               : state_name(t->to),
         "takes", t->takes == ROUTE_SAME ? NULL : route_name(t->takes), "actors",
         names(t->actors, ACTOR_COUNT, actor_name), "evidence",

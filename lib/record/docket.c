@@ -325,6 +325,23 @@ static bool ends_activation(enum event event)
            event == EVENT_FREEZE || event == EVENT_EXPIRE;
 }
 
+/* The alarm is over: a decision to recover that stood until now ends with it, on record. */
+static bool end_decision(const struct docket *d, const struct docket_incident *i,
+                         const struct docket_step *step, struct err *e)
+{
+    static const struct digest none;
+    struct docket_decision live;
+    bool found;
+
+    if (!docket_authorised(d->store, i->id, &live, &found, e) ||
+        !docket_void_activations(d, i->id, step->who, e) ||
+        !docket_void_decisions(d, i->id, &none, DECISION_VOID, e))
+        return false;
+    return !found || audit_put(d->store, d->now_us, "DECISION_ABORTED", i->id, step->who, e,
+                               "{s:s,s:s}", "event", incident_event(step->event)->name,
+                               "decision", live.id);
+}
+
 /* What this step ends, in the step's own transaction. */
 static bool end_papers(const struct docket *d, const struct docket_incident *i,
                        const struct docket_step *step, struct err *e)
@@ -334,6 +351,8 @@ static bool end_papers(const struct docket *d, const struct docket_incident *i,
     if (i->state == STATE_CLOSED)
         return docket_void_activations(d, i->id, step->who, e) &&
                docket_void_decisions(d, i->id, &none, DECISION_VOID, e);
+    if (i->state == STATE_FALSE_ALARM || i->state == STATE_STOPPED_MIDWAY)
+        return end_decision(d, i, step, e);
     /* the decision whose window is over stays on file for the next one to supersede */
     if (step->event == EVENT_EXPIRE &&
         !told_end(d->store, i->id, &none, TOLD_EXPIRED, d->now_us, e))
@@ -349,6 +368,26 @@ static void swap(char **a, char **b)
     *b = t;
 }
 
+/* Guards that look at each device of the list. */
+#define OF_LISTS                                                   \
+    (GUARD_BIT(GUARD_DEVICES_FREE) | GUARD_BIT(GUARD_LIST_FRESH) | \
+     GUARD_BIT(GUARD_DEVICES_CLEAR))
+
+/* Who brings a withdrawal, and how, is asked of each one anew. */
+static bool declare(const struct docket_incident *i, const struct docket_step *step,
+                    char **out, struct err *e)
+{
+    AUTO(mem) char *before = NULL;
+    bool anew = step->event == EVENT_WITHDRAW;
+
+    return docket_declare(i->declared,
+                          anew ? "{\"withdrawer_authenticated\":false,"
+                                 "\"withdrawal_by_suspect_key\":false}"
+                               : NULL,
+                          &before, e) &&
+           docket_declare(before, step->declare, out, e);
+}
+
 bool docket_take_step(const struct docket *d, struct docket_incident *i,
                       const struct docket_step *step, struct incident_move *move,
                       struct err *e)
@@ -360,10 +399,9 @@ bool docket_take_step(const struct docket *d, struct docket_incident *i,
     struct incident_facts f;
     AUTO(mem) char *declared = NULL;
     enum state from = i->state;
-    bool lists = row != NULL && (row->guards & GUARD_BIT(GUARD_DEVICES_FREE)) != 0;
+    bool lists = row != NULL && (row->guards & OF_LISTS) != 0;
 
-    if (!evidence_of(step->evidence, &have.have, e) ||
-        !docket_declare(i->declared, step->declare, &declared, e) ||
+    if (!evidence_of(step->evidence, &have.have, e) || !declare(i, step, &declared, e) ||
         !store_each(d->store, lasting, &have.have, e,
                     "SELECT evidence FROM incident_event WHERE incident = ?1", "t",
                     i->id) ||

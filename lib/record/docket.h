@@ -16,6 +16,7 @@
 #include "incident.h"
 #include "partyfile.h"
 #include "roster.h"
+#include "smi.h"
 #include "store.h"
 
 #include <jansson.h>
@@ -79,9 +80,17 @@ MUST_CHECK bool docket_take_step(const struct docket *d, struct docket_incident 
                                  struct err *e);
 
 /* Facts as they stand now; `more` of the step aside.
- *   with_lists  compare rosters too (slow) */
+ *   with_lists  walk the roster too, for what is said of its devices (slow): those elsewhere,
+ *               refused before, replaced already, unclear */
 MUST_CHECK bool docket_facts(const struct docket *d, const struct docket_incident *i,
                              bool with_lists, struct incident_facts *f, struct err *e);
+
+/* Was the incident ever in that state? */
+MUST_CHECK bool docket_was(struct store *s, const char *incident, enum state state,
+                           bool *was, struct err *e);
+/* What its steps so far made of the SMI status of its devices. */
+MUST_CHECK bool docket_smi(struct store *s, const char *incident, struct smi_steps *out,
+                           struct err *e);
 
 /* What is declared now, on top of what was: *out is a malloc'd JSON object.
  * Errors: ERR_INPUT "incident.fact". */
@@ -231,9 +240,12 @@ MUST_CHECK bool docket_file_facts(const struct docket *d, const struct docket_in
 /* How many devices of this roster were reported as done by Method 1. */
 MUST_CHECK bool docket_file_replaced(struct store *s, const char *incident,
                                      const struct roster *r, uint32_t *n, struct err *e);
-/* Was this very list refused for another incident, within RefusedListDays=? */
-MUST_CHECK bool docket_list_refused(const struct docket *d, const char *incident,
-                                    const struct digest *roster, bool *refused,
-                                    struct err *e);
+/*
+ * How many devices of this list the PMA refused to recover in another incident within
+ * RefusedListDays=: those of the list that was on file there when it refused, whatever became of
+ * either list since. A refusal that the PMA itself went back on there does not count.
+ */
+MUST_CHECK bool docket_refused(const struct docket *d, const char *incident,
+                               const struct roster *r, uint32_t *n, struct err *e);
 
 #endif

@@ -4,6 +4,7 @@
  */
 #include "docket.h"
 
+#include "holding.h"
 #include "outcome.h"
 #include "rosters.h"
 
@@ -144,13 +145,17 @@ static bool facts_of_history(const struct docket *d, const struct docket_inciden
 {
     struct store *s = d->store;
     bool suspended;
-    bool reconnected;
 
     if (!last_is(s, HAPPENED("'inform-pma', 'refer-to-pma'"), i->id, &f->pma_informed, e) ||
         !last_is(s, HAPPENED("'revoked'"), i->id, &f->revoked, e) ||
-        !last_is(s, HAPPENED("'devices-suspended'"), i->id, &suspended, e) ||
-        !last_is(s, HAPPENED("'reconnected', 'recovered', 'executed', 'handed-back'"),
-                 i->id, &reconnected, e) ||
+        !last_is(
+            s,
+            "SELECT event = 'devices-suspended' FROM incident_event WHERE incident = ?1"
+            " AND event IN ('devices-suspended', 'reconnected', 'recovered',"
+            " 'executed', 'handed-back') ORDER BY n DESC LIMIT 1",
+            i->id, &suspended, e) ||
+        !last_is(s, "SELECT count(*) FROM batch WHERE incident = ?1 AND signed > 0", i->id,
+                 &f->commands_signed, e) ||
         !last_is(s,
                  "SELECT event IN ('activate-key') FROM incident_event WHERE incident = ?1"
                  " AND event IN ('activate-key', 'deactivate-key', 'lose-token')"
@@ -170,10 +175,44 @@ static bool facts_of_history(const struct docket *d, const struct docket_inciden
                  " AND slice.id < batch.id + 1 << 32)",
                  i->id, &f->contingency_used, e))
         return false;
-    f->devices_suspended = suspended && !reconnected ? 1 : 0;
+    f->devices_suspended = suspended ? 1 : 0;
     return store_each(s, take_state, &f->called_from, e,
                       "SELECT from_state FROM incident_event WHERE incident = ?1"
                       " AND event = 'call-custodians' ORDER BY n DESC LIMIT 1",
+                      "t", i->id);
+}
+
+static bool take_actor(void *arg, const struct store_row *row)
+{
+    if (!incident_actor_find(store_text(row, 0), arg))
+        *(enum actor *)arg = ACTOR_COUNT; /* whoever it was may end nothing */
+    return false;
+}
+
+/* EndDecision=: each of the three may what those before it may. */
+static uint32_t may_end(const char *who)
+{
+    if (strcmp(who, "dcc") == 0)
+        return ACTOR_BIT(ACTOR_SUBSCRIBER) | ACTOR_BIT(ACTOR_SRP) | ACTOR_BIT(ACTOR_DCC) |
+               ACTOR_BIT(ACTOR_OFGEM);
+    if (strcmp(who, "subscriber") == 0)
+        return ACTOR_BIT(ACTOR_SUBSCRIBER) | ACTOR_BIT(ACTOR_SRP);
+    return 0;
+}
+
+static bool facts_of_withdrawal(const struct docket *d, const struct docket_incident *i,
+                                struct incident_facts *f, struct err *e)
+{
+    f->may_end = may_end(d->config->service.end_decision);
+    f->withdrawn_by = ACTOR_COUNT;
+    return last_is(d->store,
+                   "SELECT event = 'withdraw' FROM incident_event WHERE incident = ?1"
+                   " AND event IN ('withdraw', 'confirm-withdrawal', 'reject-withdrawal',"
+                   " 'reopen') ORDER BY n DESC LIMIT 1",
+                   i->id, &f->withdrawal_open, e) &&
+           store_each(d->store, take_actor, &f->withdrawn_by, e,
+                      "SELECT role FROM incident_event WHERE incident = ?1"
+                      " AND event = 'withdraw' ORDER BY n DESC LIMIT 1",
                       "t", i->id);
 }
 
@@ -214,6 +253,7 @@ static bool facts_of_lists(const struct docket *d, const struct docket_incident 
     struct digest sha256;
     struct roster r;
     char where[128];
+    int64_t holds[HOLDING_COUNT] = {0};
     uint32_t rows;
     bool found;
     bool ok;
@@ -225,7 +265,10 @@ static bool facts_of_lists(const struct docket *d, const struct docket_incident 
     if (!rosters_open(d->roster_dir, &sha256, &r, e))
         return false;
     ok = docket_elsewhere(d, i->id, &r, &f->devices_elsewhere, where, e) &&
-         docket_file_replaced(d->store, i->id, &r, &f->rows_replaced_named, e);
+         docket_refused(d, i->id, &r, &f->devices_refused, e) &&
+         docket_file_replaced(d->store, i->id, &r, &f->rows_replaced_named, e) &&
+         (!f->commands_signed || holding_count(d->store, i->id, &r, holds, e));
+    f->devices_unclear = (uint32_t)holds[HOLDING_UNCLEAR];
     roster_done(&r);
     return ok;
 }
@@ -266,6 +309,44 @@ static bool facts_of_handback(const struct docket *d, const struct docket_incide
     return true;
 }
 
+bool docket_was(struct store *s, const char *incident, enum state state, bool *was,
+                struct err *e)
+{
+    int64_t n = 0;
+    bool found;
+
+    if (!store_number(s, &n, &found, e,
+                      "SELECT count(*) FROM incident_event WHERE incident = ?1"
+                      " AND to_state = ?2",
+                      "tt", incident, incident_state(state)->name))
+        return false;
+    *was = n > 0;
+    return true;
+}
+
+static bool take_step(void *arg, const struct store_row *row)
+{
+    enum event event;
+    enum state from;
+    enum state to;
+
+    /* what this program does not know has done nothing to a status */
+    if (incident_event_find(store_text(row, 0), &event) &&
+        incident_state_find(store_text(row, 1), &from) &&
+        incident_state_find(store_text(row, 2), &to))
+        smi_step(arg, event, from, to);
+    return true;
+}
+
+bool docket_smi(struct store *s, const char *incident, struct smi_steps *out, struct err *e)
+{
+    *out = smi_begin();
+    return store_each(s, take_step, out, e,
+                      "SELECT event, from_state, to_state FROM incident_event"
+                      " WHERE incident = ?1 ORDER BY n",
+                      "t", incident);
+}
+
 bool docket_facts(const struct docket *d, const struct docket_incident *i, bool with_lists,
                   struct incident_facts *f, struct err *e)
 {
@@ -286,7 +367,8 @@ bool docket_facts(const struct docket *d, const struct docket_incident *i, bool 
     f->replacement_is_solr =
         i->replacement[0] != '\0' && strcmp(i->replacement, i->subscriber) != 0;
     if (!facts_of_family(d, i, f, e) || !facts_of_history(d, i, f, e) ||
-        !facts_of_decisions(d, i, f, e) || (with_lists && !facts_of_lists(d, i, f, e)) ||
+        !facts_of_withdrawal(d, i, f, e) || !facts_of_decisions(d, i, f, e) ||
+        (with_lists && !facts_of_lists(d, i, f, e)) ||
         !docket_roster(d->store, i->id, &sha256, &rows, &found, e))
         return false;
     f->devices_suspended = f->devices_suspended ? rows : 0;
@@ -297,8 +379,7 @@ bool docket_facts(const struct docket *d, const struct docket_incident *i, bool 
     f->rows_pending = rows - at_most(n[OUTCOME_SUCCESS] + n[OUTCOME_EXCUSED], rows);
     f->rows_done = (uint32_t)replaced(n);
     f->rows_unknown = (uint32_t)n[OUTCOME_UNKNOWN];
-    if (!facts_of_handback(d, i, rows, n, f, e) || !docket_file_facts(d, i, f, e) ||
-        (found && !docket_list_refused(d, i->id, &sha256, &f->list_refused_before, e)))
+    if (!facts_of_handback(d, i, rows, n, f, e) || !docket_file_facts(d, i, f, e))
         return false;
     apply_declared(i->declared, f);
     return true;

@@ -218,24 +218,3 @@ bool docket_file_replaced(struct store *s, const char *incident, const struct ro
     *n = c.n;
     return true;
 }
-
-/* --- lists that were refused --- */
-
-bool docket_list_refused(const struct docket *d, const char *incident,
-                         const struct digest *roster, bool *refused, struct err *e)
-{
-    int64_t n = 0;
-    bool found;
-    int64_t days = d->config->service.refused_list_d;
-
-    if (!store_number(
-            d->store, &n, &found, e,
-            "SELECT count(*) FROM roster JOIN incident_event ON incident_event.incident ="
-            " roster.incident AND incident_event.event = 'refuse' WHERE roster.sha256 = ?1"
-            " AND roster.incident != ?2 AND incident_event.at_us > ?3",
-            "bti", span_of(roster->b, 32), incident,
-            d->now_us - days * 24 * 3600 * 1000000))
-        return false;
-    *refused = n > 0;
-    return true;
-}

@@ -170,3 +170,91 @@ bool docket_elsewhere(const struct docket *d, const char *incident, const struct
     *n = o.n;
     return o.ok;
 }
+
+/* --- devices that were refused --- */
+
+struct refusals { /* the lists that were refused, all open */
+    const struct docket *d;
+    struct roster *lists;
+    uint32_t *at; /* of each, the row that comes next */
+    size_t n;
+    struct err *e;
+    bool ok;
+};
+
+static bool refused_list(void *arg, const struct store_row *row)
+{
+    struct refusals *f = arg;
+    struct roster *lists = reallocarray(f->lists, f->n + 1, sizeof *lists);
+    uint32_t *at;
+    struct digest sha256;
+
+    if (lists != NULL)
+        f->lists = lists;
+    at = lists != NULL ? reallocarray(f->at, f->n + 1, sizeof *at) : NULL;
+    if (at == NULL) {
+        f->ok = err_set(f->e, ERR_STORE, "store.memory", "out of memory");
+        return false;
+    }
+    f->at = at;
+    if (store_blob(row, 0).len != sizeof sha256.b)
+        return true;
+    memcpy(sha256.b, store_blob(row, 0).at, sizeof sha256.b);
+    f->ok = rosters_open(f->d->roster_dir, &sha256, &f->lists[f->n], f->e);
+    if (f->ok)
+        f->at[f->n++] = 0;
+    return f->ok;
+}
+
+/* Does one of them name the device? All ascend, and so do the devices asked for. */
+static bool names(struct refusals *f, const struct eui64 *device)
+{
+    bool found = false;
+
+    for (size_t i = 0; i < f->n; i++) {
+        struct roster_row row;
+        int order = -1;
+
+        for (; f->at[i] < f->lists[i].n_rows; f->at[i]++) {
+            roster_get(&f->lists[i], f->at[i], &row);
+            order = eui64_cmp(&row.device, device);
+            if (order >= 0)
+                break;
+        }
+        found = found || order == 0;
+    }
+    return found;
+}
+
+bool docket_refused(const struct docket *d, const char *incident, const struct roster *r,
+                    uint32_t *n, struct err *e)
+{
+    struct refusals f = {.d = d, .e = e, .ok = true};
+    int64_t cool_off_us = (int64_t)d->config->service.refused_list_d * 24 * 3600 * 1000000;
+    bool ok;
+
+    *n = 0;
+    ok =
+        store_each(
+            d->store, refused_list, &f, e,
+            "SELECT DISTINCT roster.sha256 FROM incident_event AS refusal JOIN roster"
+            " ON roster.incident = refusal.incident WHERE refusal.event = 'refuse'"
+            " AND refusal.incident != ?1 AND refusal.at_us > ?2"
+            " AND version = (SELECT max(version) FROM roster AS then_ WHERE"
+            " then_.incident = refusal.incident AND then_.at_us <= refusal.at_us)"
+            " AND NOT EXISTS (SELECT 1 FROM incident_event AS later WHERE later.incident ="
+            " refusal.incident AND later.n > refusal.n AND later.event GLOB 'authorise-*')",
+            "ti", incident, d->now_us - cool_off_us) &&
+        f.ok;
+    for (uint32_t i = 0; ok && f.n > 0 && i < r->n_rows; i++) {
+        struct roster_row row;
+
+        roster_get(r, i, &row);
+        *n += names(&f, &row.device);
+    }
+    while (f.n > 0)
+        roster_done(&f.lists[--f.n]);
+    free(f.lists);
+    free(f.at);
+    return ok;
+}

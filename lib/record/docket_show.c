@@ -2,6 +2,7 @@
 #include "docket_show.h"
 
 #include "clock.h"
+#include "holding.h"
 #include "ledger.h"
 #include "mem.h"
 #include "rules.h"
@@ -161,10 +162,12 @@ static bool add_totals(struct sum *sum, const char *incident)
     struct digest sha256;
     int64_t signed_;
     int64_t failed;
+    int64_t own_key;
     uint32_t rows = 0;
     bool found;
 
-    sum->ok = docket_roster(sum->store, incident, &sha256, &rows, &found, sum->e) &&
+    sum->ok = holding_own_key(sum->store, incident, &own_key, sum->e) &&
+              docket_roster(sum->store, incident, &sha256, &rows, &found, sum->e) &&
               queue_totals(sum->store, incident, &signed_, &failed, sum->e) &&
               outcome_count(sum->store, incident, false, states, sum->e);
     if (!sum->ok)
@@ -172,6 +175,7 @@ static bool add_totals(struct sum *sum, const char *incident)
     t->devices += found ? rows : 0;
     t->signed_ += signed_;
     t->failed += failed;
+    t->own_key += own_key;
     for (unsigned k = 0; k < OUTCOME_STATES; k++)
         t->states[k] += states[k];
     return true;
@@ -199,17 +203,35 @@ bool docket_show_totals(struct store *s, const char *incident, struct docket_sho
            sum.ok;
 }
 
+json_t *docket_show_by_key(enum route route, int64_t own_key, int64_t replaced)
+{
+    json_t *o = json_object();
+
+    if (own_key > 0)
+        (void)json_object_set_new(o, "own", json_integer((json_int_t)own_key));
+    if (replaced > 0)
+        (void)json_object_set_new(o,
+                                  route == ROUTE_CONTINGENCY ? "contingency" : "recovery",
+                                  json_integer((json_int_t)replaced));
+    return o;
+}
+
 /* How far it is. */
 static bool counts(struct store *s, json_t *j, struct err *e)
 {
     struct docket_show_totals t;
+    enum route route;
 
     if (!docket_show_totals(s, json_string_value(json_object_get(j, "id")), &t, e))
         return false;
+    if (!incident_route_find(json_string_value(json_object_get(j, "route")), &route))
+        route = ROUTE_UNDECIDED;
     (void)json_object_set_new(j, "devices", json_integer((json_int_t)t.devices));
     (void)json_object_set_new(j, "signed", json_integer((json_int_t)t.signed_));
     (void)json_object_set_new(j, "recovered",
                               json_integer((json_int_t)t.states[OUTCOME_SUCCESS]));
+    (void)json_object_set_new(
+        j, "by_key", docket_show_by_key(route, t.own_key, t.states[OUTCOME_SUCCESS]));
     return true;
 }
 

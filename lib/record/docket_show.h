@@ -60,10 +60,17 @@ MUST_CHECK bool docket_show_behind(const struct docket_show_page *p, int64_t *ke
 struct docket_show_totals {
     int64_t children, children_open;
     int64_t devices, signed_, failed;
+    int64_t
+        own_key; /* devices that progress files report as replaced by their party's key */
     int64_t states[OUTCOME_STATES];
 };
 MUST_CHECK bool docket_show_totals(struct store *s, const char *incident,
                                    struct docket_show_totals *t, struct err *e);
+
+/* By whose key devices were replaced: {"own":97,"recovery":3}. "own": the subscriber's, as its
+ * progress files report; "recovery" or "contingency", by the route: those that answered so.
+ * What there is none of is not named. */
+json_t *docket_show_by_key(enum route route, int64_t own_key, int64_t replaced);
 
 /* A page of the incidents in short, oldest first: a JSON array. ERR_INPUT "request.query":
  * there is no incident `from`. */

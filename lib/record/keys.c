@@ -104,7 +104,7 @@ bool keys_decided(struct store *s, const struct authority *a, int64_t now_us, st
 
 static bool says_nothing_bad(enum state s)
 {
-    return s == STATE_FALSE_ALARM || s == STATE_REFUSED;
+    return s == STATE_FALSE_ALARM || s == STATE_STOPPED_MIDWAY || s == STATE_REFUSED;
 }
 
 /* The way from there to the end: the word stands. */

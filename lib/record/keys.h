@@ -14,8 +14,9 @@
  *   placed       the first command exists that does
  *
  * Entries are only added, each in the transaction of what causes it. That an incident ends as
- * a false alarm, or that the PMA refuses, takes back what it called compromised; the entry
- * stays and says so. What was revoked, replaced or spent was so, whatever came of the incident.
+ * a false alarm, before or after signing, or that the PMA refuses, takes back what it called
+ * compromised; the entry stays and says so. What was revoked, replaced or spent was so, whatever
+ * came of the incident.
  *
  * A certificate is met again by its digest and, but for a revoked one, by its public key: one
  * issued anew over the same key is no better. A notification file names certificates by issuer

@@ -321,9 +321,8 @@ static bool is_placed(const struct sent_batch *k, enum cell cell, struct span ke
     return span_equal(key, span_of(k->placed[cell].b, sizeof k->placed[cell].b));
 }
 
-/* Cells of the roster row that this batch replaces,
- * counted against what the device reports. */
-static bool holds_new_keys(const struct sent_batch *k, const struct roster_row *row,
+/* Cells of the roster row in which, by the device's report, a key of this batch lies. */
+static uint32_t held_cells(const struct sent_batch *k, const struct roster_row *row,
                            const struct payload_report *report)
 {
     uint32_t want = sent_cells(k, row);
@@ -340,10 +339,10 @@ static bool holds_new_keys(const struct sent_batch *k, const struct roster_row *
                 is_placed(k, cell, report->roles[i].cells[c].key))
                 seen |= CELL_BIT(cell);
         }
-    return want != 0 && seen == want;
+    return seen;
 }
 
-/* The same, told by the answer to somebody else's command: what lay in each cell before and
+/* Every cell of it, told by the answer to somebody else's command: what lay in each cell before and
  * what lies there now. That a key of ours lay there says as well that the batch's command
  * was carried out. */
 static bool held_new_keys(const struct sent_batch *k, const struct roster_row *row,
@@ -384,25 +383,33 @@ static bool set_state(struct reconcile *r, struct outcome *o, const struct roste
 }
 
 /* Does what a device holds, or what it answered to somebody else, show that a command of ours
- * was carried out? The last such goes into *b. One of report and answer is NULL. */
+ * was carried out? The last such goes into *b; so does the last of all where the report shows
+ * that none of its keys is there, for then its fate is known. One of report and answer is
+ * NULL. */
 static bool carried_out(struct reconcile *r, uint32_t row_no, const struct roster_row *row,
                         const struct payload_report *report, const struct response *answer,
                         struct outcome *b, bool *done, struct err *e)
 {
+    bool last = true;
+
     *done = false;
     for (size_t i = r->sent.n; i-- > 0 && !*done;) {
         struct sent_batch *k = &r->sent.batches[i];
+        uint32_t held = report != NULL ? held_cells(k, row, report) : 0;
         uint64_t counter;
         bool found;
 
         if (!sent_in(&r->sent, k, row_no, &counter, &found, e))
             return false;
-        *done = found && (report != NULL ? holds_new_keys(k, row, report)
-                                         : held_new_keys(k, row, answer));
-        if (*done) {
+        if (!found)
+            continue;
+        *done = report != NULL ? held != 0 && held == sent_cells(k, row)
+                               : held_new_keys(k, row, answer);
+        if (*done || (last && report != NULL && held == 0)) {
             b->batch = k->id;
             b->counter = counter;
         }
+        last = false;
     }
     return true;
 }

@@ -37,6 +37,8 @@ struct incident_facts well(const struct at *c)
         .called_from = STATE_AUTHORISED,
         .token_key_proved = true,
         .counter_above_reserved = true,
+        .withdrawal_open = true,
+        .may_end = UINT32_MAX,
         .withdrawer_authenticated = true,
         .now_us = NOW,
     };

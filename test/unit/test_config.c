@@ -170,10 +170,11 @@ START_TEST(the_dump_parses_back_to_the_same)
     char *first;
     char *second;
 
-    OK(parse(SOUND "[Service]\nExercise=yes\nMaxClients=3\n[Counter]\nStart=5\n"
-                   "[Command]\nOtherFloor=7\nLoadControllerCells=yes\n[Authority "
-                   "\"unset\"]\nAnchor=/x\n"
-                   "[Role \"auditor\"]\nUsers=a b\nGroups=g\n"));
+    OK(parse(SOUND
+             "[Service]\nExercise=yes\nMaxClients=3\nEndDecision=dcc\n[Counter]\nStart=5\n"
+             "[Command]\nOtherFloor=7\nLoadControllerCells=yes\n[Authority "
+             "\"unset\"]\nAnchor=/x\n"
+             "[Role \"auditor\"]\nUsers=a b\nGroups=g\n"));
     first = config_dump(&c);
     ck_assert_ptr_nonnull(first);
     config_defaults(&again);
@@ -276,6 +277,7 @@ START_TEST(sections_fit_together)
         const char *more, *rule, *words;
     } faults[] = {
         {"[Service]\nSignerProgram=/p\nSignerSocket=/s\n", "config.service", "exclude"},
+        {"[Service]\nEndDecision=anybody\n", "config.service", "not \"anybody\""},
         {"[Trust]\nRoot=\n", "config.trust", "Root="},
         {"[Trust]\nIssuing=\n", "config.trust", "Issuing="},
         {"[Token \"t\"]\nModule=\n", "config.token", "\"t\""},

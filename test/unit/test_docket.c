@@ -317,18 +317,152 @@ START_TEST(doubt_about_the_recovery_key_freezes_every_incident_that_uses_it)
 }
 END_TEST
 
+/* --- withdrawals --- */
+
+static const char withdrawn[] = "{\"withdrawal\":\"the log was misread\"}";
+static const char called[] = "{\"confirmation\":\"called back\"}";
+
+static bool confirm_withdrawal(void)
+{
+    return steps(EVENT_CONFIRM_WITHDRAWAL, ACTOR_DCC, called,
+                 "{\"withdrawer_authenticated\":true}");
+}
+
+START_TEST(a_withdrawal_that_is_rejected_leaves_the_incident_where_it_stood)
+{
+    open_incident("I-1", ROUTE_UNDECIDED);
+    confirm();
+    REFUSED(dcc(EVENT_REJECT_WITHDRAWAL, called),
+            "incident.evidence"); /* nobody withdrew */
+    OK(dcc(EVENT_WITHDRAW, withdrawn));
+    ck_assert(facts().withdrawal_open);
+    ck_assert_int_eq(facts().withdrawn_by, ACTOR_DCC);
+    OK(dcc(EVENT_REJECT_WITHDRAWAL, called));
+    ck_assert_int_eq(inc.state, STATE_CONFIRMED_SUSPECTED);
+    ck_assert(!facts().withdrawal_open);
+    /* the evidence is on file, and that withdrawal is settled all the same */
+    REFUSED(confirm_withdrawal(), "incident.no-withdrawal");
+    REFUSED(dcc(EVENT_REJECT_WITHDRAWAL, called), "incident.no-withdrawal");
+    OK(dcc(EVENT_RECEIVE_FILE, "{\"notification-file\":\"f\"}"));
+    OK(dcc(EVENT_WITHDRAW, withdrawn));
+    OK(confirm_withdrawal());
+    ck_assert_int_eq(inc.state, STATE_FALSE_ALARM);
+}
+END_TEST
+
+START_TEST(each_withdrawal_asks_anew_who_brings_it)
+{
+    open_incident("I-1", ROUTE_UNDECIDED);
+    confirm();
+    OK(dcc(EVENT_WITHDRAW, withdrawn));
+    OK(steps(EVENT_REJECT_WITHDRAWAL, ACTOR_DCC, called,
+             "{\"withdrawer_authenticated\":true,\"withdrawal_by_suspect_key\":true}"));
+    ck_assert(facts().withdrawer_authenticated && facts().withdrawal_by_suspect_key);
+    OK(dcc(EVENT_WITHDRAW, withdrawn));
+    ck_assert(!facts().withdrawer_authenticated && !facts().withdrawal_by_suspect_key);
+    ck_assert(facts().notifier_authenticated); /* that stays */
+    REFUSED(dcc(EVENT_CONFIRM_WITHDRAWAL, called), "incident.withdrawal-person");
+}
+END_TEST
+
+static void signed_batch(void)
+{
+    int64_t id;
+
+    OK(store_run(store, &e,
+                 "INSERT INTO batch (incident, decision, key, originator, roster, certs,"
+                 " rows, signed, failed, state, rule, reason, asked_us, asked_by) VALUES"
+                 " ('I-1', x'', 'recovery', x'', x'', x'', 9, 4, 0, 'stopped', '', '', 1,"
+                 " '')",
+                 ""));
+    id = store_last_id(store);
+    ck_assert_int_gt(id, 0);
+}
+
+static void at_executing(void)
+{
+    open_incident("I-1", ROUTE_UNDECIDED);
+    decide("D-1", "I-1", AUTHORITY_AUTHORISE, "{\"kind\":\"decision\"}");
+    set_state("I-1", "method-3", "EXECUTING");
+    reload("I-1");
+}
+
+START_TEST(who_may_end_a_decision_is_configured)
+{
+    static const struct {
+        const char *who;
+        enum actor by;
+        enum state to;
+    } cases[] = {
+        {"pma", ACTOR_SUBSCRIBER, STATE_HALTED},
+        {"pma", ACTOR_DCC, STATE_HALTED},
+        {"subscriber", ACTOR_SUBSCRIBER, STATE_STOPPED_MIDWAY},
+        {"subscriber", ACTOR_DCC, STATE_HALTED},
+        {"dcc", ACTOR_SUBSCRIBER, STATE_STOPPED_MIDWAY},
+        {"dcc", ACTOR_DCC, STATE_STOPPED_MIDWAY},
+    };
+    struct docket_decision d;
+
+    ck_assert_str_eq(config.service.end_decision, "pma"); /* unless it is configured */
+    at_executing();
+    signed_batch();
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        OK(store_run(store, &e, "UPDATE decision SET state = 'live'", ""));
+        set_state("I-1", "method-3", "EXECUTING");
+        reload("I-1");
+        (void)strcpy(config.service.end_decision, cases[i].who);
+        OK(steps(EVENT_WITHDRAW, cases[i].by, withdrawn, NULL));
+        OK(confirm_withdrawal());
+        ck_assert_msg(inc.state == cases[i].to, "case %zu: %s", i,
+                      incident_state(inc.state)->name);
+        OK(docket_decision(store, "I-1", "D-1", &d, &e));
+        ck_assert_int_eq(d.state,
+                         cases[i].to == STATE_HALTED ? DECISION_LIVE : DECISION_VOID);
+    }
+    ck_assert_int_eq(number("SELECT count(*) FROM audit WHERE line LIKE"
+                            " '%\"kind\":\"DECISION_ABORTED\"%'"),
+                     3);
+}
+END_TEST
+
+START_TEST(what_is_over_is_taken_up_again)
+{
+    static const char found[] = "{\"new-finding\":\"the key was seen elsewhere\"}";
+    bool was;
+
+    open_incident("I-1", ROUTE_UNDECIDED);
+    confirm();
+    OK(dcc(EVENT_WITHDRAW, withdrawn));
+    OK(confirm_withdrawal());
+    REFUSED(dcc(EVENT_REOPEN, NULL), "incident.evidence");
+    OK(dcc(EVENT_REOPEN, found));
+    ck_assert_int_eq(inc.state, STATE_CONFIRMED_SUSPECTED);
+    ck_assert_int_eq(inc.route, ROUTE_UNDECIDED);
+    REFUSED(confirm_withdrawal(), "incident.no-withdrawal"); /* the old one is no more */
+    OK(docket_was(store, "I-1", STATE_FALSE_ALARM, &was, &e));
+    ck_assert(was);
+    OK(docket_was(store, "I-1", STATE_STOPPED_MIDWAY, &was, &e));
+    ck_assert(!was);
+    set_state("I-1", "undecided", "CLOSED");
+    reload("I-1");
+    REFUSED(dcc(EVENT_REOPEN, found), "incident.no-transition");
+}
+END_TEST
+
 /* --- facts the store shows --- */
 
 static void event(const char *name)
 {
     OK(store_run(store, &e,
                  "INSERT INTO incident_event (incident, event, from_state, to_state, at_us,"
-                 " actor, evidence) VALUES ('I-1', ?1, '', '', 0, '', '{}')",
+                 " actor, evidence) VALUES ('I-1', ?1, 'NONE', 'NONE', 0, '', '{}')",
                  "t", name));
 }
 
 START_TEST(history_makes_facts)
 {
+    struct smi_steps smi;
+
     open_incident("I-1", ROUTE_UNDECIDED);
     put_roster("I-1", 0, 7);
     ck_assert(!facts().deferral_live && !facts().key_active && !facts().revoked);
@@ -354,6 +488,10 @@ START_TEST(history_makes_facts)
     ck_assert_uint_eq(facts().devices_suspended, 7);
     event("reconnected");
     ck_assert_uint_eq(facts().devices_suspended, 0);
+    event("devices-suspended"); /* taken up again */
+    ck_assert_uint_eq(facts().devices_suspended, 7);
+    OK(docket_smi(store, "I-1", &smi, &e));
+    ck_assert_int_eq(smi_now(&smi, STATUS_COMMISSIONED, false), STATUS_SUSPENDED);
 }
 END_TEST
 
@@ -558,6 +696,9 @@ KIT_MAIN("docket", incident_kit_begin, incident_kit_end, an_incident_opens_with_
          only_what_nobody_can_see_is_declared, the_caller_adds_what_only_it_knows,
          an_incident_is_mistaken_for_no_other, a_shared_event_closes_after_its_children,
          a_child_needs_an_open_parent,
+         a_withdrawal_that_is_rejected_leaves_the_incident_where_it_stood,
+         each_withdrawal_asks_anew_who_brings_it, who_may_end_a_decision_is_configured,
+         what_is_over_is_taken_up_again,
          doubt_about_the_recovery_key_freezes_every_incident_that_uses_it,
          history_makes_facts, what_is_configured_makes_facts,
          custodians_called_for_nothing_lead_back, figures_make_facts, batches_make_facts,

@@ -4,6 +4,7 @@
  */
 #include "incident_kit.h"
 #include "mem.h"
+#include "rosters.h"
 
 #define DECISION "{\"kind\":\"decision\"}"
 
@@ -150,6 +151,73 @@ START_TEST(a_list_that_is_gone_is_an_error)
     REFUSED(docket_facts(&docket, &inc, true, &f, &e), "store.failed");
     OK(docket_facts(&docket, &inc, false, &f, &e)); /* without lists */
     ck_assert_uint_eq(f.devices_elsewhere, 0);
+}
+END_TEST
+
+/* --- devices that were refused --- */
+
+static uint32_t refused_of(const char *incident)
+{
+    struct digest sha256;
+    struct roster r;
+    uint32_t rows;
+    uint32_t n;
+    bool found;
+
+    OK(docket_roster(store, incident, &sha256, &rows, &found, &e));
+    OK(rosters_open(docket.roster_dir, &sha256, &r, &e));
+    OK(docket_refused(&docket, incident, &r, &n, &e));
+    roster_done(&r);
+    return n;
+}
+
+static void event_of(const char *incident, const char *event)
+{
+    OK(store_run(store, &e,
+                 "INSERT INTO incident_event (incident, event, from_state, to_state, at_us,"
+                 " actor, evidence) VALUES (?1, ?2, 'WITH_PMA', 'REFUSED', ?3, '', '{}')",
+                 "tti", incident, event, docket.now_us));
+}
+
+START_TEST(a_device_that_was_refused_is_known_in_whatever_list_it_comes_back)
+{
+    config.service.refused_list_d = 28;
+    open_incident("old", ROUTE_UNDECIDED);
+    put_roster("old", 0, 5); /* an earlier list: nobody refused it */
+    put_roster("old", 10, 20);
+    open_incident("older", ROUTE_UNDECIDED);
+    put_roster("older", 25, 10); /* devices 25 to 29 are in both */
+    open_incident("new", ROUTE_UNDECIDED);
+    put_roster("new", 0, 40);
+    ck_assert_uint_eq(refused_of("new"), 0);
+    event_of("old", "refuse");
+    ck_assert_uint_eq(refused_of("new"), 20);
+    event_of("older", "refuse");
+    ck_assert_uint_eq(refused_of("new"), 25); /* each device once */
+    docket.now_us++;
+    put_roster("old", 50, 5); /* a later one changes nothing */
+    ck_assert_uint_eq(refused_of("new"), 25);
+    ck_assert_uint_eq(facts().devices_refused, 25);
+    put_roster("new", 11, 20); /* one line is another */
+    ck_assert_uint_eq(refused_of("new"), 20);
+    put_roster("new", 0, 10);
+    ck_assert_uint_eq(refused_of("new"), 0);
+    put_roster("new", 34, 10);
+    ck_assert_uint_eq(refused_of("new"), 1); /* one is enough */
+    reload("new");
+    confirm();
+    REFUSED(dcc(EVENT_RECEIVE_FILE, "{\"notification-file\":\"x\"}"),
+            "incident.list-refused");
+    ck_assert_ptr_nonnull(strstr(e.text, "(devices: 1)"));
+    event_of("older", "authorise-method-3"); /* the PMA went back on it there */
+    ck_assert_uint_eq(refused_of("new"), 0);
+    put_roster("new", 10, 1);
+    ck_assert_uint_eq(refused_of("new"), 1);
+    ck_assert_uint_eq(refused_of("old"), 0); /* its own refusal is no other incident's */
+    OK(steps(EVENT_RECEIVE_FILE, ACTOR_DCC, "{\"notification-file\":\"x\"}",
+             "{\"notified_anew\":true}"));
+    docket.now_us += INT64_C(28) * 86400 * 1000000;
+    ck_assert_uint_eq(refused_of("new"), 0);
 }
 END_TEST
 
@@ -406,6 +474,7 @@ END_TEST
 KIT_MAIN("docket_papers", incident_kit_begin, incident_kit_end, the_latest_roster_counts,
          devices_in_another_open_incident_are_found,
          users_of_one_shared_event_may_list_a_meter_with_cells_of_their_own,
+         a_device_that_was_refused_is_known_in_whatever_list_it_comes_back,
          a_list_that_is_gone_is_an_error, a_decision_is_on_file_once,
          a_later_decision_takes_the_place_of_an_earlier_one, a_live_decision_makes_facts,
          an_instruction_is_no_decision_of_the_pma, an_activation_authorises_nothing,

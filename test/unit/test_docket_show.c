@@ -177,6 +177,19 @@ START_TEST(children_and_successes_are_counted)
     ck_assert_uint_eq(many("children"), 1);
     ck_assert_str_eq(text(nth("children", 0), "id"), "I-2");
     ck_assert_int_eq(number_in(story, "recovered"), 2);
+    ck_assert_int_eq(number_in(json_object_get(story, "by_key"), "recovery"), 2);
+    ck_assert_ptr_null(json_object_get(json_object_get(story, "by_key"), "own"));
+    for (int64_t n = 1; n < 4; n++) /* what the party's own key did, by its files */
+        OK(store_run(store, &e,
+                     "INSERT INTO file_row (incident, device, state, code) VALUES ('I-1',"
+                     " ?1, ?2, 0)",
+                     "bt", span_of(&n, 8), n == 1 ? "failed" : "success"));
+    show("I-1");
+    ck_assert_int_eq(number_in(json_object_get(story, "by_key"), "own"), 2);
+    ck_assert_int_eq(number_in(json_object_get(story, "by_key"), "recovery"), 2);
+    set_state("I-1", "contingency", "EXECUTING");
+    show("I-1");
+    ck_assert_int_eq(number_in(json_object_get(story, "by_key"), "contingency"), 2);
     show("I-2");
     ck_assert_int_eq(number_in(story, "recovered"), 0);
 }

@@ -17,7 +17,8 @@ static enum actor first_actor(const struct transition *t)
 static enum state state_after(const struct at *c)
 {
     return c->row->to == STATE_SAME   ? c->from
-           : c->row->to == STATE_BACK ? STATE_AUTHORISED /* as the kit has it */
+           : c->row->to == STATE_BACK ? STATE_AUTHORISED  /* as the kit has it */
+           : c->row->to == STATE_OVER ? STATE_FALSE_ALARM /* likewise: nothing was signed */
                                       : (enum state)c->row->to;
 }
 
@@ -48,7 +49,7 @@ static bool spoil(enum guard g, const struct at *c, struct incident_facts *f,
         f->devices_elsewhere = 1;
         return true;
     case GUARD_LIST_FRESH:
-        f->list_refused_before = true;
+        f->devices_refused = 1;
         return true;
     case GUARD_DEFERRAL_NONE:
         f->deferral_live = true;
@@ -116,11 +117,17 @@ static bool spoil(enum guard g, const struct at *c, struct incident_facts *f,
     case GUARD_KEY_OFF:
         f->key_active = true;
         return true;
+    case GUARD_WITHDRAWAL_OPEN:
+        f->withdrawal_open = false;
+        return true;
     case GUARD_WITHDRAWAL_KEY:
         f->withdrawal_by_suspect_key = true;
         return true;
     case GUARD_WITHDRAWAL_PERSON:
         f->withdrawer_authenticated = false;
+        return true;
+    case GUARD_DEVICES_CLEAR:
+        f->devices_unclear = 1;
         return true;
     case GUARD_NONE_SUSPENDED:
         f->devices_suspended = 1;
@@ -315,7 +322,8 @@ START_TEST(guards_with_two_sides_know_both)
     f.decision_exercise = true;
     ck_assert(!holds(GUARD_EXERCISE_DECISION, f, ACTOR_PMA, ROUTE_SAME));
     /* A refused list may come back with a new notification; a superseding decision may. */
-    f.list_refused_before = f.notified_anew = true;
+    f.devices_refused = 3;
+    f.notified_anew = true;
     ck_assert(holds(GUARD_LIST_FRESH, f, ACTOR_DCC, ROUTE_SAME));
     f.decision_earlier = f.decision_supersedes = true;
     ck_assert(holds(GUARD_SUPERSEDES, f, ACTOR_PMA, ROUTE_SAME));
@@ -377,6 +385,17 @@ struct seen {
     bool at[ROUTE_COUNT][STATE_COUNT];
 };
 
+/* Where a row may lead, in `to`: how many. An alarm that is over ends in one of three. */
+static unsigned leads_to(const struct at *c, enum state to[3])
+{
+    bool signs = incident_route(route_after(c))->signing != SIGNING_NOTHING;
+
+    to[0] = state_after(c);
+    to[1] = STATE_STOPPED_MIDWAY;
+    to[2] = STATE_HALTED;
+    return c->row->to == STATE_OVER && signs ? 3 : 1;
+}
+
 /* All that can be reached from what is marked in *m without passing a state of avoid. */
 static void search(struct seen *m, uint64_t avoid)
 {
@@ -387,12 +406,17 @@ static void search(struct seen *m, uint64_t avoid)
             size_t n = walk(&incident_transitions[i], cases);
 
             for (size_t k = 0; k < n; k++) {
-                bool *next = &m->at[route_after(&cases[k])][state_after(&cases[k])];
+                enum state to[3];
+                unsigned ways = leads_to(&cases[k], to);
 
-                if (!m->at[cases[k].route][cases[k].from] || *next ||
-                    (avoid & STATE_BIT(state_after(&cases[k]))) != 0)
-                    continue;
-                more = *next = true;
+                for (unsigned w = 0; w < ways; w++) {
+                    bool *next = &m->at[route_after(&cases[k])][to[w]];
+
+                    if (!m->at[cases[k].route][cases[k].from] || *next ||
+                        (avoid & STATE_BIT(to[w])) != 0)
+                        continue;
+                    more = *next = true;
+                }
             }
         }
     }
@@ -478,9 +502,11 @@ START_TEST(nothing_is_executed_without_authority_and_custodians)
     static const enum state gates[] = {STATE_CONFIRMED_SUSPECTED, STATE_WITH_PMA,
                                        STATE_AUTHORISED, STATE_CUSTODIANS_CALLED,
                                        STATE_KEY_ACTIVE};
-    static const enum state dead[] = {STATE_FALSE_ALARM, STATE_RECONNECTING,
-                                      STATE_RECONNECTED, STATE_RECOVERED,
-                                      STATE_CLOSED,      STATE_REJECTED_UNAUTHENTICATED};
+    static const enum state dead[] = {STATE_RECONNECTING, STATE_RECONNECTED,
+                                      STATE_RECOVERED, STATE_CLOSED,
+                                      STATE_REJECTED_UNAUTHENTICATED};
+    static const enum state stopped[] = {STATE_HALTED, STATE_REFUSED, STATE_FALSE_ALARM,
+                                         STATE_STOPPED_MIDWAY};
     struct seen all = from_the_start(0);
 
     ck_assert(anywhere(&all, STATE_EXECUTING));
@@ -501,14 +527,78 @@ START_TEST(nothing_is_executed_without_authority_and_custodians)
         ck_assert_msg(!anywhere(&m, STATE_EXECUTING), "EXECUTING after %s",
                       incident_state(dead[i])->name);
     }
-    /* Halted or refused, only a new authority leads back. */
+    /* Halted, refused, or over, only a new authority leads back. */
     for (unsigned r = 0; r < ROUTE_COUNT; r++) {
         struct seen m = {0};
 
-        m.at[r][STATE_HALTED] = all.at[r][STATE_HALTED];
-        m.at[r][STATE_REFUSED] = all.at[r][STATE_REFUSED];
+        for (size_t i = 0; i < sizeof stopped / sizeof stopped[0]; i++)
+            m.at[r][stopped[i]] = all.at[r][stopped[i]];
         search(&m, STATE_BIT(STATE_AUTHORISED));
         ck_assert(!anywhere(&m, STATE_EXECUTING));
+    }
+}
+END_TEST
+
+START_TEST(an_alarm_that_is_over_tells_whether_anything_was_signed)
+{
+    static const struct {
+        bool signed_, live, consumed;
+        enum actor by;
+        uint32_t may_end;
+        enum event event;
+        enum state to;
+    } cases[] = {
+#define MAY(a) ACTOR_BIT(ACTOR_##a)
+        {false, false, false, ACTOR_SUBSCRIBER, 0, EVENT_CONFIRM_WITHDRAWAL,
+         STATE_FALSE_ALARM},
+        {true, false, false, ACTOR_SUBSCRIBER, 0, EVENT_CONFIRM_WITHDRAWAL,
+         STATE_STOPPED_MIDWAY},
+        /* a decision stands: who may end it? */
+        {false, true, false, ACTOR_SUBSCRIBER, 0, EVENT_CONFIRM_WITHDRAWAL, STATE_HALTED},
+        {true, true, false, ACTOR_SUBSCRIBER, 0, EVENT_CONFIRM_WITHDRAWAL, STATE_HALTED},
+        {true, true, false, ACTOR_DCC, MAY(SUBSCRIBER), EVENT_CONFIRM_WITHDRAWAL,
+         STATE_HALTED},
+        {true, true, false, ACTOR_SUBSCRIBER, MAY(SUBSCRIBER), EVENT_CONFIRM_WITHDRAWAL,
+         STATE_STOPPED_MIDWAY},
+        {false, true, false, ACTOR_DCC, MAY(DCC), EVENT_CONFIRM_WITHDRAWAL,
+         STATE_FALSE_ALARM},
+        /* the PMA always may */
+        {false, true, false, ACTOR_COUNT, 0, EVENT_ABORT, STATE_FALSE_ALARM},
+        {true, true, false, ACTOR_COUNT, 0, EVENT_ABORT, STATE_STOPPED_MIDWAY},
+        /* the Symmetric Key is out: this goes on */
+        {true, true, true, ACTOR_DCC, MAY(DCC), EVENT_CONFIRM_WITHDRAWAL, STATE_HALTED},
+        {true, true, true, ACTOR_COUNT, 0, EVENT_ABORT, STATE_HALTED},
+#undef MAY
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct incident_facts f = {.commands_signed = cases[i].signed_,
+                                   .decision_live = cases[i].live,
+                                   .contingency_used = cases[i].consumed,
+                                   .withdrawn_by = cases[i].by,
+                                   .may_end = cases[i].may_end};
+
+        ck_assert_msg(incident_over(&f, cases[i].event) == cases[i].to, "case %zu", i);
+    }
+}
+END_TEST
+
+START_TEST(no_row_calls_what_was_signed_a_false_alarm)
+{
+    struct seen m = {0};
+
+    for (unsigned r = 0; r < ROUTE_COUNT; r++)
+        m.at[r][STATE_EXECUTING] =
+            incident_route((enum route)r)->signing != SIGNING_NOTHING;
+    search(&m, STATE_BIT(STATE_FALSE_ALARM)); /* what is over by its facts is over */
+    for (size_t i = 0; i < incident_n_transitions; i++) {
+        struct at cases[ROUTE_COUNT * STATE_COUNT];
+        size_t n = walk(&incident_transitions[i], cases);
+
+        for (size_t k = 0; k < n && incident_transitions[i].to == STATE_FALSE_ALARM; k++)
+            ck_assert_msg(!m.at[cases[k].route][cases[k].from],
+                          "row %zu leads from %s to FALSE_ALARM", i + 1,
+                          incident_state(cases[k].from)->name);
     }
 }
 END_TEST
@@ -541,7 +631,8 @@ START_TEST(method_1_suspends_nothing_and_signs_nothing)
     struct seen m = {0};
 
     m.at[ROUTE_METHOD_1][STATE_M1_DECLARED] = true;
-    search(&m, STATE_BIT(STATE_SUSPENDING));
+    /* whatever is taken up again begins without a route */
+    search(&m, STATE_BIT(STATE_SUSPENDING) | STATE_BIT(STATE_CONFIRMED_SUSPECTED));
     for (unsigned s = 0; s < STATE_COUNT; s++) {
         ck_assert(!incident_may_sign(ROUTE_METHOD_1, (enum state)s));
         for (unsigned v = 0; m.at[ROUTE_METHOD_1][s] && v < EVENT_COUNT; v++) {
@@ -578,6 +669,8 @@ int main(void)
     tcase_add_test(graph, every_state_and_every_row_can_be_reached);
     tcase_add_test(graph, every_state_but_closed_has_a_way_to_closed);
     tcase_add_test(graph, nothing_is_executed_without_authority_and_custodians);
+    tcase_add_test(graph, an_alarm_that_is_over_tells_whether_anything_was_signed);
+    tcase_add_test(graph, no_row_calls_what_was_signed_a_false_alarm);
     tcase_add_test(graph, a_key_is_used_in_two_states_and_by_the_routes_that_have_one);
     tcase_add_test(graph, method_1_suspends_nothing_and_signs_nothing);
     suite_add_tcase(s, rows);

@@ -16,9 +16,12 @@ struct chapter {
     enum state state;
 };
 
+static bool pma_only; /* nobody else ends a decision */
+
 static void tell(enum route route, const struct chapter *c, size_t n, enum route ends_on)
 {
     enum state state = STATE_NONE;
+    bool signed_ = false;
 
     for (size_t i = 0; i < n; i++) {
         const struct transition *t = incident_next(route, state, c[i].event);
@@ -29,6 +32,9 @@ static void tell(enum route route, const struct chapter *c, size_t n, enum route
         struct at at = {t, route, state};
         struct incident_facts f = well(&at);
 
+        signed_ = signed_ || state == STATE_EXECUTING;
+        f.commands_signed = signed_;
+        f.may_end = pma_only ? 0 : f.may_end;
         ck_assert_msg(goes(&f, t, c[i].actor, t->evidence, &to, &e), "%s", e.text);
         ck_assert_str_eq(incident_state(to.state)->name, incident_state(c[i].state)->name);
         route = to.route;
@@ -92,6 +98,43 @@ START_TEST(a_compromise_turns_out_to_be_a_false_alarm)
     ck_assert_str_eq(
         incident_next(ROUTE_UNDECIDED, STATE_WITH_PMA, EVENT_CONFIRM_WITHDRAWAL)->also,
         "DECISION_ABORTED");
+}
+END_TEST
+
+START_TEST(a_false_alarm_is_taken_up_again)
+{
+    TELL(ROUTE_UNDECIDED, ROUTE_UNDECIDED, FRONT, SUSPENSION,
+         {EVENT_WITHDRAW, ACTOR_SUBSCRIBER, STATE_WITH_PMA},
+         {EVENT_REJECT_WITHDRAWAL, ACTOR_DCC, STATE_WITH_PMA},
+         {EVENT_WITHDRAW, ACTOR_SUBSCRIBER, STATE_WITH_PMA},
+         {EVENT_CONFIRM_WITHDRAWAL, ACTOR_DCC, STATE_FALSE_ALARM},
+         {EVENT_REOPEN, ACTOR_DCC, STATE_CONFIRMED_SUSPECTED},
+         {EVENT_RECEIVE_FILE, ACTOR_SUBSCRIBER, STATE_FILE_RECEIVED},
+         {EVENT_REFER_TO_PMA, ACTOR_DCC, STATE_WITH_PMA},
+         {EVENT_REFUSE, ACTOR_PMA, STATE_REFUSED},
+         {EVENT_WITHDRAW, ACTOR_SUBSCRIBER, STATE_REFUSED},
+         {EVENT_CONFIRM_WITHDRAWAL, ACTOR_DCC, STATE_FALSE_ALARM}, RECONNECTION);
+}
+END_TEST
+
+START_TEST(an_alarm_that_is_over_after_signing_is_settled_device_by_device)
+{
+    TELL(ROUTE_UNDECIDED, ROUTE_METHOD_3, FRONT, SUSPENSION,
+         {EVENT_AUTHORISE_METHOD_3, ACTOR_PMA, STATE_AUTHORISED}, CEREMONY,
+         {EVENT_ABORT, ACTOR_PMA, STATE_STOPPED_MIDWAY},
+         {EVENT_DEACTIVATE_KEY, ACTOR_CUSTODIANS, STATE_STOPPED_MIDWAY}, RECONNECTION);
+    pma_only = true;
+    TELL(ROUTE_UNDECIDED, ROUTE_METHOD_3, FRONT, SUSPENSION,
+         {EVENT_AUTHORISE_METHOD_3, ACTOR_PMA, STATE_AUTHORISED}, CEREMONY,
+         {EVENT_WITHDRAW, ACTOR_SUBSCRIBER, STATE_EXECUTING},
+         {EVENT_CONFIRM_WITHDRAWAL, ACTOR_DCC, STATE_HALTED},
+         {EVENT_ABORT, ACTOR_PMA, STATE_STOPPED_MIDWAY},
+         {EVENT_AUTHORISE_METHOD_3, ACTOR_PMA, STATE_AUTHORISED}, CEREMONY,
+         {EVENT_DEACTIVATE_KEY, ACTOR_SYSTEM, STATE_AWAITING_RESPONSES},
+         {EVENT_ABORT, ACTOR_PMA, STATE_STOPPED_MIDWAY},
+         {EVENT_REOPEN, ACTOR_DCC, STATE_WITH_PMA},
+         {EVENT_ABORT, ACTOR_PMA, STATE_STOPPED_MIDWAY},
+         {EVENT_CLOSE, ACTOR_DCC, STATE_CLOSED});
 }
 END_TEST
 
@@ -199,6 +242,7 @@ END_TEST
 
 START_TEST(a_lost_token_and_a_late_withdrawal_stop_the_execution)
 {
+    pma_only = true;
     TELL(ROUTE_UNDECIDED, ROUTE_METHOD_2, FRONT, SUSPENSION,
          {EVENT_AUTHORISE_METHOD_2, ACTOR_PMA, STATE_AUTHORISED}, CEREMONY,
          {EVENT_LOSE_TOKEN, ACTOR_SYSTEM, STATE_TOKEN_LOST},
@@ -388,6 +432,8 @@ int main(void)
 
     tcase_add_test(c, a_subscriber_recovers_by_its_own_key);
     tcase_add_test(c, a_compromise_turns_out_to_be_a_false_alarm);
+    tcase_add_test(c, a_false_alarm_is_taken_up_again);
+    tcase_add_test(c, an_alarm_that_is_over_after_signing_is_settled_device_by_device);
     tcase_add_test(c, the_pma_refuses_and_devices_are_reconnected);
     tcase_add_test(c, the_pma_authorises_either_method);
     tcase_add_test(c, a_shared_provider_and_a_child_whose_method_1_stalls);
