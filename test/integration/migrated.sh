@@ -19,7 +19,8 @@ then=$here/store_7
 
 # The story of then as it must be told now.
 meant() {
-    jq '.incidents' "$then/story.json"
+    # who brings a withdrawal may be told that it is not believed
+    jq '.incidents | map_values(.show.next |= if index(["confirm-withdrawal"]) then . + ["reject-withdrawal"] else . end)' "$then/story.json"
 }
 # differences WAS IS: a line for each value of then that is not the same now.
 differences() {

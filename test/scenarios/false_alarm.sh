@@ -31,6 +31,14 @@ story_decision late supplier .
 check 'the PMA had already signed' story_sign late pma-1 pma-2 pma-3
 refuse 'a decision to authorise that comes too late' incident.no-transition ctl decision submit "$incident" "$work/late.cms"
 refuse 'signing after the alarm' decision.none ctl --yes batch start "$incident" "$(jq -r .id "$work/late.json")"
+refuse 'taken up again without anything new' incident.evidence event reopen
+check 'the key is seen elsewhere: taken up again' event reopen --evidence 'the key was seen elsewhere'
+check 'from the start' in_state CONFIRMED_SUSPECTED
+refuse 'the withdrawal of before, confirmed once more' incident.no-withdrawal \
+    event confirm-withdrawal --evidence 'called back' --facts withdrawer_authenticated
+check 'it was another key: withdrawn again' event withdraw --as subscriber --evidence 'it was another key'
+check 'and confirmed' event confirm-withdrawal --evidence 'called back' --facts withdrawer_authenticated
+check 'FALSE_ALARM again' in_state FALSE_ALARM
 refuse 'reconnection without a route' incident.evidence event reconnect
 refuse 'closing while the devices are cut off' incident.devices-suspended event close
 first=$incident

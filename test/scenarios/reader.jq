@@ -31,6 +31,9 @@
 #                 that it shows all the same: those hold the key that the answer names
 #   any other     is not known to this reader: a difference
 #
+# Beside such a state a row may say what the device `holds`, because it was asked: new, each cell the
+# decision's certificate; old, none of them. Whatever else stands there says nothing of single cells.
+#
 # A device in the lists of two incidents: what was commanded last counts, the other incident speaks
 # of then. The same with two steps of one incident (hand-back): the page has the last.
 # `recovered` of an incident is no more than what was found true, plus what was commanded elsewhere since; its figures
@@ -77,7 +80,11 @@ def compare($r; $d; $named; $has):
     elif $r.state == "pending" or $r.state == "failed-alone" then
         $named[] | {cell, says: "nothing was signed", ok: (is_new(.cell) | not)}
     elif $r.state | IN("sent", "accepted", "unknown", "unreachable", "excused") then told
-    else {cell: "all", says: "what this reader does not know", ok: false} end;
+    else {cell: "all", says: "what this reader does not know", ok: false} end,
+    # what the device holds, where its state says nothing of it
+    (select($r.state | IN("sent", "accepted", "unknown", "unreachable", "excused")) | $named[]
+        | if $r.holds == "new" then {cell, says: "it holds the new ones", ok: is_new(.cell)}
+        elif $r.holds == "old" then {cell, says: "it holds the old ones", ok: (is_new(.cell) | not)} else empty end);
 
 def row($i; $r):
     ($meters[$r.device] // []) as $m

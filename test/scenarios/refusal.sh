@@ -44,6 +44,12 @@ first=$incident
 check 'the same list under a new name' story_open --initiator subscriber --subscriber "$stage_supplier" --notice 'Officer One' 'Supplier Ltd: once more'
 check 'confirmed' event confirm --evidence 'called back' --facts notifier_authenticated
 refuse 'the refused list within the cool-off' incident.list-refused ctl roster add "$incident" "$roster"
+sed 2d "$roster" >"$work/fewer.csv"
+refuse 'the refused list without one of its devices' incident.list-refused ctl roster add "$incident" "$work/fewer.csv"
+check 'it says how many were refused' grep -q "of these $((devices - 1)) devices the PMA refused to recover $((devices - 1)) " "$work/said"
+{ sed -n 1,2p "$roster" && sed 1d "$work/others/roster.csv"; } >"$work/one.csv"
+refuse 'another list with one device that was refused' incident.list-refused ctl roster add "$incident" "$work/one.csv"
+check 'that it is one' grep -q "of these $((devices + 1)) devices the PMA refused to recover 1 " "$work/said"
 check 'withdrawn' event withdraw --as subscriber --evidence 'a clerical error'
 check 'confirmed' event confirm-withdrawal --evidence 'called back' --facts withdrawer_authenticated
 check 'closed' event close
@@ -67,6 +73,9 @@ batch_is() {
 }
 refused 'nothing of that batch was signed' decision.revoked batch_is '.state == "stopped" and .signed == 0'
 check 'key off' event deactivate-key --evidence 'the custodians left'
+check 'the supplier withdraws from there, too' event withdraw --as subscriber --evidence 'a drill'
+check 'confirmed' event confirm-withdrawal --evidence 'called back' --facts withdrawer_authenticated
+check 'no decision stands and nothing was signed: FALSE_ALARM' in_state FALSE_ALARM
 check 'no command was signed' audited 'map(select(.kind == "BATCH_SIGNED")) == []'
 check 'the Recovery key was not used here either' uses_are "$uses_before"
 story_tell "$first" "$second" "$incident"
