@@ -34,6 +34,7 @@ const struct router_row api_rows[] = {
     POST("/v1/incidents/{id}/events", OP, BODY_JSON, api_incident_event),
     {VERB_PUT, "/v1/incidents/{id}/roster", OP, BODY_STREAM, NULL, api_roster_begin},
     GET("/v1/incidents/{id}/roster", ANY, api_roster_get),
+    POST("/v1/incidents/{id}/roster/confirm", OP, BODY_JSON, api_roster_confirm),
     {VERB_PUT, "/v1/incidents/{id}/certificates", OP, BODY_SMALL, api_certificates_put,
      NULL},
     GET("/v1/incidents/{id}/certificates", ANY, api_certificates_get),

@@ -9,6 +9,7 @@
 #include "keys.h"
 #include "log.h"
 #include "mem.h"
+#include "owed.h"
 #include "selection.h"
 #include "tar.h"
 
@@ -145,6 +146,27 @@ static bool end_unconfirmed(struct service *sv, const struct docket *d,
                        "batch", (json_int_t)w.id, "reason", "not confirmed in time")));
 }
 
+/* Devices that were done, of which this decision asks more, are to do again. */
+static bool ask_again(struct service *sv, const struct authority *a, struct span pem,
+                      struct err *e)
+{
+    AUTO(mem) struct certs *certs = calloc(1, sizeof *certs);
+    uint32_t n;
+    bool ok;
+
+    if (certs == NULL)
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
+    if (!certs_read(pem, "certificates", certs, e))
+        return false;
+    ok = owed_again(sv->store, sv->roster_dir, a, certs, &n, e);
+    certs_done(certs);
+    if (ok && n > 0)
+        log_event(LOG_NOTICE, NULL, &(struct log_fields){.incident = a->incident},
+                  "incident %s: decision %s asks more of %u devices that were done",
+                  a->incident, a->id, n);
+    return ok;
+}
+
 static bool make_batch(struct service *sv, struct docket *d, struct docket_incident *i,
                        const struct authority *a, const char *rows, const char *who,
                        struct batch *b, struct err *e)
@@ -168,7 +190,8 @@ static bool make_batch(struct service *sv, struct docket *d, struct docket_incid
     if (certs.at == NULL)
         return err_set(e, ERR_MISSING, "incident.no-certificates",
                        "incident %s has no certificates", i->id);
-    ok = selection_rows(sv->store, a, rows, &b->n_rows, &selection, e);
+    ok = ask_again(sv, a, certs, e) &&
+         selection_rows(sv->store, sv->roster_dir, a, rows, &b->n_rows, &selection, e);
     ok = ok && queue_put(sv->store, b, selection, certs, e);
     free((void *)(uintptr_t)selection.at);
     free((void *)(uintptr_t)certs.at);

@@ -23,7 +23,7 @@
 struct ingest {
     struct service *sv;
     struct request r;
-    struct roster roster;
+    struct lists lists;
     struct intake *in;
     char *text; /* PIECE octets; what is not taken in yet */
     size_t len;
@@ -32,7 +32,7 @@ struct ingest {
 static void ingest_free(struct ingest *g)
 {
     intake_close(g->in);
-    roster_done(&g->roster);
+    lists_done(&g->lists);
     free(g->text);
     free(g);
 }
@@ -118,13 +118,11 @@ bool api_responses_begin(void *arg, const struct request *r, struct sink *out,
                          struct err *e)
 {
     struct service *sv = arg;
-    struct docket_incident i;
     struct ingest *g;
     char who[PEER_TEXT];
 
-    if (!docket_get(sv->store, r->args[0], &i, e))
+    if (!docket_changeable(sv->store, r->args[0], e))
         return false;
-    docket_incident_done(&i);
     g = calloc(1, sizeof *g);
     if (g != NULL)
         g->text = malloc(PIECE);
@@ -135,8 +133,8 @@ bool api_responses_begin(void *arg, const struct request *r, struct sink *out,
     g->sv = sv;
     g->r = *r;
     service_who(r, who);
-    if (!api_roster_open(sv, r->args[0], &g->roster, e) ||
-        !intake_open(sv->store, r->args[0], &g->roster, who, &g->in, e)) {
+    if (!api_lists_open(sv, r->args[0], &g->lists, e) ||
+        !intake_open(sv->store, r->args[0], &g->lists, who, &g->in, e)) {
         ingest_free(g);
         return false;
     }
@@ -146,7 +144,8 @@ bool api_responses_begin(void *arg, const struct request *r, struct sink *out,
 
 /* --- marks: one statement of one person, all of it or nothing --- */
 
-static bool mark_line(struct reconcile *rec, char *line, int64_t now, struct err *e)
+static bool mark_line(struct reconcile *rec, char *line, const char *who, int64_t now,
+                      struct err *e)
 {
     char *state = strchr(line, ',');
     char *reason = state != NULL ? strchr(state + 1, ',') : NULL;
@@ -156,7 +155,7 @@ static bool mark_line(struct reconcile *rec, char *line, int64_t now, struct err
         !eui64_parse(line, (size_t)(state - line), &device))
         return err_set(e, ERR_INPUT, "response.mark", "not \"device,state,reason\"");
     *state++ = *reason++ = '\0';
-    return reconcile_mark(rec, &device, state, reason, now, e);
+    return reconcile_mark(rec, &device, state, reason, who, now, e);
 }
 
 static bool step_marks(struct service *sv, const struct request *r, struct span body,
@@ -164,7 +163,7 @@ static bool step_marks(struct service *sv, const struct request *r, struct span 
 {
     AUTO(mem) char *text = span_text(body);
     struct reconcile *rec = NULL;
-    struct roster roster;
+    struct lists lists;
     int64_t now = clock_now(&sv->clock);
     uint64_t no = 0;
     uint64_t marked = 0;
@@ -174,21 +173,22 @@ static bool step_marks(struct service *sv, const struct request *r, struct span 
 
     if (text == NULL)
         return err_set(e, ERR_STORE, "store.memory", "out of memory");
-    if (!api_roster_open(sv, r->args[0], &roster, e))
+    service_who(r, who);
+    if (!docket_changeable(sv->store, r->args[0], e))
         return false;
-    ok = reconcile_open(sv->store, r->args[0], &roster, &rec, e);
+    ok = api_lists_open(sv, r->args[0], &lists, e) &&
+         reconcile_open(sv->store, r->args[0], &lists, &rec, e);
     for (char *line; ok && (line = strsep(&rest, "\n")) != NULL;) {
         no++;
         line[strcspn(line, "\r")] = '\0';
         if (line[0] == '\0')
             continue;
-        ok = mark_line(rec, line, now, e) ||
+        ok = mark_line(rec, line, who, now, e) ||
              err_wrap(e, "line %llu", (unsigned long long)no);
         marked++;
     }
     reconcile_close(rec);
-    roster_done(&roster);
-    service_who(r, who);
+    lists_done(&lists);
     return ok &&
            audit_put(sv->store, now, "DEVICES_MARKED", r->args[0], who, e, "{s:I}", "count",
                      (json_int_t)marked) &&
@@ -229,8 +229,8 @@ static bool add_aside(void *arg, const char *rule, int64_t n)
     return true;
 }
 
-/* Every device type of the roster, and how its devices stand. */
-static json_t *types_json(const struct roster *roster,
+/* Every device type of the list, and how its devices stand. */
+static json_t *types_json(const struct lists_size *size,
                           int64_t by_type[DEVICE_COUNT][OUTCOME_STATES])
 {
     json_t *types = json_object();
@@ -238,22 +238,22 @@ static json_t *types_json(const struct roster *roster,
     for (unsigned t = 0; t < DEVICE_COUNT; t++) {
         json_t *type;
 
-        if (roster->by_type[t] == 0)
+        if (size->by_type[t] == 0)
             continue;
-        type = json_pack("{s:I}", "devices", (json_int_t)roster->by_type[t]);
+        type = json_pack("{s:I}", "devices", (json_int_t)size->by_type[t]);
         add_states(type, by_type[t]);
         (void)json_object_set_new(types, gbcs_device((enum device_type)t)->name, type);
     }
     return types;
 }
 
-bool api_holds(struct service *sv, const char *incident, const struct roster *roster,
+bool api_holds(struct service *sv, const char *incident, const struct lists *lists,
                json_t *into, struct err *e)
 {
     int64_t n[HOLDING_COUNT];
     json_t *holds;
 
-    if (!holding_count(sv->store, incident, roster, n, e))
+    if (!holding_count(sv->store, incident, lists, n, e))
         return false;
     holds = json_object();
     for (unsigned h = 0; h < HOLDING_COUNT; h++)
@@ -278,8 +278,8 @@ static json_t *status_json(const int64_t n[STATUS_COUNT])
 /* How many devices are still to be replaced, by whose key how many were, which SMI status they
  * have now; and what they hold, where no batch is on its way. */
 static bool standing_json(struct service *sv, const char *incident,
-                          const struct roster *roster, int64_t replaced, json_t *o,
-                          struct err *e)
+                          const struct lists *lists, const struct lists_size *size,
+                          int64_t replaced, json_t *o, struct err *e)
 {
     struct docket d = service_docket(sv);
     struct incident_facts f;
@@ -298,19 +298,33 @@ static bool standing_json(struct service *sv, const char *incident,
         !docket_smi(sv->store, incident, &steps, e) ||
         !queue_open(sv->store, incident, &open, e))
         return false;
-    smi_count(&steps, roster->by_status, replaced, now);
+    smi_count(&steps, size->by_status, replaced, now);
     (void)json_object_update_new(
         o, json_pack("{s:I,s:o,s:o}", "pending", (json_int_t)f.rows_pending, "by_key",
                      docket_show_by_key(f.route, own_key, replaced), "smi_status",
                      status_json(now)));
-    return open || !f.commands_signed || api_holds(sv, incident, roster, o, e);
+    return open || !f.commands_signed || api_holds(sv, incident, lists, o, e);
+}
+
+/* Of how many devices it is known who held their cells. */
+static json_t *held_json(const int64_t n[OUTCOME_HELD_COUNT])
+{
+    json_t *o = json_object();
+
+    for (unsigned h = OUTCOME_HELD_UNTOLD + 1; h < OUTCOME_HELD_COUNT; h++)
+        if (n[h] > 0)
+            (void)json_object_set_new(o, outcome_held_name((enum outcome_held)h),
+                                      json_integer((json_int_t)n[h]));
+    return o;
 }
 
 static bool figures_json(struct service *sv, const char *incident,
-                         const struct roster *roster, json_t *o, struct err *e)
+                         const struct lists *lists, const struct lists_size *size,
+                         json_t *o, struct err *e)
 {
     int64_t by_type[DEVICE_COUNT][OUTCOME_STATES];
     int64_t all[OUTCOME_STATES] = {0};
+    int64_t held[OUTCOME_HELD_COUNT];
     int64_t answered = 0;
     int64_t signed_ = 0;
     int64_t failed = 0;
@@ -319,6 +333,7 @@ static bool figures_json(struct service *sv, const char *incident,
     json_t *asides = json_object();
 
     if (!outcome_count_types(sv->store, incident, by_type, e) ||
+        !outcome_count_held(sv->store, incident, held, e) ||
         !outcome_failed_cells(sv->store, incident, add_cell, cells, e) ||
         !reconcile_asides(sv->store, incident, add_aside, asides, e) ||
         !queue_totals(sv->store, incident, &signed_, &failed, e)) {
@@ -334,14 +349,14 @@ static bool figures_json(struct service *sv, const char *incident,
         }
     add_states(states, all);
     (void)json_object_update_new(
-        o, json_pack("{s:s,s:I,s:I,s:I,s:I,s:I,s:o,s:o,s:o,s:o}", "incident", incident,
-                     "devices", (json_int_t)roster->n_rows, "commands_signed",
+        o, json_pack("{s:s,s:I,s:I,s:I,s:I,s:I,s:o,s:o,s:o,s:o,s:o}", "incident", incident,
+                     "devices", (json_int_t)size->devices, "commands_signed",
                      (json_int_t)signed_, "rows_failed", (json_int_t)failed, "answered",
                      (json_int_t)answered, "unanswered",
-                     (json_int_t)roster->n_rows - (json_int_t)answered, "by_state", states,
-                     "by_type", types_json(roster, by_type), "failed_cells", cells,
-                     "set_aside", asides));
-    return standing_json(sv, incident, roster, all[OUTCOME_SUCCESS], o, e);
+                     (json_int_t)size->devices - (json_int_t)answered, "by_state", states,
+                     "by_type", types_json(size, by_type), "failed_cells", cells,
+                     "held_before", held_json(held), "set_aside", asides));
+    return standing_json(sv, incident, lists, size, all[OUTCOME_SUCCESS], o, e);
 }
 
 /* A shared event has no list of its own: its figures are those of its incidents. */
@@ -370,7 +385,8 @@ HANDLER(api_figures)
 {
     struct service *sv = arg;
     struct docket_show_totals t;
-    struct roster roster;
+    struct lists lists;
+    struct lists_size size;
     json_t *o;
     bool ok;
 
@@ -379,11 +395,10 @@ HANDLER(api_figures)
         return false;
     if (t.children > 0)
         return family_figures(r->args[0], &t, out, e);
-    if (!api_roster_open(sv, r->args[0], &roster, e))
-        return false;
     o = json_object();
-    ok = figures_json(sv, r->args[0], &roster, o, e);
-    roster_done(&roster);
+    ok = api_lists_open(sv, r->args[0], &lists, e) && lists_count(&lists, &size, e) &&
+         figures_json(sv, r->args[0], &lists, &size, o, e);
+    lists_done(&lists);
     if (!ok) {
         json_decref(o);
         return false;
@@ -394,11 +409,28 @@ HANDLER(api_figures)
 /* --- devices --- */
 
 struct page {
-    uint32_t first, n; /* rows of the roster */
-    json_t *list;      /* one object for each */
+    struct sent_row *rows; /* its devices, ascending */
+    uint32_t n;
+    uint32_t at; /* of the rows, that outcomes have come to */
+    struct sent sent;
+    json_t *list; /* one object for each */
 };
 
-static void put_sent(json_t *o, const struct sent_row *at)
+/* Which decision and which version of the list a command was made under. */
+static void put_batch(json_t *o, const struct sent *t, int64_t batch)
+{
+    for (size_t i = 0; i < t->n; i++)
+        if (t->batches[i].id == batch) {
+            char decision[HEX_LEN(32)];
+
+            hex_encode_lower(t->batches[i].decision.b, 32, decision);
+            (void)json_object_set_new(o, "batch", json_integer(batch));
+            (void)json_object_set_new(o, "decision_sha256", json_string(decision));
+            (void)json_object_set_new(o, "list", json_integer(t->batches[i].list->version));
+        }
+}
+
+static void put_sent(json_t *o, const struct sent *t, const struct sent_row *at)
 {
     enum outcome_state state = at->rule != NULL ? OUTCOME_FAILED_ALONE
                                : at->batch != 0 ? OUTCOME_SENT
@@ -406,6 +438,7 @@ static void put_sent(json_t *o, const struct sent_row *at)
 
     (void)json_object_set_new(o, "state", json_string(outcome_state_name(state)));
     (void)json_object_set_new(o, "counter", json_integer((json_int_t)at->counter));
+    put_batch(o, t, at->batch);
     if (at->rule != NULL) {
         (void)json_object_set_new(o, "rule", json_string(at->rule));
         (void)json_object_set_new(o, "reason", json_string(at->reason));
@@ -415,124 +448,153 @@ static void put_sent(json_t *o, const struct sent_row *at)
 /* What a device answered goes before what was sent to it. */
 static bool put_outcome(void *arg, const struct outcome *at)
 {
-    const struct page *p = arg;
-    json_t *o = json_array_get(p->list, at->row - p->first);
+    struct page *p = arg;
+    json_t *o;
 
+    while (p->at < p->n && eui64_cmp(&p->rows[p->at].device, &at->device) < 0)
+        p->at++;
+    if (p->at == p->n || eui64_cmp(&p->rows[p->at].device, &at->device) != 0)
+        return true;
+    o = json_array_get(p->list, p->at);
     (void)json_object_set_new(o, "state", json_string(outcome_state_name(at->state)));
     (void)json_object_set_new(o, "counter", json_integer((json_int_t)at->counter));
     (void)json_object_set_new(o, "attempts", json_integer(at->attempts));
     (void)json_object_set_new(o, "answered", docket_show_time(at->at_us));
+    put_batch(o, &p->sent, at->batch);
+    if (at->batch == 0)
+        (void)json_object_set_new(o, "list", json_integer(at->list));
+    if (at->held != OUTCOME_HELD_UNTOLD)
+        (void)json_object_set_new(o, "held_before",
+                                  json_string(outcome_held_name(at->held)));
     (void)json_object_set_new(o, "cells", json_loads(at->cells, 0, NULL));
     return true;
 }
 
 struct standing { /* a page, as what devices hold is told */
-    const struct page *p;
-    const struct roster *roster;
     const struct smi_steps *steps;
+    json_t *list;
+    size_t at; /* of the list */
 };
 
-static bool put_standing(void *arg, uint32_t row_no, enum holding h)
+static bool put_standing(void *arg, const struct lists_row *row, enum holding h)
 {
-    const struct standing *s = arg;
-    json_t *o = json_array_get(s->p->list, row_no - s->p->first);
-    struct roster_row row;
+    struct standing *s = arg;
+    json_t *o = json_array_get(s->list, s->at++);
 
-    roster_get(s->roster, row_no, &row);
     (void)json_object_set_new(o, "holds", json_string(holding_name(h)));
     (void)json_object_set_new(o, "smi_status",
                               json_string(roster_status_name(
-                                  smi_now(s->steps, row.status, holding_replaced(h)))));
+                                  smi_now(s->steps, row->at.status, holding_replaced(h)))));
     return true;
 }
 
 /* What each device of the page holds, and its SMI status now. */
 static bool page_standing(struct service *sv, const char *incident,
-                          const struct roster *roster, struct page *p, struct err *e)
+                          const struct lists *lists, const struct eui64 *behind,
+                          struct page *p, struct err *e)
 {
     struct smi_steps steps;
-    struct standing s = {p, roster, &steps};
+    struct standing s = {&steps, p->list, 0};
 
     return docket_smi(sv->store, incident, &steps, e) &&
-           holding_each(sv->store, incident, roster, p->first, p->n, put_standing, &s, e);
+           holding_each(sv->store, incident, lists, behind, p->n, put_standing, &s, e);
 }
 
-/* Roster, ledger and outcomes of the page, each walked once side by side. */
-static bool page_json(struct service *sv, const char *incident, const struct roster *roster,
-                      struct page *p, struct err *e)
+/* The devices behind that one, of every version of the list that counts.
+ *   more  out: there are further ones */
+static bool page_devices(const struct lists *lists, const struct eui64 *behind,
+                         uint32_t limit, struct page *p, bool *more, struct err *e)
 {
-    AUTO(mem) struct sent_row *sent = calloc(p->n + (size_t)1, sizeof *sent);
-    struct sent t;
+    struct lists_walk w;
+    struct lists_row row;
+
+    if (!lists_walk_begin(lists, behind, &w, e))
+        return false;
+    *more = false;
+    while (lists_next(&w, &row)) {
+        char device[HEX_LEN(8)];
+
+        *more = p->n == limit;
+        if (*more)
+            break;
+        p->rows[p->n++].device = row.at.device;
+        hex_encode(row.at.device.b, 8, device);
+        (void)json_array_append_new(p->list,
+                                    json_pack("{s:s,s:s,s:s,s:I,s:b}", "device", device,
+                                              "type", gbcs_device(row.at.type)->name,
+                                              "status", roster_status_name(row.at.status),
+                                              "list", (json_int_t)row.list->version,
+                                              "on_file", (int)(row.list == &lists->at[0])));
+    }
+    lists_walk_done(&w);
+    return true;
+}
+
+/* Lists, ledger and outcomes of the page, each walked once side by side. */
+static bool page_json(struct service *sv, const char *incident, const struct lists *lists,
+                      const struct eui64 *behind, uint32_t limit, struct page *p,
+                      bool *more, struct err *e)
+{
     bool ok;
 
-    if (sent == NULL)
-        return err_set(e, ERR_STORE, "store.memory", "out of memory");
-    ok = sent_open(sv->store, incident, roster, &t, e) &&
-         sent_page(&t, p->first, p->n, sent, e);
-    for (uint32_t i = 0; ok && i < p->n; i++) {
-        struct roster_row row;
-        char device[HEX_LEN(8)];
-        json_t *o;
-
-        roster_get(roster, p->first + i, &row);
-        hex_encode(row.device.b, 8, device);
-        o = json_pack("{s:s,s:s,s:s}", "device", device, "type",
-                      gbcs_device(row.type)->name, "status",
-                      roster_status_name(row.status));
-        put_sent(o, &sent[i]);
-        (void)json_array_append_new(p->list, o);
-    }
+    ok = page_devices(lists, behind, limit, p, more, e) &&
+         sent_open(sv->store, incident, lists, &p->sent, e) &&
+         sent_page(&p->sent, p->rows, p->n, e);
+    for (uint32_t i = 0; ok && i < p->n; i++)
+        put_sent(json_array_get(p->list, i), &p->sent, &p->rows[i]);
+    ok = ok && (p->n == 0 || outcome_each(sv->store, incident, &p->rows[0].device,
+                                          &p->rows[p->n - 1].device, put_outcome, p, e));
     for (uint32_t i = 0; i < p->n; i++)
-        sent_row_done(&sent[i]);
-    sent_close(&t);
-    return ok && (p->n == 0 || outcome_each(sv->store, incident, p->first,
-                                            p->first + p->n - 1, put_outcome, p, e));
+        sent_row_done(&p->rows[i]);
+    sent_close(&p->sent);
+    return ok;
 }
 
-/* The row behind the device named in ?from=; the first one without. */
-static bool first_row(const struct request *r, const struct roster *roster, uint32_t *first,
-                      struct err *e)
+/* The device named in ?from=, which the page begins behind. */
+static bool page_behind(const struct request *r, const struct lists *lists,
+                        struct eui64 *behind, bool *first, struct err *e)
 {
     const char *from = request_query(r, "from");
-    struct eui64 eui;
+    struct lists_row row;
 
-    *first = 0;
-    if (from == NULL || from[0] == '\0')
+    *first = from == NULL || from[0] == '\0';
+    if (*first ||
+        (eui64_parse(from, strlen(from), behind) && lists_find(lists, behind, &row)))
         return true;
-    if (!eui64_parse(from, strlen(from), &eui) || !roster_find(roster, &eui, first))
-        return err_set(e, ERR_INPUT, "request.query", "from: %s is not in the roster",
-                       from);
-    ++*first;
-    return true;
+    return err_set(e, ERR_INPUT, "request.query", "from: %s is not in the roster", from);
 }
 
 HANDLER(api_devices)
 {
     struct service *sv = arg;
     struct page p = {0};
-    struct roster roster;
+    struct eui64 behind;
+    struct lists lists;
     uint64_t limit;
     char next[HEX_LEN(8)] = "";
+    bool more = false;
+    bool first;
     bool ok;
 
     (void)body;
-    if (!request_number(r, "limit", 1, 10000, 1000, &limit, e) ||
-        !api_roster_open(sv, r->args[0], &roster, e))
+    if (!request_number(r, "limit", 1, 10000, 1000, &limit, e))
         return false;
+    p.rows = calloc(limit, sizeof *p.rows);
     p.list = json_array();
-    ok = first_row(r, &roster, &p.first, e);
-    if (ok) {
-        p.n = roster.n_rows - p.first < limit ? roster.n_rows - p.first : (uint32_t)limit;
-        ok = page_json(sv, r->args[0], &roster, &p, e) &&
-             page_standing(sv, r->args[0], &roster, &p, e);
+    ok = p.rows != NULL || err_set(e, ERR_STORE, "store.memory", "out of memory");
+    if (!ok || !api_lists_open(sv, r->args[0], &lists, e)) {
+        free(p.rows);
+        json_decref(p.list);
+        return false;
     }
-    if (ok && p.first + p.n < roster.n_rows) {
-        struct roster_row row;
-
-        roster_get(&roster, p.first + p.n - 1, &row);
-        hex_encode(row.device.b, 8, next);
-    }
-    roster_done(&roster);
+    ok = page_behind(r, &lists, &behind, &first, e) &&
+         page_json(sv, r->args[0], &lists, first ? NULL : &behind, (uint32_t)limit, &p,
+                   &more, e) &&
+         page_standing(sv, r->args[0], &lists, first ? NULL : &behind, &p, e);
+    lists_done(&lists);
+    if (ok && more)
+        hex_encode(p.rows[p.n - 1].device.b, 8, next);
+    free(p.rows);
     if (!ok) {
         json_decref(p.list);
         return false;

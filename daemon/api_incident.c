@@ -120,7 +120,7 @@ HANDLER(api_incidents)
 /* Where the alarm was over after commands were signed, the story says what devices hold. */
 static bool add_holds(struct service *sv, const char *incident, json_t *j, struct err *e)
 {
-    struct roster roster;
+    struct lists lists;
     bool midway;
     bool ok;
 
@@ -128,10 +128,8 @@ static bool add_holds(struct service *sv, const char *incident, json_t *j, struc
         return false;
     if (!midway)
         return true;
-    if (!api_roster_open(sv, incident, &roster, e))
-        return false;
-    ok = api_holds(sv, incident, &roster, j, e);
-    roster_done(&roster);
+    ok = api_lists_open(sv, incident, &lists, e) && api_holds(sv, incident, &lists, j, e);
+    lists_done(&lists);
     return ok;
 }
 

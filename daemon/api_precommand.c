@@ -9,6 +9,7 @@
 #include "audit.h"
 #include "mem.h"
 #include "precommand.h"
+#include "rosters.h"
 
 #include <openssl/evp.h>
 
@@ -156,8 +157,6 @@ static bool open_warrant(struct comparison *c, struct err *e)
 
     if (a == NULL)
         return err_set(e, ERR_STORE, "store.memory", "out of memory");
-    if (!api_roster_open(sv, c->r.args[0], &c->roster, e))
-        return false;
     ok = docket_decision(sv->store, c->r.args[0], c->r.args[1], &d, e);
     if (!ok && e->code != ERR_MISSING)
         return false;
@@ -168,6 +167,7 @@ static bool open_warrant(struct comparison *c, struct err *e)
                        c->r.args[1]);
     if (!docket_in_force(sv->store, &d.digest, a, e) ||
         !docket_bundle_for(sv->store, a, &c->pem, e) ||
+        !rosters_open(sv->roster_dir, &a->roster, &c->roster, e) ||
         !docket_cms(sv->store, &d.digest, &c->cms, e))
         return false;
     p.cms = c->cms;

@@ -20,12 +20,15 @@ struct writing {
     struct service *sv;
     const char *incident;
     struct partyfile_header h;
-    struct roster roster;
+    struct lists lists;
+    struct lists_size size;
+    struct lists_walk walk;
+    struct lists_row row; /* to be written next */
+    bool has_row;
     const struct authority *a;
     const struct certs *bundle;
     bool by_contingency; /* whose key the decision used */
     FILE *to;
-    uint32_t next; /* row */
     bool ok;
     struct err *e;
 };
@@ -97,12 +100,11 @@ static void serial_of(const struct writing *w, const struct digest *sha256,
             *p = (char)(*p - 'a' + 'A');
 }
 
-static bool write_row(struct writing *w, uint32_t i, struct fate o, struct err *e)
+static bool write_row(struct writing *w, struct fate o, struct err *e)
 {
     struct partyfile_row out = {0};
-    struct roster_row row;
+    struct roster_row row = w->row.at;
 
-    roster_get(&w->roster, i, &row);
     out.device = row.device;
     out.type = row.type;
     out.state = o.state;
@@ -117,14 +119,17 @@ static bool write_row(struct writing *w, uint32_t i, struct fate o, struct err *
     for (size_t k = 0; k < w->a->n_compromised && out.old[0] == '\0'; k++)
         if ((out.cells & CELL_BIT(w->a->compromised[k].cell)) != 0)
             serial_of(w, &w->a->compromised[k].sha256, out.old);
-    return partyfile_write_row(w->to, &w->h, &out, e);
+    if (!partyfile_write_row(w->to, &w->h, &out, e))
+        return false;
+    w->has_row = lists_next(&w->walk, &w->row);
+    return true;
 }
 
-/* Rows up to this one, not included: nothing is known of their devices. */
-static bool write_pending(struct writing *w, uint32_t until)
+/* Devices up to that one, not included; NULL: all. Nothing is known of them. */
+static bool write_pending(struct writing *w, const struct eui64 *until)
 {
-    while (w->next < until)
-        if (!write_row(w, w->next++, (struct fate){PARTYFILE_PENDING, 0}, w->e))
+    while (w->has_row && (until == NULL || eui64_cmp(&w->row.at.device, until) < 0))
+        if (!write_row(w, (struct fate){PARTYFILE_PENDING, 0}, w->e))
             return false;
     return true;
 }
@@ -139,25 +144,25 @@ static bool write_outcome(void *arg, const struct outcome *o)
 {
     struct writing *w = arg;
 
-    w->ok = write_pending(w, o->row) && write_row(w, w->next++, fate_of(o), w->e);
+    w->ok = write_pending(w, &o->device) && (!w->has_row || write_row(w, fate_of(o), w->e));
     return w->ok;
 }
 
-/* Two walks over roster and outcomes, side by side: totals stand before the rows. */
+/* Two walks over lists and outcomes, side by side: totals stand before the rows. */
 static bool write_all(struct writing *w, struct err *e)
 {
     struct store *s = w->sv->store;
-    uint32_t n = w->roster.n_rows;
+    uint32_t n = w->size.devices;
     uint32_t pending = n;
     int64_t own_key;
 
-    if (!outcome_each(s, w->incident, 0, n - 1, count_outcome, w, e))
+    if (!outcome_each(s, w->incident, &outcome_first, &outcome_last, count_outcome, w, e))
         return false;
     for (unsigned k = 0; k < PARTYFILE_STATE_COUNT; k++)
         pending -= w->h.total[k];
     w->h.total[PARTYFILE_PENDING] = pending;
     for (unsigned t = 0; t < DEVICE_COUNT; t++)
-        w->h.anticipated[t] = w->roster.by_type[t];
+        w->h.anticipated[t] = w->size.by_type[t];
     w->h.percent = (unsigned)((uint64_t)w->h.total[PARTYFILE_SUCCESS] * 100 / n);
     w->h.by_key[w->by_contingency ? PARTYFILE_KEY_CONTINGENCY : PARTYFILE_KEY_RECOVERY] =
         w->h.total[PARTYFILE_SUCCESS];
@@ -166,9 +171,10 @@ static bool write_all(struct writing *w, struct err *e)
     w->h.by_key[PARTYFILE_KEY_OWN] = (uint32_t)own_key;
     w->ok = true;
     w->e = e;
+    w->has_row = lists_next(&w->walk, &w->row);
     if (!partyfile_write_header(w->to, &w->h, e) ||
-        !outcome_each(s, w->incident, 0, n - 1, write_outcome, w, e) || !w->ok ||
-        !write_pending(w, n))
+        !outcome_each(s, w->incident, &outcome_first, &outcome_last, write_outcome, w, e) ||
+        !w->ok || !write_pending(w, NULL))
         return false;
     return fflush(w->to) == 0 ||
            err_set(e, ERR_STORE, "file.write", "progress file: %s", strerror(errno));
@@ -285,9 +291,12 @@ HANDLER(api_progress)
     w->a = a;
     w->bundle = bundle;
     ok = under_decision(w->sv, w->incident, a, bundle, e) &&
-         api_roster_open(w->sv, w->incident, &w->roster, e);
+         api_lists_open(w->sv, w->incident, &w->lists, e) &&
+         lists_count(&w->lists, &w->size, e) &&
+         lists_walk_begin(&w->lists, NULL, &w->walk, e);
     ok = ok && write_progress(w, r, out, e);
-    roster_done(&w->roster);
+    lists_walk_done(&w->walk);
+    lists_done(&w->lists);
     certs_done(bundle);
     return ok;
 }

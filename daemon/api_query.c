@@ -17,12 +17,13 @@
 
 struct download {
     struct service *sv;
-    struct roster roster;
+    struct lists lists;
     struct reconcile *rec;
     struct device_query_asker asker;
     struct device_query query;
     struct tar_writer tar;
-    uint32_t next; /* row */
+    struct eui64 behind; /* device last asked */
+    bool begun;
     int64_t n;
     struct request r;
 };
@@ -33,7 +34,8 @@ static bool next_query(void *arg, struct tar_file *out, bool *found)
     struct err e;
     char device[HEX_LEN(8)];
 
-    if (!device_query_next(d->rec, &d->asker, d->next, &d->query, found, &e)) {
+    if (!device_query_next(d->rec, &d->asker, d->begun ? &d->behind : NULL, &d->query,
+                           found, &e)) {
         log_event(LOG_ERR, NULL, &(struct log_fields){.err = &e}, "export stops: %s",
                   e.text);
         return false;
@@ -44,7 +46,8 @@ static bool next_query(void *arg, struct tar_file *out, bool *found)
     (void)snprintf(out->name, sizeof out->name, "%s-0.bin", device);
     out->data = span_of(d->query.octets, d->query.len);
     out->mtime_s = clock_now(&d->sv->clock) / 1000000;
-    d->next = d->query.row + 1;
+    d->behind = d->query.device;
+    d->begun = true;
     d->n++;
     return true;
 }
@@ -57,7 +60,7 @@ static ssize_t queries_read(void *arg, char *buf, size_t max)
 static void download_free(struct download *d)
 {
     reconcile_close(d->rec);
-    roster_done(&d->roster);
+    lists_done(&d->lists);
     free(d);
 }
 
@@ -120,11 +123,8 @@ HANDLER(api_queries)
     d->asker = asker;
     d->tar.file = next_query;
     d->tar.arg = d;
-    if (!api_roster_open(sv, r->args[0], &d->roster, e)) {
-        free(d);
-        return false;
-    }
-    if (!reconcile_open(sv->store, r->args[0], &d->roster, &d->rec, e)) {
+    if (!api_lists_open(sv, r->args[0], &d->lists, e) ||
+        !reconcile_open(sv->store, r->args[0], &d->lists, &d->rec, e)) {
         download_free(d);
         return false;
     }

@@ -40,55 +40,74 @@ static bool list_fresh(const struct docket *d, const struct docket_incident *i,
                    roster->n_rows, refused, d->config->service.refused_list_d);
 }
 
+/* May the incident have this list? */
+static bool list_allowed(const struct docket *d, const char *incident,
+                         const struct roster *roster, struct err *e)
+{
+    struct docket_incident i;
+    char where[128];
+    uint32_t elsewhere;
+    bool ok;
+
+    if (!docket_get(d->store, incident, &i, e))
+        return false;
+    ok = docket_changeable(d->store, incident, e) && list_fresh(d, &i, roster, e) &&
+         docket_elsewhere(d, incident, roster, &elsewhere, where, e);
+    docket_incident_done(&i);
+    if (ok && elsewhere > 0)
+        ok = err_set(e, ERR_DENIED, "incident.device-elsewhere",
+                     "%u devices stand in another open incident: %s", elsewhere, where);
+    return ok;
+}
+
+/* The list, and how it differs from the version before. */
+static json_t *list_json(const struct roster *roster, const struct docket_list *l)
+{
+    AUTO(mem) char *types = lists_types(roster->by_type);
+    char hex[HEX_LEN(32)];
+    json_t *j;
+
+    hex_encode_lower(roster->digest.b, 32, hex);
+    j = json_pack("{s:s,s:I,s:o*,s:I,s:b}", "sha256", hex, "count",
+                  (json_int_t)roster->n_rows, "by_type",
+                  types != NULL ? json_loads(types, 0, NULL) : NULL, "version",
+                  (json_int_t)l->version, "proposed", (int)l->proposed);
+    if (l->corrects > 0) {
+        json_t *diff = json_pack("{s:I,s:I,s:I,s:I}", "version", (json_int_t)l->corrects,
+                                 "added", (json_int_t)l->difference.added, "removed",
+                                 (json_int_t)l->difference.removed, "changed",
+                                 (json_int_t)l->difference.changed);
+
+        if (l->difference.any) {
+            char device[HEX_LEN(8)];
+
+            hex_encode(l->difference.first.b, 8, device);
+            (void)json_object_set_new(diff, "first", json_string(device));
+        }
+        (void)json_object_set_new(j, "difference", diff);
+    }
+    return j;
+}
+
 static bool step_roster(struct service *sv, const struct request *r, struct span body,
                         struct reply *out, struct err *e)
 {
     struct roster *roster = current_roster;
     struct docket d = service_docket(sv);
-    struct docket_incident i;
+    struct docket_list l;
     char who[PEER_TEXT];
-    char hex[HEX_LEN(32)];
-    char where[128];
-    json_t *types = json_object();
-    uint32_t elsewhere;
 
     (void)body;
     service_who(r, who);
-    if (!docket_get(sv->store, r->args[0], &i, e)) {
-        json_decref(types);
+    if (!list_allowed(&d, r->args[0], roster, e) ||
+        !docket_put_roster(&d, r->args[0], roster, who, &l, e))
         return false;
-    }
-    if (!list_fresh(&d, &i, roster, e)) {
-        docket_incident_done(&i);
-        json_decref(types);
-        return false;
-    }
-    docket_incident_done(&i);
-    if (!docket_elsewhere(&d, r->args[0], roster, &elsewhere, where, e)) {
-        json_decref(types);
-        return false;
-    }
-    if (elsewhere > 0) {
-        json_decref(types);
-        return err_set(e, ERR_DENIED, "incident.device-elsewhere",
-                       "%u devices stand in another open incident: %s", elsewhere, where);
-    }
-    for (size_t t = 0; t < DEVICE_COUNT; t++)
-        if (roster->by_type[t] > 0)
-            (void)json_object_set_new(types, gbcs_device((enum device_type)t)->name,
-                                      json_integer(roster->by_type[t]));
-    hex_encode_lower(roster->digest.b, 32, hex);
-    if (!docket_put_roster(&d, r->args[0], roster, who, e)) {
-        json_decref(types);
-        return false;
-    }
     log_event(LOG_NOTICE, MSG_ROSTER_STORED,
               &(struct log_fields){.incident = r->args[0], .peer = &r->peer},
-              "incident %s: roster of %u devices", r->args[0], roster->n_rows);
-    return reply_json(out, 200,
-                      json_pack("{s:s,s:I,s:o}", "sha256", hex, "count",
-                                (json_int_t)roster->n_rows, "by_type", types),
-                      e);
+              "incident %s: roster of %u devices, version %lld%s", r->args[0],
+              roster->n_rows, (long long)l.version,
+              l.proposed ? ", proposed: a correction that has to be confirmed" : "");
+    return reply_json(out, 200, list_json(roster, &l), e);
 }
 
 /* Rows in any order are welcome; kept is the sorted form. */
@@ -158,36 +177,82 @@ bool api_roster_begin(void *arg, const struct request *r, struct sink *out, stru
     return upload_begin(arg, r, roster_end, out, e);
 }
 
-/* Which list an incident has now. */
-static bool latest(struct service *sv, const char *incident, struct digest *sha256,
-                   struct err *e)
+bool api_lists_open(struct service *sv, const char *incident, struct lists *out,
+                    struct err *e)
 {
-    uint32_t rows;
-    bool found;
-
-    return docket_roster(sv->store, incident, sha256, &rows, &found, e) &&
-           (found || err_set(e, ERR_MISSING, "incident.no-roster",
-                             "incident %s has no roster", incident));
+    return lists_open(sv->store, sv->roster_dir, incident, out, e);
 }
 
-bool api_roster_open(struct service *sv, const char *incident, struct roster *out,
-                     struct err *e)
-{
-    struct digest sha256;
+/* --- corrections --- */
 
-    return latest(sv, incident, &sha256, e) &&
-           rosters_open(sv->roster_dir, &sha256, out, e);
+struct confirm {
+    int64_t version;
+    char reason[DOCKET_TEXT];
+};
+
+static bool step_confirm(struct service *sv, const struct request *r, struct span body,
+                         struct reply *out, struct err *e)
+{
+    struct docket d = service_docket(sv);
+    struct confirm c = {0};
+    struct docket_list l;
+    struct digest sha256;
+    struct roster roster;
+    char who[PEER_TEXT];
+    bool ok;
+    static const struct strictjson_member members[] = {
+        {"version", MUST, strictjson_number, STRICTJSON_AT(struct confirm, version), NULL,
+         1, INT64_MAX},
+        {"reason", MUST, strictjson_text, STRICTJSON_AT(struct confirm, reason), NULL, 0,
+         0},
+        {0},
+    };
+
+    service_who(r, who);
+    if (!request_json(body, members, &c, NULL, e) ||
+        !docket_changeable(sv->store, r->args[0], e) ||
+        !docket_proposed(sv->store, r->args[0], c.version, &sha256, e) ||
+        !rosters_open(sv->roster_dir, &sha256, &roster, e))
+        return false;
+    ok = list_allowed(&d, r->args[0], &roster, e) &&
+         docket_confirm_roster(&d, r->args[0], c.version, c.reason, who, &l, e);
+    if (ok)
+        log_event(LOG_NOTICE, MSG_ROSTER_STORED,
+                  &(struct log_fields){.incident = r->args[0], .peer = &r->peer},
+                  "incident %s: version %lld of the roster is on file: %u added, %u "
+                  "removed, %u changed",
+                  r->args[0], (long long)c.version, l.difference.added,
+                  l.difference.removed, l.difference.changed);
+    ok = ok && reply_json(out, 200, list_json(&roster, &l), e);
+    roster_done(&roster);
+    return ok;
+}
+
+HANDLER(api_roster_confirm)
+{
+    return service_change(arg, r, body, body, step_confirm, out, e);
 }
 
 HANDLER(api_roster_get)
 {
     struct service *sv = arg;
     struct digest sha256;
+    uint64_t version;
+    uint32_t rows;
+    bool found;
     int fd;
 
     (void)body;
-    return latest(sv, r->args[0], &sha256, e) &&
-           rosters_octets(sv->roster_dir, &sha256, &fd, e) &&
+    if (!request_number(r, "version", 1, INT64_MAX, 0, &version, e))
+        return false;
+    if (version > 0 ? !docket_list_version(sv->store, r->args[0], (int64_t)version, &sha256,
+                                           &found, e)
+                    : !docket_roster(sv->store, r->args[0], &sha256, &rows, &found, e))
+        return false;
+    if (!found)
+        return err_set(e, ERR_MISSING, "incident.no-roster", "incident %s has no %s roster",
+                       r->args[0], version > 0 ? "such" : "");
+    return rosters_octets(sv->roster_dir, &sha256, &fd, e) &&
            reply_fd(out, "text/csv", fd, e);
 }
 

@@ -4,6 +4,7 @@
  *
  * What is said here is the order of things: start is the same as restart after a crash.
  */
+#include "adopt.h"
 #include "audit.h"
 #include "intake.h"
 #include "keys.h"
@@ -99,9 +100,15 @@ static bool open_state(struct service *sv, struct err *e)
 
 static bool begin_record(struct service *sv, const char *kind, struct err *e)
 {
+    int64_t adopted;
+
     if (!store_begin(sv->store, e))
         return false;
-    if (intake_left(sv->store, clock_now(&sv->clock), e) &&
+    if (adopt_outcomes(sv->store, sv->roster_dir, &adopted, e) &&
+        intake_left(sv->store, clock_now(&sv->clock), e) &&
+        (adopted == 0 ||
+         audit_put(sv->store, clock_now(&sv->clock), "ANSWERS_ADOPTED", "",
+                   AUDIT_ACTOR_SYSTEM, e, "{s:I}", "count", (json_int_t)adopted)) &&
         audit_put(sv->store, clock_now(&sv->clock), kind, "", AUDIT_ACTOR_SYSTEM, e,
                   "{s:s,s:b}", "version", SMKI_VERSION, "exercise",
                   (int)sv->config.service.exercise) &&

@@ -94,13 +94,14 @@ typedef bool (*service_step)(struct service *sv, const struct request *r, struct
 bool service_change(struct service *sv, const struct request *r, struct span body,
                     struct span what, service_step step, struct reply *out, struct err *e);
 
-/* The incident's roster, opened (roster_done). Errors: ERR_MISSING "incident.no-roster". */
-MUST_CHECK bool api_roster_open(struct service *sv, const char *incident,
-                                struct roster *out, struct err *e);
+/* Every version of the incident's list that counts, opened (lists_done either way). Errors:
+ * as lists_open. */
+MUST_CHECK bool api_lists_open(struct service *sv, const char *incident, struct lists *out,
+                               struct err *e);
 
 /* How many devices of the list hold what, into that JSON: "holds". */
 MUST_CHECK bool api_holds(struct service *sv, const char *incident,
-                          const struct roster *roster, json_t *into, struct err *e);
+                          const struct lists *lists, json_t *into, struct err *e);
 
 extern const struct router_row api_rows[];
 extern const size_t api_n_rows;
@@ -125,6 +126,7 @@ HANDLER(api_incident_show);
 HANDLER(api_incident_part);
 HANDLER(api_incident_event);
 HANDLER(api_roster_get);
+HANDLER(api_roster_confirm);
 HANDLER(api_certificates_put);
 HANDLER(api_certificates_get);
 HANDLER(api_symmetric_put);

@@ -234,14 +234,73 @@ static int download(struct ctl *c, const struct ctl_args *a, const char *pattern
     return ctl_download(c, path, a->opt[0]);
 }
 
+static void say_proposed(const struct ctl *c, const char *incident, const json_t *list)
+{
+    const json_t *d = json_object_get(list, "difference");
+    json_int_t version = json_integer_value(json_object_get(list, "version"));
+
+    if (c->json || !json_is_true(json_object_get(list, "proposed")))
+        return;
+    (void)fprintf(stderr,
+                  "Version %lld of the list counts for good: a decision names it. This one "
+                  "is proposed as version %lld:\n%lld devices more, %lld fewer, %lld "
+                  "changed. Devices that it leaves out go on counting until they are done "
+                  "or excused.\nNothing has changed yet. To put it on file: roster confirm "
+                  "%s %lld --reason TEXT\n",
+                  json_integer_value(json_object_get(d, "version")), version,
+                  json_integer_value(json_object_get(d, "added")),
+                  json_integer_value(json_object_get(d, "removed")),
+                  json_integer_value(json_object_get(d, "changed")), incident, version);
+}
+
 static int run_roster_add(struct ctl *c, const struct ctl_args *a)
 {
-    return upload(c, a, "PUT", "/v1/incidents/{}/roster", "text/csv");
+    char path[512];
+    json_t *j;
+    char *text;
+    int rc;
+
+    if (!ctl_path(path, "/v1/incidents/{}/roster", a->v[0], NULL))
+        return CTL_INPUT;
+    rc = ctl_upload(c, "PUT", path, "text/csv", a->v[1], &j, &text);
+    if (rc != CTL_OK)
+        return rc;
+    say_proposed(c, a->v[0], j);
+    return ctl_done(c, j, text);
+}
+
+static int run_roster_confirm(struct ctl *c, const struct ctl_args *a)
+{
+    char path[512];
+    json_t *j;
+    char *text;
+    char *end;
+    long long version = strtoll(a->v[1], &end, 10);
+    int rc;
+
+    if (!ctl_path(path, "/v1/incidents/{}/roster/confirm", a->v[0], NULL))
+        return CTL_INPUT;
+    if (*end != '\0' || a->v[1][0] == '\0' || a->opt[0] == NULL) {
+        (void)fprintf(stderr, "A version is a number, and --reason TEXT says why.\n");
+        return CTL_USAGE;
+    }
+    rc = ctl_send(
+        c, "POST", path,
+        json_pack("{s:I,s:s}", "version", (json_int_t)version, "reason", a->opt[0]), &j,
+        &text);
+    return rc == CTL_OK ? ctl_done(c, j, text) : rc;
 }
 
 static int run_roster_get(struct ctl *c, const struct ctl_args *a)
 {
-    return download(c, a, "/v1/incidents/{}/roster");
+    char path[512];
+
+    if (!ctl_path(path, "/v1/incidents/{}/roster", a->v[0], NULL))
+        return CTL_INPUT;
+    if (a->opt[1] != NULL)
+        (void)snprintf(path + strlen(path), sizeof path - strlen(path), "?version=%.20s",
+                       a->opt[1]);
+    return ctl_download(c, path, a->opt[0]);
 }
 
 static int run_certificates_add(struct ctl *c, const struct ctl_args *a)
@@ -438,8 +497,21 @@ const struct ctl_verb ctl_file_verbs[] = {
      "Hand in the devices, CSV",
      run_roster_add,
      {{0}}},
-    {"roster get", "INCIDENT", 1, 1, "The roster in its canonical form", run_roster_get,
-     OUT_OPTION},
+    {"roster confirm",
+     "INCIDENT VERSION",
+     2,
+     2,
+     "Put a proposed correction of the roster on file",
+     run_roster_confirm,
+     {{"reason", "TEXT", "why the list has to change; it stays on record"}}},
+    {"roster get",
+     "INCIDENT",
+     1,
+     1,
+     "The roster in its canonical form",
+     run_roster_get,
+     {{"out", "FILE", "write here instead of stdout"},
+      {"number", "N", "that version instead of the one on file"}}},
     {"certificates add",
      "INCIDENT FILE",
      2,

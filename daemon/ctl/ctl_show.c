@@ -185,7 +185,7 @@ static const struct {
     {"events", "n at event to=state as by evidence"},
     {"decisions", "id=decision outcome state at by supersedes sha256"},
     {"differences", "line rule reason"},
-    {"rosters", "version at count=devices sha256"},
+    {"rosters", "version state at count=devices added removed changed sha256 reason"},
     /* of a decision; and the processes that sign */
     {"signers",
      "holder seat organisation counted reason signer state what waiting untold restarts "

@@ -962,11 +962,15 @@ const struct rule rules[] = {
      "Look at the outbox directory and the disk."},
 
     /* store: memory, disk or database; said wherever it happens, as in
-     * lib/record/store.c and lib/record/outcome.c */
+     * lib/record/store.c, lib/record/outcome.c and lib/record/adopt.c */
     {"store.failed", "project", "choice", "What was promised is on disk before it is said.",
      "Look at the disk and the journal; the service has stopped so that nothing leaves."},
     {"store.memory", "project", "choice", "There is memory for the work at hand.",
      "Give the machine more memory, or the request fewer rows."},
+    {"store.adopt", "project", "choice",
+     "Answers of an older database are put under their devices by the lists they stand "
+     "under.",
+     "Put the list named back into the folder rosters of the state directory."},
     {"store.state", "project", "choice",
      "A state that the database holds is one that this program knows.",
      "Use the program that wrote it, or have the database looked at; do not sign on."},
@@ -992,15 +996,22 @@ const struct rule rules[] = {
      "smki-recoveryctl(1) lists the facts."},
 
     /* incident, decision: what a request meets - daemon/api_incident.c,
-     * daemon/api_roster.c, daemon/api_batch.c, daemon/api_decision.c, daemon/service.c,
-     * lib/record/docket_decision.c, lib/record/docket_bundles.c, lib/signing/trust.c */
+     * daemon/api_roster.c, daemon/api_batch.c, daemon/api_decision.c,
+     * daemon/service.c, lib/record/docket_bundles.c, lib/record/docket_decision.c,
+     * lib/record/docket_lists.c, lib/record/docket_papers.c, lib/record/lists.c,
+     * lib/signing/trust.c */
     {"incident.by-document", "SEC L10 (b)", "INFERRED",
      "PMA and custodians speak by signed documents, the service by itself.",
      "Hand the document in: decision submit."},
+    {"incident.closed", "project", "choice",
+     "Of a closed incident nothing changes any more.",
+     "Open another that names it as the reason; answers that came late go there."},
+    {"roster.proposal", "SEC L10.30(a)", "INFERRED",
+     "A list that a decision names is corrected by a further version that somebody "
+     "confirms.",
+     "incident show lists the versions; hand the correction in with roster add."},
     {"incident.no-roster", "SEC L10.30(a)", "INFERRED",
      "An incident about devices has a list of them.", "Hand it in: roster add."},
-    {"incident.closed", "project", "choice", "A closed incident stays as it is.",
-     "Open another incident for what is to be done now."},
     {"incident.certificate-named", "SEC L10.9", "INFERRED",
      "A certificate that a document in force names stays among those of its incident.",
      "Hand it in with the others, or supersede the document first."},

@@ -410,6 +410,33 @@ void roster_get(const struct roster *r, uint32_t i, struct roster_row *out)
         memset(out, 0, sizeof *out);
 }
 
+uint32_t roster_seek(const struct roster *r, const struct eui64 *device, uint32_t from)
+{
+    uint32_t lo = from;
+    uint32_t hi = r->n_rows;
+    struct roster_row row;
+
+    /* it is near as a rule: look 1, 2, 4 ... rows on before halving what is left */
+    for (uint32_t step = 1; from < hi && step < hi - from; step *= 2) {
+        roster_get(r, from + step - 1, &row);
+        if (eui64_cmp(&row.device, device) >= 0) {
+            hi = from + step - 1;
+            break;
+        }
+        lo = from + step;
+    }
+    while (lo < hi) {
+        uint32_t mid = lo + (hi - lo) / 2;
+
+        roster_get(r, mid, &row);
+        if (eui64_cmp(&row.device, device) < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
 bool roster_find(const struct roster *r, const struct eui64 *device, uint32_t *i)
 {
     uint32_t lo = 0;

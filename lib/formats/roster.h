@@ -88,6 +88,9 @@ void roster_get(const struct roster *r, uint32_t i, struct roster_row *out);
 /* Binary search; false when the device is not in the roster. */
 MUST_CHECK bool roster_find(const struct roster *r, const struct eui64 *device,
                             uint32_t *i);
+/* The first row from `from` on whose device is not below that one; n_rows where there is
+ * none. Quick where it is near: for walks side by side with something that ascends. */
+uint32_t roster_seek(const struct roster *r, const struct eui64 *device, uint32_t from);
 
 /*
  * Sort a roster text by device: header first, rows ascending; lines end in '\n', upper-case

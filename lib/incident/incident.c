@@ -150,7 +150,7 @@ static bool rows_known(const struct ask *q)
 
 static bool rows_settled(const struct ask *q)
 {
-    return q->f->rows_unknown == 0 && (q->f->rows_pending == 0 || q->f->exceptions_listed);
+    return q->f->rows_unknown == 0 && q->f->rows_pending == 0;
 }
 
 static bool some_done(const struct ask *q)

@@ -325,7 +325,6 @@ struct incident_facts {
     uint32_t rows_unknown;        /* in flight when a token was lost */
     uint32_t rows_replaced_named; /* authorised although Method 1 did them already */
     uint32_t rows_acb;            /* hold an ACB certificate in a subscriber's cell */
-    bool exceptions_listed;       /* every pending row stands in the exception list */
     uint32_t devices_unclear; /* a command was signed for them, and nobody knows what they
                                      hold; who is excused by name is none of them */
     uint32_t devices_refused; /* of the list, refused elsewhere within the cool-off ... */

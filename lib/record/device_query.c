@@ -29,15 +29,18 @@ static size_t roles_of(uint32_t cells, enum role roles[CELL_COUNT])
 }
 
 bool device_query_next(struct reconcile *r, const struct device_query_asker *a,
-                       uint32_t from, struct device_query *out, bool *found, struct err *e)
+                       const struct eui64 *behind, struct device_query *out, bool *found,
+                       struct err *e)
 {
     enum role roles[CELL_COUNT];
+    struct eui64 at;
     uint32_t cells = 0;
 
     do {
-        if (!reconcile_unclear(r, from, &out->row, &out->device, &cells, found, e))
+        if (!reconcile_unclear(r, behind, &out->device, &cells, found, e))
             return false;
-        from = out->row + 1;
+        at = out->device;
+        behind = &at;
     } while (*found && cells == 0); /* nothing was signed for it: there is nothing to ask */
     return !*found || cs02a_command(&a->party, &out->device, 0, a->cell, roles,
                                     roles_of(cells, roles), out->octets, &out->len, e);

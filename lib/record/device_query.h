@@ -36,7 +36,6 @@ struct device_query_asker {
 
 struct device_query {
     struct eui64 device;
-    uint32_t row;
     uint8_t octets[CS02A_PRE_COMMAND_MAX];
     size_t len;
 };
@@ -44,10 +43,10 @@ struct device_query {
 /* Errors: ERR_INPUT "command.query". */
 MUST_CHECK bool device_query_asker_check(const struct device_query_asker *a, struct err *e);
 
-/* The next device, in roster order, from row `from` on; *found false at the end.
- *   r  open on the incident, on the roster that goes with it */
+/* The next device behind that one (NULL: the first), ascending; *found false at the end.
+ *   r  open on the incident */
 MUST_CHECK bool device_query_next(struct reconcile *r, const struct device_query_asker *a,
-                                  uint32_t from, struct device_query *out, bool *found,
-                                  struct err *e);
+                                  const struct eui64 *behind, struct device_query *out,
+                                  bool *found, struct err *e);
 
 #endif

@@ -14,8 +14,8 @@
 #define DOCKET_H
 
 #include "incident.h"
+#include "lists.h"
 #include "partyfile.h"
-#include "roster.h"
 #include "smi.h"
 #include "store.h"
 
@@ -108,11 +108,41 @@ MUST_CHECK bool docket_each(struct store *s,
 
 /* --- what hangs on an incident --- */
 
-/* Latest roster of the incident; *found false when none was sent. */
+/* The version of the list that is on file now; *found false when none was sent. */
 MUST_CHECK bool docket_roster(struct store *s, const char *incident, struct digest *sha256,
                               uint32_t *rows, bool *found, struct err *e);
+/* The list of that number, proposed and dropped ones too. */
+MUST_CHECK bool docket_list_version(struct store *s, const char *incident, int64_t version,
+                                    struct digest *sha256, bool *found, struct err *e);
+
+/* What became of a list that was handed in. */
+struct docket_list {
+    int64_t version;
+    bool same; /* it is the one on file: nothing was done */
+    bool
+        proposed; /* the one on file counts for good: this is a correction to be confirmed */
+    int64_t corrects; /* the version that the difference is to; 0: there was none */
+    struct lists_difference difference;
+};
+/*
+ * Put a list on file, or propose it where the one on file was named already. A proposal that
+ * was not confirmed goes.
+ *   r  is among the lists on disk
+ * Errors: ERR_DENIED "incident.closed"; as rosters_open.
+ */
 MUST_CHECK bool docket_put_roster(const struct docket *d, const char *incident,
-                                  const struct roster *r, const char *who, struct err *e);
+                                  const struct roster *r, const char *who,
+                                  struct docket_list *out, struct err *e);
+/* The list that is proposed under that number. Errors: ERR_DENIED "roster.proposal". */
+MUST_CHECK bool docket_proposed(struct store *s, const char *incident, int64_t version,
+                                struct digest *sha256, struct err *e);
+/* It is the one on file from now on. Errors: as docket_put_roster, docket_proposed. */
+MUST_CHECK bool docket_confirm_roster(const struct docket *d, const char *incident,
+                                      int64_t version, const char *reason, const char *who,
+                                      struct docket_list *out, struct err *e);
+/* May anything of it be changed still? Errors: ERR_DENIED "incident.closed"; ERR_MISSING
+ * "incident.none". */
+MUST_CHECK bool docket_changeable(struct store *s, const char *incident, struct err *e);
 /* The certificates, latest version: malloc'd PEM; at NULL when there are none. */
 MUST_CHECK bool docket_bundle(struct store *s, const char *incident, struct span *pem,
                               struct err *e);
@@ -135,8 +165,9 @@ MUST_CHECK bool docket_put_bundle(const struct docket *d, const struct docket_in
                                   struct span pem, const struct certs *given,
                                   const char *who, json_t **out, struct err *e);
 
-/* How many devices of this roster stand in the latest roster of another open incident, but
- * for those that two incidents of one shared event list with different cells. The first such incident and device are named in *where (for the sentence). */
+/* How many devices of this roster stand in a list of another open incident, but for those
+ * that two incidents of one shared event list with different cells. The first such incident
+ * and device are named in *where (for the sentence). */
 MUST_CHECK bool docket_elsewhere(const struct docket *d, const char *incident,
                                  const struct roster *r, uint32_t *n, char where[128],
                                  struct err *e);

@@ -155,10 +155,8 @@ bool docket_put_bundle(const struct docket *d, const struct docket_incident *i,
 
     if (now == NULL)
         return err_set(e, ERR_STORE, "store.memory", "out of memory");
-    if (i->state == STATE_CLOSED)
-        return err_set(e, ERR_DENIED, "incident.closed",
-                       "incident %s is closed: its certificates stay as they are", i->id);
-    if (!store_each(d->store, take_stored, &v, e,
+    if (!docket_changeable(d->store, i->id, e) ||
+        !store_each(d->store, take_stored, &v, e,
                     "SELECT version, added, removed FROM bundle WHERE incident = ?1"
                     " ORDER BY version DESC LIMIT 1",
                     "t", i->id) ||

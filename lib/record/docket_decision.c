@@ -209,6 +209,10 @@ bool docket_put_decision(const struct docket *d, const struct authority *a, stru
                    authority_kind_name(a->kind), "outcome",
                    authority_outcome_name(a->outcome), "sha256", hex, "supersedes",
                    a->supersedes, "signers", verdict) &&
+         store_run(d->store, e, /* the list that it names counts for good */
+                   "UPDATE roster SET named = 1 WHERE incident = ?1 AND sha256 = ?2"
+                   " AND state = 'filed'",
+                   "tb", a->incident, span_of(a->roster.b, 32)) &&
          on_register(d, a, e);
     json_decref(verdict);
     return ok;

@@ -6,7 +6,6 @@
 
 #include "holding.h"
 #include "outcome.h"
-#include "rosters.h"
 
 #include <jansson.h>
 
@@ -25,7 +24,6 @@ static const struct {
     FACT(notifier_authenticated),
     FACT(notifier_third_party),
     FACT(srp_authority),
-    FACT(exceptions_listed),
     FACT(notified_anew),
     FACT(holder_hostile),
     FACT(solr_appointed),
@@ -251,7 +249,8 @@ static bool facts_of_lists(const struct docket *d, const struct docket_incident 
                            struct incident_facts *f, struct err *e)
 {
     struct digest sha256;
-    struct roster r;
+    struct lists lists;
+    const struct roster *r;
     char where[128];
     int64_t holds[HOLDING_COUNT] = {0};
     uint32_t rows;
@@ -262,14 +261,16 @@ static bool facts_of_lists(const struct docket *d, const struct docket_incident 
         return false;
     if (!found)
         return true;
-    if (!rosters_open(d->roster_dir, &sha256, &r, e))
-        return false;
-    ok = docket_elsewhere(d, i->id, &r, &f->devices_elsewhere, where, e) &&
-         docket_refused(d, i->id, &r, &f->devices_refused, e) &&
-         docket_file_replaced(d->store, i->id, &r, &f->rows_replaced_named, e) &&
-         (!f->commands_signed || holding_count(d->store, i->id, &r, holds, e));
-    f->devices_unclear = (uint32_t)holds[HOLDING_UNCLEAR];
-    roster_done(&r);
+    ok = lists_open(d->store, d->roster_dir, i->id, &lists, e);
+    if (ok) {
+        r = &lists.at[0].roster;
+        ok = docket_elsewhere(d, i->id, r, &f->devices_elsewhere, where, e) &&
+             docket_refused(d, i->id, r, &f->devices_refused, e) &&
+             docket_file_replaced(d->store, i->id, r, &f->rows_replaced_named, e) &&
+             (!f->commands_signed || holding_count(d->store, i->id, &lists, holds, e));
+        f->devices_unclear = (uint32_t)holds[HOLDING_UNCLEAR];
+    }
+    lists_done(&lists);
     return ok;
 }
 
@@ -353,6 +354,7 @@ bool docket_facts(const struct docket *d, const struct docket_incident *i, bool 
     const struct config_authority *custodians =
         config_authority_find(d->config, "custodians");
     struct digest sha256;
+    struct lists_size size;
     uint32_t rows;
     bool found;
     int64_t n[OUTCOME_STATES];
@@ -369,8 +371,10 @@ bool docket_facts(const struct docket *d, const struct docket_incident *i, bool 
     if (!facts_of_family(d, i, f, e) || !facts_of_history(d, i, f, e) ||
         !facts_of_withdrawal(d, i, f, e) || !facts_of_decisions(d, i, f, e) ||
         (with_lists && !facts_of_lists(d, i, f, e)) ||
-        !docket_roster(d->store, i->id, &sha256, &rows, &found, e))
+        !docket_roster(d->store, i->id, &sha256, &rows, &found, e) ||
+        !lists_size(d->store, i->id, &size, e))
         return false;
+    rows = size.devices; /* of every version that counts */
     f->devices_suspended = f->devices_suspended ? rows : 0;
     /* what has answered for good, or is excused,
      * is not pending (reconcile keeps the table) */

@@ -1,83 +1,28 @@
 /* SPDX-License-Identifier: MIT
  *
- * The papers of an incident: rosters, certificates.
+ * What holds for all papers of an incident, and devices that stand in two of them.
  */
 #include "audit.h"
 #include "docket.h"
 #include "mem.h"
 #include "rosters.h"
-#include "uploads.h"
-
-#include <jansson.h>
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct latest {
-    struct digest sha256;
-    uint32_t rows;
-    bool found;
-};
-
-static bool take_latest(void *arg, const struct store_row *r)
+bool docket_changeable(struct store *s, const char *incident, struct err *e)
 {
-    struct latest *l = arg;
-    struct span b = store_blob(r, 0);
+    struct docket_incident i;
+    bool closed;
 
-    l->found = b.len == sizeof l->sha256.b;
-    if (l->found)
-        memcpy(l->sha256.b, b.at, b.len);
-    l->rows = (uint32_t)store_i64(r, 1);
-    return false;
-}
-
-bool docket_roster(struct store *s, const char *incident, struct digest *sha256,
-                   uint32_t *rows, bool *found, struct err *e)
-{
-    struct latest l = {0};
-
-    if (!store_each(s, take_latest, &l, e,
-                    "SELECT sha256, rows FROM roster WHERE incident = ?1"
-                    " ORDER BY version DESC LIMIT 1",
-                    "t", incident))
+    if (!docket_get(s, incident, &i, e))
         return false;
-    *sha256 = l.sha256;
-    *rows = l.rows;
-    *found = l.found;
-    return true;
-}
-
-bool docket_put_roster(const struct docket *d, const char *incident, const struct roster *r,
-                       const char *who, struct err *e)
-{
-    json_t *types = json_object();
-    AUTO(mem) char *text = NULL;
-    char hex[HEX_LEN(32)];
-    int64_t version = 0;
-    bool found;
-
-    for (size_t t = 0; t < DEVICE_COUNT; t++)
-        if (r->by_type[t] > 0)
-            (void)json_object_set_new(types, gbcs_device((enum device_type)t)->name,
-                                      json_integer(r->by_type[t]));
-    text = json_dumps(types, JSON_COMPACT);
-    json_decref(types);
-    if (text == NULL)
-        return err_set(e, ERR_STORE, "store.memory", "out of memory");
-    hex_encode_lower(r->digest.b, 32, hex);
-    return store_number(d->store, &version, &found, e,
-                        "SELECT max(version) FROM roster WHERE incident = ?1", "t",
-                        incident) &&
-           store_run(d->store, e,
-                     "INSERT INTO roster (incident, version, sha256, rows, by_type, at_us)"
-                     " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                     "tibiti", incident, version + 1, span_of(r->digest.b, 32),
-                     (int64_t)r->n_rows, text, d->now_us) &&
-           uploads_drop(d->store, UPLOADS_ROSTER, &r->digest, e) &&
-           audit_put(d->store, d->now_us, "ROSTER_RECEIVED", incident, who, e,
-                     "{s:s,s:I,s:I}", "sha256", hex, "count", (long long)r->n_rows,
-                     "version", (long long)version + 1);
+    closed = i.state == STATE_CLOSED;
+    docket_incident_done(&i);
+    return !closed ||
+           err_set(e, ERR_DENIED, "incident.closed",
+                   "incident %s is closed: nothing of it changes any more", incident);
 }
 
 /* --- the same device, or a cell of it, in two incidents --- */
@@ -101,55 +46,48 @@ static bool shared(const struct other *o, const struct roster_row *x,
     return o->siblings && x->cells != 0 && y->cells != 0 && (x->cells & y->cells) == 0;
 }
 
-/* Both lists ascend: walk them side by side. */
-static void intersect(struct other *o, const struct roster *b, const char *name)
+static void met(struct other *o, const struct roster_row *x, const char *name)
 {
-    struct roster_row x;
-    struct roster_row y;
-    uint32_t i = 0;
-    uint32_t k = 0;
+    char hex[HEX_LEN(8)];
 
-    while (i < o->r->n_rows && k < b->n_rows) {
-        int order;
-
-        roster_get(o->r, i, &x);
-        roster_get(b, k, &y);
-        order = eui64_cmp(&x.device, &y.device);
-        if (order == 0) {
-            if (!shared(o, &x, &y) && o->n++ == 0) {
-                char hex[HEX_LEN(8)];
-
-                hex_encode(x.device.b, 8, hex);
-                (void)snprintf(o->where, 128, "device %s is in open incident %.64s", hex,
-                               name);
-            }
-            i++;
-            k++;
-        } else if (order < 0) {
-            i++;
-        } else {
-            k++;
-        }
-    }
+    if (o->n++ > 0)
+        return;
+    hex_encode(x->device.b, 8, hex);
+    (void)snprintf(o->where, 128, "device %s is in open incident %.64s", hex, name);
 }
 
-static bool other_roster(void *arg, const struct store_row *row)
+/* Both ascend: walk them side by side. */
+static bool intersect(struct other *o, const struct lists *lists, const char *name)
+{
+    struct lists_walk w;
+    struct lists_row y;
+    struct roster_row x;
+    uint32_t i = 0;
+
+    if (!lists_walk_begin(lists, NULL, &w, o->e))
+        return false;
+    while (i < o->r->n_rows && lists_next(&w, &y)) {
+        i = roster_seek(o->r, &y.at.device, i);
+        if (i == o->r->n_rows)
+            break;
+        roster_get(o->r, i, &x);
+        if (eui64_cmp(&x.device, &y.at.device) == 0 && !shared(o, &x, &y.at))
+            met(o, &x, name);
+    }
+    lists_walk_done(&w);
+    return true;
+}
+
+static bool other_incident(void *arg, const struct store_row *row)
 {
     struct other *o = arg;
-    struct span b = store_blob(row, 1);
-    struct digest sha256;
-    struct roster r;
+    struct lists lists;
 
-    if (b.len != sizeof sha256.b)
-        return true;
-    memcpy(sha256.b, b.at, b.len);
-    o->ok = rosters_open(o->d->roster_dir, &sha256, &r, o->e);
-    if (!o->ok)
-        return false;
-    o->siblings = store_i64(row, 2) != 0;
-    intersect(o, &r, store_text(row, 0));
-    roster_done(&r);
-    return true;
+    o->siblings = store_i64(row, 1) != 0;
+    o->ok = lists_open(o->d->store, o->d->roster_dir, store_text(row, 0), &lists, o->e) &&
+            intersect(o, &lists, store_text(row, 0));
+    lists_done(&lists);
+    return o->ok;
 }
 
 bool docket_elsewhere(const struct docket *d, const char *incident, const struct roster *r,
@@ -159,12 +97,11 @@ bool docket_elsewhere(const struct docket *d, const char *incident, const struct
         .d = d, .incident = incident, .r = r, .where = where, .e = e, .ok = true};
 
     where[0] = '\0';
-    if (!store_each(d->store, other_roster, &o, e,
-                    "SELECT roster.incident, roster.sha256, parent IS NOT NULL AND parent ="
-                    " (SELECT parent FROM incident WHERE id = ?1) FROM roster JOIN incident"
-                    " ON incident.id = roster.incident WHERE roster.incident != ?1"
-                    " AND incident.state != 'CLOSED' AND version = (SELECT max(version)"
-                    " FROM roster AS later WHERE later.incident = roster.incident)",
+    if (!store_each(d->store, other_incident, &o, e,
+                    "SELECT id, parent IS NOT NULL AND parent = (SELECT parent FROM"
+                    " incident WHERE id = ?1) FROM incident WHERE id != ?1 AND state !="
+                    " 'CLOSED' AND EXISTS (SELECT 1 FROM roster WHERE roster.incident ="
+                    " incident.id AND roster.state = 'filed')",
                     "t", incident))
         return false;
     *n = o.n;
@@ -241,7 +178,8 @@ bool docket_refused(const struct docket *d, const char *incident, const struct r
             " ON roster.incident = refusal.incident WHERE refusal.event = 'refuse'"
             " AND refusal.incident != ?1 AND refusal.at_us > ?2"
             " AND version = (SELECT max(version) FROM roster AS then_ WHERE"
-            " then_.incident = refusal.incident AND then_.at_us <= refusal.at_us)"
+            " then_.incident = refusal.incident AND then_.at_us <= refusal.at_us"
+            " AND then_.state = 'filed')"
             " AND NOT EXISTS (SELECT 1 FROM incident_event AS later WHERE later.incident ="
             " refusal.incident AND later.n > refusal.n AND later.event GLOB 'authorise-*')",
             "ti", incident, d->now_us - cool_off_us) &&

@@ -159,20 +159,18 @@ static bool add_totals(struct sum *sum, const char *incident)
 {
     struct docket_show_totals *t = sum->t;
     int64_t states[OUTCOME_STATES];
-    struct digest sha256;
+    struct lists_size size;
     int64_t signed_;
     int64_t failed;
     int64_t own_key;
-    uint32_t rows = 0;
-    bool found;
 
     sum->ok = holding_own_key(sum->store, incident, &own_key, sum->e) &&
-              docket_roster(sum->store, incident, &sha256, &rows, &found, sum->e) &&
+              lists_size(sum->store, incident, &size, sum->e) &&
               queue_totals(sum->store, incident, &signed_, &failed, sum->e) &&
               outcome_count(sum->store, incident, false, states, sum->e);
     if (!sum->ok)
         return false;
-    t->devices += found ? rows : 0;
+    t->devices += size.devices;
     t->signed_ += signed_;
     t->failed += failed;
     t->own_key += own_key;
@@ -289,10 +287,14 @@ static json_t *show_roster(const struct store_row *row)
 
     if (store_blob(row, 1).len == 32)
         hex_encode_lower(store_blob(row, 1).at, 32, hex);
-    return json_pack("{s:I,s:s,s:I,s:o*,s:o}", "version", (json_int_t)store_i64(row, 0),
-                     "sha256", hex, "count", (json_int_t)store_i64(row, 2), "by_type",
-                     json_loads(store_text(row, 3), 0, NULL), "at",
-                     docket_show_time(store_i64(row, 4)));
+    return json_pack(
+        "{s:I,s:s,s:I,s:o*,s:o,s:s,s:b,s:I,s:I,s:I,s:s,s:s}", "version",
+        (json_int_t)store_i64(row, 0), "sha256", hex, "count",
+        (json_int_t)store_i64(row, 2), "by_type", json_loads(store_text(row, 3), 0, NULL),
+        "at", docket_show_time(store_i64(row, 4)), "state", store_text(row, 5), "named",
+        (int)store_i64(row, 6), "added", (json_int_t)store_i64(row, 7), "removed",
+        (json_int_t)store_i64(row, 8), "changed", (json_int_t)store_i64(row, 9), "reason",
+        store_text(row, 10), "by", store_text(row, 11));
 }
 
 static json_t *show_bundle(const struct store_row *row)
@@ -407,7 +409,9 @@ static json_t *next_events(const struct docket_incident *i)
 
 /* The lists of an incident. A query has what an entry is known by in its first column, takes
  * ?1 the incident and ?2 the entry to begin behind; it is left once a page is full. */
-#define ROSTER "SELECT version, sha256, rows, by_type, at_us FROM roster"
+#define ROSTER                                                                    \
+    "SELECT version, sha256, rows, by_type, at_us, state, named, added, removed," \
+    " changed, reason, actor FROM roster"
 static const struct part {
     const char *name;
     json_t *(*show)(const struct store_row *row); /* NULL: batches, which the queue reads */
@@ -510,7 +514,10 @@ static bool story(struct store *s, json_t *j, struct err *e)
     (void)json_object_set_new(j, "roster", json_null());
     return counts(s, j, e) &&
            store_each(s, take_latest, j, e,
-                      ROSTER " WHERE incident = ?1 ORDER BY version DESC LIMIT 1", "t", id);
+                      ROSTER
+                      " WHERE incident = ?1 AND state = 'filed' ORDER BY version DESC"
+                      " LIMIT 1",
+                      "t", id);
 }
 
 bool docket_show(struct store *s, const char *incident, json_t **out, struct err *e)

@@ -62,13 +62,13 @@ enum holding holding_of(const struct outcome *o, const struct sent_row *sent, bo
     return HOLDING_UNCLEAR;
 }
 
-/* --- a page of rows --- */
+/* --- a page of devices --- */
 
 struct page {
     struct store *store;
     const char *incident;
-    const struct roster *roster;
-    uint32_t first, n;
+    uint32_t n;
+    struct lists_row row[PAGE];
     struct sent_row sent[PAGE];
     struct outcome at[PAGE]; /* as far as known: */
     bool known[PAGE];
@@ -77,13 +77,29 @@ struct page {
     bool acb;
 };
 
+static int by_device(const void *key, const void *at)
+{
+    return eui64_cmp(key, &((const struct sent_row *)at)->device);
+}
+
+static bool on_page(const struct page *p, const struct eui64 *device, size_t *at)
+{
+    const struct sent_row *r = bsearch(device, p->sent, p->n, sizeof p->sent[0], by_device);
+
+    *at = r != NULL ? (size_t)(r - p->sent) : 0;
+    return r != NULL;
+}
+
 static bool take_outcome(void *arg, const struct outcome *o)
 {
     struct page *p = arg;
+    size_t at;
 
-    p->at[o->row - p->first] = *o;
-    p->at[o->row - p->first].cells = NULL;
-    p->known[o->row - p->first] = true;
+    if (!on_page(p, &o->device, &at))
+        return true;
+    p->at[at] = *o;
+    p->at[at].cells = NULL;
+    p->known[at] = true;
     return true;
 }
 
@@ -92,29 +108,24 @@ static bool take_own(void *arg, const struct store_row *row)
     struct page *p = arg;
     struct span b = store_blob(row, 0);
     struct eui64 device;
-    uint32_t at;
+    size_t at;
 
     if (b.len != sizeof device.b)
         return true;
     memcpy(device.b, b.at, sizeof device.b);
-    if (roster_find(p->roster, &device, &at) && at >= p->first && at - p->first < p->n)
-        p->own_key[at - p->first] = true;
+    if (on_page(p, &device, &at))
+        p->own_key[at] = true;
     return true;
 }
 
-/* Both lists ascend by device: the page's part of what the parties reported. */
+/* The page's part of what the parties reported. */
 static bool read_own(struct page *p, struct err *e)
 {
-    struct roster_row from;
-    struct roster_row last;
-
-    roster_get(p->roster, p->first, &from);
-    roster_get(p->roster, p->first + p->n - 1, &last);
     return store_each(p->store, take_own, p, e,
                       "SELECT device FROM file_row WHERE incident = ?1 AND device BETWEEN"
                       " ?2 AND ?3 AND state = ?4",
-                      "tbbt", p->incident, span_of(from.device.b, sizeof from.device.b),
-                      span_of(last.device.b, sizeof last.device.b),
+                      "tbbt", p->incident, span_of(p->sent[0].device.b, 8),
+                      span_of(p->sent[p->n - 1].device.b, 8),
                       partyfile_state_name(PARTYFILE_SUCCESS));
 }
 
@@ -136,36 +147,43 @@ static bool places_acb(struct page *p, int64_t batch, struct err *e)
     return true;
 }
 
-static bool read_page(struct page *p, struct sent *t, struct err *e)
+/* The next devices of the walk; p->n is 0 at the end. */
+static bool read_page(struct page *p, struct lists_walk *w, uint32_t most, struct sent *t,
+                      struct err *e)
 {
     memset(p->known, 0, sizeof p->known);
     memset(p->own_key, 0, sizeof p->own_key);
-    return sent_page(t, p->first, p->n, p->sent, e) &&
-           outcome_each(p->store, p->incident, p->first, p->first + p->n - 1, take_outcome,
-                        p, e) &&
-           read_own(p, e);
+    memset(p->sent, 0, sizeof p->sent);
+    for (p->n = 0; p->n < most && p->n < PAGE && lists_next(w, &p->row[p->n]); p->n++)
+        p->sent[p->n].device = p->row[p->n].at.device;
+    return p->n == 0 || (sent_page(t, p->sent, p->n, e) &&
+                         outcome_each(p->store, p->incident, &p->sent[0].device,
+                                      &p->sent[p->n - 1].device, take_outcome, p, e) &&
+                         read_own(p, e));
 }
 
-static bool tell_page(struct page *p, bool (*fn)(void *arg, uint32_t row, enum holding h),
+static bool tell_page(struct page *p,
+                      bool (*fn)(void *arg, const struct lists_row *row, enum holding h),
                       void *arg, bool *go_on, struct err *e)
 {
     for (uint32_t i = 0; *go_on && i < p->n; i++) {
         if (!places_acb(p, p->sent[i].batch, e))
             return false;
         *go_on = fn(
-            arg, p->first + i,
+            arg, &p->row[i],
             holding_of(p->known[i] ? &p->at[i] : NULL, &p->sent[i], p->own_key[i], p->acb));
     }
     return true;
 }
 
-bool holding_each(struct store *s, const char *incident, const struct roster *roster,
-                  uint32_t first, uint32_t n,
-                  bool (*fn)(void *arg, uint32_t row, enum holding h), void *arg,
-                  struct err *e)
+bool holding_each(struct store *s, const char *incident, const struct lists *lists,
+                  const struct eui64 *behind, uint32_t n,
+                  bool (*fn)(void *arg, const struct lists_row *row, enum holding h),
+                  void *arg, struct err *e)
 {
     AUTO(mem) struct page *p = calloc(1, sizeof *p);
-    struct sent t;
+    struct lists_walk w = {0};
+    struct sent t = {0};
     bool go_on = true;
     bool ok;
 
@@ -173,31 +191,31 @@ bool holding_each(struct store *s, const char *incident, const struct roster *ro
         return err_set(e, ERR_STORE, "store.memory", "out of memory");
     p->store = s;
     p->incident = incident;
-    p->roster = roster;
-    ok = sent_open(s, incident, roster, &t, e);
-    for (uint32_t done = 0; ok && go_on && done < n; done += p->n) {
-        p->first = first + done;
-        p->n = n - done < PAGE ? n - done : PAGE;
-        ok = read_page(p, &t, e) && tell_page(p, fn, arg, &go_on, e);
+    ok = sent_open(s, incident, lists, &t, e) && lists_walk_begin(lists, behind, &w, e);
+    while (ok && go_on && n > 0) {
+        ok = read_page(p, &w, n, &t, e) && tell_page(p, fn, arg, &go_on, e);
         for (uint32_t i = 0; i < p->n; i++)
             sent_row_done(&p->sent[i]);
+        go_on = go_on && p->n > 0;
+        n -= p->n;
     }
+    lists_walk_done(&w);
     sent_close(&t);
     return ok;
 }
 
-static bool count_one(void *arg, uint32_t row, enum holding h)
+static bool count_one(void *arg, const struct lists_row *row, enum holding h)
 {
     (void)row;
     ((int64_t *)arg)[h]++;
     return true;
 }
 
-bool holding_count(struct store *s, const char *incident, const struct roster *roster,
+bool holding_count(struct store *s, const char *incident, const struct lists *lists,
                    int64_t n[HOLDING_COUNT], struct err *e)
 {
     memset(n, 0, HOLDING_COUNT * sizeof n[0]);
-    return holding_each(s, incident, roster, 0, roster->n_rows, count_one, n, e);
+    return holding_each(s, incident, lists, NULL, UINT32_MAX, count_one, n, e);
 }
 
 bool holding_own_key(struct store *s, const char *incident, int64_t *n, struct err *e)

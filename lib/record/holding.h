@@ -14,8 +14,8 @@
 #ifndef HOLDING_H
 #define HOLDING_H
 
+#include "lists.h"
 #include "outcome.h"
-#include "roster.h"
 #include "sent.h"
 
 enum holding {
@@ -41,15 +41,18 @@ bool holding_replaced(enum holding h);
 enum holding holding_of(const struct outcome *o, const struct sent_row *sent, bool own_key,
                         bool acb);
 
-/* Rows first..first+n-1 of the list, ascending, in one walk. roster: the incident's. fn false:
- * stop. Errors: ERR_STORE. */
-MUST_CHECK bool holding_each(struct store *s, const char *incident,
-                             const struct roster *roster, uint32_t first, uint32_t n,
-                             bool (*fn)(void *arg, uint32_t row, enum holding h), void *arg,
-                             struct err *e);
-/* How many devices of the list hold what. */
+/* Devices of any version of the list that counts, ascending, in one walk.
+ *   behind  begin behind that device; NULL: with the first
+ *   n       at most so many
+ * fn false: stop. Errors: ERR_STORE. */
+MUST_CHECK bool
+holding_each(struct store *s, const char *incident, const struct lists *lists,
+             const struct eui64 *behind, uint32_t n,
+             bool (*fn)(void *arg, const struct lists_row *row, enum holding h), void *arg,
+             struct err *e);
+/* How many devices hold what. */
 MUST_CHECK bool holding_count(struct store *s, const char *incident,
-                              const struct roster *roster, int64_t n[HOLDING_COUNT],
+                              const struct lists *lists, int64_t n[HOLDING_COUNT],
                               struct err *e);
 /* How many devices the progress files of the parties report as done: by their own keys. */
 MUST_CHECK bool holding_own_key(struct store *s, const char *incident, int64_t *n,

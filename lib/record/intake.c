@@ -34,7 +34,7 @@ static void add(json_t *figures, const char *name, json_int_t n)
     (void)json_object_set_new(figures, name, json_integer(so_far + n));
 }
 
-bool intake_open(struct store *s, const char *incident, const struct roster *roster,
+bool intake_open(struct store *s, const char *incident, const struct lists *lists,
                  const char *actor, struct intake **out, struct err *e)
 {
     struct intake *i = calloc(1, sizeof *i);
@@ -44,10 +44,11 @@ bool intake_open(struct store *s, const char *incident, const struct roster *ros
     i->store = s;
     (void)snprintf(i->incident, sizeof i->incident, "%s", incident);
     (void)snprintf(i->actor, sizeof i->actor, "%s", actor);
-    i->figures = json_pack("{s:i,s:i,s:{}}", "lines", 0, "unfit", 0, "set_aside");
+    i->figures = json_pack("{s:i,s:i,s:{},s:{}}", "lines", 0, "unfit", 0, "set_aside",
+                           "held_before");
     for (unsigned v = 0; v < RECONCILE_VERDICTS; v++)
         add(i->figures, reconcile_verdict_name((enum reconcile_verdict)v), 0);
-    if (!reconcile_open(s, incident, roster, &i->rec, e)) {
+    if (!reconcile_open(s, incident, lists, &i->rec, e)) {
         intake_close(i);
         return false;
     }
@@ -93,6 +94,9 @@ bool intake_line(struct intake *i, const char *line, size_t len, int64_t now_us,
 
         add(json_object_get(i->figures, "set_aside"), rule, 1);
         add(i->figures, "unfit", reconcile_fits(rule) ? 0 : 1);
+    } else if (reconcile_held(i->rec) != OUTCOME_HELD_UNTOLD) {
+        add(json_object_get(i->figures, "held_before"),
+            outcome_held_name(reconcile_held(i->rec)), 1);
     }
     return true;
 }

@@ -25,12 +25,12 @@ struct intake; /* opaque */
 
 /*
  * Begin; writes nothing yet.
- *   roster  borrowed, the incident's
+ *   lists  borrowed, the incident's
  *   actor   who hands it in, as the audit chain says it; copied
  * Errors: ERR_STORE.
  */
 MUST_CHECK bool intake_open(struct store *s, const char *incident,
-                            const struct roster *roster, const char *actor,
+                            const struct lists *lists, const char *actor,
                             struct intake **out, struct err *e);
 /* Take the whole lines of a text in; *used is how many octets they are. What follows the
  * last newline is left. Errors: ERR_STORE. */
@@ -50,7 +50,8 @@ MUST_CHECK bool intake_end(struct intake *i, bool whole, int64_t now_us, struct 
 void intake_close(struct intake *i);
 
 /* {"lines", one member for each verdict, "unfit": how many do not fit (reconcile.h),
- * "set_aside": {rule: how many}}; borrowed. */
+ * "set_aside": {rule: how many}, "held_before": {who held the cells, by its name in
+ * outcome.h: devices}}; borrowed. */
 json_t *intake_figures(struct intake *i);
 
 /* At the start of the service: records for uploads that a crash has cut off. */

@@ -36,20 +36,44 @@ bool outcome_state_find(const char *name, enum outcome_state *out)
     return false;
 }
 
+static const char *const held_names[OUTCOME_HELD_COUNT] = {
+    [OUTCOME_HELD_UNTOLD] = "",
+    [OUTCOME_HELD_EXPECTED] = "expected",
+    [OUTCOME_HELD_REPLACED] = "already-replaced",
+    [OUTCOME_HELD_OTHER] = "another-party",
+    [OUTCOME_HELD_UNKNOWN] = "unknown-key",
+};
+
+const char *outcome_held_name(enum outcome_held h)
+{
+    return (unsigned)h < OUTCOME_HELD_COUNT ? held_names[h] : "";
+}
+
+const struct eui64 outcome_first = {{0}};
+const struct eui64 outcome_last = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
+
+static struct span eui_span(const struct eui64 *device)
+{
+    return span_of(device->b, sizeof device->b);
+}
+
 bool outcome_put(struct store *s, const char *incident, const struct outcome *o,
                  struct err *e)
 {
     assert(o->state >= FIRST_STORED && o->state < OUTCOME_STATES);
     return store_run(
         s, e,
-        "INSERT INTO outcome (incident, row, type, state, batch, counter, attempts, at_us,"
-        " cells, retry) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
-        " ON CONFLICT (incident, row) DO UPDATE SET state = excluded.state,"
-        " batch = excluded.batch, counter = excluded.counter, attempts = excluded.attempts,"
-        " at_us = excluded.at_us, cells = excluded.cells, retry = excluded.retry",
-        "tittiiiiti", incident, (int64_t)o->row, gbcs_device(o->type)->name,
-        names[o->state], o->batch, (int64_t)o->counter, o->attempts, o->at_us, o->cells,
-        (int64_t)o->retry);
+        "INSERT INTO outcome (incident, device, type, state, list, batch, counter, "
+        "attempts,"
+        " retry, at_us, held, cells)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
+        " ON CONFLICT (incident, device) DO UPDATE SET type = excluded.type,"
+        " state = excluded.state, list = excluded.list, batch = excluded.batch,"
+        " counter = excluded.counter, attempts = excluded.attempts, retry = excluded.retry,"
+        " at_us = excluded.at_us, held = excluded.held, cells = excluded.cells",
+        "tbttiiiiiitt", incident, eui_span(&o->device), gbcs_device(o->type)->name,
+        names[o->state], o->list, o->batch, (int64_t)o->counter, o->attempts,
+        (int64_t)o->retry, o->at_us, outcome_held_name(o->held), o->cells);
 }
 
 /* --- reading --- */
@@ -81,24 +105,42 @@ static bool read_state(struct reading *r, const char *text, enum outcome_state *
     return outcome_state_find(text, out) || no_state(r, "state", text);
 }
 
-#define COLUMNS "row, type, state, batch, counter, attempts, retry, at_us"
+static bool read_held(struct reading *r, const char *text, enum outcome_held *out)
+{
+    for (unsigned h = 0; h < OUTCOME_HELD_COUNT; h++)
+        if (strcmp(held_names[h], text) == 0) {
+            *out = (enum outcome_held)h;
+            return true;
+        }
+    return no_state(r, "holder", text);
+}
+
+#define COLUMNS \
+    "device, type, state, batch, counter, attempts, retry, at_us, list, held, cells"
 
 static bool read_row(struct reading *r, const struct store_row *row, struct outcome *o)
 {
-    o->row = (uint32_t)store_i64(row, 0);
+    struct span device = store_blob(row, 0);
+
+    memset(o, 0, sizeof *o);
+    if (device.len != sizeof o->device.b)
+        return no_state(r, "name", "");
+    memcpy(o->device.b, device.at, sizeof o->device.b);
     o->batch = store_i64(row, 3);
     o->counter = (uint64_t)store_i64(row, 4);
     o->attempts = store_i64(row, 5);
     o->retry = store_i64(row, 6) != 0;
     o->at_us = store_i64(row, 7);
-    o->cells = NULL;
+    o->list = store_i64(row, 8);
     return read_type(r, store_text(row, 1), &o->type) &&
-           read_state(r, store_text(row, 2), &o->state);
+           read_state(r, store_text(row, 2), &o->state) &&
+           read_held(r, store_text(row, 9), &o->held);
 }
 
 struct getting {
     struct reading r;
     struct outcome *out;
+    char **cells;
     bool found;
 };
 
@@ -107,21 +149,33 @@ static bool take_row(void *arg, const struct store_row *row)
     struct getting *g = arg;
 
     g->found = read_row(&g->r, row, g->out);
+    if (!g->found || g->cells == NULL)
+        return false;
+    *g->cells = strdup(store_text(row, 10));
     return false;
 }
 
-bool outcome_get(struct store *s, const char *incident, uint32_t row, struct outcome *out,
-                 bool *found, struct err *e)
+bool outcome_get(struct store *s, const char *incident, const struct eui64 *device,
+                 struct outcome *out, char **cells, bool *found, struct err *e)
 {
-    struct getting g = {
-        .r = {.incident = incident, .ok = true, .e = e}, .out = out, .found = false};
+    struct getting g = {.r = {.incident = incident, .ok = true, .e = e},
+                        .out = out,
+                        .cells = cells,
+                        .found = false};
 
-    *out = (struct outcome){.row = row};
+    *out = (struct outcome){.device = *device};
+    if (cells != NULL)
+        *cells = NULL;
     if (!store_each(s, take_row, &g, e,
-                    "SELECT " COLUMNS " FROM outcome WHERE incident = ?1 AND row = ?2",
-                    "ti", incident, (int64_t)row))
+                    "SELECT " COLUMNS " FROM outcome WHERE incident = ?1 AND device = ?2",
+                    "tb", incident, eui_span(device)))
         return false;
     *found = g.found;
+    if (g.found && cells != NULL) {
+        out->cells = *cells;
+        if (*cells == NULL)
+            return err_set(e, ERR_STORE, "store.memory", "out of memory");
+    }
     return g.r.ok;
 }
 
@@ -132,19 +186,20 @@ static bool pass_row(void *arg, const struct store_row *row)
 
     if (!read_row(r, row, &o))
         return false;
-    o.cells = store_text(row, 8);
+    o.cells = store_text(row, 10);
     return r->fn(r->arg, &o);
 }
 
-bool outcome_each(struct store *s, const char *incident, uint32_t from, uint32_t last,
-                  bool (*fn)(void *arg, const struct outcome *o), void *arg, struct err *e)
+bool outcome_each(struct store *s, const char *incident, const struct eui64 *from,
+                  const struct eui64 *last, bool (*fn)(void *arg, const struct outcome *o),
+                  void *arg, struct err *e)
 {
     struct reading r = {incident, fn, arg, true, e};
 
     return store_each(s, pass_row, &r, e,
-                      "SELECT " COLUMNS ", cells FROM outcome WHERE incident = ?1"
-                      " AND row BETWEEN ?2 AND ?3 ORDER BY row",
-                      "tii", incident, (int64_t)from, (int64_t)last) &&
+                      "SELECT " COLUMNS " FROM outcome WHERE incident = ?1"
+                      " AND device BETWEEN ?2 AND ?3 ORDER BY device",
+                      "tbb", incident, eui_span(from), eui_span(last)) &&
            r.ok;
 }
 
@@ -228,6 +283,35 @@ bool outcome_count_types(struct store *s, const char *incident,
                       " GROUP BY type, state",
                       "t", incident) &&
            t.r.ok;
+}
+
+struct held {
+    struct reading r;
+    int64_t *n;
+};
+
+static bool take_held(void *arg, const struct store_row *row)
+{
+    struct held *h = arg;
+    enum outcome_held which;
+
+    if (!read_held(&h->r, store_text(row, 0), &which))
+        return false;
+    h->n[which] = store_i64(row, 1);
+    return true;
+}
+
+bool outcome_count_held(struct store *s, const char *incident,
+                        int64_t n[OUTCOME_HELD_COUNT], struct err *e)
+{
+    struct held h = {.r = {.incident = incident, .ok = true, .e = e}, .n = n};
+
+    memset(n, 0, OUTCOME_HELD_COUNT * sizeof n[0]);
+    return store_each(s, take_held, &h, e,
+                      "SELECT held, count(*) FROM outcome WHERE incident = ?1"
+                      " GROUP BY held",
+                      "t", incident) &&
+           h.r.ok;
 }
 
 struct cells {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "reconcile.h"
 
+#include "cells.h"
 #include "mem.h"
-#include "outcome.h"
 #include "response.h"
 #include "sent.h"
 
@@ -15,9 +15,10 @@
 struct reconcile {
     struct store *store;
     char incident[AUTHORITY_ID_MAX];
-    const struct roster *roster;
+    const struct lists *lists;
     struct sent sent;
-    const char *rule; /* why the last one was set aside */
+    const char *rule;       /* why the last one was set aside */
+    enum outcome_held held; /* what the last answer said of who held its cells */
 };
 
 /* What an answer of that verdict makes of its device. */
@@ -52,7 +53,7 @@ const char *reconcile_verdict_name(enum reconcile_verdict v)
     return "unknown";
 }
 
-bool reconcile_open(struct store *s, const char *incident, const struct roster *roster,
+bool reconcile_open(struct store *s, const char *incident, const struct lists *lists,
                     struct reconcile **out, struct err *e)
 {
     struct reconcile *r = calloc(1, sizeof *r);
@@ -60,9 +61,9 @@ bool reconcile_open(struct store *s, const char *incident, const struct roster *
     if (r == NULL)
         return err_set(e, ERR_STORE, "store.memory", "out of memory");
     r->store = s;
-    r->roster = roster;
+    r->lists = lists;
     (void)snprintf(r->incident, sizeof r->incident, "%s", incident);
-    if (!sent_open(s, incident, roster, &r->sent, e)) {
+    if (!sent_open(s, incident, lists, &r->sent, e)) {
         reconcile_close(r);
         return false;
     }
@@ -95,6 +96,11 @@ bool reconcile_aside(struct reconcile *r, struct span text, const char *rule,
                      "tttbii", r->incident, rule, reason,
                      span_of(text.at != NULL ? text.at : (const uint8_t *)"", text.len),
                      now_us, (int64_t)RECONCILE_KEPT_MAX);
+}
+
+enum outcome_held reconcile_held(const struct reconcile *r)
+{
+    return r->held;
 }
 
 const char *reconcile_rule(const struct reconcile *r)
@@ -131,45 +137,11 @@ bool reconcile_asides(struct store *s, const char *incident,
                       "t", incident);
 }
 
-static char *cells_json(const struct response *resp)
-{
-    json_t *o = json_object();
-    char *text;
-
-    for (size_t i = 0; i < resp->n_outcomes; i++) {
-        const struct response_outcome *c = &resp->outcomes[i];
-        char old_uid[HEX_LEN(8)];
-        char old_key[HEX_LEN(8)];
-        char new_uid[HEX_LEN(8)];
-        char new_key[HEX_LEN(8)];
-        char name[32];
-
-        if (c->known)
-            (void)snprintf(name, sizeof name, "%s", gbcs_cell(c->cell)->name);
-        else
-            (void)snprintf(name, sizeof name, "unknown-%zu", i);
-        hex_encode(c->old_uid.b, 8, old_uid);
-        hex_encode(c->old_key.b, 8, old_key);
-        hex_encode(c->new_uid.b, 8, new_uid);
-        hex_encode(c->new_key.b, 8, new_key);
-        (void)json_object_set_new(
-            o, name,
-            json_pack("{s:i,s:s,s:s,s:s,s:s}", "status", (int)c->status, "old_party",
-                      c->has_old ? old_uid : "", "old_key", c->has_old ? old_key : "",
-                      "new_party", c->has_new ? new_uid : "", "new_key",
-                      c->has_new ? new_key : ""));
-    }
-    text = json_dumps(o, JSON_COMPACT);
-    json_decref(o);
-    return text;
-}
-
 /* A cell is replaced only if the device says so and names the key that was sent; all are
  * only if it says so of each cell that the command had. */
-static enum reconcile_verdict
-judge(const struct sent_batch *k, const struct roster_row *row, const struct response *resp)
+static enum reconcile_verdict judge(const struct sent_batch *k, uint32_t want,
+                                    const struct response *resp)
 {
-    uint32_t want = sent_cells(k, row);
     uint32_t replaced = 0;
     bool all = true;
 
@@ -236,38 +208,37 @@ struct fault {
     const char *rule, *reason;
 };
 
-/* Which batch, or why it is set aside. */
-static bool match(struct reconcile *r, const struct response *resp, uint32_t *row_no,
-                  struct roster_row *row, struct sent_batch **k, struct fault *why,
-                  struct err *e)
+/* Which command, or why the answer is set aside. */
+static bool match(struct reconcile *r, const struct response *resp, struct lists_row *row,
+                  struct sent_command *to, struct fault *why, struct err *e)
 {
-    if (!roster_find(r->roster, &resp->device, row_no)) {
+    if (!lists_find(r->lists, &resp->device, row)) {
         *why = (struct fault){"response.unknown-device", "the device is not in the roster"};
         return true;
     }
-    roster_get(r->roster, *row_no, row);
     *why = (struct fault){"response.unmatched",
                           "no command of that counter was signed for it"};
     for (size_t i = r->sent.n; i-- > 0;) {
-        uint64_t counter;
+        struct sent_batch *k = &r->sent.batches[i];
+        struct sent_command c;
         bool found;
 
-        if (!sent_in(&r->sent, &r->sent.batches[i], *row_no, &counter, &found, e))
+        if (!sent_in(&r->sent, k, &resp->device, &c, &found, e))
             return false;
-        if (!found || counter != resp->counter)
+        if (!found || c.counter != resp->counter)
             continue;
         /* each organisation counts for itself: another batch may have that counter too */
-        if (eui64_cmp(&resp->recipient, &r->sent.batches[i].originator) != 0) {
+        if (eui64_cmp(&resp->recipient, &k->originator) != 0) {
             *why =
                 (struct fault){"response.mismatched", "it is addressed to another party"};
             continue;
         }
-        *k = &r->sent.batches[i];
+        *to = c;
         *why = (struct fault){NULL, NULL};
-        if (!row->has_ds)
+        if (!row->at.has_ds)
             *why = (struct fault){"response.no-device-key",
                                   "the roster has no signing key of the device"};
-        else if (!device_signed(row, resp))
+        else if (!device_signed(&row->at, resp))
             *why = (struct fault){"response.forged", "the device's key did not sign it"};
         return true;
     }
@@ -291,24 +262,54 @@ static bool is_same(const struct outcome *b, const struct sent_batch *k, uint64_
     return b->batch == k->id && b->counter == counter;
 }
 
-static bool keep(struct reconcile *r, const struct sent_batch *k,
-                 const struct roster_row *row, const struct response *resp,
-                 const struct outcome *before, enum outcome_state state, int64_t now_us,
-                 struct err *e)
+static const struct sent_batch *batch_of(const struct reconcile *r, int64_t id)
 {
-    AUTO(mem) char *cells = cells_json(resp);
-    struct outcome now = {.row = before->row,
-                          .type = row->type,
-                          .state = state,
+    for (size_t i = 0; i < r->sent.n; i++)
+        if (r->sent.batches[i].id == id)
+            return &r->sent.batches[i];
+    return NULL;
+}
+
+/* Had the command on record cells that this one does not name? */
+static bool has_other_cells(const struct reconcile *r, const struct outcome *before,
+                            const struct sent_batch *k)
+{
+    const struct sent_batch *was = batch_of(r, before->batch);
+
+    return was != NULL && (was->cells & ~k->cells) != 0;
+}
+
+static bool keep(struct reconcile *r, const struct sent_command *to,
+                 const struct lists_row *row, const struct response *resp,
+                 const struct outcome *before, enum reconcile_verdict verdict,
+                 int64_t now_us, struct err *e)
+{
+    const struct sent_batch *k = to->batch;
+    bool left;
+    AUTO(mem)
+    char *cells = cells_answered(&r->sent, k, &row->at, resp,
+                                 has_other_cells(r, before, k) ? before->cells : NULL,
+                                 &left, &r->held);
+    struct outcome now = {.device = row->at.device,
+                          .type = row->at.type,
+                          .state = state_of(verdict),
+                          .list = k->list->version,
                           .batch = k->id,
                           .counter = resp->counter,
                           .attempts = before->attempts,
                           .retry = worth_retrying(resp),
                           .at_us = now_us,
+                          .held = r->held,
                           .cells = cells};
 
     if (cells == NULL)
         return err_set(e, ERR_STORE, "store.memory", "out of memory");
+    if (now.state == OUTCOME_SUCCESS && left)
+        now.state = OUTCOME_PARTLY;
+    /* that it lay there already is told by the second command; what lay there before that,
+     * by the first one */
+    if (now.held <= OUTCOME_HELD_REPLACED && before->held > now.held)
+        now.held = before->held;
     if (!is_same(before, k, resp->counter))
         now.attempts++;
     return outcome_put(r->store, r->incident, &now, e);
@@ -321,11 +322,10 @@ static bool is_placed(const struct sent_batch *k, enum cell cell, struct span ke
     return span_equal(key, span_of(k->placed[cell].b, sizeof k->placed[cell].b));
 }
 
-/* Cells of the roster row in which, by the device's report, a key of this batch lies. */
-static uint32_t held_cells(const struct sent_batch *k, const struct roster_row *row,
+/* Cells of the command in which, by the device's report, a key of its batch lies. */
+static uint32_t held_cells(const struct sent_batch *k, uint32_t want,
                            const struct payload_report *report)
 {
-    uint32_t want = sent_cells(k, row);
     uint32_t seen = 0;
 
     for (size_t i = 0; i < report->n_roles; i++)
@@ -345,10 +345,9 @@ static uint32_t held_cells(const struct sent_batch *k, const struct roster_row *
 /* Every cell of it, told by the answer to somebody else's command: what lay in each cell before and
  * what lies there now. That a key of ours lay there says as well that the batch's command
  * was carried out. */
-static bool held_new_keys(const struct sent_batch *k, const struct roster_row *row,
+static bool held_new_keys(const struct sent_batch *k, uint32_t want,
                           const struct response *resp)
 {
-    uint32_t want = sent_cells(k, row);
     uint32_t seen = 0;
 
     for (size_t i = 0; i < resp->n_outcomes; i++) {
@@ -363,19 +362,26 @@ static bool held_new_keys(const struct sent_batch *k, const struct roster_row *r
 }
 
 /* The device's row with another state, for a reason that is told in words. */
-static bool set_state(struct reconcile *r, struct outcome *o, const struct roster_row *row,
-                      enum outcome_state state, const char *note, int64_t now_us,
-                      struct err *e)
+static bool set_state(struct reconcile *r, struct outcome *o, const struct lists_row *row,
+                      enum outcome_state state, const struct sent_command *done,
+                      const struct response *answer, const char *note, const char *who,
+                      int64_t now_us, struct err *e)
 {
-    AUTO(mem) char *cells = NULL;
-    json_t *j = json_pack("{s:s}", "note", note);
+    bool left;
+    AUTO(mem) char *cells = cells_noted(o->cells, done, answer, note, who, &left);
 
-    cells = j != NULL ? json_dumps(j, JSON_COMPACT) : NULL;
-    json_decref(j);
     if (cells == NULL)
         return err_set(e, ERR_INPUT, "response.mark", "the reason is not UTF-8");
-    o->type = row->type;
-    o->state = state;
+    o->device = row->at.device;
+    o->type = row->at.type;
+    if (done != NULL) {
+        o->list = done->batch->list->version;
+        o->batch = done->batch->id;
+        o->counter = done->counter;
+    } else if (o->batch == 0) {
+        o->list = row->list->version;
+    }
+    o->state = state == OUTCOME_SUCCESS && left ? OUTCOME_PARTLY : state;
     o->retry = true;
     o->at_us = now_us;
     o->cells = cells;
@@ -383,32 +389,33 @@ static bool set_state(struct reconcile *r, struct outcome *o, const struct roste
 }
 
 /* Does what a device holds, or what it answered to somebody else, show that a command of ours
- * was carried out? The last such goes into *b; so does the last of all where the report shows
- * that none of its keys is there, for then its fate is known. One of report and answer is
- * NULL. */
-static bool carried_out(struct reconcile *r, uint32_t row_no, const struct roster_row *row,
+ * was carried out? The last such, or done->batch is NULL. One of report and answer is NULL.
+ *   nothing  out: the last of all, where the report shows that none of its keys is there: its
+ *            fate is known too; else its batch is NULL */
+static bool carried_out(struct reconcile *r, const struct eui64 *device,
                         const struct payload_report *report, const struct response *answer,
-                        struct outcome *b, bool *done, struct err *e)
+                        struct sent_command *done, struct sent_command *nothing,
+                        struct err *e)
 {
     bool last = true;
 
-    *done = false;
-    for (size_t i = r->sent.n; i-- > 0 && !*done;) {
+    done->batch = nothing->batch = NULL;
+    for (size_t i = r->sent.n; i-- > 0 && done->batch == NULL;) {
         struct sent_batch *k = &r->sent.batches[i];
-        uint32_t held = report != NULL ? held_cells(k, row, report) : 0;
-        uint64_t counter;
+        struct sent_command c;
+        uint32_t held;
         bool found;
 
-        if (!sent_in(&r->sent, k, row_no, &counter, &found, e))
+        if (!sent_in(&r->sent, k, device, &c, &found, e))
             return false;
         if (!found)
             continue;
-        *done = report != NULL ? held != 0 && held == sent_cells(k, row)
-                               : held_new_keys(k, row, answer);
-        if (*done || (last && report != NULL && held == 0)) {
-            b->batch = k->id;
-            b->counter = counter;
-        }
+        held = report != NULL ? held_cells(k, c.cells, report) : 0;
+        if (report != NULL ? held != 0 && held == c.cells
+                           : held_new_keys(k, c.cells, answer))
+            *done = c;
+        else if (last && report != NULL && held == 0)
+            *nothing = c;
         last = false;
     }
     return true;
@@ -417,38 +424,46 @@ static bool carried_out(struct reconcile *r, uint32_t row_no, const struct roste
 static bool take_report(struct reconcile *r, const struct message *m, int64_t now_us,
                         enum reconcile_verdict *verdict, struct fault *why, struct err *e)
 {
+    AUTO(mem) char *cells = NULL;
     bool load = m->code == MESSAGE_CS02F;
-    struct roster_row row;
-    uint32_t row_no;
+    struct sent_command done;
+    struct sent_command nothing;
+    struct lists_row row;
     struct outcome b;
-    bool known, done;
+    bool known;
 
-    if (!roster_find(r->roster, &m->originator, &row_no)) {
+    if (!lists_find(r->lists, &m->originator, &row)) {
         *why = (struct fault){"response.unknown-device", "the device is not in the roster"};
         return true;
     }
-    roster_get(r->roster, row_no, &row);
-    if (m->form != FORM_SIGNED || !row.has_ds ||
-        !key_signed(&row, m->signed_octets, &m->sig)) {
+    if (m->form != FORM_SIGNED || !row.at.has_ds ||
+        !key_signed(&row.at, m->signed_octets, &m->sig)) {
         *why = (struct fault){"response.forged", "the device's key did not sign it"};
         return true;
     }
-    if (!outcome_get(r->store, r->incident, row_no, &b, &known, e))
+    if (!outcome_get(r->store, r->incident, &m->originator, &b, &cells, &known, e))
         return false;
     if (!known || !is_unclear(b.state)) {
         *why = (struct fault){"response.unmatched", "nothing is unclear about this device"};
         return true;
     }
-    if (!carried_out(r, row_no, &row, &m->body.report, NULL, &b, &done, e))
+    if (!carried_out(r, &m->originator, &m->body.report, NULL, &done, &nothing, e))
         return false;
-    *verdict = done ? RECONCILE_SUCCESS : RECONCILE_RESOLVED;
-    if (done)
-        return set_state(r, &b, &row, OUTCOME_SUCCESS,
-                         load ? "told by CS02f" : "told by CS02a", now_us, e);
-    return set_state(r, &b, &row, OUTCOME_UNREACHABLE,
+    if (done.batch != NULL) {
+        *verdict = RECONCILE_SUCCESS;
+        return set_state(r, &b, &row, OUTCOME_SUCCESS, &done, NULL,
+                         load ? "told by CS02f" : "told by CS02a", NULL, now_us, e);
+    }
+    *verdict = RECONCILE_RESOLVED;
+    if (nothing.batch != NULL) {
+        b.list = nothing.batch->list->version;
+        b.batch = nothing.batch->id;
+        b.counter = nothing.counter;
+    }
+    return set_state(r, &b, &row, OUTCOME_UNREACHABLE, NULL, NULL,
                      load ? "CS02f: the new keys are not there"
                           : "CS02a: the new keys are not there",
-                     now_us, e);
+                     NULL, now_us, e);
 }
 
 /* CS02g: a supplier's command for the load controller's cells, not one of ours as a rule.
@@ -458,116 +473,129 @@ static bool take_load_answer(struct reconcile *r, const struct response *resp,
                              int64_t now_us, enum reconcile_verdict *verdict,
                              struct fault *why, struct err *e)
 {
-    struct roster_row row;
-    uint32_t row_no;
+    AUTO(mem) char *cells = NULL;
+    struct sent_command done;
+    struct sent_command nothing;
+    struct lists_row row;
     struct outcome b;
-    bool known, done;
+    bool known;
 
-    if (!roster_find(r->roster, &resp->device, &row_no))
+    if (!lists_find(r->lists, &resp->device, &row) || !row.at.has_ds ||
+        !device_signed(&row.at, resp))
         return true;
-    roster_get(r->roster, row_no, &row);
-    if (!row.has_ds || !device_signed(&row, resp))
-        return true;
-    if (!outcome_get(r->store, r->incident, row_no, &b, &known, e))
+    if (!outcome_get(r->store, r->incident, &resp->device, &b, &cells, &known, e))
         return false;
     if (!known || !is_unclear(b.state))
         return true;
-    if (!carried_out(r, row_no, &row, NULL, resp, &b, &done, e))
+    if (!carried_out(r, &resp->device, NULL, resp, &done, &nothing, e))
         return false;
-    if (!done)
+    if (done.batch == NULL)
         return true;
     *verdict = RECONCILE_SUCCESS;
     *why = (struct fault){NULL, NULL};
-    return set_state(r, &b, &row, OUTCOME_SUCCESS, "told by CS02g", now_us, e);
+    return set_state(r, &b, &row, OUTCOME_SUCCESS, &done, resp, "told by CS02g", NULL,
+                     now_us, e);
 }
+
+struct unclear {
+    const struct eui64 *behind;
+    struct eui64 device;
+    bool found;
+};
 
 static bool find_unclear(void *arg, const struct outcome *o)
 {
-    struct outcome *out = arg;
+    struct unclear *u = arg;
 
-    if (!is_unclear(o->state))
+    if (!is_unclear(o->state) ||
+        (u->behind != NULL && eui64_cmp(&o->device, u->behind) == 0))
         return true;
-    *out = *o;
+    u->device = o->device;
+    u->found = true;
     return false;
 }
 
-bool reconcile_unclear(struct reconcile *r, uint32_t from, uint32_t *row,
+bool reconcile_unclear(struct reconcile *r, const struct eui64 *behind,
                        struct eui64 *device, uint32_t *cells, bool *found, struct err *e)
 {
-    struct roster_row at;
-    uint64_t counter;
-    struct outcome o = {.state = OUTCOME_STATES};
+    struct unclear u = {.behind = behind};
+    struct sent_command c;
     bool has;
 
     *cells = 0;
-    if (!outcome_each(r->store, r->incident, from, UINT32_MAX, find_unclear, &o, e))
+    if (!outcome_each(r->store, r->incident, behind != NULL ? behind : &outcome_first,
+                      &outcome_last, find_unclear, &u, e))
         return false;
-    *found = o.state != OUTCOME_STATES;
-    if (!*found)
-        return true;
-    *row = o.row;
-    roster_get(r->roster, *row, &at);
-    *device = at.device;
-    for (size_t i = 0; i < r->sent.n; i++) {
-        if (!sent_in(&r->sent, &r->sent.batches[i], *row, &counter, &has, e))
+    *found = u.found;
+    *device = u.device;
+    for (size_t i = 0; u.found && i < r->sent.n; i++) {
+        if (!sent_in(&r->sent, &r->sent.batches[i], device, &c, &has, e))
             return false;
-        *cells |= has ? sent_cells(&r->sent.batches[i], &at) : 0;
+        *cells |= has ? c.cells : 0;
     }
     return true;
 }
 
-bool reconcile_mark(struct reconcile *r, const struct eui64 *device, const char *state,
-                    const char *reason, int64_t now_us, struct err *e)
+/* What is said of a device that is on the list makes the list count. */
+static bool name_list(struct reconcile *r, const struct list *list, struct err *e)
 {
+    return store_run(r->store, e,
+                     "UPDATE roster SET named = 1 WHERE incident = ?1 AND version = ?2",
+                     "ti", r->incident, list->version);
+}
+
+bool reconcile_mark(struct reconcile *r, const struct eui64 *device, const char *state,
+                    const char *reason, const char *who, int64_t now_us, struct err *e)
+{
+    AUTO(mem) char *cells = NULL;
     enum outcome_state to;
-    struct roster_row row;
+    struct lists_row row;
     struct outcome b;
     bool known;
-    uint32_t row_no;
 
     if (!outcome_state_find(state, &to) || (!is_unclear(to) && to != OUTCOME_EXCUSED))
         return err_set(
             e, ERR_INPUT, "response.mark", "a device is marked %s, %s or %s, not \"%.20s\"",
             outcome_state_name(OUTCOME_UNREACHABLE), outcome_state_name(OUTCOME_UNKNOWN),
             outcome_state_name(OUTCOME_EXCUSED), state);
-    if (!roster_find(r->roster, device, &row_no))
+    if (!lists_find(r->lists, device, &row))
         return err_set(e, ERR_INPUT, "response.unknown-device",
                        "the device is not in the roster");
-    roster_get(r->roster, row_no, &row);
-    if (!outcome_get(r->store, r->incident, row_no, &b, &known, e))
+    if (!outcome_get(r->store, r->incident, device, &b, &cells, &known, e))
         return false;
     if (known && b.state == OUTCOME_SUCCESS)
         return err_set(e, ERR_INPUT, "response.mark",
                        "the device has answered with success");
-    return set_state(r, &b, &row, to, reason, now_us, e);
+    return name_list(r, row.list, e) &&
+           set_state(r, &b, &row, to, NULL, NULL, reason, who, now_us, e);
 }
 
 /* An answer to CS02b: its verdict, or why it is set aside. */
 static bool take_answer(struct reconcile *r, const struct response *resp, int64_t now_us,
                         enum reconcile_verdict *verdict, struct fault *why, struct err *e)
 {
-    struct roster_row row;
+    AUTO(mem) char *cells = NULL;
+    struct lists_row row;
     struct outcome b;
     bool known;
-    struct sent_batch *k = NULL;
-    uint32_t row_no;
+    struct sent_command to = {0};
 
-    if (!match(r, resp, &row_no, &row, &k, why, e))
+    if (!match(r, resp, &row, &to, why, e))
         return false;
-    if (why->rule != NULL || k == NULL)
+    if (why->rule != NULL || to.batch == NULL)
         return resp->mode != MODE_LOAD_BY_SUPPLIER ||
                take_load_answer(r, resp, now_us, verdict, why, e);
-    if (!outcome_get(r->store, r->incident, row_no, &b, &known, e))
+    if (!outcome_get(r->store, r->incident, &resp->device, &b, &cells, &known, e))
         return false;
-    if (known && is_later(r, &b, k, resp->counter))
+    if (known && is_later(r, &b, to.batch, resp->counter))
         *why = (struct fault){"response.stale", "a later command was answered already"};
-    else if (known && is_same(&b, k, resp->counter) && b.state != OUTCOME_ACCEPTED &&
+    else if (known && is_same(&b, to.batch, resp->counter) && b.state != OUTCOME_ACCEPTED &&
              !is_unclear(b.state))
         *why = (struct fault){"response.duplicate", "the command was answered already"};
     if (why->rule != NULL)
         return true;
-    *verdict = judge(k, &row, resp);
-    return keep(r, k, &row, resp, &b, state_of(*verdict), now_us, e);
+    *verdict = judge(to.batch, to.cells, resp);
+    return keep(r, &to, &row, resp, &b, *verdict, now_us, e);
 }
 
 bool reconcile_take(struct reconcile *r, struct span message, int64_t now_us,
@@ -580,6 +608,7 @@ bool reconcile_take(struct reconcile *r, struct span message, int64_t now_us,
     bool ok;
 
     *verdict = RECONCILE_ASIDE;
+    r->held = OUTCOME_HELD_UNTOLD;
     if (!message_decode(message, &m, &bad))
         return reconcile_aside(r, message, bad.id, bad.text, now_us, e);
     if (m.payload_kind == PAYLOAD_REPORT) {

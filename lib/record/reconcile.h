@@ -11,6 +11,14 @@
  * which a supplier replaces the load controller's certificates, resolves them into success
  * where it names our keys in every cell that was to be replaced.
  *
+ * A device's word goes by cell: what an earlier command did to cells that a later one does
+ * not name stays on record, and a device is a success only if no cell is left that a command
+ * named and that does not hold the new key.
+ *
+ * An answer also says who held each cell before. It is held against what the list and the
+ * decision name and what was signed before (outcome.h): a change of supplier meanwhile, and
+ * the use of a key that nobody named, come out here.
+ *
  * An answer counts only if the device's own key signed it, over the received octets, and it
  * names a command of the ledger by device and counter. All others are set aside with the
  * reason: each is counted, and of an incident the first RECONCILE_KEPT_MAX of each reason
@@ -23,7 +31,8 @@
 #ifndef RECONCILE_H
 #define RECONCILE_H
 
-#include "roster.h"
+#include "lists.h"
+#include "outcome.h"
 #include "store.h"
 
 #define RECONCILE_KEPT_MAX 1000 /* of an incident, for each reason */
@@ -40,14 +49,16 @@ enum reconcile_verdict {
 
 struct reconcile; /* opaque */
 
-/* roster: borrowed, the incident's. Errors: ERR_STORE. */
+/* lists: borrowed, the incident's. Errors: ERR_STORE. */
 MUST_CHECK bool reconcile_open(struct store *s, const char *incident,
-                               const struct roster *roster, struct reconcile **out,
+                               const struct lists *lists, struct reconcile **out,
                                struct err *e);
 /* Take one message in (octets, not hex); everything wrong with it is a verdict.
  * Errors: ERR_STORE only. */
 MUST_CHECK bool reconcile_take(struct reconcile *r, struct span message, int64_t now_us,
                                enum reconcile_verdict *verdict, struct err *e);
+/* Who held the cells of the device whose answer was taken last, by its own word. */
+enum outcome_held reconcile_held(const struct reconcile *r);
 /* Text that is no message at all (not hexadecimal): set aside too. */
 MUST_CHECK bool reconcile_aside(struct reconcile *r, struct span text, const char *rule,
                                 const char *reason, int64_t now_us, struct err *e);
@@ -62,20 +73,22 @@ bool reconcile_fits(const char *rule);
  *   state  "unreachable"  tried again later
  *          "unknown"      sent, fate unclear: not signed again before CS02a resolves it
  *          "excused"      on the exception list, not tried again
+ *   who    says so, for the record
+ * What is said of a device makes the version of the list that has it count for good.
  *
  * Errors: ERR_INPUT "response.mark", "response.unknown-device"; ERR_STORE.
  */
 MUST_CHECK bool reconcile_mark(struct reconcile *r, const struct eui64 *device,
-                               const char *state, const char *reason, int64_t now_us,
-                               struct err *e);
+                               const char *state, const char *reason, const char *who,
+                               int64_t now_us, struct err *e);
 void reconcile_close(struct reconcile *r);
 
 /*
- * The next device from row `from` on that is "unknown" or "unreachable"; *found false at
- * the end.
+ * The next device behind that one (NULL: the first) that is "unknown" or "unreachable";
+ * *found false at the end.
  *   cells  out: CELL_BIT of what the commands signed for it replace; 0 when none was signed
  */
-MUST_CHECK bool reconcile_unclear(struct reconcile *r, uint32_t from, uint32_t *row,
+MUST_CHECK bool reconcile_unclear(struct reconcile *r, const struct eui64 *behind,
                                   struct eui64 *device, uint32_t *cells, bool *found,
                                   struct err *e);
 

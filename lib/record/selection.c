@@ -5,6 +5,7 @@
 #include "mem.h"
 #include "outcome.h"
 #include "queue.h"
+#include "rosters.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,8 @@ struct earlier { /* a batch of the incident */
 struct rows {
     struct store *store;
     const struct authority *a;
+    struct roster roster; /* the one that the decision names, where it is looked at */
+    uint32_t at;          /* its row that outcomes have come to */
     uint32_t n;
     uint8_t *settled;        /* a bit per row: it needs no command */
     uint8_t *commands;       /* what each has had under the decision; saturating */
@@ -137,12 +140,20 @@ static bool needs_none(const struct rows *r, const struct outcome *o)
     return false;
 }
 
+/* Both ascend by device. */
 static bool note_outcome(void *arg, const struct outcome *o)
 {
     struct rows *r = arg;
+    struct roster_row row;
 
-    if (o->row < r->n && needs_none(r, o))
-        r->settled[o->row / 8] |= (uint8_t)(1u << (o->row % 8));
+    if (!needs_none(r, o))
+        return true;
+    r->at = roster_seek(&r->roster, &o->device, r->at);
+    if (r->at == r->n)
+        return false;
+    roster_get(&r->roster, r->at, &row);
+    if (eui64_cmp(&row.device, &o->device) == 0)
+        r->settled[r->at / 8] |= (uint8_t)(1u << (r->at % 8));
     return true;
 }
 
@@ -160,12 +171,19 @@ static bool select_all(const struct rows *r, struct err *e)
 }
 
 /* Rows without success that may have another command, as a selection. */
-static bool select_unfinished(struct rows *r, struct span *rows, uint32_t *n, struct err *e)
+static bool select_unfinished(struct rows *r, const char *dir, struct span *rows,
+                              uint32_t *n, struct err *e)
 {
     uint32_t used = 0;
     uint8_t *list;
+    bool ok;
 
-    if (!outcome_each(r->store, r->a->incident, 0, UINT32_MAX, note_outcome, r, e))
+    if (!rosters_open(dir, &r->a->roster, &r->roster, e))
+        return false;
+    ok = outcome_each(r->store, r->a->incident, &outcome_first, &outcome_last, note_outcome,
+                      r, e);
+    roster_done(&r->roster);
+    if (!ok)
         return false;
     list = malloc((size_t)r->n * 4 + 1);
     if (list == NULL)
@@ -204,8 +222,8 @@ static bool roster_rows(struct store *s, const struct authority *a, uint32_t *n,
                             "decision %s names a roster that is not on file", a->id);
 }
 
-bool selection_rows(struct store *s, const struct authority *a, const char *which,
-                    uint32_t *n, struct span *rows, struct err *e)
+bool selection_rows(struct store *s, const char *dir, const struct authority *a,
+                    const char *which, uint32_t *n, struct span *rows, struct err *e)
 {
     struct rows r = {.store = s, .a = a, .hopeless = strcmp(which, "unsuccessful") == 0};
     bool ok = roster_rows(s, a, n, e);
@@ -213,7 +231,7 @@ bool selection_rows(struct store *s, const struct authority *a, const char *whic
     r.n = ok ? *n : 0;
     ok = ok && look_back(&r, e);
     if (ok && (r.hopeless || strcmp(which, "unfinished") == 0))
-        ok = select_unfinished(&r, rows, n, e);
+        ok = select_unfinished(&r, dir, rows, n, e);
     else if (ok && strcmp(which, "all") == 0)
         ok = select_all(&r, e);
     else if (ok)

@@ -6,7 +6,7 @@
  * ("attempts"), however many batches are asked for.
  *
  * Source:    SEC L10.9; the number is the decision's.
- * Effects: reads the store.
+ * Effects: reads the store and a roster file.
  */
 #ifndef SELECTION_H
 #define SELECTION_H
@@ -15,6 +15,7 @@
 #include "store.h"
 
 /*
+ *   dir    of the rosters
  *   which  "all"
  *          "unsuccessful"  without success, and with an attempt left
  *          "unfinished"    of those, not the ones whose status code says that the command
@@ -26,7 +27,7 @@
  * Errors: ERR_DENIED "decision.attempts", "decision.roster", "batch.empty"; ERR_INPUT
  * "request.member"; ERR_STORE.
  */
-MUST_CHECK bool selection_rows(struct store *s, const struct authority *a,
+MUST_CHECK bool selection_rows(struct store *s, const char *dir, const struct authority *a,
                                const char *which, uint32_t *n, struct span *rows,
                                struct err *e);
 

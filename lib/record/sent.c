@@ -19,8 +19,12 @@ static bool note_batch(void *arg, const struct batch *b)
     struct want *w = arg;
     struct sent *t = w->t;
     struct sent_batch *k;
+    const struct list *list = NULL;
 
-    if (b->started_us == 0 || !digest_equal(&b->roster, &t->roster->digest))
+    for (size_t i = 0; i < t->lists->n && list == NULL; i++)
+        if (digest_equal(&b->roster, &t->lists->at[i].roster.digest))
+            list = &t->lists->at[i];
+    if (b->started_us == 0 || list == NULL)
         return true;
     if (t->n == t->cap) {
         size_t cap = t->cap ? 2 * t->cap : 8;
@@ -36,6 +40,7 @@ static bool note_batch(void *arg, const struct batch *b)
     memset(k, 0, sizeof *k);
     k->id = b->id;
     k->decision = b->decision;
+    k->list = list;
     k->originator = b->originator;
     k->n_rows = b->n_rows;
     return true;
@@ -81,17 +86,26 @@ static bool note_placed(struct sent *t, struct sent_batch *k, struct err *e)
         k->placed[a->replacements[i].cell] = c->ski;
         k->cells |= CELL_BIT(a->replacements[i].cell);
     }
+    for (size_t i = 0; i < a->n_compromised; i++) {
+        const struct cert *c = certs_find(certs, &a->compromised[i].sha256);
+
+        if (c == NULL)
+            continue;
+        k->old[a->compromised[i].cell] = c->ski;
+        k->old_known |= CELL_BIT(a->compromised[i].cell);
+    }
+    k->subscriber = a->subscriber;
     certs_done(certs);
     return true;
 }
 
-bool sent_open(struct store *s, const char *incident, const struct roster *roster,
+bool sent_open(struct store *s, const char *incident, const struct lists *lists,
                struct sent *out, struct err *e)
 {
     struct want w = {out, false};
     bool ok;
 
-    *out = (struct sent){.store = s, .roster = roster};
+    *out = (struct sent){.store = s, .lists = lists};
     ok = queue_each(s, incident, note_batch, &w, e);
     if (ok && w.no_memory)
         ok = err_set(e, ERR_STORE, "store.memory", "out of memory");
@@ -147,39 +161,55 @@ static bool in_slice(const struct slice *sl, uint32_t row, uint64_t *counter)
     return false;
 }
 
-bool sent_in(struct sent *t, struct sent_batch *k, uint32_t row, uint64_t *counter,
-             bool *found, struct err *e)
-{
-    uint32_t pos;
-
-    *found = false;
-    if (!position_of(k, row, &pos))
-        return true;
-    if (!(k->has_slice && pos >= k->slice.pos && pos - k->slice.pos < k->slice.span) &&
-        !ledger_next(t->store, k->id, pos, &k->slice, &k->has_slice, e))
-        return false;
-    *found = k->has_slice && in_slice(&k->slice, row, counter);
-    return true;
-}
-
-uint32_t sent_cells(const struct sent_batch *k, const struct roster_row *row)
+static uint32_t cells_of(const struct sent_batch *k, const struct roster_row *row)
 {
     uint32_t cells = k->cells & gbcs_device(row->type)->cells;
 
     return row->cells != 0 ? cells & row->cells : cells;
 }
 
+bool sent_in(struct sent *t, struct sent_batch *k, const struct eui64 *device,
+             struct sent_command *out, bool *found, struct err *e)
+{
+    struct roster_row at;
+    uint32_t row;
+    uint32_t pos;
+
+    *found = false;
+    if (!roster_find(&k->list->roster, device, &row) || !position_of(k, row, &pos))
+        return true;
+    if (!(k->has_slice && pos >= k->slice.pos && pos - k->slice.pos < k->slice.span) &&
+        !ledger_next(t->store, k->id, pos, &k->slice, &k->has_slice, e))
+        return false;
+    *found = k->has_slice && in_slice(&k->slice, row, &out->counter);
+    if (*found) {
+        roster_get(&k->list->roster, row, &at);
+        out->batch = k;
+        out->cells = cells_of(k, &at);
+    }
+    return true;
+}
+
 /* --- a page of rows --- */
 
 struct page {
-    uint32_t first, n;
-    struct sent_row *out;
+    struct sent_row *at; /* ascending by device */
+    uint32_t n;
+    const struct roster *roster; /* of the batch that is looked at */
     bool no_memory;
 };
 
+static int by_device(const void *key, const void *at)
+{
+    return eui64_cmp(key, &((const struct sent_row *)at)->device);
+}
+
 static struct sent_row *on_page(const struct page *p, uint32_t row)
 {
-    return row >= p->first && row - p->first < p->n ? &p->out[row - p->first] : NULL;
+    struct roster_row at;
+
+    roster_get(p->roster, row, &at);
+    return bsearch(&at.device, p->at, p->n, sizeof p->at[0], by_device);
 }
 
 static bool say(char **text, const char *instead)
@@ -204,21 +234,32 @@ static bool note_failure(void *arg, uint32_t row, const char *rule, const char *
     return !p->no_memory;
 }
 
+/* Positions of the batch that the page may be about: from *pos up to *end. */
+static void stretch(const struct sent_batch *k, const struct page *p, uint32_t *pos,
+                    uint32_t *end)
+{
+    const struct roster *r = &k->list->roster;
+    uint32_t first = roster_seek(r, &p->at[0].device, 0);
+    uint32_t last = roster_seek(r, &p->at[p->n - 1].device, first);
+
+    *pos = position_from(k, first);
+    *end = last < r->n_rows ? position_from(k, last + 1) : k->n_rows;
+}
+
 static bool page_of_batch(struct sent *t, struct sent_batch *k, struct page *p,
                           struct err *e)
 {
-    uint64_t pos = position_from(k, p->first);
-    uint64_t end = p->first + (uint64_t)p->n > UINT32_MAX
-                       ? k->n_rows
-                       : position_from(k, p->first + p->n);
+    uint32_t pos;
+    uint32_t end;
 
+    p->roster = &k->list->roster;
+    stretch(k, p, &pos, &end);
     if (pos >= end)
         return true;
-    if (!ledger_each_failure(t->store, k->id, (uint32_t)pos, (uint32_t)end - 1,
-                             note_failure, p, e))
+    if (!ledger_each_failure(t->store, k->id, pos, end - 1, note_failure, p, e))
         return false;
     while (pos < end) {
-        if (!ledger_next(t->store, k->id, (uint32_t)pos, &k->slice, &k->has_slice, e))
+        if (!ledger_next(t->store, k->id, pos, &k->slice, &k->has_slice, e))
             return false;
         if (!k->has_slice)
             break;
@@ -230,18 +271,16 @@ static bool page_of_batch(struct sent *t, struct sent_batch *k, struct page *p,
                 r->counter = k->slice.counter + i;
             }
         }
-        pos = (uint64_t)k->slice.pos + k->slice.span;
+        pos = k->slice.pos + k->slice.span;
     }
     return true;
 }
 
-bool sent_page(struct sent *t, uint32_t first, uint32_t n, struct sent_row out[],
-               struct err *e)
+bool sent_page(struct sent *t, struct sent_row page[], uint32_t n, struct err *e)
 {
-    struct page p = {first, n, out, false};
+    struct page p = {.at = page, .n = n};
 
-    memset(out, 0, n * sizeof out[0]);
-    for (size_t i = 0; i < t->n; i++) {
+    for (size_t i = 0; n > 0 && i < t->n; i++) {
         if (!page_of_batch(t, &t->batches[i], &p, e))
             return false;
         if (p.no_memory)

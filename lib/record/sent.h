@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * sent - what was signed for which device: the batches of an incident, seen from the roster.
+ * sent - what was signed for which device: the batches of an incident, seen from its devices.
  *
- * The ledger knows slices of a batch and its positions; answers come from devices. Here is
- * the way from a roster row to its commands, one row at a time or a page of rows at once.
+ * The ledger knows slices of a batch and its positions, a position is a row of the version of
+ * the list that the batch was made on; answers come from devices. Here is the way from a
+ * device to its commands, one at a time or a page at once.
  * What is signed while this is open is seen; batches that begin later are not.
  *
  * Effects: reads the store.
@@ -13,16 +14,20 @@
 
 #include "authority.h"
 #include "ledger.h"
+#include "lists.h"
 #include "queue.h"
-#include "roster.h"
 
 struct sent_batch {
     int64_t id;
     struct eui64 originator;
     struct key_id placed[CELL_COUNT]; /* key the decision puts into a cell */
     uint32_t cells;                   /* CELL_BIT of those */
-    /* private */
+    struct eui64 subscriber;          /* whose cells they are, by the decision */
+    struct key_id old[CELL_COUNT];    /* key of the certificate that it calls compromised */
+    uint32_t old_known;               /* CELL_BIT of those: it is among the certificates */
     struct digest decision;
+    const struct list *list; /* the version that it was made on; borrowed */
+    /* private */
     struct span selection; /* owned; at NULL: all rows */
     uint32_t n_rows;
     struct slice slice; /* the one last looked at */
@@ -31,32 +36,37 @@ struct sent_batch {
 
 struct sent {
     struct store *store;
-    const struct roster *roster;
-    struct sent_batch *batches; /* on this roster and begun, oldest first */
+    const struct lists *lists;
+    struct sent_batch *batches; /* begun, oldest first */
     size_t n;
     size_t cap; /* private */
 };
 
-/* roster: borrowed, the incident's. *out is filled either way (sent_close). Errors: ERR_STORE.
+/* lists: borrowed, the incident's. *out is filled either way (sent_close). Errors: ERR_STORE.
  */
-MUST_CHECK bool sent_open(struct store *s, const char *incident,
-                          const struct roster *roster, struct sent *out, struct err *e);
+MUST_CHECK bool sent_open(struct store *s, const char *incident, const struct lists *lists,
+                          struct sent *out, struct err *e);
 void sent_close(struct sent *t);
 
-/* The counter of the command that this batch signed for the row; *found false: none. */
-MUST_CHECK bool sent_in(struct sent *t, struct sent_batch *b, uint32_t row,
-                        uint64_t *counter, bool *found, struct err *e);
-/* The cells that the batch's command for this device replaces (warrant_row). */
-uint32_t sent_cells(const struct sent_batch *b, const struct roster_row *row);
+/* The command that a batch signed for a device. */
+struct sent_command {
+    const struct sent_batch *batch;
+    uint64_t counter;
+    uint32_t cells; /* CELL_BIT of those that it replaces (warrant_row) */
+};
+/* *found false: none. */
+MUST_CHECK bool sent_in(struct sent *t, struct sent_batch *b, const struct eui64 *device,
+                        struct sent_command *out, bool *found, struct err *e);
 
 struct sent_row {
-    int64_t batch; /* of the command last signed; 0: none was */
+    struct eui64 device; /* in: ascending */
+    int64_t batch;       /* of the command last signed; 0: none was */
     uint64_t counter;
     char *rule, *reason; /* why the row failed alone, the last time it did; NULL: never */
 };
-/* Rows first..first+n-1 of the roster: one walk over what the ledger has of them, however
- * many failed. sent_row_done() each, either way. Errors: ERR_STORE. */
-MUST_CHECK bool sent_page(struct sent *t, uint32_t first, uint32_t n, struct sent_row out[],
+/* Each device of the page: one walk over what the ledger has of them, however many failed.
+ * sent_row_done() each, either way. Errors: ERR_STORE. */
+MUST_CHECK bool sent_page(struct sent *t, struct sent_row page[], uint32_t n,
                           struct err *e);
 void sent_row_done(struct sent_row *r);
 

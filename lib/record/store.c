@@ -146,7 +146,29 @@ static const char *const migrations[] = {
     "INSERT INTO bundle SELECT incident, 1, pem, max(1, (length(CAST(pem AS TEXT))"
     " - length(replace(CAST(pem AS TEXT), '-----BEGIN', ''))) / 10), '[]', '[]', '', at_us"
     " FROM bundle_alone;"
-    "DROP TABLE bundle_alone;",
+    "DROP TABLE bundle_alone;"
+    /* outcomes by device: what stood under the row number of a list is moved once the lists
+     * are at hand (adopt.h). Lists have versions that count and corrections (lists.h). */
+    "ALTER TABLE outcome RENAME TO outcome_by_row;"
+    "CREATE TABLE outcome (incident TEXT NOT NULL, device BLOB NOT NULL,"
+    " type TEXT NOT NULL, state TEXT NOT NULL, list INTEGER NOT NULL,"
+    " batch INTEGER NOT NULL, counter INTEGER NOT NULL, attempts INTEGER NOT NULL,"
+    " retry INTEGER NOT NULL, at_us INTEGER NOT NULL, held TEXT NOT NULL,"
+    " cells TEXT NOT NULL, PRIMARY KEY (incident, device)) STRICT, WITHOUT ROWID;"
+    "ALTER TABLE roster ADD COLUMN state TEXT NOT NULL DEFAULT 'filed';"
+    "ALTER TABLE roster ADD COLUMN named INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE roster ADD COLUMN added INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE roster ADD COLUMN removed INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE roster ADD COLUMN changed INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE roster ADD COLUMN reason TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE roster ADD COLUMN actor TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE roster ADD COLUMN devices INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE roster ADD COLUMN types TEXT NOT NULL DEFAULT '{}';"
+    "UPDATE roster SET devices = rows, types = by_type, named ="
+    " EXISTS (SELECT 1 FROM batch WHERE batch.incident = roster.incident"
+    " AND batch.roster = roster.sha256) OR EXISTS (SELECT 1 FROM decision"
+    " WHERE decision.incident = roster.incident AND lower(hex(roster.sha256)) ="
+    " lower(coalesce(json_extract(json, '$.roster.sha256'), '')));",
 };
 #define VERSION ((int)(sizeof migrations / sizeof migrations[0]))
 

@@ -236,6 +236,12 @@ story_asked() {
     "$tools/test/meter/smki-meter" run --state "$work/$asked_meters" --commands "$asked_queries" \
         --signer "$pki/tcos-ds.key" --responses "$work/asked.hex" --log "$work/asked.jsonl" "$@"
 }
+# story_excuse REASON: every device that is not done yet, by name.
+story_excuse() {
+    ctl --json devices "$incident" | jq -r --arg why "$1" '.devices[] |
+        select(.state != "success" and .state != "excused") | "\(.device),excused,\($why)"' >"$work/excused.csv" &&
+        ctl --quiet devices mark "$incident" "$work/excused.csv"
+}
 
 # --- files of the parties ---
 

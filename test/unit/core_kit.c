@@ -131,3 +131,14 @@ int kit_run(const char *name, void (*setup)(void), void (*teardown)(void),
     srunner_free(r);
     return bad != 0;
 }
+
+const struct eui64 *kit_device(uint32_t no)
+{
+    static struct eui64 turns[4];
+    static unsigned turn;
+    struct eui64 *d = &turns[turn++ % 4];
+
+    *d = (struct eui64){{0x00, 0xdb}};
+    put_be32(d->b + 4, no);
+    return d;
+}

@@ -54,6 +54,9 @@ void kit_reopen_store(void);
 int64_t number(const char *sql);
 /* An exported audit trail alone, without a key; *v is filled as far as it went. */
 bool kit_trail_verifies(FILE *f, struct audit_verdict *v);
+/* The name of device number `no` in the rosters of the kits, 00DB and twelve digits; static,
+ * four in turn. */
+const struct eui64 *kit_device(uint32_t no);
 /* Path of a file in the folder; static, four in turn. */
 const char *kit_path(const char *name);
 void kit_write(const char *name, const void *at, size_t len);

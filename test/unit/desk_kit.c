@@ -219,6 +219,15 @@ void use_roster(const char *text)
     kit_write(name, scene.roster_text.at, scene.roster_text.len);
 }
 
+const struct lists *kit_lists(void)
+{
+    static struct list one;
+    static const struct lists all = {&one, 1};
+
+    one = (struct list){scene.roster, 1};
+    return &all;
+}
+
 void make_roster(uint32_t n, const char *(*status)(uint32_t row))
 {
     size_t cap = (size_t)n * 64 + 64;

@@ -13,6 +13,7 @@
 #include "audit_check.h"
 #include "desk.h"
 #include "engine.h"
+#include "lists.h"
 #include "papers_kit.h"
 #include "token_fake.h"
 #include "verify.h"
@@ -88,6 +89,8 @@ void crash(void);
 /* Take this roster, put it where the engine looks for it, sign for it. Attempts are
  * plenty. */
 void use_roster(const char *text);
+/* The scene's roster as the only version of the incident's list. */
+const struct lists *kit_lists(void);
 /* A roster of n ESMEs, their statuses by this; NULL: commissioned. */
 void make_roster(uint32_t n, const char *(*status)(uint32_t row));
 /* The scene's decision, set down in the store. */

@@ -151,6 +151,7 @@ void put_roster(const char *incident, uint32_t first, uint32_t n)
     char text[4096] = "device,type,status\n";
     char hex[HEX_LEN(32)];
     char name[80];
+    struct docket_list l;
     struct roster r;
 
     for (uint32_t i = first; i < first + n; i++)
@@ -160,7 +161,7 @@ void put_roster(const char *incident, uint32_t first, uint32_t n)
     hex_encode_lower(r.digest.b, 32, hex);
     (void)snprintf(name, sizeof name, "%s.csv", hex);
     kit_text(name, text);
-    OK(docket_put_roster(&docket, incident, &r, "uid 1000", &e));
+    OK(docket_put_roster(&docket, incident, &r, "uid 1000", &l, &e));
     roster_done(&r);
 }
 

@@ -514,13 +514,13 @@ START_TEST(what_is_configured_makes_facts)
 }
 END_TEST
 
-static void outcome(int64_t row, const char *state, int64_t batch)
+static void outcome(uint32_t row, const char *state, int64_t batch)
 {
-    OK(store_run(
-        store, &e,
-        "INSERT INTO outcome (incident, row, type, state, batch, counter, attempts,"
-        " retry, at_us, cells) VALUES ('I-1', ?1, 'ESME', ?2, ?3, 1, 1, 0, 1, '{}')",
-        "iti", row, state, batch));
+    OK(store_run(store, &e,
+                 "INSERT INTO outcome (incident, device, type, state, list, batch, counter,"
+                 " attempts, retry, at_us, held, cells)"
+                 " VALUES ('I-1', ?1, 'ESME', ?2, 1, ?3, 1, 1, 0, 1, '', '{}')",
+                 "bti", span_of(kit_device(row)->b, 8), state, batch));
 }
 
 static int64_t batch(const char *key, const char *state, const char *rule,
@@ -591,8 +591,10 @@ START_TEST(figures_make_facts)
     ck_assert_uint_eq(facts().rows_done, 2);
     ck_assert_uint_eq(facts().rows_unknown, 1);
     ck_assert_uint_eq(facts().rows_acb, 2);
-    OK(store_run(store, &e, "UPDATE outcome SET batch = ?1 WHERE row = 0", "i",
-                 batch("acb", "done", "", "D-2")));
+    OK(store_run(store, &e,
+                 "UPDATE outcome SET batch = ?1"
+                 " WHERE device = x'00DB000000000000'",
+                 "i", batch("acb", "done", "", "D-2")));
     ck_assert_uint_eq(facts().rows_acb, 1); /* handed back */
 }
 END_TEST

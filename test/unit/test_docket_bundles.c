@@ -99,7 +99,7 @@ START_TEST(a_closed_incident_stays_as_it_is)
 {
     open_incident("I-1", ROUTE_UNDECIDED);
     is(hand_in("a"), 1, "a", "");
-    inc.state = STATE_CLOSED;
+    set_state("I-1", "undecided", "CLOSED");
     REFUSED(hand_in("ab") != NULL, "incident.closed");
     REFUSED(hand_in("a") != NULL, "incident.closed");
     ck_assert_int_eq(number("SELECT count(*) FROM bundle"), 1);

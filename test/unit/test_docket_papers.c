@@ -97,6 +97,7 @@ static void put_cells(const char *incident, const char *cells)
     char list[512];
     char hex[HEX_LEN(32)];
     char name[80];
+    struct docket_list l;
     struct roster r;
 
     (void)snprintf(list, sizeof list,
@@ -107,7 +108,7 @@ static void put_cells(const char *incident, const char *cells)
     hex_encode_lower(r.digest.b, 32, hex);
     (void)snprintf(name, sizeof name, "%s.csv", hex);
     kit_text(name, list);
-    OK(docket_put_roster(&docket, incident, &r, "uid 1000", &e));
+    OK(docket_put_roster(&docket, incident, &r, "uid 1000", &l, &e));
     roster_done(&r);
 }
 

@@ -167,12 +167,13 @@ START_TEST(children_and_successes_are_counted)
     open_incident("I-1", ROUTE_UNDECIDED);
     open_incident("I-2", ROUTE_UNDECIDED);
     OK(store_run(store, &e, "UPDATE incident SET parent = 'I-1' WHERE id = 'I-2'", ""));
-    for (int64_t row = 0; row < 3; row++)
+    for (uint32_t row = 0; row < 3; row++)
         OK(store_run(store, &e,
-                     "INSERT INTO outcome (incident, row, type, state, batch, counter,"
-                     " attempts, retry, at_us, cells) VALUES ('I-1', ?1, 'ESME', ?2, 1, 1,"
-                     " 1, 0, 1, '{}')",
-                     "it", row, row == 0 ? "failed" : "success"));
+                     "INSERT INTO outcome (incident, device, type, state, list, batch,"
+                     " counter, attempts, retry, at_us, held, cells)"
+                     " VALUES ('I-1', ?1, 'ESME', ?2, 1, 1, 1, 1, 0, 1, '', '{}')",
+                     "bt", span_of(kit_device(row)->b, 8),
+                     row == 0 ? "failed" : "success"));
     show("I-1");
     ck_assert_uint_eq(many("children"), 1);
     ck_assert_str_eq(text(nth("children", 0), "id"), "I-2");
@@ -208,9 +209,10 @@ START_TEST(a_parent_has_the_totals_of_its_children)
         put_roster(id, (uint32_t)(100 * i), 50);
         put_roster(id, (uint32_t)(100 * i), (uint32_t)(10 * i)); /* the latest counts */
         OK(store_run(store, &e,
-                     "INSERT INTO outcome (incident, row, type, state, batch, counter,"
-                     " attempts, retry, at_us, cells) VALUES (?1, 0, 'ESME', ?2, 1, 1,"
-                     " 1, 0, 1, '{}')",
+                     "INSERT INTO outcome (incident, device, type, state, list, batch,"
+                     " counter, attempts, retry, at_us, held, cells)"
+                     " VALUES (?1, x'00DB000000000000', 'ESME', ?2, 1, 1, 1, 1, 0, 1, '',"
+                     " '{}')",
                      "tt", id, i == 1 ? "failed" : "success"));
     }
     OK(store_run(store, &e, "UPDATE incident SET parent = 'P' WHERE id IN ('I-1', 'I-2')",

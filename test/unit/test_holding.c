@@ -60,11 +60,12 @@ static const char *every_third_is_gone(uint32_t row)
 static void answered(uint32_t row, enum outcome_state state, bool last)
 {
     struct sent sent;
-    struct sent_row at;
-    struct outcome o = {.row = row, .type = DEVICE_ESME, .state = state, .cells = "{}"};
+    struct sent_row at = {.device = *kit_device(row)};
+    struct outcome o = {
+        .device = *kit_device(row), .type = DEVICE_ESME, .state = state, .cells = "{}"};
 
-    OK(sent_open(store, "I-1", &scene.roster, &sent, &e));
-    OK(sent_page(&sent, row, 1, &at, &e));
+    OK(sent_open(store, "I-1", kit_lists(), &sent, &e));
+    OK(sent_page(&sent, &at, 1, &e));
     o.batch = at.batch;
     o.counter = at.counter - !last;
     sent_row_done(&at);
@@ -89,11 +90,11 @@ START_TEST(a_list_is_counted_by_what_its_devices_hold)
     int64_t own;
 
     (void)whole_batch(ROWS, every_third_is_gone);
-    OK(holding_count(store, "I-1", &scene.roster, n, &e));
+    OK(holding_count(store, "I-1", kit_lists(), n, &e));
     ck_assert_int_eq(n[HOLDING_OLD], ROWS);
     begin_batch();
     run_to_the_end();
-    OK(holding_count(store, "I-1", &scene.roster, n, &e));
+    OK(holding_count(store, "I-1", kit_lists(), n, &e));
     ck_assert_int_eq(n[HOLDING_OLD], ROWS / 3);
     ck_assert_int_eq(n[HOLDING_UNCLEAR], ROWS - ROWS / 3);
     answered(1, OUTCOME_SUCCESS, true);
@@ -104,7 +105,7 @@ START_TEST(a_list_is_counted_by_what_its_devices_hold)
     own_key(0, "success");
     own_key(297, "success");
     own_key(3, "failed");
-    OK(holding_count(store, "I-1", &scene.roster, n, &e));
+    OK(holding_count(store, "I-1", kit_lists(), n, &e));
     ck_assert_int_eq(n[HOLDING_NEW], 1);
     ck_assert_int_eq(n[HOLDING_OWN_KEY], 2);
     ck_assert_int_eq(n[HOLDING_PARTLY], 1);
@@ -117,9 +118,10 @@ START_TEST(a_list_is_counted_by_what_its_devices_hold)
 }
 END_TEST
 
-static bool three(void *arg, uint32_t row, enum holding h)
+static bool three(void *arg, const struct lists_row *at, enum holding h)
 {
     uint32_t *next = arg;
+    uint32_t row = at->row;
 
     ck_assert_uint_eq(row, *next);
     ck_assert_int_eq(h, row % 3 == 0 ? HOLDING_OLD : HOLDING_UNCLEAR);
@@ -133,7 +135,8 @@ START_TEST(rows_come_in_order_until_it_is_enough)
     (void)whole_batch(ROWS, every_third_is_gone);
     begin_batch();
     run_to_the_end();
-    OK(holding_each(store, "I-1", &scene.roster, 255, ROWS - 255, three, &next, &e));
+    OK(holding_each(store, "I-1", kit_lists(), kit_device(254), UINT32_MAX, three, &next,
+                    &e));
     ck_assert_uint_eq(next, 258);
 }
 END_TEST

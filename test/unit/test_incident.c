@@ -308,9 +308,10 @@ START_TEST(guards_with_two_sides_know_both)
     ck_assert(!holds(GUARD_DEFERRAL_BOUNDED, f, ACTOR_PMA, ROUTE_SAME));
     f.holder_hostile = f.hostile_risk_weighed = true;
     ck_assert(holds(GUARD_DEFERRAL_RISK, f, ACTOR_PMA, ROUTE_SAME));
-    /* Listed exceptions settle pending rows, but not rows of unknown fate. */
-    f.rows_pending = 3;
-    f.exceptions_listed = true;
+    /* What is excused is not pending; a row of unknown fate settles nothing. */
+    f.rows_pending = 1;
+    ck_assert(!holds(GUARD_ROWS_SETTLED, f, ACTOR_DCC, ROUTE_SAME));
+    f.rows_pending = 0;
     ck_assert(holds(GUARD_ROWS_SETTLED, f, ACTOR_DCC, ROUTE_SAME));
     f.rows_unknown = 1;
     ck_assert(!holds(GUARD_ROWS_SETTLED, f, ACTOR_DCC, ROUTE_SAME));

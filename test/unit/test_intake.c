@@ -12,7 +12,7 @@ static char last[4096]; /* the last record */
 
 static void begin(void)
 {
-    OK(intake_open(store, "I-1", &scene.roster, "uid 7 login 8", &in_, &e));
+    OK(intake_open(store, "I-1", kit_lists(), "uid 7 login 8", &in_, &e));
 }
 
 static void end(void)

@@ -13,7 +13,7 @@ static bool found;
 
 static void put(const char *incident, uint32_t row, enum outcome_state state, int64_t batch)
 {
-    struct outcome o = {.row = row,
+    struct outcome o = {.device = *kit_device(row),
                         .type = row % 2 ? DEVICE_GSME : DEVICE_ESME,
                         .state = state,
                         .batch = batch,
@@ -63,12 +63,13 @@ START_TEST(the_words_on_disk_stay)
                                         "unreachable", "unknown", "excused"};
 
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        OK(store_run(store, &e,
-                     "INSERT INTO outcome (incident, row, type, state, batch, counter,"
-                     " attempts, retry, at_us, cells)"
-                     " VALUES (?1, ?2, 'ESME', ?3, 1, 2, 3, 1, 4, '{}')",
-                     "tit", I, (int64_t)i, words[i]));
-        OK(outcome_get(store, I, (uint32_t)i, &got, &found, &e));
+        OK(store_run(
+            store, &e,
+            "INSERT INTO outcome (incident, device, type, state, list, batch, counter,"
+            " attempts, retry, at_us, held, cells)"
+            " VALUES (?1, ?2, 'ESME', ?3, 1, 1, 2, 3, 1, 4, '', '{}')",
+            "tbt", I, span_of(kit_device((uint32_t)i)->b, 8), words[i]));
+        OK(outcome_get(store, I, kit_device((uint32_t)i), &got, NULL, &found, &e));
         ck_assert(found);
         ck_assert_int_eq(got.state, OUTCOME_ACCEPTED + (int)i);
     }
@@ -80,9 +81,9 @@ START_TEST(a_row_comes_back_as_it_was_put)
     uint32_t rows = one_of_each();
 
     for (uint32_t row = 0; row < rows; row++) {
-        OK(outcome_get(store, I, row, &got, &found, &e));
+        OK(outcome_get(store, I, kit_device(row), &got, NULL, &found, &e));
         ck_assert(found);
-        ck_assert_uint_eq(got.row, row);
+        ck_assert(eui64_cmp(&got.device, kit_device(row)) == 0);
         ck_assert_int_eq(got.state, OUTCOME_ACCEPTED + row);
         ck_assert_int_eq(got.type, row % 2 ? DEVICE_GSME : DEVICE_ESME);
         ck_assert_int_eq(got.batch, 9);
@@ -92,13 +93,13 @@ START_TEST(a_row_comes_back_as_it_was_put)
         ck_assert_int_eq(got.at_us, 77);
     }
     put(I, 0, OUTCOME_FAILED, 10); /* in place of the one before */
-    OK(outcome_get(store, I, 0, &got, &found, &e));
+    OK(outcome_get(store, I, kit_device(0), &got, NULL, &found, &e));
     ck_assert(found && got.state == OUTCOME_FAILED && got.batch == 10);
-    OK(outcome_get(store, I, rows, &got, &found, &e));
+    OK(outcome_get(store, I, kit_device(rows), &got, NULL, &found, &e));
     ck_assert(!found);
-    ck_assert_uint_eq(got.row, rows);
+    ck_assert(eui64_cmp(&got.device, kit_device(rows)) == 0);
     ck_assert_int_eq(got.batch, 0);
-    OK(outcome_get(store, "I-2", 0, &got, &found, &e));
+    OK(outcome_get(store, "I-2", kit_device(0), &got, NULL, &found, &e));
     ck_assert(!found);
 }
 END_TEST
@@ -113,7 +114,7 @@ static bool step(void *arg, const struct outcome *o)
     struct walk *w = arg;
 
     ck_assert_str_eq(o->cells, "{\"note\":\"why\"}");
-    w->rows[w->n++] = o->row;
+    w->rows[w->n++] = get_be32(o->device.b + 4);
     return w->n < w->most;
 }
 
@@ -126,14 +127,14 @@ START_TEST(rows_are_walked_in_order)
     put(I, UINT32_MAX, OUTCOME_EXCUSED, 0);
     put(I, 3, OUTCOME_UNKNOWN, 1);
     put("I-2", 4, OUTCOME_SUCCESS, 1);
-    OK(outcome_each(store, I, 2, UINT32_MAX, step, &w, &e));
+    OK(outcome_each(store, I, kit_device(2), &outcome_last, step, &w, &e));
     ck_assert_uint_eq(w.n, 3);
     ck_assert(w.rows[0] == 3 && w.rows[1] == 5 && w.rows[2] == UINT32_MAX);
     w = (struct walk){.most = 16};
-    OK(outcome_each(store, I, 1, 3, step, &w, &e));
+    OK(outcome_each(store, I, kit_device(1), kit_device(3), step, &w, &e));
     ck_assert(w.n == 2 && w.rows[0] == 1 && w.rows[1] == 3);
     w = (struct walk){.most = 1};
-    OK(outcome_each(store, I, 0, 9, step, &w, &e));
+    OK(outcome_each(store, I, &outcome_first, kit_device(9), step, &w, &e));
     ck_assert(w.n == 1 && w.rows[0] == 1);
 }
 END_TEST
@@ -219,7 +220,8 @@ START_TEST(cells_that_failed_are_counted_by_code)
     char text[128] = "";
 
     for (uint32_t i = 0; i < 4; i++) {
-        struct outcome o = {.row = i, .state = rows[i].state, .cells = rows[i].cells};
+        struct outcome o = {
+            .device = *kit_device(i), .state = rows[i].state, .cells = rows[i].cells};
 
         OK(outcome_put(store, I, &o, &e));
     }
@@ -236,19 +238,26 @@ START_TEST(a_state_that_is_none_is_an_error)
 
     (void)one_of_each();
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        OK(store_run(store, &e, "UPDATE outcome SET state = ?1 WHERE row = 1", "t",
-                     words[i]));
-        REFUSED(outcome_get(store, I, 1, &got, &found, &e), "store.state");
+        OK(store_run(store, &e,
+                     "UPDATE outcome SET state = ?1 WHERE device = x'00DB000000000001'",
+                     "t", words[i]));
+        REFUSED(outcome_get(store, I, kit_device(1), &got, NULL, &found, &e),
+                "store.state");
         ck_assert_int_eq(e.code, ERR_STORE);
-        REFUSED(outcome_each(store, I, 0, 9, step, &w, &e), "store.state");
+        REFUSED(outcome_each(store, I, &outcome_first, kit_device(9), step, &w, &e),
+                "store.state");
         REFUSED_SAYING(outcome_count(store, I, false, n, &e), "store.state", "1 devices");
         REFUSED(outcome_count_types(store, I, types, &e), "store.state");
     }
-    OK(outcome_get(store, I, 0, &got, &found, &e)); /* the other rows are what they are */
+    OK(outcome_get(store, I, kit_device(0), &got, NULL, &found,
+                   &e)); /* the other rows are what they are */
     OK(store_run(store, &e, "UPDATE outcome SET state = 'success'", ""));
     OK(outcome_count(store, I, false, n, &e));
-    OK(store_run(store, &e, "UPDATE outcome SET type = 'TOASTER' WHERE row = 1", ""));
-    REFUSED_SAYING(outcome_get(store, I, 1, &got, &found, &e), "store.state", "TOASTER");
+    OK(store_run(store, &e,
+                 "UPDATE outcome SET type = 'TOASTER' WHERE device = x'00DB000000000001'",
+                 ""));
+    REFUSED_SAYING(outcome_get(store, I, kit_device(1), &got, NULL, &found, &e),
+                   "store.state", "TOASTER");
 }
 END_TEST
 

@@ -61,7 +61,7 @@ static void setup(void)
     new_ds = ski_of(scene.new_ds.cert);
     new_ka = ski_of(scene.new_ka.cert);
     octets = NULL;
-    OK(reconcile_open(store, "I-1", &scene.roster, &rec, &e));
+    OK(reconcile_open(store, "I-1", kit_lists(), &rec, &e));
 }
 
 static void teardown(void)
@@ -77,7 +77,7 @@ static void reopen(void)
 {
     reconcile_close(rec);
     rec = NULL;
-    OK(reconcile_open(store, "I-1", &scene.roster, &rec, &e));
+    OK(reconcile_open(store, "I-1", kit_lists(), &rec, &e));
 }
 
 /* --- making answers --- */
@@ -98,10 +98,10 @@ static void result(enum cell cell, unsigned status, const struct key_id *key)
 static void signed_for(uint32_t row, int64_t *batch, uint64_t *counter)
 {
     struct sent sent;
-    struct sent_row at;
+    struct sent_row at = {.device = *kit_device(row)};
 
-    OK(sent_open(store, "I-1", &scene.roster, &sent, &e));
-    OK(sent_page(&sent, row, 1, &at, &e));
+    OK(sent_open(store, "I-1", kit_lists(), &sent, &e));
+    OK(sent_page(&sent, &at, 1, &e));
     *batch = at.batch;
     *counter = at.counter;
     sent_row_done(&at);
@@ -203,8 +203,8 @@ static void outcome_is(uint32_t row, const char *state, int64_t attempts)
 
     OK(store_each(store, copy_text, text, &e,
                   "SELECT state || ' ' || attempts || ' ' || type FROM outcome"
-                  " WHERE incident = 'I-1' AND row = ?1",
-                  "i", (int64_t)row));
+                  " WHERE incident = 'I-1' AND device = ?1",
+                  "b", span_of(kit_device(row)->b, 8)));
     if (state == NULL) {
         ck_assert_str_eq(text, "none");
         return;
@@ -326,8 +326,8 @@ START_TEST(unknown_and_unreachable_are_not_the_last_word)
     for (uint32_t i = 0; i < 2; i++) {
         answer_of(i);
         ck_assert_int_eq(taken(i), RECONCILE_ACCEPTED);
-        OK(store_run(store, &e, "UPDATE outcome SET state = ?1 WHERE row = ?2", "ti",
-                     states[i], (int64_t)i));
+        OK(store_run(store, &e, "UPDATE outcome SET state = ?1 WHERE device = ?2", "tb",
+                     states[i], span_of(kit_device(i)->b, 8)));
         good_answer(i);
         ck_assert_int_eq(taken(i), RECONCILE_SUCCESS);
     }
@@ -476,7 +476,7 @@ START_TEST(of_a_flood_some_are_kept_and_all_are_counted)
     ck_assert_str_eq(reconcile_rule(rec), "response.forged");
     reconcile_close(rec);
     rec = NULL;
-    OK(reconcile_open(store, "I-2", &scene.roster, &rec, &e));
+    OK(reconcile_open(store, "I-2", kit_lists(), &rec, &e));
     OK(reconcile_aside(rec, span_of("zz", 2), "response.hex", "junk", 42, &e));
     ck_assert_int_eq(number("SELECT count(*) FROM aside"), RECONCILE_KEPT_MAX + 2);
 }
@@ -626,7 +626,76 @@ START_TEST(a_selection_is_matched_by_its_rows)
     OK(store_run(store, &e, "UPDATE batch SET selection = x'00' WHERE id = ?1", "i", id));
     reconcile_close(rec);
     rec = NULL;
-    REFUSED(reconcile_open(store, "I-1", &scene.roster, &rec, &e), "store.failed");
+    REFUSED(reconcile_open(store, "I-1", kit_lists(), &rec, &e), "store.failed");
+}
+END_TEST
+
+/* --- who held the cells before --- */
+
+static void cells_say(uint32_t row, const char *words)
+{
+    char text[512] = "";
+
+    OK(store_each(store, copy_text, text, &e, "SELECT cells FROM outcome WHERE device = ?1",
+                  "b", span_of(kit_device(row)->b, 8)));
+    ck_assert_msg(strstr(text, words) != NULL, "%s", text);
+}
+
+static const struct key_id forgotten = {{7, 7, 7}};
+
+/* The answer of row i says that this key of that party lay in both of its cells. */
+static void held_before(uint32_t row, const struct eui64 *party, const struct key_id *key)
+{
+    good_answer(row);
+    for (size_t i = 0; i < m.body.reply.n_results; i++) {
+        m.body.reply.results[i].old_uid = span_of(party->b, 8);
+        m.body.reply.results[i].old_key = span_of(key->b, 8);
+    }
+}
+
+static void held_is(uint32_t row, enum outcome_held want)
+{
+    struct outcome o;
+    bool found;
+
+    ck_assert_int_eq(reconcile_held(rec), want);
+    OK(outcome_get(store, "I-1", kit_device(row), &o, NULL, &found, &e));
+    ck_assert(found);
+    ck_assert_int_eq(o.held, want);
+}
+
+START_TEST(a_devices_word_tells_who_held_its_cells)
+{
+    static const struct eui64 other = {{0x90, 0xb3, 0xd5, 1}};
+    struct key_id old_ds = ski_of(scene.old_ds.cert);
+    int64_t n[OUTCOME_HELD_COUNT];
+
+    held_before(0, &other, &forgotten); /* the customer changed supplier */
+    ck_assert_int_eq(taken(0), RECONCILE_SUCCESS);
+    held_is(0, OUTCOME_HELD_OTHER);
+    cells_say(0, "\"held\":\"another-party\"");
+    held_before(1, &scene.supplier, &forgotten); /* a key that nobody named */
+    m.body.reply.results[1].old_key = span_of(new_ka.b, 8);
+    ck_assert_int_eq(taken(1), RECONCILE_SUCCESS);
+    held_is(1, OUTCOME_HELD_UNKNOWN); /* the worst of its cells */
+    cells_say(1, "\"held\":\"unknown-key\"");
+    cells_say(1, "\"held\":\"already-replaced\"");
+    held_before(2, &scene.supplier, &old_ds);
+    ck_assert_int_eq(taken(2), RECONCILE_SUCCESS);
+    held_is(2, OUTCOME_HELD_EXPECTED);
+    OK(outcome_count_held(store, "I-1", n, &e));
+    ck_assert(n[OUTCOME_HELD_OTHER] == 1 && n[OUTCOME_HELD_UNKNOWN] == 1 &&
+              n[OUTCOME_HELD_EXPECTED] == 1 && n[OUTCOME_HELD_UNTOLD] == 0);
+}
+END_TEST
+
+START_TEST(what_an_earlier_command_placed_is_expected)
+{
+    batch_of_another(7); /* places the same: it lies there already */
+    held_before(0, &scene.supplier, &new_ds);
+    m.body.reply.results[1].old_key = span_of(new_ka.b, 8);
+    ck_assert_int_eq(taken(0), RECONCILE_SUCCESS);
+    held_is(0, OUTCOME_HELD_REPLACED);
 }
 END_TEST
 
@@ -637,7 +706,7 @@ static void marked(uint32_t row, const char *state)
     struct roster_row r;
 
     roster_get(&scene.roster, row, &r);
-    OK(reconcile_mark(rec, &r.device, state, "the line broke", 42, &e));
+    OK(reconcile_mark(rec, &r.device, state, "the line broke", "uid 1", 42, &e));
 }
 
 /* A report of row i: which key is in which of the supplier's cells. */
@@ -764,15 +833,6 @@ static void load_report(uint32_t row, const struct key_id *ds, const struct key_
     m.body.report.roles[0].role = ROLE_LOAD_CONTROLLER;
 }
 
-static void cells_say(uint32_t row, const char *words)
-{
-    char text[512] = "";
-
-    OK(store_each(store, copy_text, text, &e, "SELECT cells FROM outcome WHERE row = ?1",
-                  "i", (int64_t)row));
-    ck_assert_msg(strstr(text, words) != NULL, "%s", text);
-}
-
 START_TEST(cs02f_settles_what_a_load_controllers_cells_hold)
 {
     struct device_query_asker asker = {.party = {{7}}, .cell = CELL_TCOS_DS};
@@ -782,8 +842,8 @@ START_TEST(cs02f_settles_what_a_load_controllers_cells_hold)
 
     load_batch();
     marked(0, "unknown");
-    OK(device_query_next(rec, &asker, 0, &q, &found, &e));
-    ck_assert(found && q.row == 0);
+    OK(device_query_next(rec, &asker, NULL, &q, &found, &e));
+    ck_assert(found && eui64_cmp(&q.device, kit_device(0)) == 0);
     OK(message_decode(span_of(q.octets, q.len), &asked, &e));
     ck_assert_uint_eq(asked.code, MESSAGE_CS02F);
     ck_assert_uint_eq(asked.body.query.n_roles, 2);
@@ -794,13 +854,50 @@ START_TEST(cs02f_settles_what_a_load_controllers_cells_hold)
     ck_assert_int_eq(taken(0), RECONCILE_SUCCESS);
     outcome_is(0, "success", 0);
     cells_say(0, "told by CS02f");
-    ck_assert_int_eq(number("SELECT batch FROM outcome WHERE row = 0"), batch_id);
+    ck_assert_int_eq(number("SELECT batch FROM outcome WHERE device = x'00DB000000000000'"),
+                     batch_id);
     marked(1, "unknown");
     load_report(1, &load_ds_key, NULL);
     ck_assert_int_eq(taken(1), RECONCILE_RESOLVED);
     outcome_is(1, "unreachable", 0);
     cells_say(1, "CS02f: the new keys are not there");
     load_done();
+}
+END_TEST
+
+START_TEST(what_one_command_did_to_its_cells_stays_when_another_does_others)
+{
+    executed(0);
+    result(CELL_SUPPLIER_DS, 5, &new_ds);
+    result(CELL_SUPPLIER_KA, 0, &new_ka);
+    ck_assert_int_eq(taken(0), RECONCILE_PARTLY);
+    good_answer(1);
+    ck_assert_int_eq(taken(1), RECONCILE_SUCCESS);
+    load_batch();
+    for (uint32_t i = 0; i < 2; i++) {
+        executed(i);
+        result(CELL_LOAD_DS, 0, &load_ds_key);
+        result(CELL_LOAD_KA, 0, &load_ka_key);
+        ck_assert_int_eq(taken(i), RECONCILE_SUCCESS); /* of this command */
+        cells_say(i, "supplier-ds");
+        cells_say(i, "load-ka");
+    }
+    outcome_is(0, "partly", 2); /* one cell of the earlier one is as it was */
+    outcome_is(1, "success", 2);
+    load_done();
+}
+END_TEST
+
+START_TEST(a_word_about_a_device_leaves_its_cells)
+{
+    executed(0);
+    result(CELL_SUPPLIER_DS, 5, &new_ds);
+    ck_assert_int_eq(taken(0), RECONCILE_FAILED);
+    marked(0, "excused");
+    outcome_is(0, "excused", 1);
+    cells_say(0, "\"status\":5");
+    cells_say(0, "the line broke");
+    cells_say(0, "\"by\":\"uid 1\"");
 }
 END_TEST
 
@@ -816,7 +913,8 @@ START_TEST(an_answer_to_cs02g_tells_that_ours_was_carried_out)
     ck_assert_int_eq(taken(0), RECONCILE_SUCCESS);
     outcome_is(0, "success", 0);
     cells_say(0, "told by CS02g");
-    ck_assert_int_eq(number("SELECT batch FROM outcome WHERE row = 0"), batch_id);
+    ck_assert_int_eq(number("SELECT batch FROM outcome WHERE device = x'00DB000000000000'"),
+                     batch_id);
     aside(0, "response.unmatched"); /* there is nothing to settle any more */
     marked(1, "unreachable");
     load_answer(1); /* there until the supplier's came */
@@ -870,15 +968,15 @@ START_TEST(who_is_unclear_is_asked_what_was_to_be_replaced)
     struct message asked;
     bool found;
 
-    OK(device_query_next(rec, &asker, 0, &q, &found, &e));
+    OK(device_query_next(rec, &asker, NULL, &q, &found, &e));
     ck_assert(!found);
     good_answer(0);
     ck_assert_int_eq(taken(0), RECONCILE_SUCCESS);
     marked(1, "unknown");
     marked(2, "excused");
     marked(3, "unreachable");
-    OK(device_query_next(rec, &asker, 0, &q, &found, &e));
-    ck_assert(found && q.row == 1);
+    OK(device_query_next(rec, &asker, NULL, &q, &found, &e));
+    ck_assert(found && eui64_cmp(&q.device, kit_device(1)) == 0);
     OK(message_decode(span_of(q.octets, q.len), &asked, &e));
     ck_assert(asked.form == FORM_BARE && asked.counter == 0 &&
               asked.payload_kind == PAYLOAD_QUERY);
@@ -887,14 +985,14 @@ START_TEST(who_is_unclear_is_asked_what_was_to_be_replaced)
     ck_assert_uint_eq(asked.body.query.n_roles, 1); /* two cells of one role */
     ck_assert_uint_eq(asked.body.query.roles[0], ROLE_SUPPLIER);
     message_done(&asked);
-    OK(device_query_next(rec, &asker, 2, &q, &found, &e));
-    ck_assert(found && q.row == 3);
-    OK(device_query_next(rec, &asker, 4, &q, &found, &e));
+    OK(device_query_next(rec, &asker, kit_device(1), &q, &found, &e));
+    ck_assert(found && eui64_cmp(&q.device, kit_device(3)) == 0);
+    OK(device_query_next(rec, &asker, kit_device(3), &q, &found, &e));
     ck_assert(!found);
     /* who has had no command is not asked what became of it */
     OK(store_run(store, &e, "DELETE FROM slice", ""));
     reopen();
-    OK(device_query_next(rec, &asker, 0, &q, &found, &e));
+    OK(device_query_next(rec, &asker, NULL, &q, &found, &e));
     ck_assert(!found);
 }
 END_TEST
@@ -933,6 +1031,10 @@ KIT_MAIN("reconcile", setup, teardown, a_device_that_replaced_every_cell_is_a_su
          a_second_attempt_is_counted, counters_of_two_organisations_do_not_mix,
          one_counter_of_two_organisations_is_told_apart,
          the_latest_of_many_batches_is_known, a_selection_is_matched_by_its_rows,
+         a_devices_word_tells_who_held_its_cells,
+         what_an_earlier_command_placed_is_expected,
+         what_one_command_did_to_its_cells_stays_when_another_does_others,
+         a_word_about_a_device_leaves_its_cells,
          what_a_device_holds_settles_what_is_unclear,
          cs02f_settles_what_a_load_controllers_cells_hold,
          an_answer_to_cs02g_tells_that_ours_was_carried_out,

@@ -37,7 +37,7 @@ static bool chooses(const char *which)
 {
     free((void *)(uintptr_t)chosen.at);
     chosen = span_of(NULL, 0);
-    return selection_rows(store, authority, which, &n_chosen, &chosen, &e);
+    return selection_rows(store, kit_dir, authority, which, &n_chosen, &chosen, &e);
 }
 
 static bool is_chosen(uint32_t row)
@@ -51,7 +51,12 @@ static bool is_chosen(uint32_t row)
 static void answered(uint32_t row, enum outcome_state state, int64_t batch, bool retry)
 {
     struct outcome o = {
-        .row = row, .state = state, .batch = batch, .retry = retry, .cells = "{}"};
+
+        .device = *kit_device(row),
+        .state = state,
+        .batch = batch,
+        .retry = retry,
+        .cells = "{}"};
 
     OK(outcome_put(store, "I-1", &o, &e));
 }

@@ -60,13 +60,16 @@ static int64_t second_batch(void)
 static void reopen(void)
 {
     sent_close(&sent);
-    OK(sent_open(store, "I-1", &scene.roster, &sent, &e));
+    OK(sent_open(store, "I-1", kit_lists(), &sent, &e));
 }
 
 static void look_at(uint32_t first, uint32_t n)
 {
     page_done();
-    OK(sent_page(&sent, first, n, page, &e));
+    memset(page, 0, sizeof page);
+    for (uint32_t i = 0; i < n; i++)
+        page[i].device = *kit_device(first + i);
+    OK(sent_page(&sent, page, n, &e));
     n_page = n;
 }
 
@@ -78,12 +81,12 @@ static void agrees_row_by_row(uint32_t first)
         int64_t batch = 0;
 
         for (size_t b = 0; b < sent.n; b++) {
-            uint64_t c;
+            struct sent_command c;
             bool found;
 
-            OK(sent_in(&sent, &sent.batches[b], first + i, &c, &found, &e));
+            OK(sent_in(&sent, &sent.batches[b], kit_device(first + i), &c, &found, &e));
             if (found) {
-                counter = c;
+                counter = c.counter;
                 batch = sent.batches[b].id;
             }
         }

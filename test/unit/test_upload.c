@@ -208,8 +208,10 @@ START_TEST(what_is_used_or_spoken_of_never_goes)
     ck_assert(there(sv.files_dir));
     leave(sv.roster_dir, "used");
     wait_for(UPLOADS_ROSTER, 7, 5);
-    OK(store_run(store, &e, "INSERT INTO roster VALUES ('I-1', 1, ?1, 1, '{}', 1)", "b",
-                 span_of(kept.b, 32)));
+    OK(store_run(store, &e,
+                 "INSERT INTO roster (incident, version, sha256, rows, by_type, at_us)"
+                 " VALUES ('I-1', 1, ?1, 1, '{}', 1)",
+                 "b", span_of(kept.b, 32)));
     now += 2 * UPLOADS_WAIT_US;
     OK(upload_expire(&sv, &e));
     ck_assert(there(sv.roster_dir));
@@ -240,8 +242,10 @@ START_TEST(what_a_crash_has_left_goes_or_waits_for_its_time)
     kit_text("incoming/upload-a1B2c3", "half");
     kit_text("files/README", "not ours");
     leave(sv.roster_dir, "used");
-    OK(store_run(store, &e, "INSERT INTO roster VALUES ('I-1', 1, ?1, 1, '{}', 1)", "b",
-                 span_of(kept.b, 32)));
+    OK(store_run(store, &e,
+                 "INSERT INTO roster (incident, version, sha256, rows, by_type, at_us)"
+                 " VALUES ('I-1', 1, ?1, 1, '{}', 1)",
+                 "b", span_of(kept.b, 32)));
     leave(sv.files_dir, "spoken of");
     hex_encode_lower(kept.b, 32, hex);
     OK(audit_put(store, NOW, "REFUSED", "I-1", "uid 7", &e, "{s:s}", "request", hex));

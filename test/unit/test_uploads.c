@@ -105,8 +105,10 @@ START_TEST(a_list_of_an_incident_or_a_batch_is_used)
     struct digest d = named("list");
     bool used;
 
-    OK(store_run(store, &e, "INSERT INTO roster VALUES ('I-1', 1, ?1, 1, '{}', 1)", "b",
-                 span_of(d.b, 32)));
+    OK(store_run(store, &e,
+                 "INSERT INTO roster (incident, version, sha256, rows, by_type, at_us)"
+                 " VALUES ('I-1', 1, ?1, 1, '{}', 1)",
+                 "b", span_of(d.b, 32)));
     OK(uploads_used(store, UPLOADS_ROSTER, &d, &used, &e));
     ck_assert(used);
     OK(store_run(store, &e, "DELETE FROM roster", ""));

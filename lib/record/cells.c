@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+#include "cells.h"
+
+#include "held.h"
+
+#include <jansson.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool is_open(const json_t *cell)
+{
+    return json_is_object(cell) &&
+           (json_integer_value(json_object_get(cell, "status")) != 0 ||
+            json_object_get(cell, "owed") != NULL);
+}
+
+/* --- an answer --- */
+
+static enum outcome_held worse(enum outcome_held a, enum outcome_held b)
+{
+    return a > b ? a : b;
+}
+
+static json_t *cell_json(const struct response_outcome *c, enum outcome_held held)
+{
+    char old_uid[HEX_LEN(8)];
+    char old_key[HEX_LEN(8)];
+    char new_uid[HEX_LEN(8)];
+    char new_key[HEX_LEN(8)];
+
+    hex_encode(c->old_uid.b, 8, old_uid);
+    hex_encode(c->old_key.b, 8, old_key);
+    hex_encode(c->new_uid.b, 8, new_uid);
+    hex_encode(c->new_key.b, 8, new_key);
+    return json_pack("{s:i,s:s,s:s,s:s,s:s,s:s*}", "status", (int)c->status, "old_party",
+                     c->has_old ? old_uid : "", "old_key", c->has_old ? old_key : "",
+                     "new_party", c->has_new ? new_uid : "", "new_key",
+                     c->has_new ? new_key : "", "held",
+                     held != OUTCOME_HELD_UNTOLD ? outcome_held_name(held) : NULL);
+}
+
+/* What an earlier command did to cells that this one does not name stays.
+ *   left  out: one of them is not replaced */
+static void keep_earlier(json_t *cells, const char *before, bool *left)
+{
+    json_t *was = json_loads(before, 0, NULL);
+    const char *name;
+    json_t *cell;
+
+    *left = false;
+    json_object_foreach(was, name, cell)
+    {
+        if (!json_is_object(cell) || json_object_get(cells, name) != NULL)
+            continue;
+        (void)json_object_set(cells, name, cell);
+        if (is_open(cell))
+            *left = true;
+    }
+    json_decref(was);
+}
+
+char *cells_answered(const struct sent *t, const struct sent_batch *k,
+                     const struct roster_row *row, const struct response *resp,
+                     const char *before, bool *left, enum outcome_held *held)
+{
+    json_t *o = json_object();
+    char *text;
+
+    *held = OUTCOME_HELD_UNTOLD;
+    *left = false;
+    for (size_t i = 0; i < resp->n_outcomes; i++) {
+        const struct response_outcome *c = &resp->outcomes[i];
+        enum outcome_held by = OUTCOME_HELD_UNTOLD;
+        char name[32];
+
+        if (c->known) {
+            (void)snprintf(name, sizeof name, "%s", gbcs_cell(c->cell)->name);
+            if (c->has_old)
+                by = held_by(t, k, row, c->cell, &c->old_uid, &c->old_key);
+        } else {
+            (void)snprintf(name, sizeof name, "unknown-%zu", i);
+        }
+        *held = worse(*held, by);
+        (void)json_object_set_new(o, name, cell_json(c, by));
+    }
+    if (before != NULL)
+        keep_earlier(o, before, left);
+    text = json_dumps(o, JSON_COMPACT);
+    json_decref(o);
+    return text;
+}
+
+/* --- a word about them --- */
+
+/* Which key lies in the cell that our command replaced: ours, unless the device answers to a
+ * later one, of somebody else. */
+static const uint8_t *lies_now(const struct sent_command *done, enum cell cell,
+                               const struct response *answer)
+{
+    for (size_t i = 0; answer != NULL && i < answer->n_outcomes; i++) {
+        const struct response_outcome *o = &answer->outcomes[i];
+
+        if (o->known && o->cell == cell && o->has_new)
+            return o->new_key.b;
+    }
+    return done->batch->placed[cell].b;
+}
+
+char *cells_noted(const char *before, const struct sent_command *done,
+                  const struct response *answer, const char *note, const char *who,
+                  bool *left)
+{
+    json_t *o = before != NULL ? json_loads(before, 0, NULL) : NULL;
+    const char *name;
+    json_t *cell;
+    char *text;
+
+    if (o == NULL)
+        o = json_object();
+    for (unsigned c = 0; done != NULL && c < CELL_COUNT; c++)
+        if ((done->cells & CELL_BIT(c)) != 0) {
+            char key[HEX_LEN(8)];
+
+            hex_encode(lies_now(done, (enum cell)c, answer), 8, key);
+            (void)json_object_set_new(o, gbcs_cell((enum cell)c)->name,
+                                      json_pack("{s:i,s:s}", "status", 0, "new_key", key));
+        }
+    *left = false;
+    json_object_foreach(o, name, cell)
+    {
+        *left = *left || is_open(cell);
+    }
+    text = json_object_set_new(o, "note", json_string(note)) == 0
+               ? json_dumps(o, JSON_COMPACT)
+               : NULL;
+    if (text != NULL && who != NULL) {
+        free(text);
+        (void)json_object_set_new(o, "by", json_string(who));
+        text = json_dumps(o, JSON_COMPACT);
+    }
+    json_decref(o);
+    return text;
+}
+
+/* --- what a further decision asks --- */
+
+uint32_t cells_left(const char *cells, uint32_t want, const struct key_id key[CELL_COUNT])
+{
+    json_t *o = json_loads(cells, 0, NULL);
+
+    for (unsigned c = 0; c < CELL_COUNT; c++) {
+        const json_t *cell = json_object_get(o, gbcs_cell((enum cell)c)->name);
+        const char *has = json_string_value(json_object_get(cell, "new_key"));
+        char hex[HEX_LEN(8)];
+
+        hex_encode(key[c].b, 8, hex);
+        if (has != NULL && strcmp(has, hex) == 0 && !is_open(cell))
+            want &= ~CELL_BIT(c);
+    }
+    json_decref(o);
+    return want;
+}
+
+char *cells_owed(const char *before, uint32_t cells, const char *decision)
+{
+    json_t *o = json_loads(before, 0, NULL);
+    char *text;
+
+    if (o == NULL)
+        o = json_object();
+    for (unsigned c = 0; c < CELL_COUNT; c++) {
+        const char *name = gbcs_cell((enum cell)c)->name;
+
+        if ((cells & CELL_BIT(c)) == 0)
+            continue;
+        if (json_object_get(o, name) == NULL)
+            (void)json_object_set_new(o, name, json_object());
+        (void)json_object_set_new(json_object_get(o, name), "owed", json_string(decision));
+    }
+    text = json_dumps(o, JSON_COMPACT);
+    json_decref(o);
+    return text;
+}

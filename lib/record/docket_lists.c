@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The list of an incident, version by version.
+ */
+#include "audit.h"
+#include "docket.h"
+#include "mem.h"
+#include "rosters.h"
+#include "uploads.h"
+
+#include <string.h>
+
+struct version {
+    int64_t number;
+    struct digest sha256;
+    uint32_t rows;
+    bool named;
+    bool found;
+};
+
+static bool take_version(void *arg, const struct store_row *r)
+{
+    struct version *v = arg;
+    struct span b = store_blob(r, 1);
+
+    v->found = b.len == sizeof v->sha256.b;
+    if (v->found)
+        memcpy(v->sha256.b, b.at, b.len);
+    v->number = store_i64(r, 0);
+    v->rows = (uint32_t)store_i64(r, 2);
+    v->named = store_i64(r, 3) != 0;
+    return false;
+}
+
+static bool on_file(struct store *s, const char *incident, struct version *v, struct err *e)
+{
+    *v = (struct version){0};
+    return store_each(s, take_version, v, e,
+                      "SELECT version, sha256, rows, named FROM roster WHERE incident = ?1"
+                      " AND state = 'filed' ORDER BY version DESC LIMIT 1",
+                      "t", incident);
+}
+
+bool docket_roster(struct store *s, const char *incident, struct digest *sha256,
+                   uint32_t *rows, bool *found, struct err *e)
+{
+    struct version v;
+
+    if (!on_file(s, incident, &v, e))
+        return false;
+    *sha256 = v.sha256;
+    *rows = v.rows;
+    *found = v.found;
+    return true;
+}
+
+bool docket_list_version(struct store *s, const char *incident, int64_t version,
+                         struct digest *sha256, bool *found, struct err *e)
+{
+    struct version v = {0};
+
+    if (!store_each(s, take_version, &v, e,
+                    "SELECT version, sha256, rows, named FROM roster WHERE incident = ?1"
+                    " AND version = ?2",
+                    "ti", incident, version))
+        return false;
+    *sha256 = v.sha256;
+    *found = v.found;
+    return true;
+}
+
+/* --- a further version --- */
+
+static bool difference(const struct docket *d, const struct version *before,
+                       const struct roster *r, struct docket_list *out, struct err *e)
+{
+    struct roster was;
+
+    if (!before->found)
+        return true;
+    if (!rosters_open(d->roster_dir, &before->sha256, &was, e))
+        return false;
+    out->corrects = before->number;
+    lists_compare(&was, r, &out->difference);
+    roster_done(&was);
+    return true;
+}
+
+static bool audit_list(const struct docket *d, const char *kind, const char *incident,
+                       const char *who, const struct digest *sha256, uint32_t rows,
+                       const struct docket_list *l, const char *reason, struct err *e)
+{
+    char hex[HEX_LEN(32)];
+
+    hex_encode_lower(sha256->b, 32, hex);
+    return audit_put(d->store, d->now_us, kind, incident, who, e,
+                     "{s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:s*}", "sha256", hex, "count",
+                     (json_int_t)rows, "version", (json_int_t)l->version, "corrects",
+                     (json_int_t)l->corrects, "added", (json_int_t)l->difference.added,
+                     "removed", (json_int_t)l->difference.removed, "changed",
+                     (json_int_t)l->difference.changed, "reason", reason);
+}
+
+static bool add_version(const struct docket *d, const char *incident,
+                        const struct roster *r, const char *who, struct docket_list *l,
+                        struct err *e)
+{
+    AUTO(mem) char *types = lists_types(r->by_type);
+    bool found;
+
+    if (types == NULL)
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
+    return store_number(d->store, &l->version, &found, e,
+                        "SELECT coalesce(max(version), 0) + 1 FROM roster"
+                        " WHERE incident = ?1",
+                        "t", incident) &&
+           store_run(d->store, e,
+                     "UPDATE roster SET state = 'dropped' WHERE incident = ?1"
+                     " AND state = 'proposed'",
+                     "t", incident) &&
+           store_run(d->store, e,
+                     "INSERT INTO roster (incident, version, sha256, rows, by_type, at_us,"
+                     " state, added, removed, changed, actor)"
+                     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                     "tibititiiit", incident, l->version, span_of(r->digest.b, 32),
+                     (int64_t)r->n_rows, types, d->now_us,
+                     l->proposed ? "proposed" : "filed", (int64_t)l->difference.added,
+                     (int64_t)l->difference.removed, (int64_t)l->difference.changed, who);
+}
+
+bool docket_put_roster(const struct docket *d, const char *incident, const struct roster *r,
+                       const char *who, struct docket_list *out, struct err *e)
+{
+    struct version before;
+
+    *out = (struct docket_list){0};
+    if (!docket_changeable(d->store, incident, e) ||
+        !on_file(d->store, incident, &before, e))
+        return false;
+    out->same = before.found && digest_equal(&before.sha256, &r->digest);
+    if (out->same) {
+        out->version = before.number;
+        return true;
+    }
+    out->proposed = before.found && before.named;
+    return difference(d, &before, r, out, e) && add_version(d, incident, r, who, out, e) &&
+           uploads_drop(d->store, UPLOADS_ROSTER, &r->digest, e) &&
+           (out->proposed || lists_resize(d->store, d->roster_dir, incident, e)) &&
+           audit_list(d, out->proposed ? "ROSTER_PROPOSED" : "ROSTER_RECEIVED", incident,
+                      who, &r->digest, r->n_rows, out, NULL, e);
+}
+
+static bool proposal(struct store *s, const char *incident, int64_t version,
+                     struct version *v, struct err *e)
+{
+    *v = (struct version){0};
+    return store_each(s, take_version, v, e,
+                      "SELECT version, sha256, rows, named FROM roster WHERE incident = ?1"
+                      " AND version = ?2 AND state = 'proposed'",
+                      "ti", incident, version) &&
+           (v->found || err_set(e, ERR_DENIED, "roster.proposal",
+                                "version %lld of the list of incident %s is not proposed",
+                                (long long)version, incident));
+}
+
+bool docket_proposed(struct store *s, const char *incident, int64_t version,
+                     struct digest *sha256, struct err *e)
+{
+    struct version v;
+
+    if (!proposal(s, incident, version, &v, e))
+        return false;
+    *sha256 = v.sha256;
+    return true;
+}
+
+bool docket_confirm_roster(const struct docket *d, const char *incident, int64_t version,
+                           const char *reason, const char *who, struct docket_list *out,
+                           struct err *e)
+{
+    struct version before;
+    struct version v;
+    struct roster r;
+    bool ok;
+
+    *out = (struct docket_list){.version = version};
+    if (!docket_changeable(d->store, incident, e) ||
+        !on_file(d->store, incident, &before, e) ||
+        !proposal(d->store, incident, version, &v, e) ||
+        !rosters_open(d->roster_dir, &v.sha256, &r, e))
+        return false;
+    ok = difference(d, &before, &r, out, e);
+    roster_done(&r);
+    return ok &&
+           store_run(d->store, e,
+                     "UPDATE roster SET state = 'filed', reason = ?3, actor = ?4"
+                     " WHERE incident = ?1 AND version = ?2",
+                     "titt", incident, version, reason, who) &&
+           lists_resize(d->store, d->roster_dir, incident, e) &&
+           audit_list(d, "ROSTER_CORRECTED", incident, who, &v.sha256, v.rows, out, reason,
+                      e);
+}
