@@ -115,6 +115,17 @@ START_TEST(a_false_alarm_and_a_refusal_say_nothing_bad)
 }
 END_TEST
 
+START_TEST(an_alarm_that_is_over_after_signing_says_nothing_bad_either)
+{
+    two_incidents();
+    OK(places("D-1", "I-1", "a", "b"));
+    stepped("I-1", EVENT_CONFIRM_WITHDRAWAL, STATE_EXECUTING, STATE_STOPPED_MIDWAY);
+    OK(places("D-2", "I-2", "c", "a"));
+    stepped("I-1", EVENT_CLOSE, STATE_STOPPED_MIDWAY, STATE_CLOSED);
+    OK(places("D-3", "I-2", "c", "a"));
+}
+END_TEST
+
 START_TEST(what_is_revoked_has_ended_and_its_key_has_not)
 {
     two_incidents();
@@ -340,6 +351,7 @@ KIT_MAIN("keys", incident_kit_begin, end,
          an_officer_alone_calls_nothing_compromised,
          a_decision_that_is_on_file_is_judged_again,
          a_false_alarm_and_a_refusal_say_nothing_bad,
+         an_alarm_that_is_over_after_signing_says_nothing_bad_either,
          what_is_revoked_has_ended_and_its_key_has_not, a_replaced_key_signs_no_more,
          exercise_and_live_do_not_see_each_other,
          a_contingency_is_spent_by_its_first_command,
