@@ -41,6 +41,7 @@ const struct router_row api_rows[] = {
     {VERB_PUT, "/v1/incidents/{id}/symmetric-key", OP, BODY_SMALL, api_symmetric_put, NULL},
     POST("/v1/incidents/{id}/decisions", OP | PEER_APPROVER, BODY_SMALL, api_decision_put),
     GET("/v1/incidents/{id}/decisions/{decision}", ANY, api_decision_get),
+    POST("/v1/incidents/{id}/review", OP | PEER_APPROVER, BODY_SMALL, api_review),
     {VERB_POST, "/v1/incidents/{id}/decisions/{decision}/pre-commands", OP, BODY_STREAM,
      NULL, api_precommands_begin},
     {VERB_POST, "/v1/incidents/{id}/responses", OP, BODY_STREAM, NULL, api_responses_begin},

@@ -3,7 +3,7 @@
  * Batches: ask for one, confirm it, watch, pause, resume; the commands as a tar stream.
  */
 #include "hats.h"
-#include "service.h"
+#include "outlook.h"
 
 #include "audit.h"
 #include "keys.h"
@@ -54,7 +54,6 @@ static void ready_facts(void *arg, struct incident_facts *f)
     /* the one open batch is the one that this step begins: see queue_open */
     f->batch_running = false;
     f->new_contingency_wrapped = true; /* the decision was refused without */
-    f->solr_appointed = f->solr_appointed || a->appointment[0] != '\0';
     for (size_t i = 0; i < a->n_replacements; i++)
         f->replacements_from_suspect_hsm =
             f->replacements_from_suspect_hsm || a->replacements[i].origin == ORIGIN_SAME;
@@ -92,6 +91,9 @@ static bool execute(struct docket *d, struct docket_incident *i, const struct ba
     char hex[HEX_LEN(32)];
 
     hex_encode_lower(b->roster.b, 32, hex);
+    /* who takes the devices over may have been named since the document came in */
+    if (!agree_parties(i, a, e))
+        return false;
     if ((a->method == METHOD_HANDBACK) !=
         (i->state == STATE_ACB_IN_PLACE || i->state == STATE_HANDBACK))
         return err_set(e, ERR_DENIED, "incident.may-not-sign",
@@ -169,7 +171,7 @@ static bool ask_again(struct service *sv, const struct authority *a, struct span
 
 static bool make_batch(struct service *sv, struct docket *d, struct docket_incident *i,
                        const struct authority *a, const char *rows, const char *who,
-                       struct batch *b, struct err *e)
+                       struct batch *b, struct outlook *outlook, struct err *e)
 {
     struct span selection = {NULL, 0};
     struct span certs;
@@ -193,6 +195,8 @@ static bool make_batch(struct service *sv, struct docket *d, struct docket_incid
     ok = ask_again(sv, a, certs, e) &&
          selection_rows(sv->store, sv->roster_dir, a, rows, &b->n_rows, &selection, e);
     ok = ok && queue_put(sv->store, b, selection, certs, e);
+    if (ok)
+        outlook_batch(sv, a, selection, outlook);
     free((void *)(uintptr_t)selection.at);
     free((void *)(uintptr_t)certs.at);
     return ok;
@@ -210,6 +214,8 @@ static bool step_start(struct service *sv, const struct request *r, struct span 
 {
     struct docket d = service_docket(sv);
     AUTO(mem) struct authority *a = calloc(1, sizeof *a);
+    AUTO(mem) struct outlook *outlook = calloc(1, sizeof *outlook);
+    json_t *answer;
     struct docket_incident i;
     struct docket_decision under;
     struct batch b = {0};
@@ -229,7 +235,7 @@ static bool step_start(struct service *sv, const struct request *r, struct span 
         {0},
     };
 
-    if (a == NULL)
+    if (a == NULL || outlook == NULL)
         return err_set(e, ERR_STORE, "store.memory", "out of memory");
     ok = request_json(body, members, &asked, NULL, e);
     service_who(r, who);
@@ -244,7 +250,7 @@ static bool step_start(struct service *sv, const struct request *r, struct span 
     if (ok && open)
         ok = err_set(e, ERR_BUSY, "batch.one-at-a-time",
                      "incident %s has a batch that has not ended", incident);
-    ok = ok && make_batch(sv, &d, &i, a, rows, who, &b, e) &&
+    ok = ok && make_batch(sv, &d, &i, a, rows, who, &b, outlook, e) &&
          audit_put(sv->store, d.now_us, "BATCH_ASKED", incident, who, e,
                    "{s:I,s:s,s:s,s:s,s:I}", "batch", (json_int_t)b.id, "decision", decision,
                    "key", b.key, "rows", rows, "count", (json_int_t)b.n_rows);
@@ -256,7 +262,10 @@ static bool step_start(struct service *sv, const struct request *r, struct span 
                   "batch %" PRId64 " of %u rows is %s", b.id, b.n_rows,
                   queue_state_name(b.state));
         reply_header(out, "Location", "/v1/batches/%" PRId64, b.id);
-        ok = reply_json(out, 202, docket_show_batch(&b, 0), e);
+        answer = docket_show_batch(&b, 0);
+        (void)json_object_update_new(
+            answer, json_pack("{s:o*}", "forecast", outlook_types(outlook)));
+        ok = reply_json(out, 202, answer, e);
     }
     docket_incident_done(&i);
     return ok;

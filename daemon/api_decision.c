@@ -4,15 +4,13 @@
  * effect.
  */
 #include "hats.h"
-#include "service.h"
+#include "outlook.h"
 
 #include "audit.h"
 #include "contingency.h"
-#include "forecast.h"
 #include "keys.h"
 #include "log.h"
 #include "mem.h"
-#include "rosters.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -24,8 +22,7 @@ struct paper {
     struct span json; /* owned */
     struct docket_decision earlier;
     bool has_earlier;
-    bool ready;                               /* an authorisation whose warrant opens */
-    struct forecast_type types[DEVICE_COUNT]; /* of such a one */
+    struct outlook outlook;
     bool wrapped; /* its new root carries a new wrapped contingency key */
 };
 
@@ -56,71 +53,6 @@ static json_t *warnings_json(const struct service *sv, const struct authority *a
     if (who != NULL && authority_ends_early(a, who, text))
         (void)json_array_append_new(list, json_string(text));
     return list;
-}
-
-/* Which devices will get a command, and why others will not: by type. */
-static json_t *types_json(const struct forecast_type types[static DEVICE_COUNT])
-{
-    json_t *all = json_object();
-
-    for (unsigned t = 0; t < DEVICE_COUNT; t++) {
-        const struct forecast_type *f = &types[t];
-        json_t *without = json_array();
-
-        for (size_t i = 0; i < f->n_without; i++)
-            (void)json_array_append_new(without, json_pack("{s:s,s:I,s:s}", "rule",
-                                                           f->without[i].rule, "rows",
-                                                           (json_int_t)f->without[i].rows,
-                                                           "reason", f->without[i].first));
-        if (f->devices > 0)
-            (void)json_object_set_new(
-                all, gbcs_device((enum device_type)t)->name,
-                json_pack("{s:I,s:I,s:O}", "devices", (json_int_t)f->devices, "commands",
-                          (json_int_t)f->commands, "without", without));
-        json_decref(without);
-    }
-    return all;
-}
-
-/* The whole check that the signer will make, made early to explain well. */
-static bool try_warrant(struct service *sv, struct span cms, struct paper *p, struct err *e)
-{
-    struct warrant_parts parts = {.cms = cms};
-    struct roster roster = {0};
-    struct warrant *w = NULL;
-    struct span pem;
-    struct digest sha256;
-    size_t acb;
-    uint32_t rows;
-    bool found;
-    bool ok;
-
-    if (!docket_roster(sv->store, p->a.incident, &sha256, &rows, &found, e) ||
-        !docket_bundle_for(sv->store, &p->a, &pem, e))
-        return false;
-    if (!found || !digest_equal(&sha256, &p->a.roster)) {
-        free((void *)(uintptr_t)pem.at);
-        return err_set(e, ERR_DENIED, "decision.roster",
-                       "member roster: the decision names another roster than the one of "
-                       "incident %s",
-                       p->a.incident);
-    }
-    ok = pem.at != NULL || err_set(e, ERR_DENIED, "decision.certificates",
-                                   "incident %s has no certificates yet", p->a.incident);
-    ok = ok && rosters_open(sv->roster_dir, &sha256, &roster, e);
-    parts.roster = &roster;
-    parts.certs_pem = pem;
-    /* the Symmetric Key is released after the decision, not for it: that it is the one
-     * named and opens the present root is seen when the batch begins */
-    parts.unreleased = true;
-    ok = ok && warrant_open(&sv->trust, &parts, clock_now(&sv->clock), &w, e);
-    if (ok)
-        forecast_make(w, &roster, trust_acb_key(&sv->trust, &acb), p->types);
-    warrant_free(w);
-    roster_done(&roster);
-    free((void *)(uintptr_t)pem.at);
-    p->ready = ok;
-    return ok;
 }
 
 static bool wraps_anew(struct service *sv, const struct authority *a)
@@ -162,7 +94,8 @@ static void decision_facts(void *arg, struct incident_facts *f)
     f->decision_earlier = p->has_earlier;
     f->decision_supersedes = p->has_earlier && strcmp(a->supersedes, p->earlier.id) == 0;
     f->new_contingency_wrapped = f->new_contingency_wrapped || p->wrapped;
-    f->solr_appointed = f->solr_appointed || a->appointment[0] != '\0';
+    f->solr_appointed =
+        f->solr_appointed || (a->kind == KIND_DECISION && a->appointment[0] != '\0');
     f->deferral_end_condition = a->end_condition[0] != '\0';
     f->deferral_review_us = a->review_us;
     f->hostile_risk_weighed = a->risk_weighed[0] != '\0';
@@ -211,13 +144,15 @@ static bool apply_decision(struct service *sv, struct docket *d, struct docket_i
         [AUTHORITY_DEFER_REVOCATION] = EVIDENCE_DECISION_DEFER_REVOCATION,
         [AUTHORITY_DEFER_ID_TRANSFER] = EVIDENCE_DECISION_DEFER_ID_TRANSFER,
         [AUTHORITY_DIRECT_OTHER] = EVIDENCE_DECISION_DIRECT_OTHER,
+        [AUTHORITY_APPOINT] = EVIDENCE_DECISION_APPOINT,
     };
     struct docket_step step = {
         .actor = ACTOR_PMA, .who = who, .more = decision_facts, .arg = p};
     struct incident_move move;
     char text[256];
-    bool deferral = p->a.outcome == AUTHORITY_DEFER_REVOCATION ||
-                    p->a.outcome == AUTHORITY_DEFER_ID_TRANSFER;
+    bool beside = p->a.outcome == AUTHORITY_DEFER_REVOCATION ||
+                  p->a.outcome == AUTHORITY_DEFER_ID_TRANSFER ||
+                  p->a.outcome == AUTHORITY_APPOINT; /* what stands goes on standing */
 
     if (!incident_event_of(i->route, p->a.outcome, p->a.method, &step.event))
         return err_set(e, ERR_DENIED, "incident.no-transition",
@@ -227,7 +162,7 @@ static bool apply_decision(struct service *sv, struct docket *d, struct docket_i
     (void)snprintf(text, sizeof text, "{\"%s\":\"%s\"}",
                    incident_evidence_name(evidence[p->a.outcome]), p->a.id);
     step.evidence = text;
-    return (deferral || put_out_of_force(sv, d, p, who, e)) &&
+    return (beside || put_out_of_force(sv, d, p, who, e)) &&
            docket_take_step(d, i, &step, &move, e);
 }
 
@@ -295,8 +230,12 @@ static bool sound(struct service *sv, const struct authority *a, struct err *e)
 static bool keep(struct service *sv, const struct docket *d, const struct paper *p,
                  struct span cms, const char *verdict, const char *who, struct err *e)
 {
+    char paper[AUTHORITY_ID_MAX + 16];
+
+    (void)snprintf(paper, sizeof paper, "decision %s", p->a.id);
     return docket_put_decision(d, &p->a, cms, p->json, verdict, who, e) &&
-           service_learn_keys(sv, e) && keys_may_place(sv->store, &p->a.digest, e);
+           service_learn_keys(sv, e) && keys_may_place(sv->store, &p->a.digest, e) &&
+           agree_keep(d, p->a.incident, paper, &p->outlook.agree, who, e);
 }
 
 static bool step_decision(struct service *sv, const struct request *r, struct span cms,
@@ -325,7 +264,10 @@ static bool step_decision(struct service *sv, const struct request *r, struct sp
                      sv->config.service.exercise ? "an exercise" : "live",
                      p->a.exercise ? "for an exercise" : "live");
     if (ok && p->a.kind != KIND_ACTIVATION && p->a.outcome == AUTHORITY_AUTHORISE)
-        ok = sound(sv, &p->a, e) && try_warrant(sv, cms, p, e);
+        ok = sound(sv, &p->a, e);
+    ok = ok && docket_appoint(&d, &i, &p->a, who, e) &&
+         outlook_judge(sv, &(struct outlook_ask){.i = &i, .a = &p->a, .cms = cms},
+                       &p->outlook, e);
     if (ok)
         p->wrapped = wraps_anew(sv, &p->a);
     signers = signers_json(&p->a);
@@ -336,7 +278,8 @@ static bool step_decision(struct service *sv, const struct request *r, struct sp
         ok = apply_decision(sv, &d, &i, p, who, e);
     else if (ok && p->a.kind == KIND_ACTIVATION)
         ok = apply_activation(sv, &d, &i, p, who, e) && hats_hand_in(sv, r, &p->a, e);
-    ok = ok && keep(sv, &d, p, cms, verdict != NULL ? verdict : "[]", who, e);
+    ok = ok && agree_decision(&d, &p->outlook.agree, &p->a, e) &&
+         keep(sv, &d, p, cms, verdict != NULL ? verdict : "[]", who, e);
     if (ok) {
         hex_encode_lower(p->a.digest.b, 32, hex);
         log_event(
@@ -347,13 +290,13 @@ static bool step_decision(struct service *sv, const struct request *r, struct sp
         reply_header(out, "Location", "/v1/incidents/%.40s/decisions/%.60s", i.id, p->a.id);
         ok = reply_json(
             out, 201,
-            json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:O,s:o,s:o*}", "id", p->a.id,
+            json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:O,s:o,s:o*,s:o*}", "id", p->a.id,
                       "incident", i.id, "kind", authority_kind_name(p->a.kind), "outcome",
                       authority_outcome_name(p->a.outcome), "sha256", hex, "state",
                       incident_state(i.state)->name, "route", incident_route(i.route)->name,
                       "counted", (json_int_t)p->a.n_counted, "signers", signers, "warnings",
-                      warnings_json(sv, &p->a), "forecast",
-                      p->ready ? types_json(p->types) : NULL),
+                      warnings_json(sv, &p->a), "forecast", outlook_types(&p->outlook),
+                      "notified", agree_json(&p->outlook.agree)),
             e);
     } else {
         log_event(LOG_WARNING, MSG_DECISION_REFUSED,

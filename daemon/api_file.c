@@ -6,8 +6,10 @@
  * the signature over them. With the second the file counts, and the step it stands for is
  * taken, or nothing happened.
  */
+#include "hats.h"
 #include "service.h"
 
+#include "agree.h"
 #include "audit.h"
 #include "log.h"
 #include "mem.h"
@@ -123,7 +125,7 @@ static bool open_kept(struct service *sv, const char *hex, struct digest *sha256
 struct taking { /* one file, while its step runs */
     struct service *sv;
     const struct docket_incident *i;
-    struct partyfile_header before; /* of the notification on file */
+    struct partyfile_header before; /* of the notification in force */
     bool notified;
 };
 
@@ -262,6 +264,21 @@ static bool notification_before(struct taking *t, struct err *e)
     return ok;
 }
 
+/* One notification is in force; another takes its place by saying so, once it is confirmed. */
+static bool amends(const struct taking *t, const struct partyfile_header *h, struct err *e)
+{
+    if (is_progress(h) || (!t->notified && h->amends[0] == '\0'))
+        return true;
+    if (!t->notified)
+        return err_set(e, ERR_DENIED, "file.amends",
+                       "field 'amends': %s, but incident %s has no notification", h->amends,
+                       t->i->id);
+    return strcmp(h->amends, t->before.id) == 0 ||
+           err_set(e, ERR_DENIED, "file.amends",
+                   "incident %s has notification %s; a further one says 'amends,%s'",
+                   t->i->id, t->before.id, t->before.id);
+}
+
 static bool accept_file(struct taking *t, struct span text, struct span cms,
                         struct partyfile_header *h, enum actor *actor, struct err *e)
 {
@@ -280,10 +297,13 @@ static bool accept_file(struct taking *t, struct span text, struct span cms,
         return err_set(e, ERR_STORE, "store.memory", "out of memory");
     reader.arg = t;
     if (!partyfile_header_read(text, "file", h, e) || !same_party(t->i, h, e) ||
-        !notification_before(t, e) || !find_anchor(sv, t->i, h, &trust, actor, e) ||
+        !notification_before(t, e) || !amends(t, h, e) ||
+        !find_anchor(sv, t->i, h, &trust, actor, e) ||
         !docket_last_file(sv->store, t->i->id, true, &last, &found, e) ||
         !docket_bundle(sv->store, t->i->id, &pem, e))
         return false;
+    if (h->amends[0] != '\0')
+        reader.row = NULL; /* its devices count when it is confirmed */
     if (is_progress(h)) {
         reader.notified = device_notified;
         reader.previous = found ? &last.was : NULL;
@@ -307,13 +327,15 @@ static bool file_step(struct docket *d, struct docket_incident *i,
                       const char *who, struct err *e)
 {
     bool progress = is_progress(h);
-    struct docket_step step = {.event = progress ? EVENT_PROGRESS : EVENT_RECEIVE_FILE,
+    struct docket_step step = {.event = progress               ? EVENT_PROGRESS
+                                        : h->amends[0] != '\0' ? EVENT_AMEND
+                                                               : EVENT_RECEIVE_FILE,
                                .actor = actor,
                                .who = who};
     struct incident_move move;
     char evidence[192];
 
-    if (h->kind == PARTYFILE_OTHER_NOTIFICATION)
+    if (h->kind == PARTYFILE_OTHER_NOTIFICATION && h->amends[0] == '\0')
         return true;
     (void)snprintf(evidence, sizeof evidence, "{\"%s\":\"%s, sha256 %.64s\"}",
                    incident_evidence_name(progress ? EVIDENCE_PROGRESS_FILE
@@ -321,6 +343,20 @@ static bool file_step(struct docket *d, struct docket_incident *i,
                    h->id, hex);
     step.evidence = evidence;
     return docket_take_step(d, i, &step, &move, e);
+}
+
+/* A first notification may come after the list. */
+static bool file_differs(const struct docket *d, const struct docket_incident *i,
+                         const struct partyfile_header *h, const char *who, struct agree *g,
+                         struct err *e)
+{
+    char paper[PARTYFILE_ID_MAX + 16];
+
+    memset(g, 0, sizeof *g);
+    if (is_progress(h) || h->amends[0] != '\0')
+        return true;
+    (void)snprintf(paper, sizeof paper, "file %s", h->id);
+    return agree_latest(d, i->id, g, e) && agree_keep(d, i->id, paper, g, who, e);
 }
 
 static bool step_file(struct service *sv, const struct request *r, struct span cms,
@@ -333,6 +369,7 @@ static bool step_file(struct service *sv, const struct request *r, struct span c
     struct mapped m = {0};
     struct digest sha256;
     enum actor actor = ACTOR_DCC;
+    struct agree g;
     char who[PEER_TEXT];
     bool ok;
 
@@ -345,23 +382,46 @@ static bool step_file(struct service *sv, const struct request *r, struct span c
     ok = open_kept(sv, r->args[1], &sha256, &m, e) &&
          accept_file(t, m.text, cms, h, &actor, e) &&
          docket_put_file(&d, i.id, h, &sha256, cms, who, e) &&
-         file_step(&d, &i, h, r->args[1], actor, who, e);
+         file_step(&d, &i, h, r->args[1], actor, who, e) &&
+         file_differs(&d, &i, h, who, &g, e);
     mapped_done(&m);
     if (ok) {
         log_event(LOG_NOTICE, MSG_INCIDENT_MOVED,
                   &(struct log_fields){.incident = i.id, .peer = &r->peer},
                   "incident %s: file %s, now %s", i.id, h->id,
                   incident_state(i.state)->name);
-        ok = reply_json(out, 200,
-                        json_pack("{s:s,s:s,s:s,s:I,s:I,s:s}", "file", h->id, "kind",
-                                  partyfile_kind_name(h->kind), "sha256", r->args[1],
-                                  "rows", (json_int_t)h->n_rows, "success",
-                                  (json_int_t)h->total[PARTYFILE_SUCCESS], "state",
-                                  incident_state(i.state)->name),
-                        e);
+        ok =
+            reply_json(out, 200,
+                       json_pack("{s:s,s:s,s:s,s:I,s:I,s:s,s:o*}", "file", h->id, "kind",
+                                 partyfile_kind_name(h->kind), "sha256", r->args[1], "rows",
+                                 (json_int_t)h->n_rows, "success",
+                                 (json_int_t)h->total[PARTYFILE_SUCCESS], "state",
+                                 incident_state(i.state)->name, "notified", agree_json(&g)),
+                       e);
     }
     docket_incident_done(&i);
     return ok;
+}
+
+/* --- an amendment counts --- */
+
+bool api_file_amendment(struct service *sv, const struct request *r,
+                        const struct docket_incident *i, struct err *e)
+{
+    struct docket d = service_docket(sv);
+    struct docket_file file;
+    struct agree g;
+    char who[PEER_TEXT];
+    char paper[PARTYFILE_ID_MAX + 16];
+
+    service_who(r, who);
+    if (!docket_amendment(&d, i->id, &file, e))
+        return false;
+    if (sv->config.service.two_person_s > 0 && !hats_second(sv, r, file.who, e))
+        return false;
+    (void)snprintf(paper, sizeof paper, "file %s", file.id);
+    return docket_amend(&d, i->id, &file, e) && agree_latest(&d, i->id, &g, e) &&
+           agree_keep(&d, i->id, paper, &g, who, e);
 }
 
 HANDLER(api_file_sign)

@@ -246,7 +246,8 @@ static bool step_event(struct service *sv, const struct request *r, struct span 
     step.declare = facts_text;
     step.who = who;
     if (ok)
-        ok = docket_take_step(&d, &i, &step, &move, e);
+        ok = docket_take_step(&d, &i, &step, &move, e) &&
+             (step.event != EVENT_CONFIRM_AMENDMENT || api_file_amendment(sv, r, &i, e));
     /* nothing waits in the queue for an alarm that is over, or for the PMA to say so */
     if (ok && step.event == EVENT_CONFIRM_WITHDRAWAL)
         ok = service_stop_batches(sv, i.id, "incident.may-not-sign",

@@ -4,6 +4,7 @@
  */
 #include "service.h"
 
+#include "agree.h"
 #include "audit.h"
 #include "log.h"
 #include "mem.h"
@@ -89,25 +90,42 @@ static json_t *list_json(const struct roster *roster, const struct docket_list *
     return j;
 }
 
+/* How it differs from what was notified: told, and kept for the story. */
+static bool list_notified(const struct docket *d, const char *incident,
+                          const struct roster *roster, const struct docket_list *l,
+                          const char *who, struct agree *g, struct err *e)
+{
+    char paper[32];
+
+    (void)snprintf(paper, sizeof paper, "roster %lld", (long long)l->version);
+    return agree_lists(d, incident, roster, 0, g, e) &&
+           (l->same || agree_keep(d, incident, paper, g, who, e));
+}
+
 static bool step_roster(struct service *sv, const struct request *r, struct span body,
                         struct reply *out, struct err *e)
 {
     struct roster *roster = current_roster;
     struct docket d = service_docket(sv);
     struct docket_list l;
+    struct agree g;
     char who[PEER_TEXT];
+    json_t *answer;
 
     (void)body;
     service_who(r, who);
     if (!list_allowed(&d, r->args[0], roster, e) ||
-        !docket_put_roster(&d, r->args[0], roster, who, &l, e))
+        !docket_put_roster(&d, r->args[0], roster, who, &l, e) ||
+        !list_notified(&d, r->args[0], roster, &l, who, &g, e))
         return false;
     log_event(LOG_NOTICE, MSG_ROSTER_STORED,
               &(struct log_fields){.incident = r->args[0], .peer = &r->peer},
               "incident %s: roster of %u devices, version %lld%s", r->args[0],
               roster->n_rows, (long long)l.version,
               l.proposed ? ", proposed: a correction that has to be confirmed" : "");
-    return reply_json(out, 200, list_json(roster, &l), e);
+    answer = list_json(roster, &l);
+    (void)json_object_update_new(answer, json_pack("{s:o*}", "notified", agree_json(&g)));
+    return reply_json(out, 200, answer, e);
 }
 
 /* Rows in any order are welcome; kept is the sorted form. */

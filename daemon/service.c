@@ -50,6 +50,7 @@ struct docket service_docket(struct service *sv)
     struct docket d = {.store = sv->store,
                        .config = &sv->config,
                        .roster_dir = sv->roster_dir,
+                       .files_dir = sv->files_dir,
                        .now_us = clock_now(&sv->clock)};
     struct signers *s = sv->pump != NULL ? pump_signers(sv->pump) : NULL;
 

@@ -102,6 +102,10 @@ MUST_CHECK bool api_lists_open(struct service *sv, const char *incident, struct 
 /* How many devices of the list hold what, into that JSON: "holds". */
 MUST_CHECK bool api_holds(struct service *sv, const char *incident,
                           const struct lists *lists, json_t *into, struct err *e);
+/* The amendment that waits in the incident is confirmed, by a second person where the
+ * configuration asks for one. Errors: those of docket_amendment and hats_second. */
+MUST_CHECK bool api_file_amendment(struct service *sv, const struct request *r,
+                                   const struct docket_incident *i, struct err *e);
 
 extern const struct router_row api_rows[];
 extern const size_t api_n_rows;
@@ -132,6 +136,7 @@ HANDLER(api_certificates_get);
 HANDLER(api_symmetric_put);
 HANDLER(api_decision_put);
 HANDLER(api_decision_get);
+HANDLER(api_review);
 HANDLER(api_batches);
 HANDLER(api_batch_start);
 HANDLER(api_batch_show);

@@ -62,6 +62,10 @@ struct ctl_verb {
     struct ctl_option options[CTL_OPTIONS_MAX];
 };
 
+/* Which devices will get a command, and how a list differs from what was notified: in words,
+ * the reasons beside the answer; taken out of it. Nothing where JSON is wanted. */
+void ctl_say_forecast(const struct ctl *c, json_t *answer);
+void ctl_say_notified(const struct ctl *c, json_t *answer);
 /* The tables, each ended by a row without name. */
 extern const struct ctl_verb ctl_incident_verbs[];
 extern const struct ctl_verb ctl_decision_verbs[];

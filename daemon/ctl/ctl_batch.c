@@ -145,6 +145,7 @@ static int run_start(struct ctl *c, const struct ctl_args *a)
         &j, &text);
     if (rc != CTL_OK)
         return rc;
+    ctl_say_forecast(c, j);
     batch_id(j, id);
     if (a->opt[1] == NULL)
         return ctl_done(c, j, text);

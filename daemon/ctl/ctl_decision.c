@@ -51,8 +51,30 @@ static void say_warnings(const struct ctl *c, json_t *answer)
     (void)json_object_del(answer, "warnings");
 }
 
-/* Which devices will get a command, in words. */
-static void say_forecast(const struct ctl *c, json_t *answer)
+static void say_side(const json_t *notified, const char *member, const char *what)
+{
+    const json_t *side = json_object_get(notified, member);
+    int64_t n = json_integer_value(json_object_get(side, "devices"));
+
+    if (n > 0)
+        ctl_say("%lld devices %s; the first: %s", (long long)n, what,
+                ctl_text(side, "first"));
+}
+
+void ctl_say_notified(const struct ctl *c, json_t *answer)
+{
+    json_t *notified = json_object_get(answer, "notified");
+
+    if (c->json || notified == NULL)
+        return;
+    say_side(notified, "only_notified", "are notified and not on the list");
+    say_side(notified, "only_listed", "are on the list and not notified");
+    say_side(notified, "more_cells", "would get cells that are not notified");
+    say_side(notified, "fewer_cells", "would keep cells that are notified");
+    (void)json_object_del(answer, "notified");
+}
+
+void ctl_say_forecast(const struct ctl *c, json_t *answer)
 {
     const char *type;
     const json_t *of;
@@ -88,7 +110,8 @@ static int run_submit(struct ctl *c, const struct ctl_args *a)
     rc = ctl_upload(c, "POST", path, "application/cms", a->v[1], &j, &text);
     if (rc == CTL_OK) {
         say_warnings(c, j);
-        say_forecast(c, j);
+        ctl_say_forecast(c, j);
+        ctl_say_notified(c, j);
     }
     return rc == CTL_OK ? show_decision(c, j, text, c->quiet) : rc;
 }
@@ -207,6 +230,10 @@ static int run_draft(struct ctl *c, const struct ctl_args *a)
     }
     for (size_t i = 0; i < n_ask; i++)
         fill_in(d, ask[i]);
+    if (a->opt[1] != NULL && strcmp(a->opt[1], "appoint") == 0) {
+        fill_in(d, "replacement_subscriber");
+        fill_in(d, "appointment");
+    }
     json_decref(j);
     text = json_dumps(d, JSON_INDENT(2));
     json_decref(d);
@@ -252,6 +279,6 @@ const struct ctl_verb ctl_decision_verbs[] = {
      "Read a decision (JSON or CMS) as the service would, in words",
      ctl_review,
      {{"config", "FILE", "judge the signatures by this configuration's anchors and quorum"},
-      {"ask", NULL, "ask the service which certificates named have ended"}}},
+      {"ask", NULL, "ask the service what would become of it, and what named has ended"}}},
     {0},
 };

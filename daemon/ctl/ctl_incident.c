@@ -222,6 +222,8 @@ static int upload(struct ctl *c, const struct ctl_args *a, const char *method,
     if (!ctl_path(path, pattern, a->v[0], NULL))
         return CTL_INPUT;
     rc = ctl_upload(c, method, path, type, a->v[1], &j, &text);
+    if (rc == CTL_OK)
+        ctl_say_notified(c, j);
     return rc == CTL_OK ? ctl_done(c, j, text) : rc;
 }
 
@@ -373,6 +375,8 @@ static int run_file_add(struct ctl *c, const struct ctl_args *a)
     if (!ctl_path(path, "/v1/incidents/{}/files/{}", a->v[0], sha256))
         return CTL_INPUT;
     rc = ctl_upload(c, "POST", path, "application/cms", a->v[2], &j, &text);
+    if (rc == CTL_OK)
+        ctl_say_notified(c, j);
     return rc == CTL_OK ? ctl_done(c, j, text) : rc;
 }
 

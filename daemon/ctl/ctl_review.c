@@ -246,10 +246,59 @@ static int ask(struct ctl *c, const struct authority *a)
     return rc;
 }
 
+/* ---- what would become of it ---- */
+
+/* Nothing changes there, and no signature is looked at. */
+static int ask_service(struct ctl *c, const struct authority *a, struct span json)
+{
+    char path[512];
+    json_t *j;
+    char *text;
+    int rc;
+
+    if (!ctl_path(path, "/v1/incidents/{}/review", a->incident, NULL))
+        return CTL_INPUT;
+    rc = ctl_send(c, "POST", path, json_loadb((const char *)json.at, json.len, 0, NULL), &j,
+                  &text);
+    if (rc != CTL_OK)
+        return rc;
+    if (c->json)
+        (void)printf("%s\n", text);
+    free(text);
+    ctl_say_forecast(c, j);
+    ctl_say_notified(c, j);
+    if (!json_is_true(json_object_get(j, "allowed"))) {
+        ctl_say("the service would refuse it by rule %s: %s", ctl_text(j, "rule"),
+                ctl_text(j, "reason"));
+        rc = CTL_DENIED;
+    }
+    json_decref(j);
+    return rc;
+}
+
+/* Who signed, as the service will judge it. */
+static int review_signers(const struct ctl *c, struct span cms, const char *config,
+                          struct authority *a)
+{
+    char warning[AUTHORITY_WARNING_MAX] = "";
+    struct err e;
+
+    if (!judge(cms, config, a, warning, &e)) {
+        print_signers(a);
+        return ctl_failed_here(&e);
+    }
+    if (!c->json)
+        print_signers(a);
+    if (c->json && warning[0] != '\0') /* what was signed is on standard output, as it is */
+        ctl_say("warning: %s", warning);
+    else
+        line("warning", warning);
+    return CTL_OK;
+}
+
 int ctl_review(struct ctl *c, const struct ctl_args *args)
 {
     static struct authority a;
-    char warning[AUTHORITY_WARNING_MAX] = "";
     AUTO(mem) char *text = NULL;
     AUTO(mem) uint8_t *content = NULL;
     struct clock clock = clock_system();
@@ -257,7 +306,7 @@ int ctl_review(struct ctl *c, const struct ctl_args *args)
     struct err e;
     bool bare;
     size_t len, skip;
-    int rc;
+    int rc = CTL_OK;
 
     if (!ctl_read_file(args->v[0], AUTHORITY_CMS_MAX, &text, &len))
         return CTL_INPUT;
@@ -282,20 +331,9 @@ int ctl_review(struct ctl *c, const struct ctl_args *args)
         if (rc != CTL_OK)
             return rc;
     }
-    if (bare || args->opt[0] == NULL) {
-        if (!c->quiet && !bare)
-            ctl_say("signatures were not looked at: --config judges them");
-        return CTL_OK;
-    }
-    if (!judge(in, args->opt[0], &a, warning, &e)) {
-        print_signers(&a);
-        return ctl_failed_here(&e);
-    }
-    if (!c->json)
-        print_signers(&a);
-    if (c->json && warning[0] != '\0') /* what was signed is on standard output, as it is */
-        ctl_say("warning: %s", warning);
-    else
-        line("warning", warning);
-    return CTL_OK;
+    if (!bare && args->opt[0] != NULL)
+        rc = review_signers(c, in, args->opt[0], &a);
+    else if (!c->quiet && !bare)
+        ctl_say("signatures were not looked at: --config judges them");
+    return rc == CTL_OK && args->opt[1] != NULL ? ask_service(c, &a, json) : rc;
 }

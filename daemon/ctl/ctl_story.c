@@ -38,6 +38,9 @@ static const char *const sentences[EVENT_COUNT] = {
     [EVENT_DEFER_ID_TRANSFER] = "The PMA deferred the transfer of identifiers",
     [EVENT_END_DEFERRAL] = "The deferral ended",
     [EVENT_DIRECT_OTHER] = "The PMA directed another course",
+    [EVENT_APPOINT] = "The PMA named who takes the devices over",
+    [EVENT_AMEND] = "A file came in that amends the notification",
+    [EVENT_CONFIRM_AMENDMENT] = "The amendment was confirmed; it counts from here on",
     [EVENT_CALL_CUSTODIANS] = "The Key Custodians were called",
     [EVENT_DISMISS_CUSTODIANS] = "The Key Custodians were sent home",
     [EVENT_ACTIVATE_KEY] = "The custodians switched the key on",
@@ -203,6 +206,34 @@ static void put_file(const json_t *f)
     (void)putchar('\n');
 }
 
+static void put_side(const json_t *figures, const char *member, const char *what)
+{
+    const json_t *side = json_object_get(figures, member);
+
+    if (json_integer_value(json_object_get(side, "devices")) == 0)
+        return;
+    say(side, "\n    ", "devices", what);
+    say(side, "; the first: ", "first", "");
+}
+
+/* A list or a decision, and what was notified. */
+static void put_difference(const json_t *d)
+{
+    const json_t *figures = json_object_get(d, "figures");
+
+    (void)printf("  ");
+    put_time(ctl_text(d, "at"));
+    (void)printf("  %s", ctl_text(d, "paper"));
+    say(figures, ": ", "listed", " devices");
+    say(figures, ", ", "notified", " notified");
+    say(figures, " by ", "file", "");
+    put_side(figures, "only_notified", " notified and not on the list");
+    put_side(figures, "only_listed", " on the list and not notified");
+    put_side(figures, "more_cells", " with cells that were not notified");
+    put_side(figures, "fewer_cells", " with cells notified that stay as they are");
+    (void)putchar('\n');
+}
+
 static void put_refusal(const json_t *r)
 {
     (void)printf("  ");
@@ -295,6 +326,8 @@ void ctl_story(const json_t *incident)
     put_all(incident, "decisions", "Documents", put_decision);
     put_all(incident, "bundles", "Certificates", put_bundle);
     put_all(incident, "files", "Files", put_file);
+    put_all(incident, "differences", "Papers that differ from what was notified",
+            put_difference);
     put_all(incident, "batches", "Signing", put_batch);
     put_all(incident, "refusals", "Refused, with nothing changed", put_refusal);
     put_all(incident, "children", "Its incidents", put_child);

@@ -889,7 +889,7 @@ const struct rule rules[] = {
 
     /* file: notification and progress files - lib/formats/partyfile.c,
      * lib/formats/partyfile_header.c, lib/formats/partyfile_sign.c,
-     * lib/formats/partyfile_write.c, daemon/api_file.c */
+     * lib/formats/partyfile_write.c, lib/record/docket_files.c, daemon/api_file.c */
     {"file.format", "project", "choice",
      "A file says its format and kind in its first two lines, and the format is one that "
      "is known.",
@@ -949,7 +949,43 @@ const struct rule rules[] = {
     {"file.party", "SEC Appendix L, file formats", "INFERRED",
      "A file is about the subscriber of its incident.",
      "Hand it in for the incident of that subscriber."},
+    {"file.amends", "project", "choice",
+     "One notification is in force; a further one names it as what it amends, and counts "
+     "once "
+     "it is confirmed.",
+     "Write amends,<file> into the header, hand it in, then confirm-amendment."},
     {"file.write", "project", "choice", "A file is written whole.", "Look at the disk."},
+
+    /* decision: does it agree with the incident's other papers? - lib/record/agree.c */
+    {"decision.subscriber", "SEC L10.9", "INFERRED",
+     "A document is about the subscriber of the incident it is handed in for.",
+     "Hand it in for that subscriber's incident."},
+    {"decision.initiator", "SEC Appendix L 1.2", "INFERRED",
+     "A decision names who asks as the incident does: a user, the DCC or Ofgem.",
+     "Compare \"initiator\" with the incident."},
+    {"decision.party", "SEC L10.30(b)", "INFERRED",
+     "In an incident about an organisation's keys the compromised certificates are its "
+     "own.",
+     "Open an incident for the other party."},
+    {"decision.replacement-subscriber", "SEC MP134A; MP185", "INFERRED",
+     "Who takes the devices over is named by the PMA, with the appointment; every other "
+     "document says the same.",
+     "Have the PMA name it: a decision with replacement_subscriber and appointment, or one "
+     "of "
+     "outcome \"appoint\"."},
+    {"decision.never-signed", "project", "choice",
+     "An instruction is taken in only where something may be signed under it, now or "
+     "later.",
+     "Instructions are for hand-back after Method 2."},
+    {"decision.notified-devices", "SEC Appendix L 4.2.1", "INFERRED",
+     "A decision is about devices that were notified.",
+     "Take them off the list, or have the notification amended."},
+    {"decision.notified-cells", "SEC Appendix L 4.2.1", "INFERRED",
+     "A decision replaces cells that were notified.",
+     "Leave these cells, or have the notification amended."},
+    {"decision.notified-method", "SEC Appendix L 4.2.1", "INFERRED",
+     "A decision is by the method that was notified.",
+     "Decide by that method, or have the notification amended."},
 
     /* notice: the outbox - lib/record/notice.c */
     {"notice.content", "project", "choice",
@@ -997,9 +1033,9 @@ const struct rule rules[] = {
 
     /* incident, decision: what a request meets - daemon/api_incident.c,
      * daemon/api_roster.c, daemon/api_batch.c, daemon/api_decision.c,
-     * daemon/service.c, lib/record/docket_bundles.c, lib/record/docket_decision.c,
-     * lib/record/docket_lists.c, lib/record/docket_papers.c, lib/record/lists.c,
-     * lib/signing/trust.c */
+     * daemon/api_review.c, daemon/outlook.c, daemon/service.c, lib/record/docket_bundles.c,
+     * lib/record/docket_decision.c, lib/record/docket_lists.c, lib/record/docket_papers.c,
+     * lib/record/lists.c, lib/signing/trust.c */
     {"incident.by-document", "SEC L10 (b)", "INFERRED",
      "PMA and custodians speak by signed documents, the service by itself.",
      "Hand the document in: decision submit."},

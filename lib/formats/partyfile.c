@@ -243,6 +243,18 @@ bool partyfile_header_read(struct span text, const char *name, struct partyfile_
     return true;
 }
 
+bool partyfile_again(struct span text, const char *name, const struct partyfile_reader *r,
+                     struct partyfile_header *out, struct err *e)
+{
+    struct parse p = {.name = name, .rest = text};
+    struct partyfile_header h = {0};
+
+    if (!partyfile_parse_header(&p, &h, e) || !read_rows(&p, r, &h, e))
+        return false;
+    *out = h;
+    return true;
+}
+
 bool partyfile_accept(struct span text, struct span cms, const char *name,
                       const struct partyfile_reader *r, const struct partyfile_trust *t,
                       struct partyfile_header *out, struct err *e)

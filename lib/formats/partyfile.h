@@ -88,7 +88,9 @@ struct partyfile_header {
     enum partyfile_kind kind;
     char id[PARTYFILE_ID_MAX];
     char incident[PARTYFILE_ID_MAX];
-    bool has_subscriber; /* mandatory in organisation files */
+    char amends
+        [PARTYFILE_ID_MAX]; /* the notification whose place it takes; "": a first one */
+    bool has_subscriber;    /* mandatory in organisation files */
     struct eui64 subscriber;
     char srp[PARTYFILE_NAME_MAX]; /* "" unless sent for others */
     char key[PARTYFILE_NAME_MAX]; /* other-notification: which key */
@@ -168,6 +170,11 @@ MUST_CHECK bool partyfile_accept(struct span text, struct span cms, const char *
                                  const struct partyfile_reader *r,
                                  const struct partyfile_trust *t,
                                  struct partyfile_header *out, struct err *e);
+/* A file that was accepted once, as it was kept: its rows are handed out again (row is all
+ * that is asked of the reader). Errors: those of its form, and what the callback says. */
+MUST_CHECK bool partyfile_again(struct span text, const char *name,
+                                const struct partyfile_reader *r,
+                                struct partyfile_header *out, struct err *e);
 /* The header alone, to see whose file it claims to be. */
 MUST_CHECK bool partyfile_header_read(struct span text, const char *name,
                                       struct partyfile_header *out, struct err *e);

@@ -48,6 +48,11 @@ static bool read_incident(const struct span v[], struct partyfile_header *h)
     return partyfile_parse_id(v[0], h->incident);
 }
 
+static bool read_amends(const struct span v[], struct partyfile_header *h)
+{
+    return partyfile_parse_id(v[0], h->amends);
+}
+
 static bool read_subscriber(const struct span v[], struct partyfile_header *h)
 {
     h->has_subscriber = eui64_parse((const char *)v[0].at, v[0].len, &h->subscriber);
@@ -199,6 +204,7 @@ static const struct header_field {
     {"kind", 1, ALL, ALL, false, read_kind},
     {"file", 1, ALL, ALL, false, read_file},
     {"incident", 1, ALL, ALL, false, read_incident},
+    {"amends", 1, NOTIFICATIONS, 0, false, read_amends},
     {"subscriber", 1, ALL, ORGANISATIONS, false, read_subscriber},
     {"srp", 1, ORGANISATIONS, 0, false, read_srp},
     {"key", 1, KIND(OTHER_NOTIFICATION), KIND(OTHER_NOTIFICATION), false, read_key},

@@ -77,6 +77,8 @@ bool partyfile_write_header(FILE *to, const struct partyfile_header *h, struct e
 {
     (void)fprintf(to, "format,%s\nkind,%s\nfile,%s\nincident,%s\n", PARTYFILE_FORMAT,
                   partyfile_kind_name(h->kind), h->id, h->incident);
+    if (h->amends[0] != '\0')
+        (void)fprintf(to, "amends,%s\n", h->amends);
     if (h->has_subscriber) {
         (void)fputs("subscriber,", to);
         put_eui(to, &h->subscriber);

@@ -443,6 +443,7 @@ bool incident_event_of(enum route route, enum authority_outcome outcome, enum me
         [AUTHORITY_DEFER_REVOCATION] = EVENT_DEFER_REVOCATION,
         [AUTHORITY_DEFER_ID_TRANSFER] = EVENT_DEFER_ID_TRANSFER,
         [AUTHORITY_DIRECT_OTHER] = EVENT_DIRECT_OTHER,
+        [AUTHORITY_APPOINT] = EVENT_APPOINT,
     };
     enum event v = outcome == AUTHORITY_AUTHORISE ? authorise[route_of(route, method)]
                                                   : other[outcome];
@@ -451,6 +452,43 @@ bool incident_event_of(enum route route, enum authority_outcome outcome, enum me
         return false;
     *out = v;
     return true;
+}
+
+/* One step further from all places reached; false: there was none. */
+static bool spread(uint64_t reached[ROUTE_COUNT])
+{
+    bool more = false;
+
+    for (size_t i = 0; i < incident_n_transitions; i++) {
+        const struct transition *t = &incident_transitions[i];
+
+        for (unsigned r = 0; r < ROUTE_COUNT; r++) {
+            unsigned route = t->takes == ROUTE_SAME ? r : (unsigned)t->takes;
+
+            /* who stays or goes back is where somebody has been before */
+            if (t->to >= STATE_COUNT || (t->routes & ROUTE_BIT(r)) == 0 ||
+                (reached[r] & t->from) == 0 || (reached[route] & STATE_BIT(t->to)) != 0)
+                continue;
+            reached[route] |= STATE_BIT(t->to);
+            more = true;
+        }
+    }
+    return more;
+}
+
+bool incident_leads_to(enum route route, enum state state, enum event event)
+{
+    uint64_t reached[ROUTE_COUNT] = {0};
+
+    reached[route] = STATE_BIT(state);
+    while (spread(reached))
+        ;
+    for (unsigned r = 0; r < ROUTE_COUNT; r++)
+        for (unsigned s = 0; s < STATE_COUNT; s++)
+            if ((reached[r] & STATE_BIT(s)) != 0 &&
+                incident_next((enum route)r, (enum state)s, event) != NULL)
+                return true;
+    return false;
 }
 
 int64_t incident_due_us(enum state state, int64_t since_us, const struct config *c)

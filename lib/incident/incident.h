@@ -117,6 +117,9 @@ enum event {
     EVENT_DEFER_ID_TRANSFER,
     EVENT_END_DEFERRAL,
     EVENT_DIRECT_OTHER,
+    EVENT_APPOINT, /* who takes the devices over is named */
+    EVENT_AMEND,   /* a file that takes the place of the notification on file ... */
+    EVENT_CONFIRM_AMENDMENT, /* ... counts from here on */
     EVENT_CALL_CUSTODIANS,
     EVENT_DISMISS_CUSTODIANS,
     EVENT_ACTIVATE_KEY,
@@ -175,6 +178,7 @@ enum evidence {
     EVIDENCE_DECISION_DEFER_REVOCATION,
     EVIDENCE_DECISION_DEFER_ID_TRANSFER,
     EVIDENCE_DECISION_DIRECT_OTHER,
+    EVIDENCE_DECISION_APPOINT, /* the PMA's document, which names the appointment */
     EVIDENCE_DEFERRAL_END,
     EVIDENCE_CALL_LOG,
     EVIDENCE_CUSTODIAN_ACTIVATION, /* ceremony, attendance, shares accepted */
@@ -414,6 +418,9 @@ enum signing incident_signing(enum route route, enum state state);
 /* The event that a verified decision brings; false: it fits none. */
 MUST_CHECK bool incident_event_of(enum route route, enum authority_outcome outcome,
                                   enum method method, enum event *out);
+
+/* May that event still come, by any way that leads on from there? Evidence and guards aside. */
+bool incident_leads_to(enum route route, enum state state, enum event event);
 
 /* When the alarm of that state rings; INT64_MAX: never. since_us: when it was entered. */
 int64_t incident_due_us(enum state state, int64_t since_us, const struct config *c);

@@ -52,6 +52,11 @@
     (S(FILE_RECEIVED) | S(SUSPENDING) | S(SETTING_RECOVERY) | S(REVOKING) | S(SUSPENDED) | \
      S(WITH_PMA) | DECIDED_STATES | SIGNING_STATES | S(HALTED) | S(ACB_IN_PLACE) |         \
      S(HANDBACK) | S(RECOVERED))
+/* While devices may still be added or left out. */
+#define AMENDABLE                                                                     \
+    (S(CONFIRMED_SUSPECTED) | S(FILE_RECEIVED) | S(M1_DECLARED) | S(M1_IN_PROGRESS) | \
+     S(SUSPENDING) | S(SETTING_RECOVERY) | S(REVOKING) | S(SUSPENDED) | DECIDABLE |   \
+     S(DIRECTED) | S(ACB_IN_PLACE))
 #define REVOKE_LATER                                                            \
     (S(SUSPENDED) | S(WITH_PMA) | DECIDED_STATES | SIGNING_STATES | S(HALTED) | \
      S(ACB_IN_PLACE) | S(HANDBACK) | S(RECOVERED))
@@ -83,6 +88,13 @@ const struct transition incident_transitions[] = {
      A(SUBSCRIBER) | A(SRP) | A(DCC), E(NOTIFICATION_FILE),
      G(SRP_AUTHORITY) | G(SPEAKS_FOR) | G(LIST_FRESH), EFFECT_NONE, NULL,
      "SEC Appendix L, Organisation Compromise Notification File", "CONFIRMED"},
+    {ORG | M1 | DCCKEY, AMENDABLE, EVENT_AMEND, STATE_SAME, ROUTE_SAME,
+     A(SUBSCRIBER) | A(SRP) | A(DCC), E(NOTIFICATION_FILE),
+     G(SRP_AUTHORITY) | G(SPEAKS_FOR), EFFECT_NONE, NULL,
+     "project: what was notified changes by a file that says so", "choice"},
+    {ORG | M1 | DCCKEY, AMENDABLE, EVENT_CONFIRM_AMENDMENT, STATE_SAME, ROUTE_SAME, A(DCC),
+     E(CONFIRMATION), 0, EFFECT_NONE, NULL,
+     "project: an amendment is confirmed as the notice was", "choice"},
     {SHARED, S(CONFIRMED_SUSPECTED), EVENT_OPEN_CHILDREN, STATE_CHILDREN_OPEN, ROUTE_SAME,
      A(DCC), E(CHILDREN), 0, EFFECT_NONE, NULL, "SEC Appendix L 2", "INFERRED"},
     {SHARED, S(CHILDREN_OPEN), EVENT_OPEN_CHILDREN, STATE_SAME, ROUTE_SAME, A(DCC),
@@ -188,6 +200,13 @@ const struct transition incident_transitions[] = {
      E(DECISION_DEFER_REVOCATION), G_DEFER, EFFECT_NONE, NULL, "SEC MP134A", "CONFIRMED"},
     {ORG, DEFERRAL_STATES, EVENT_DEFER_ID_TRANSFER, STATE_SAME, ROUTE_SAME, A(PMA),
      E(DECISION_DEFER_ID_TRANSFER), G_DEFER, EFFECT_NONE, NULL, "SEC MP185", "CONFIRMED"},
+    /* who takes the devices over may be known late; while certificates of somebody else are
+     * being placed, that decision has to end first */
+    {UND | M2, DEFERRAL_STATES | S(CONFIRMED_SUSPECTED) | S(REFUSED) | S(DIRECTED),
+     EVENT_APPOINT, STATE_SAME, ROUTE_SAME, A(PMA), E(DECISION_APPOINT), 0, EFFECT_NONE,
+     NULL, "SEC MP134A, MP185", "INFERRED"},
+    {M3, DECIDABLE | S(DIRECTED), EVENT_APPOINT, STATE_SAME, ROUTE_SAME, A(PMA),
+     E(DECISION_APPOINT), 0, EFFECT_NONE, NULL, "SEC MP134A, MP185", "INFERRED"},
     {ORG, DEFERRAL_STATES, EVENT_END_DEFERRAL, STATE_SAME, ROUTE_SAME, A(DCC) | A(PMA),
      E(DEFERRAL_END), G(DEFERRAL_LIVE), EFFECT_NONE, NULL, "SEC MP134A, MP185",
      "CONFIRMED"},

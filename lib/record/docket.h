@@ -27,6 +27,7 @@ struct docket { /* borrowed; what a step needs beside the incident */
     struct store *store;
     const struct config *config;
     const char *roster_dir;
+    const char *files_dir;
     int64_t now_us;
     uint32_t token_keys; /* bit i: config key i is proven equal to its certificate now */
     bool token_silent;   /* no signer can say yet which keys the token holds */
@@ -78,6 +79,12 @@ struct docket_step {
 MUST_CHECK bool docket_take_step(const struct docket *d, struct docket_incident *i,
                                  const struct docket_step *step, struct incident_move *move,
                                  struct err *e);
+
+/* Does this document name who takes the devices over? Only one of the PMA with its appointment
+ * does: *i then says so, on record too (docket_appoint). */
+bool docket_names(struct docket_incident *i, const struct authority *a);
+MUST_CHECK bool docket_appoint(const struct docket *d, struct docket_incident *i,
+                               const struct authority *a, const char *who, struct err *e);
 
 /* Facts as they stand now; `more` of the step aside.
  *   with_lists  walk the roster too, for what is said of its devices (slow): those elsewhere,
@@ -245,6 +252,7 @@ MUST_CHECK bool docket_ring(const struct docket *d, const char *incident, enum s
 struct docket_file {
     char id[PARTYFILE_ID_MAX];
     struct digest sha256;
+    char who[DOCKET_TEXT]; /* handed it in */
     struct partyfile_previous was;
 };
 /* For partyfile_reader: was a file of that id accepted, is the device notified? */
@@ -258,9 +266,26 @@ MUST_CHECK bool docket_put_file(const struct docket *d, const char *incident,
                                 const struct partyfile_header *h,
                                 const struct digest *sha256, struct span cms,
                                 const char *who, struct err *e);
-/* The latest notification, or the latest progress file. */
+/* The notification in force, or the latest progress file. */
 MUST_CHECK bool docket_last_file(struct store *s, const char *incident, bool progress,
                                  struct docket_file *out, bool *found, struct err *e);
+/* The octets of such a file, from files_dir. Errors: ERR_STORE "store.failed" where they are
+ * not those that were signed. */
+struct docket_octets {
+    struct span text; /* mapped */
+};
+MUST_CHECK bool docket_file_open(const struct docket *d, const struct docket_file *file,
+                                 struct docket_octets *out, struct err *e);
+void docket_file_close(struct docket_octets *o);
+/*
+ * The amendment that waits: a notification that names the one in force. Once it is confirmed
+ * it takes its place, with its devices; what was reported of a device stays.
+ * Errors: ERR_DENIED "file.amends": none waits, or another file has come between.
+ */
+MUST_CHECK bool docket_amendment(const struct docket *d, const char *incident,
+                                 struct docket_file *out, struct err *e);
+MUST_CHECK bool docket_amend(const struct docket *d, const char *incident,
+                             const struct docket_file *amendment, struct err *e);
 /* The decision that a progress file reports on: the last one that authorised, whether it
  * stands still or not. */
 MUST_CHECK bool docket_file_decision(struct store *s, const char *incident,

@@ -218,6 +218,31 @@ bool docket_put_decision(const struct docket *d, const struct authority *a, stru
     return ok;
 }
 
+bool docket_names(struct docket_incident *i, const struct authority *a)
+{
+    if (a->kind != KIND_DECISION || a->appointment[0] == '\0' ||
+        (a->outcome != AUTHORITY_APPOINT &&
+         eui64_cmp(&a->subscriber, &a->replacement_subscriber) == 0))
+        return false;
+    hex_encode(a->replacement_subscriber.b, sizeof a->replacement_subscriber.b,
+               i->replacement);
+    return true;
+}
+
+bool docket_appoint(const struct docket *d, struct docket_incident *i,
+                    const struct authority *a, const char *who, struct err *e)
+{
+    char before[sizeof i->replacement];
+
+    memcpy(before, i->replacement, sizeof before);
+    return !docket_names(i, a) ||
+           (store_run(d->store, e, "UPDATE incident SET replacement = ?2 WHERE id = ?1",
+                      "tt", i->id, i->replacement) &&
+            audit_put(d->store, d->now_us, "REPLACEMENT_APPOINTED", i->id, who, e,
+                      "{s:s,s:s,s:s,s:s}", "replacement", i->replacement, "before", before,
+                      "document", a->id, "appointment", a->appointment));
+}
+
 bool docket_void_decisions(const struct docket *d, const char *incident,
                            const struct digest *but, enum decision_state to, struct err *e)
 {

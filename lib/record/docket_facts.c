@@ -26,7 +26,6 @@ static const struct {
     FACT(srp_authority),
     FACT(notified_anew),
     FACT(holder_hostile),
-    FACT(solr_appointed),
     FACT(replacements_from_suspect_hsm),
     FACT(new_contingency_wrapped),
     FACT(withdrawal_by_suspect_key),
@@ -214,6 +213,29 @@ static bool facts_of_withdrawal(const struct docket *d, const struct docket_inci
                       "t", i->id);
 }
 
+/* The PMA has named whoever the incident says takes the devices over, by a document that names
+ * the appointment; what became of the rest of that document does not matter. */
+static bool facts_of_appointment(const struct docket *d, const struct docket_incident *i,
+                                 struct incident_facts *f, struct err *e)
+{
+    int64_t n = 0;
+    bool found;
+
+    f->replacement_is_solr =
+        i->replacement[0] != '\0' && strcmp(i->replacement, i->subscriber) != 0;
+    if (!f->replacement_is_solr)
+        return true;
+    if (!store_number(d->store, &n, &found, e,
+                      "SELECT count(*) FROM decision WHERE incident = ?1"
+                      " AND json_extract(json, '$.kind') = 'decision'"
+                      " AND json_extract(json, '$.appointment') IS NOT NULL"
+                      " AND upper(json_extract(json, '$.replacement_subscriber')) = ?2",
+                      "tt", i->id, i->replacement))
+        return false;
+    f->solr_appointed = n > 0;
+    return true;
+}
+
 static bool facts_of_decisions(const struct docket *d, const struct docket_incident *i,
                                struct incident_facts *f, struct err *e)
 {
@@ -366,11 +388,9 @@ bool docket_facts(const struct docket *d, const struct docket_incident *i, bool 
     f->exercise = i->exercise;
     f->now_us = d->now_us;
     f->custodians_needed = custodians != NULL ? custodians->threshold : 0;
-    f->replacement_is_solr =
-        i->replacement[0] != '\0' && strcmp(i->replacement, i->subscriber) != 0;
-    if (!facts_of_family(d, i, f, e) || !facts_of_history(d, i, f, e) ||
-        !facts_of_withdrawal(d, i, f, e) || !facts_of_decisions(d, i, f, e) ||
-        (with_lists && !facts_of_lists(d, i, f, e)) ||
+    if (!facts_of_appointment(d, i, f, e) || !facts_of_family(d, i, f, e) ||
+        !facts_of_history(d, i, f, e) || !facts_of_withdrawal(d, i, f, e) ||
+        !facts_of_decisions(d, i, f, e) || (with_lists && !facts_of_lists(d, i, f, e)) ||
         !docket_roster(d->store, i->id, &sha256, &rows, &found, e) ||
         !lists_size(d->store, i->id, &size, e))
         return false;

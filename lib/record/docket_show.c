@@ -349,6 +349,14 @@ static json_t *show_file(const struct store_row *row)
                      "at", docket_show_time(store_i64(row, 5)), "by", store_text(row, 6));
 }
 
+/* How a paper differs from the notification that was in force. */
+static json_t *show_difference(const struct store_row *row)
+{
+    return json_pack("{s:s,s:o,s:o*}", "paper", store_text(row, 1), "at",
+                     docket_show_time(store_i64(row, 3)), "figures",
+                     json_loads(store_text(row, 2), 0, NULL));
+}
+
 static json_t *show_child(const struct store_row *row)
 {
     return json_pack("{s:s,s:s,s:s}", "id", store_text(row, 1), "route", store_text(row, 2),
@@ -436,6 +444,9 @@ static const struct part {
     {"files", show_file,
      "SELECT rowid, id, kind, sha256, totals, at_us, actor FROM file"
      " WHERE incident = ?1 AND rowid > ?2 ORDER BY rowid"},
+    {"differences", show_difference,
+     "SELECT n, paper, figures, at_us FROM difference WHERE incident = ?1 AND n > ?2"
+     " ORDER BY n"},
     {"refusals", show_refusal,
      "SELECT seq, line FROM refused JOIN audit USING (seq) WHERE incident = ?1"
      " AND seq > ?2 ORDER BY seq"},

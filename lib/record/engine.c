@@ -37,6 +37,7 @@ struct engine {
     int fds[PROTO_PARTS];                                     /* -1: no such part */
     struct span cms, certs, activation, symmetric, selection; /* owned */
     uint32_t *picked; /* the selection, decoded; NULL: all rows */
+    bool macs;        /* commands get the ACB's MAC here, where they carry one */
     struct gap *gaps; /* still to hand out, a stack: last one first out */
     size_t n_gaps, cap_gaps;
     size_t out; /* orders handed out and not back */
@@ -230,9 +231,11 @@ static bool open_batch(struct engine *g, struct err *e)
 {
     struct warrant_parts p = {.signing = true};
     AUTO(pkey) EVP_PKEY *key = NULL;
+    size_t acb;
 
     if (!open_parts(g, e))
         return false;
+    g->macs = trust_acb_key(g->s.trust, &acb);
     p.cms = g->cms;
     p.certs_pem = g->certs;
     p.roster = &g->roster;
@@ -502,7 +505,7 @@ bool engine_order(struct engine *g, uint32_t most, uint64_t counter, struct orde
 
             if (g->n_failed == FAILED_MAX && !engine_flush(g, true, e))
                 return false;
-            if (!warrant_row(g->w, row_at(g, pos), &row, &why)) {
+            if (!warrant_row_to_sign(g->w, row_at(g, pos), g->macs, &row, &why)) {
                 note_failed(g, pos, row_at(g, pos), &why);
                 continue;
             }

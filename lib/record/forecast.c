@@ -21,21 +21,19 @@ static void leave_out(struct forecast_type *t, const struct err *why)
     r->rows++;
 }
 
-void forecast_make(const struct warrant *w, const struct roster *roster, bool macs,
+void forecast_make(const struct warrant *w, struct span rows, bool macs,
                    struct forecast_type out[static DEVICE_COUNT])
 {
-    bool needs_ka = macs && gbcs_mode(warrant_authority(w)->mode)->mac;
+    uint32_t n = rows.at != NULL ? (uint32_t)(rows.len / 4) : warrant_rows(w);
 
     memset(out, 0, DEVICE_COUNT * sizeof out[0]);
-    for (uint32_t i = 0; i < roster->n_rows; i++) {
+    for (uint32_t k = 0; k < n; k++) {
+        uint32_t i = rows.at != NULL ? get_be32(rows.at + 4 * (size_t)k) : k;
         struct roster_row row;
         struct err why;
-        bool ok = warrant_row(w, i, &row, &why);
+        bool ok = warrant_row_to_sign(w, i, macs, &row, &why);
         struct forecast_type *t = &out[row.type];
 
-        if (ok && needs_ka && !row.has_ka)
-            ok = err_set(&why, ERR_DENIED, "row.no-agreement-key",
-                         "row %u: the roster has no key-agreement key of the device", i);
         t->devices++;
         if (ok)
             t->commands++;

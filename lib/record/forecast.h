@@ -25,12 +25,12 @@ struct forecast_type {
 };
 
 /*
- * Look at every row.
- *   roster  that of the warrant
- *   macs    commands that the ACB's MAC belongs to get it here: the device's
- *           key-agreement key is needed
+ * Look at every row of a batch.
+ *   rows  which of the warrant's roster, each there, as queue_put() has them; at NULL: all
+ *   macs  commands that the ACB's MAC belongs to get it here: the device's key-agreement key
+ *         is needed
  */
-void forecast_make(const struct warrant *w, const struct roster *roster, bool macs,
+void forecast_make(const struct warrant *w, struct span rows, bool macs,
                    struct forecast_type out[static DEVICE_COUNT]);
 
 #endif

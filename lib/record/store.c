@@ -168,7 +168,11 @@ static const char *const migrations[] = {
     " EXISTS (SELECT 1 FROM batch WHERE batch.incident = roster.incident"
     " AND batch.roster = roster.sha256) OR EXISTS (SELECT 1 FROM decision"
     " WHERE decision.incident = roster.incident AND lower(hex(roster.sha256)) ="
-    " lower(coalesce(json_extract(json, '$.roster.sha256'), '')));",
+    " lower(coalesce(json_extract(json, '$.roster.sha256'), '')));"
+    /* how lists and decisions differ from what was notified (agree.h) */
+    "CREATE TABLE difference (n INTEGER PRIMARY KEY, incident TEXT NOT NULL,"
+    " paper TEXT NOT NULL, figures TEXT NOT NULL, at_us INTEGER NOT NULL) STRICT;"
+    "CREATE INDEX difference_by_incident ON difference (incident, n);",
 };
 #define VERSION ((int)(sizeof migrations / sizeof migrations[0]))
 

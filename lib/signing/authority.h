@@ -44,6 +44,7 @@ enum authority_outcome {
     AUTHORITY_DEFER_REVOCATION,
     AUTHORITY_DEFER_ID_TRANSFER,
     AUTHORITY_DIRECT_OTHER,
+    AUTHORITY_APPOINT, /* who takes the devices over; nothing is signed under it */
     AUTHORITY_OUTCOME_COUNT,
 };
 

@@ -11,8 +11,8 @@
 
 const char *const authority_kind_words[] = {"decision", "instruction", "activation", NULL};
 const char *const authority_outcome_words[] = {
-    "authorise",         "refuse",       "abort", "defer-revocation",
-    "defer-id-transfer", "direct-other", NULL};
+    "authorise",         "refuse",       "abort",   "defer-revocation",
+    "defer-id-transfer", "direct-other", "appoint", NULL};
 const char *const authority_method_words[] = {
     "M1",       "M2",  "M3",          "contingency",     "recovery-key",
     "handback", "dcc", "issuing-oca", "contingency-key", NULL};
@@ -338,6 +338,7 @@ static const char *const authorise_needs[] = {
     "key",          "key_certificate", "method", "mode",     "compromised",
     "replacements", "device_types",    "roster", "attempts", NULL};
 static const char *const direct_needs[] = {"direction", NULL};
+static const char *const appoint_needs[] = {"replacement_subscriber", "appointment", NULL};
 
 static bool all_there(struct strictjson_at *at, json_t *v, const char *const needs[],
                       const char *why)
@@ -370,6 +371,8 @@ static bool whole(struct strictjson_at *at, json_t *v, struct authority *out)
         return false;
     if (out->outcome == AUTHORITY_DIRECT_OTHER &&
         !all_there(at, v, direct_needs, "direct-other"))
+        return false;
+    if (out->outcome == AUTHORITY_APPOINT && !all_there(at, v, appoint_needs, "appoint"))
         return false;
     if (out->valid_to_us <= out->valid_from_us) {
         (void)snprintf(at->path, sizeof at->path, "valid_to");

@@ -11,9 +11,10 @@ static const char *cell_name(const struct policy_replacement *r)
     return gbcs_cell(r->cell)->name;
 }
 
+/* The list says who gets a command; the document's types only say who may. */
 static bool has_ppmid(const struct policy_facts *f)
 {
-    return ((f->device_types | f->roster_types) & DEVICE_BIT(DEVICE_PPMID)) != 0;
+    return (f->roster_types & DEVICE_BIT(DEVICE_PPMID)) != 0;
 }
 
 /* --- devices and cells --- */
@@ -27,7 +28,7 @@ static bool type2(struct look *l)
 static bool ppmid_key(struct look *l)
 {
     return !has_ppmid(l->f) || (policy_compromised(l->f) & (ROOT | RECOVERY | ACB)) != 0 ||
-           policy_no(l, "a PPMID is named for a compromised %s",
+           policy_no(l, "a PPMID is on the list for a compromised %s",
                      l->f->n_compromised > 0 ? policy_first_cell(policy_compromised(l->f))
                                              : "nothing");
 }
@@ -35,7 +36,7 @@ static bool ppmid_key(struct look *l)
 static bool ppmid_initiator(struct look *l)
 {
     return !has_ppmid(l->f) || l->f->initiator == INITIATOR_DCC ||
-           policy_no(l, "a PPMID is named in an event of %s",
+           policy_no(l, "a PPMID is on the list in an event of %s",
                      authority_initiator_name(l->f->initiator));
 }
 
@@ -43,8 +44,11 @@ static bool ppmid_wider(struct look *l)
 {
     uint32_t both = DEVICE_BIT(DEVICE_ESME) | DEVICE_BIT(DEVICE_GSME);
 
-    return !has_ppmid(l->f) || (l->f->device_types & both) == both || l->f->ppmid_only ||
-           policy_no(l, "a PPMID is named without ESME and GSME");
+    return !has_ppmid(l->f) || (l->f->roster_types & both) == both || l->f->ppmid_only ||
+           policy_no(
+               l, "the list has PPMIDs and no %s",
+               gbcs_device((enum device_type)__builtin_ctz(both & ~l->f->roster_types))
+                   ->name);
 }
 
 static bool ppmid_cell(struct look *l)

@@ -251,6 +251,27 @@ static void roster_facts(struct warrant *w)
     w->facts.commissioned = w->roster->by_status[STATUS_COMMISSIONED] > 0;
 }
 
+/* What a PPMID of the list would get; known once the replacements are. */
+static void ppmid_facts(struct warrant *w)
+{
+    if (w->roster->by_type[DEVICE_PPMID] > 0)
+        w->facts.ppmid_cells = w->cells & gbcs_device(DEVICE_PPMID)->cells;
+}
+
+/* A document that nobody has signed yet is judged like any other, but for who signed. */
+static bool read_document(struct warrant *w, const struct warrant_parts *p, int64_t now_us,
+                          struct err *e)
+{
+    if (p->draft.len == 0 || p->signing)
+        return trust_judge(w->trust, p->cms, NULL, now_us, &w->authority, NULL, e);
+    w->draft = true;
+    if (!authority_parse(p->draft, &w->authority, e))
+        return false;
+    return config_authority_find(w->trust->config, w->authority.by) != NULL ||
+           err_set(e, ERR_DENIED, "decision.addressee",
+                   "member by: no authority \"%s\" is configured", w->authority.by);
+}
+
 /* The key's certificate must stand in the Organisation tree; the contingency key's public
  * half must be the one wrapped in the present root. */
 static bool check_key(struct warrant *w, int64_t now_us, struct err *e)
@@ -317,6 +338,7 @@ static bool judge(struct warrant *w, int64_t now_us, struct err *e)
 
     w->facts.signing = true;
     w->facts.attempt = 1;
+    ppmid_facts(w);
     policy_judge(&w->facts, now_us, &v);
     if (v.allowed)
         return true;
@@ -326,7 +348,7 @@ static bool judge(struct warrant *w, int64_t now_us, struct err *e)
 static bool open_all(struct warrant *w, const struct warrant_parts *p, int64_t now_us,
                      struct err *e)
 {
-    if (!trust_judge(w->trust, p->cms, NULL, now_us, &w->authority, NULL, e))
+    if (!read_document(w, p, now_us, e))
         return false;
     if (w->authority.kind == KIND_ACTIVATION || w->authority.outcome != AUTHORITY_AUTHORISE)
         return err_set(e, ERR_DENIED, "decision.outcome",

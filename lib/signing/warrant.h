@@ -26,9 +26,11 @@ struct warrant_parts { /* borrowed for the life of the warrant */
     const struct roster *roster;
     struct span symmetric_key; /* contingency only; else empty */
     struct span activation;    /* the custodians' document; empty: none */
-    bool signing;    /* about to sign: without the activation it needs nothing opens */
-    bool unreleased; /* never with signing: the Symmetric Key is yet to be released, all
+    bool signing;      /* about to sign: without the activation it needs nothing opens */
+    bool unreleased;   /* never with signing: the Symmetric Key is yet to be released, all
                         else is judged */
+    struct span draft; /* never with signing: the JSON of a document in place of its CMS, to
+                          tell its authors what would become of it */
 };
 
 struct warrant; /* opaque */
@@ -64,6 +66,13 @@ MUST_CHECK bool warrant_live(const struct warrant *w, int64_t now_us, struct err
  * Errors: ERR_DENIED "row.*" (a bad row fails alone). */
 MUST_CHECK bool warrant_row(const struct warrant *w, uint32_t i, struct roster_row *row,
                             struct err *e);
+/*
+ * The same where commands that the ACB's MAC belongs to get it here (macs): the list must
+ * give the device's key-agreement key. Asked before a row is ordered, so that it fails alone.
+ * Errors: ERR_DENIED "row.no-agreement-key" beside those of warrant_row.
+ */
+MUST_CHECK bool warrant_row_to_sign(const struct warrant *w, uint32_t i, bool macs,
+                                    struct roster_row *row, struct err *e);
 /* What is signed for row i with that counter. */
 MUST_CHECK bool warrant_digest(struct warrant *w, uint32_t i, uint64_t counter,
                                struct digest *out, struct err *e);

@@ -27,6 +27,12 @@ static bool old_named(const struct warrant *w, const struct roster_row *row)
     return true;
 }
 
+static bool no_agreement_key(uint32_t i, struct err *e)
+{
+    return err_set(e, ERR_DENIED, "row.no-agreement-key",
+                   "row %u: the roster has no key-agreement key of the device", i);
+}
+
 bool warrant_row(const struct warrant *w, uint32_t i, struct roster_row *row, struct err *e)
 {
     uint32_t held;
@@ -55,6 +61,13 @@ bool warrant_row(const struct warrant *w, uint32_t i, struct roster_row *row, st
         return err_set(e, ERR_DENIED, "row.no-cell", "row %u: a %s holds none of the cells",
                        i, gbcs_device(row->type)->name);
     return true;
+}
+
+bool warrant_row_to_sign(const struct warrant *w, uint32_t i, bool macs,
+                         struct roster_row *row, struct err *e)
+{
+    return warrant_row(w, i, row, e) && (!macs || !gbcs_mode(w->authority.mode)->mac ||
+                                         row->has_ka || no_agreement_key(i, e));
 }
 
 /* --- building --- */
@@ -129,6 +142,9 @@ static bool template_for(struct warrant *w, uint32_t cells, struct cs02b_templat
     struct cs02b_recipe recipe;
     size_t at;
 
+    if (w->draft)
+        return err_set(e, ERR_DENIED, "decision.not-signed",
+                       "nobody has signed the document yet");
     for (size_t i = 0; i < w->n_templates; i++)
         if (w->templates[i].cells == cells) {
             *out = w->templates[i].template;
@@ -205,8 +221,7 @@ bool warrant_mac(struct warrant *w, uint32_t i, uint64_t counter,
         return false;
     roster_get(w->roster, i, &row);
     if (!row.has_ka || !uncompress(row.ka, &device))
-        return err_set(e, ERR_DENIED, "row.no-agreement-key",
-                       "row %u: the roster has no key-agreement key of the device", i);
+        return no_agreement_key(i, e);
     ok = t->ops->agree(t, acb_key, &device, z.b, e) && mac_key_for(inner, &z, &key, e) &&
          mac_tag(inner, &key, mac, e);
     OPENSSL_cleanse(&z, sizeof z);

@@ -23,6 +23,7 @@ struct warrant {
     struct authority authority;
     struct policy_facts facts;
     struct activation activation;
+    bool draft; /* nobody has signed the document: nothing is signed under it */
     size_t key;
     struct certs bundle;
     const struct cert *link; /* from the present root to the new one; NULL: none */

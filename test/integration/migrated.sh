@@ -21,8 +21,10 @@ then=$here/store_7
 # by the first version of the list, and the answers stood under the rows of the second, one device on. They are those
 # of the devices that gave them now, and a device that the second version leaves out counts all the same.
 meant() {
-    # and who brings a withdrawal may be told that it is not believed
-    jq '.incidents | map_values(.show.next |= if index(["confirm-withdrawal"]) then . + ["reject-withdrawal"] else . end)
+    # there are more events than then, so more may come next, and who brings a withdrawal may be told that it is not believed
+    jq '.incidents | map_values(.show.next |= ((index("direct-other") as $n | if $n == null then .
+            else .[: $n + 1] + ["appoint", "amend", "confirm-amendment"] + .[$n + 1 :] end)
+        | if index(["confirm-withdrawal"]) then . + ["reject-withdrawal"] else . end))
         | .["I-2026-0003"] |= (.show.devices = 6 | .figures |= (.devices = 6 | .unanswered = 3 | .by_type.ESME.devices = 3)
         | .devices[0] as $answered | .devices[4] as $not | .devices = [range(6) as $n
             | (if $n < 3 then $answered else $not | .state = "sent" end)

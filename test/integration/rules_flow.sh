@@ -25,16 +25,12 @@ again() { # again COMMAND...: with the service started anew
 
 # --- what somebody answers for ---
 
-last_resort() { # a supplier of last resort will take the devices over; the devices are referred to the PMA
-    incident=$(ctl --json incident open --exercise --initiator subscriber --subscriber "$stage_supplier" \
-        --replacement 90B3D51F30020002 --notice 'Officer One' 'Supplier Ltd: keys exposed' | jq -r .id) &&
-        rehearsal_to_pma "$pki/bundle.pem" "$roster"
+exposed() {
+    rehearsal_notice && rehearsal_to_pma "$pki/bundle.pem" "$roster"
 }
-must last_resort
-rule incident.solr-appointment 'the document is silent about the new supplier' submit 'del(.replacement_subscriber)'
+must exposed
 must rehearsal_event revoked --evidence 'list 43' --facts replacements_from_suspect_hsm
-rule incident.key-origin 'somebody answers that the new keys come from the suspected HSM' submit \
-    'del(.replacement_subscriber) | .appointment = "appointment 7"'
+rule incident.key-origin 'somebody answers that the new keys come from the suspected HSM' submit .
 must rehearsal_event revoked --evidence 'list 44' --facts replacements_from_suspect_hsm=no
 
 # --- the key's own certificate ---
@@ -49,7 +45,7 @@ recovery_by() { # recovery_by NAME PKI [OPTION...]: over the same key
 must recovery_by recovery-far "$scene/elsewhere"
 must recovery_by recovery-past "$pki" --not-before 2019-01-01T00:00:00Z --not-after 2020-01-01T00:00:00Z
 of_key() { # of_key NAME: a decision by that certificate
-    again submit "del(.replacement_subscriber) | .appointment = \"appointment 7\" | .key_certificate = \$d[\"$1\"]"
+    again submit ".key_certificate = \$d[\"$1\"]"
 }
 rule cert.chain 'the certificate of the key is of another PKI' with "Certificate=$pki/recovery-far.pem" -- of_key recovery-far
 rule cert.expired 'the certificate of the key is out of date' with "Certificate=$pki/recovery-past.pem" -- of_key recovery-past

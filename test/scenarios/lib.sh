@@ -182,6 +182,21 @@ story_rows_left() {
     [ $? -eq 9 ]
 }
 
+# story_instruct NAME PREFIX FILTER OFFICER...: hand-back as officers of the DCC instruct it: the ACB key signs, in mode 2.
+story_instruct() {
+    story_decision "$1" "$2" '.kind = "instruction" | .by = "dcc" | .method = "handback" | .mode = "supplierBySupplier"
+        | .key = "acb-ds" | .requester = "Duty Manager" | .key_certificate = $d["acb-ds"]
+        | del(.conflicts, .meeting, .guidance, .residual_risk, .conditions, .initiator) | '"$3" || return 1
+    instruct_name=$1
+    shift 3
+    story_sign "$instruct_name" "$@" && ctl --quiet decision submit "$incident" "$work/$instruct_name.cms"
+}
+# story_appoint NAME PREFIX EUI APPOINTMENT: the PMA names who takes the devices of PREFIX over. $decision stays.
+story_appoint() {
+    story_decision "$1" "$2" ".outcome = \"appoint\" | .replacement_subscriber = \"$3\" | .appointment = \"$4\"" &&
+        story_sign "$1" pma-1 pma-2 pma-3 && ctl --quiet decision submit "$incident" "$work/$1.cms"
+}
+
 # story_run NAME PREFIX FILTER METERS: decided, activated, signed, answered, key off.
 story_run() {
     story_decide "$1" "$2" "$3" && story_activate "$1" && story_batch && story_exchange "$4" &&
@@ -243,6 +258,14 @@ story_excuse() {
         ctl --quiet devices mark "$incident" "$work/excused.csv"
 }
 
+# story_hold METERS CELL CERTIFICATE N: that many of the meters hold it there, as they say themselves.
+story_hold() {
+    rehearsal_digests
+    hold_n=$("$tools/test/meter/smki-meter" cells --state "$work/$1" |
+        jq -s --slurpfile digests "$work/digests.json" --arg cell "$2" --arg name "$3" \
+            'map(select(.cells[$cell].certificate == $digests[0][$name])) | length') && [ "$hold_n" -eq "$4" ]
+}
+
 # --- files of the parties ---
 
 story_serial() {
@@ -253,16 +276,19 @@ story_name() { # CERTIFICATE subject|issuer
 }
 
 # story_notify NAME PREFIX EUI ROSTER METHOD SUSPEND: NAME.csv, an Organisation Compromise Notification File
-# about the old signing certificate of that supplier and the devices of the roster.
+# about the old certificates of that supplier and the devices of the roster.
 story_notify() {
     {
         printf 'format,smki-recovery/file/1\nkind,organisation-notification\nfile,%s-%s\n' "$incident" "$1"
         printf 'incident,%s\nsubscriber,%s\n' "$incident" "$3"
-        printf 'certificate,%s,%s,%s,supplier-ds\n' "$(story_name "$2-ds-old" issuer)" "$(story_serial "$2-ds-old")" "$3"
+        for notify_cell in ds ka pp; do
+            printf 'certificate,%s,%s,%s,supplier-%s\n' "$(story_name "$2-$notify_cell-old" issuer)" \
+                "$(story_serial "$2-$notify_cell-old")" "$3" $notify_cell
+        done
         printf 'certainty,suspected\nfound,%s\nmethod,%s\nsuspend,%s\n' "$(rehearsal_at yesterday)" "$5" "$6"
         story_types "$4"
         printf 'signer,%s Ltd,aro,%s\n\ndevice,type,cells,old,new\n' "$2" "$(story_name org-1 subject)"
-        awk -F, -v old="$(story_serial "$2-ds-old")" 'NR > 1 { print $1 "," $2 ",supplier-ds," old "," }' "$4"
+        awk -F, -v old="$(story_serial "$2-ds-old")" 'NR > 1 { print $1 "," $2 ",supplier-ds+supplier-ka+supplier-pp," old "," }' "$4"
     } >"$work/$1.csv"
 }
 story_types() {

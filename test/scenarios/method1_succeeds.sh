@@ -35,9 +35,9 @@ check 'the notification file comes in' story_file N1
 check 'the file makes it FILE_RECEIVED' in_state FILE_RECEIVED
 on_register() {
     ctl --json keys list | jq -e --arg i "$incident" --arg serial "$(story_serial supplier-ds-old)" '[.keys[] | select(.incident == $i)]
-        | length == 1 and .[0].what == "compromised" and .[0].serial == $serial and .[0].source == "file " + $i + "-N1"'
+        | length == 3 and all(.what == "compromised" and .source == "file " + $i + "-N1") and any(.serial == $serial)'
 }
-check 'and puts its certificate on the register of keys' on_register
+check 'and puts its certificates on the register of keys' on_register
 check 'Method 1 is elected' event elect-method-1 --as subscriber --evidence 'method 1 in the file'
 check 'the PMA is informed' event inform-pma --evidence 'letter 7'
 refuse 'recovery signing under Method 1' decision.none ctl --yes batch start "$incident" anything

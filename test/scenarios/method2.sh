@@ -31,21 +31,12 @@ check 'every answer is in' event executed --evidence 'all answered'
 check 'it is ACB_IN_PLACE' in_state ACB_IN_PLACE
 refuse 'closing with ACB certificates in the supplier cells' incident.no-transition event close
 
-# An instruction of the DCC's officers: the ACB key may sign, in mode 2, for these devices.
-handback() { # NAME FILTER OFFICER...
-    story_decision "$1" supplier '.kind = "instruction" | .by = "dcc" | .method = "handback" | .mode = "supplierBySupplier"
-        | .key = "acb-ds" | .requester = "Duty Manager" | .key_certificate = $d["acb-ds"]
-        | del(.conflicts, .meeting, .guidance, .residual_risk, .conditions, .initiator) | '"$2" || return 1
-    name=$1
-    shift 2
-    story_sign "$name" "$@" && ctl --quiet decision submit "$incident" "$work/$name.cms"
-}
 check 'the new certificates of the supplier' ctl --quiet certificates add "$incident" "$pki/bundle.pem"
-refuse 'hand-back on the word of the supplier alone' decision.quorum handback odd . org-1
-refuse 'hand-back by the Recovery key' key.authority handback odd '.key = "recovery" | .key_certificate = $d["recovery-ds"]' dcc-1
-refuse 'hand-back as a recovery command' method.mode handback odd '.mode = "anyExceptAbnormalRootByRecovery"' dcc-1
+refuse 'hand-back on the word of the supplier alone' decision.quorum story_instruct odd supplier . org-1
+refuse 'hand-back by the Recovery key' key.authority story_instruct odd supplier '.key = "recovery" | .key_certificate = $d["recovery-ds"]' dcc-1
+refuse 'hand-back as a recovery command' method.mode story_instruct odd supplier '.mode = "anyExceptAbnormalRootByRecovery"' dcc-1
 refuse 'a batch of hand-back under the PMA decision' incident.may-not-sign ctl --yes batch start "$incident" "$m2_id"
-check "the DCC's officer instructs" handback back . dcc-1
+check "the DCC's officer instructs" story_instruct back supplier . dcc-1
 decision=$(jq -r .id "$work/back.json")
 check 'signed by the ACB key' story_batch
 check 'it is HANDBACK' in_state HANDBACK
@@ -87,11 +78,18 @@ refuse "an end while the ACB's certificates are in place" incident.acb-in-place 
 check 'executed all the same' event executed --evidence 'all answered'
 cat "$work/acb.pem" "$pki"/supplier-??-new.pem >"$work/both.pem"
 check 'the new certificates of the supplier, beside those that the decision named' ctl --quiet certificates add "$incident" "$work/both.pem"
-check "the DCC's officer instructs" handback again . dcc-1
-batch=$(ctl --json --yes batch start "$incident" "$(jq -r .id "$work/again.json")" 2>>"$log" | jq -r .id)
-no_mac() {
-    ctl --json batch show "$batch" | jq -e '.reason | contains("row.no-agreement-key")' >/dev/null
+check "the DCC's officer instructs" story_instruct again supplier . dcc-1
+decision=$(jq -r .id "$work/again.json")
+started() {
+    ctl --yes batch start "$incident" "$decision" >"$work/started" 2>&1 && batch=$(awk '$1 == "id:" { print $2 }' "$work/started")
 }
-refused "a command with the ACB's MAC for a device without agreement key" row.no-agreement-key eventually no_mac
+check 'the batch begins' started
+check 'that no command will be made, and why, is said before any is' grep -q 'ESME: [0-9]* will get none by row.no-agreement-key' "$work/started"
+no_mac() {
+    ctl batch watch "$batch" >"$work/watched" 2>&1
+    [ $? -eq 9 ] && grep -q 'rows were not signed by row.no-agreement-key; the first: row 0: ' "$work/watched" &&
+        ctl incident show "$incident" | grep 'not signed: 4 by row.no-agreement-key; the first: row 0: '
+}
+refused "a command with the ACB's MAC for a device without agreement key" row.no-agreement-key no_mac
 story_tell "$incident"
 story_end

@@ -40,7 +40,10 @@ refuse 'mode 9 under a Method 3 decision' method.mode with '.mode = "anyByContin
 refuse 'a live decision in an exercise' decision.exercise with '.exercise = false'
 refuse 'a key that the decision may not use' key.authority with '.key = "acb-ds" | .key_certificate = $d["acb-ds"]'
 refuse 'another certificate of the Recovery key' key.certificate with '.key_certificate = $d["acb-ds"]'
+sed '$s/,[EG]SME,/,PPMID,/' "$roster" >"$work/ppmid.csv"
+check 'a list with a PPMID on it' ctl --quiet roster add "$incident" "$work/ppmid.csv"
 refuse 'a PPMID in an incident of a supplier' device.ppmid-key with '.device_types = ["ESME", "GSME", "PPMID"]'
+check 'the right list again' ctl --quiet roster add "$incident" "$roster"
 refuse 'a consumer access device' device.type2 with '.device_types = ["ESME", "GSME", "CAD"]'
 refuse 'Method 2 with the certificates of Method 3' replacement.role with '.method = "M2"'
 refuse 'an in-home display' device.type2 with '.device_types = ["ESME", "GSME", "IHD"]'

@@ -38,7 +38,10 @@ sed 's/,PPMID,/,IHD,/' "$work/roster.csv" >"$work/ihd.csv"
 refuse 'in-home displays of the same homes' roster.type2 ctl roster add "$incident" "$work/ihd.csv"
 check 'to the PMA' rehearsal_to_pma "$work/bundle.pem" "$work/roster.csv" dcc
 acb_only='.method = "dcc" | .compromised = [bad("acb-ka"; "acb-ka")] | .replacements = [new("acb-ka"; "acb-ka-new")] | .device_types = ["ESME", "GSME", "PPMID"]'
+grep -e '^device,' -e ,PPMID, "$work/roster.csv" >"$work/alone.csv"
+check 'a list of PPMIDs alone' ctl --quiet roster add "$incident" "$work/alone.csv"
 refuse 'PPMIDs alone' device.ppmid-wider story_spoilt "$acb_only | .device_types = [\"PPMID\"]"
+check 'the whole list again' ctl --quiet roster add "$incident" "$work/roster.csv"
 refuse 'a PPMID in the name of a supplier' request.initiator story_spoilt "$acb_only | .initiator = \"subscriber\""
 refuse 'Type 2 devices' device.type2 story_spoilt "$acb_only | .device_types += [\"CAD\"]"
 refuse 'a PPMID in the name of a network operator' request.initiator story_spoilt "$acb_only | .initiator = \"subscriber\" | .subscriber = \"90B3D51F30030001\""

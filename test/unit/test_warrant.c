@@ -366,6 +366,38 @@ START_TEST(a_symmetric_key_without_contingency_is_refused)
 }
 END_TEST
 
+START_TEST(a_draft_is_judged_and_nothing_is_signed_under_it)
+{
+    char *text = json_dumps(scene.doc, JSON_COMPACT);
+    struct warrant_parts parts = {
+        .draft = span_of(text, strlen(text)),
+        .certs_pem = scene.pem,
+        .roster = &scene.roster,
+    };
+    struct roster_row row;
+    struct digest d;
+    struct sig_p256 sig = {{0}};
+    struct span out;
+
+    OK(warrant_open(&scene.trust, &parts, SCENE_NOW, &warrant, &e));
+    OK(warrant_row(warrant, 0, &row, &e));
+    REFUSED(warrant_digest(warrant, 0, 1, &d, &e), "decision.not-signed");
+    REFUSED(warrant_command(warrant, 0, 1, &sig, &out, &e), "decision.not-signed");
+    warrant_free(warrant);
+    warrant = NULL;
+    parts.signing = true; /* whoever signs looks at the CMS, and there is none */
+    REFUSED(warrant_open(&scene.trust, &parts, SCENE_NOW, &warrant, &e), "decision.cms");
+    free(text);
+    scene_set(&scene, "by", json_string("nobody"));
+    text = json_dumps(scene.doc, JSON_COMPACT);
+    parts.signing = false;
+    parts.draft = span_of(text, strlen(text));
+    REFUSED(warrant_open(&scene.trust, &parts, SCENE_NOW, &warrant, &e),
+            "decision.addressee");
+    free(text);
+}
+END_TEST
+
 START_TEST(a_roster_needs_a_device_that_was_commissioned)
 {
     scene_roster(&scene, "device,type,status\n00DB1234567890A0,ESME,suspended\n");
@@ -482,6 +514,7 @@ static void add(TCase *t)
     tcase_add_test(t, a_cell_that_is_not_notified_is_not_replaced);
     tcase_add_test(t, modes_keep_to_their_method);
     tcase_add_test(t, a_symmetric_key_without_contingency_is_refused);
+    tcase_add_test(t, a_draft_is_judged_and_nothing_is_signed_under_it);
     tcase_add_test(t, a_roster_needs_a_device_that_was_commissioned);
     tcase_add_test(t, trust_is_loaded_and_default_is_no);
     tcase_add_test(t, trust_that_others_may_write_is_none);
