@@ -222,8 +222,6 @@ static int upload(struct ctl *c, const struct ctl_args *a, const char *method,
     if (!ctl_path(path, pattern, a->v[0], NULL))
         return CTL_INPUT;
     rc = ctl_upload(c, method, path, type, a->v[1], &j, &text);
-    if (rc == CTL_OK)
-        ctl_say_notified(c, j);
     return rc == CTL_OK ? ctl_done(c, j, text) : rc;
 }
 
@@ -268,6 +266,7 @@ static int run_roster_add(struct ctl *c, const struct ctl_args *a)
     if (rc != CTL_OK)
         return rc;
     say_proposed(c, a->v[0], j);
+    ctl_say_notified(c, j);
     return ctl_done(c, j, text);
 }
 

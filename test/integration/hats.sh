@@ -24,6 +24,13 @@ login() { # login SECTION UID: one more of that person
 
 must stage_make 6
 must scene_set Service TwoPersonSec=86400
+cat >>"$scene/recovery.conf" <<END
+[Authority "supplier"]
+Anchor=$pki/org-anchor.pem
+Threshold=1
+Members=2
+Organisation=$stage_supplier
+END
 must scene_set 'Role "operator"' "Users=$(id -u) $approver $custodian $requester $again $nobody $second"
 chmod 711 "$scene"
 login pma-1 $approver
@@ -122,6 +129,32 @@ signed_all() {
     eventually batch_is 'done' && same "$(signed)" 6
 }
 t 'and it is signed' signed_all
+
+# --- what was notified changes ---
+
+notify() { # notify FILE [AMENDS]: signed by the supplier's officer, handed in
+    notify_old=$(openssl x509 -in "$pki/supplier-ds-old.pem" -noout -serial | sed 's/.*=//')
+    {
+        printf 'format,smki-recovery/file/1\nkind,organisation-notification\nfile,%s\nincident,%s\n' "$1" "$incident"
+        [ -z "${2:-}" ] || printf 'amends,%s\n' "$2"
+        printf 'subscriber,%s\ncertificate,Z1,%s,%s,supplier-ds\n' "$stage_supplier" "$notify_old" "$stage_supplier"
+        printf 'certainty,suspected\nfound,%s\nmethod,3\nsuspend,no\nanticipated,ESME,1\n' "$(rehearsal_at yesterday)"
+        printf 'signer,supplier Ltd,aro,Officer One\n\ndevice,type,cells,old,new\n00DB1234000A0000,ESME,supplier-ds,%s,\n' "$notify_old"
+    } >"$scene/file.csv"
+    openssl cms -sign -binary -md sha256 -in "$scene/file.csv" -signer "$pki/org-1.pem" -inkey "$pki/org-1.key" \
+        -outform DER -out "$scene/file.p7s" && ctl file add "$incident" "$scene/file.csv" "$scene/file.p7s"
+}
+must rehearsal_notice
+must rehearsal_event confirm --evidence 'called back' --facts notifier_authenticated
+must notify F-1
+must notify F-2 F-1
+amendment() {
+    as "$1" incident event "$incident" confirm-amendment --evidence 'called back'
+}
+t 'who handed an amendment in confirms it, by another login of his: refused' refused batch.second-person \
+    '"Operator One" is operator and second operator' amendment $again
+t 'a login of nobody confirms it: refused' refused incident.operator "uid $nobody is the login of no [Person]" amendment $nobody
+t 'a second person confirms it' amendment 3107
 t 'the audit trail is whole' chain_whole
 t 'the service ends in order' service_stop
 
