@@ -126,5 +126,37 @@ check 'that is their status' figures_are ".smi_status == {commissioned: $devices
 check 'closed' event close
 check 'the meters say what the service says' meters_hold 255 $((devices - 255))
 check 'and the story of the closed incident says it' shows ".holds == {new: 254, excused: 1, old: $((devices - 255))}"
-story_tell "$incident"
+first=$incident
+
+echo '# Where the subscriber may end it, and where it is taken up again'
+check 'twelve other meters' stage_meters others 12 supplier --first 00DB1234F0000000 --seed 2
+service_stop
+sed -i 's/^Exercise=.*/&\nEndDecision=subscriber/' "$work/recovery.conf"
+check 'the service answers' service_start
+check 'a second notice' story_open --initiator subscriber --subscriber "$stage_supplier" --notice 'Officer One' 'Supplier Ltd: again'
+check 'to the PMA' rehearsal_to_pma "$pki/bundle.pem" "$work/others/roster.csv"
+check 'authorised' story_decide again supplier .
+check 'the key is on' story_activate again
+check 'signed' story_batch
+check 'half of the devices answer' story_exchange others --unreachable 50
+refuse 'a withdrawal by the DCC in its own name' incident.speaks-for event withdraw --evidence 'we think not'
+check 'the supplier withdraws' event withdraw --as subscriber --evidence 'it was a drill'
+check 'confirmed' event confirm-withdrawal --evidence 'called back' --facts withdrawer_authenticated
+check 'that ends it: STOPPED_MIDWAY' in_state STOPPED_MIDWAY
+check 'the decision is void with it' shows ".decisions | map(select(.id == \"$decision\")) | .[0].state == \"void\""
+check 'on record' audited "map(select(.incident == \"$incident\" and .kind == \"DECISION_ABORTED\") | .data.decision) == [\"$decision\"]"
+refuse 'signing what is left' decision.revoked ctl --yes batch start --rows unfinished "$incident" "$decision"
+check 'key off' event deactivate-key --evidence 'the custodians left'
+refuse 'taken up again without anything new' incident.evidence event reopen --evidence '{"pma-notice":"letter 8"}'
+check 'it was no drill: taken up again' event reopen --evidence 'the key was seen elsewhere'
+check 'the PMA considers' in_state WITH_PMA
+check 'and authorises anew' story_decide finish supplier .
+check 'the key is on again' story_activate finish
+check 'the others are signed' story_batch --rows unfinished
+check 'and answer' story_exchange others
+check 'key off again' event deactivate-key --evidence 'the custodians left'
+check 'executed' event executed --evidence 'all answered'
+check 'closed' event close
+check 'all twelve hold the new ones' figures_are '.holds == {new: 12} and .smi_status == {commissioned: 12}'
+story_tell "$first" "$incident"
 story_end

@@ -112,6 +112,9 @@ START_TEST(a_false_alarm_and_a_refusal_say_nothing_bad)
     OK(places("D-6", "I-2", "c", "d")); /* what was decided then is void */
     OK(places("D-7", "I-1", "d", "e"));
     REFUSED(places("D-8", "I-2", "c", "d"), "replacement.ended");
+    /* an alarm that is over says as little, whatever was signed before */
+    stepped("I-1", EVENT_ABORT, STATE_EXECUTING, STATE_STOPPED_MIDWAY);
+    OK(places("D-9", "I-2", "c", "d"));
 }
 END_TEST
 
