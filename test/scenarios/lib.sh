@@ -469,17 +469,19 @@ story_read() {
         ctl --json incident show "$read_id" >"$1/show" || return 1
         jq -e .roster "$1/show" >/dev/null || continue # of a shared event: its incidents have the lists
         ctl --json devices "$read_id" --all --limit 10000 >"$1/devices" &&
-            ctl --json figures "$read_id" >"$1/figures" && ctl roster get "$read_id" >"$1/roster" && : >"$1/documents" || return 1
+            ctl --json figures "$read_id" >"$1/figures" && : >"$1/documents" && : >"$1/only" || return 1
         for read_decision in $(jq -r '.decisions[] | select(.outcome == "authorise") | .id' "$1/show"); do
             ctl --json decision show "$read_id" "$read_decision" >>"$1/documents" || return 1
         done
-        awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == "cells") at = i; if (!at) exit }
-            NR > 1 && $at != "" { print $1, $at }' "$1/roster" |
-            jq -Rn '[inputs | split(" ") | {key: .[0], value: (.[1] | split("+"))}] | from_entries' >"$1/only" &&
-            jq -n --slurpfile show "$1/show" --slurpfile figures "$1/figures" --slurpfile pages "$1/devices" \
-                --slurpfile documents "$1/documents" --slurpfile only "$1/only" \
-                '{show: $show[0], figures: $figures[0], devices: [$pages[].devices[]], documents: $documents, only: $only[0]}' \
-                >>"$1/said" || return 1
+        for read_list in $(jq -r '.devices[].list' "$1/devices" | sort -u); do
+            ctl roster get "$read_id" --number "$read_list" >"$1/roster" || return 1
+            awk -F, 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == "cells") at = i; if (!at) exit }
+                NR > 1 && $at != "" { print $1, $at }' "$1/roster" | jq -Rn --arg list "$read_list" \
+                '{($list): ([inputs | split(" ") | {key: .[0], value: (.[1] | split("+"))}] | from_entries)}' >>"$1/only" || return 1
+        done
+        jq -n --slurpfile show "$1/show" --slurpfile figures "$1/figures" --slurpfile pages "$1/devices" \
+            --slurpfile documents "$1/documents" --slurpfile only "$1/only" '{show: $show[0], figures: $figures[0],
+                devices: [$pages[].devices[]], documents: $documents, only: ($only | add // {})}' >>"$1/said" || return 1
     done
 }
 # story_compare FOLDER: the differences, and a last line that counts them.
