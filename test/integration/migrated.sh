@@ -3,8 +3,9 @@
 # A database that the version before made (store_7/, see make.sh there) is opened by the programs of now, and tells
 # the same story: migrated.sh BUILD SOURCE. TAP.
 #
-# Its three incidents: I-2026-0001 closed, four of five recovered and one excused, its first list a device too long;
-# I-2026-0002, devices in every state, answers set aside; I-2026-0003, its list corrected after half had answered.
+# Its incidents: I-2026-0001 closed, four of five recovered and one excused, its first list a device too long;
+# I-2026-0002, devices in every state, answers set aside; I-2026-0003, its list corrected after half had answered;
+# I-2026-0004, its list corrected before anybody had.
 #
 # Everything that was told then is told now, by the same name, with the same value; there may be more. What is told
 # otherwise, and why, stands in meant() below and nowhere else.
@@ -19,7 +20,8 @@ then=$here/store_7
 
 # The story of then as it must be told now. Of I-2026-0003 the program of then told a lie: three devices had answered
 # by the first version of the list, and the answers stood under the rows of the second, one device on. They are those
-# of the devices that gave them now, and a device that the second version leaves out counts all the same.
+# of the devices that gave them now, and a device that the second version leaves out counts all the same. In
+# I-2026-0004, too, which was told as if nothing had been signed.
 meant() {
     # there are more events than then, so more may come next, and who brings a withdrawal may be told that it is not believed
     jq '.incidents | map_values(.show.next |= ((index("direct-other") as $n | if $n == null then .
@@ -28,7 +30,10 @@ meant() {
         | .["I-2026-0003"] |= (.show.devices = 6 | .figures |= (.devices = 6 | .unanswered = 3 | .by_type.ESME.devices = 3)
         | .devices[0] as $answered | .devices[4] as $not | .devices = [range(6) as $n
             | (if $n < 3 then $answered else $not | .state = "sent" end)
-            | .device = "00DB12340030000\($n)" | .type = ["ESME", "GSME"][$n % 2] | .counter = 1014 + $n])' "$then/story.json"
+            | .device = "00DB12340030000\($n)" | .type = ["ESME", "GSME"][$n % 2] | .counter = 1014 + $n])
+        | .["I-2026-0004"] |= (.show.devices = 4 | .figures |= (.devices = 4 | .unanswered = 4 | .by_type.ESME.devices = 2)
+        | .devices[0] as $not | .devices = [range(4) as $n | $not | .state = "sent"
+            | .device = "00DB12340040000\($n)" | .type = ["ESME", "GSME"][$n % 2] | .counter = 1020 + $n])' "$then/story.json"
 }
 # differences WAS IS: a line for each value of then that is not the same now.
 differences() {

@@ -110,6 +110,14 @@ sed 2d "$roster" >"$scene/later.csv"
 must ctl --quiet roster add "$incident" "$scene/later.csv"
 must rehearsal_event deactivate-key --evidence 'the custodians left'
 
+# The same where nobody had answered.
+must make_meters silent 4 00DB123400400000
+must noticed 'Supplier Ltd: keys exposed, the list corrected before any answer' "$roster"
+must signed
+sed 2d "$roster" >"$scene/later.csv"
+must ctl --quiet roster add "$incident" "$scene/later.csv"
+must rehearsal_event deactivate-key --evidence 'the custodians left'
+
 # A month later, as told by the programs of then: no window is open any more.
 must service_stop
 unset LD_PRELOAD FAKETIME FAKETIME_SHARED
