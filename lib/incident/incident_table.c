@@ -305,8 +305,8 @@ const struct transition incident_transitions[] = {
      G(ROWS_SETTLED) | G(BATCH_IDLE), EFFECT_RECOVERED, NULL, "SEC Appendix L 4.2.3.2",
      "INFERRED"},
     {SIGNS, S(RECOVERED), EVENT_CLOSE, STATE_CLOSED, ROUTE_SAME, A(DCC), 0,
-     G(ROWS_SETTLED) | G(REVOKED) | G(DEFERRAL_NONE) | G_QUIET, EFFECT_COMMISSIONED, NULL,
-     "SEC Appendix L 4.2.3.2", "INFERRED"},
+     G(ROWS_SETTLED) | G(HANDED_BACK) | G(REVOKED) | G(DEFERRAL_NONE) | G_QUIET,
+     EFFECT_COMMISSIONED, NULL, "SEC Appendix L 4.2.3.2", "INFERRED"},
 
     /* 7. Issuing OCA; Contingency and Symmetric key: new keys first. Then each party places
      * its certificates itself, or the Recovery key does where the PMA says so. */

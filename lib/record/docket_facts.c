@@ -306,6 +306,39 @@ static int64_t replaced(const int64_t n[OUTCOME_STATES])
     return n[OUTCOME_SUCCESS] + n[OUTCOME_PARTLY];
 }
 
+#define UNDER(method)                                                           \
+    "(SELECT batch.id FROM batch JOIN decision ON decision.sha256 ="            \
+    " batch.decision WHERE batch.incident = ?1 AND json_extract(decision.json," \
+    " '$.method') = " method ")"
+
+/* Where the PMA went on by Method 3, Method 2 may have left devices behind that hold the ACB's
+ * certificates: no list of Method 3 has to name them. */
+static bool facts_of_method_2(const struct docket *d, const struct docket_incident *i,
+                              struct incident_facts *f, struct err *e)
+{
+    const char *two = authority_method_name(METHOD_2);
+    int64_t n = 0;
+    bool found;
+
+    if (!store_number(d->store, &n, &found, e, "SELECT count(*) FROM " UNDER("?2"), "tt",
+                      i->id, two))
+        return false;
+    if (n == 0)
+        return true;
+    if (!store_number(d->store, &n, &found, e,
+                      "SELECT count(*) FROM outcome WHERE incident = ?1"
+                      " AND ((state IN (?4, ?5) AND batch IN " UNDER(
+                          "?2") ")"
+                                " OR (state NOT IN (?4, ?6) AND batch IN " UNDER("?3") "))",
+                      "tttttt", i->id, two, authority_method_name(METHOD_HANDBACK),
+                      outcome_state_name(OUTCOME_SUCCESS),
+                      outcome_state_name(OUTCOME_PARTLY),
+                      outcome_state_name(OUTCOME_EXCUSED)))
+        return false;
+    f->rows_acb = (uint32_t)n;
+    return true;
+}
+
 /* Method 2 answers twice: a device that took the ACB's certificate is not done before it
  * took the subscriber's new one. */
 static bool facts_of_handback(const struct docket *d, const struct docket_incident *i,
@@ -315,6 +348,8 @@ static bool facts_of_handback(const struct docket *d, const struct docket_incide
     int64_t back[OUTCOME_STATES]; /* whose last command was to hand back */
     int64_t acb;
 
+    if (i->route == ROUTE_METHOD_3)
+        return facts_of_method_2(d, i, f, e);
     if (i->route != ROUTE_METHOD_2)
         return true;
     if (!outcome_count(d->store, i->id, true, back, e))

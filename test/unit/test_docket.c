@@ -596,6 +596,21 @@ START_TEST(figures_make_facts)
                  " WHERE device = x'00DB000000000000'",
                  "i", batch("acb", "done", "", "D-2")));
     ck_assert_uint_eq(facts().rows_acb, 1); /* handed back */
+    /* what is left behind counts where Method 3 goes on, too */
+    OK(store_run(store, &e, "UPDATE incident SET route = 'method-3', state = 'RECOVERED'",
+                 ""));
+    reload("I-1");
+    ck_assert_uint_eq(facts().rows_acb, 1);
+    OK(store_run(store, &e,
+                 "UPDATE outcome SET state = 'failed' WHERE device = x'00DB000000000000'",
+                 ""));
+    ck_assert_uint_eq(facts().rows_acb, 2); /* the hand-back did not reach it */
+    OK(store_run(store, &e, "UPDATE outcome SET state = 'excused'", ""));
+    ck_assert_uint_eq(facts().rows_acb, 0);
+    decide("D-3", "I-1", AUTHORITY_AUTHORISE, "{\"kind\":\"decision\",\"method\":\"M3\"}");
+    OK(store_run(store, &e, "UPDATE outcome SET state = 'success', batch = ?1", "i",
+                 batch("recovery", "done", "", "D-3")));
+    ck_assert_uint_eq(facts().rows_acb, 0);
 }
 END_TEST
 
