@@ -4,6 +4,8 @@
 #include "mem.h"
 #include "partyfile.h"
 
+#include <jansson.h>
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -90,6 +92,24 @@ static bool on_page(const struct page *p, const struct eui64 *device, size_t *at
     return r != NULL;
 }
 
+/* Did an answer name a cell that was replaced? */
+static bool some_new(const char *cells)
+{
+    json_t *o = json_loads(cells, 0, NULL);
+    bool some = false;
+    const char *name;
+    json_t *cell;
+
+    json_object_foreach(o, name, cell)
+    {
+        const json_t *status = json_object_get(cell, "status");
+
+        some = some || (json_is_integer(status) && json_integer_value(status) == 0);
+    }
+    json_decref(o);
+    return some;
+}
+
 static bool take_outcome(void *arg, const struct outcome *o)
 {
     struct page *p = arg;
@@ -99,6 +119,9 @@ static bool take_outcome(void *arg, const struct outcome *o)
         return true;
     p->at[at] = *o;
     p->at[at].cells = NULL;
+    /* it does not have all of the new keys, or nobody reaches it; but it has said that it has some */
+    if (o->state == OUTCOME_UNREACHABLE && some_new(o->cells))
+        p->at[at].state = OUTCOME_UNKNOWN;
     p->known[at] = true;
     return true;
 }

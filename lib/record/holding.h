@@ -5,7 +5,8 @@
  *
  * A device holds what its last answer says, if that was to the last command that was signed
  * for it, or if it was asked since (CS02a, CS02f); a command without such an answer leaves it
- * unclear, whatever was known before. Who has excused an unclear device by name has answered
+ * unclear, whatever was known before. So does a cell that it said was replaced before it was
+ * asked and did not have them all. Who has excused an unclear device by name has answered
  * for it.
  *
  * Source:  GBCS 13.3.4, 13.3.5; SEC Appendix L 4.2.3 (reconciliation, INFERRED).

@@ -73,6 +73,13 @@ static void answered(uint32_t row, enum outcome_state state, bool last)
     OK(outcome_put(store, "I-1", &o, &e));
 }
 
+static void said(uint32_t row, const char *cells)
+{
+    OK(store_run(store, &e,
+                 "UPDATE outcome SET cells = ?2 WHERE incident = 'I-1' AND device = ?1",
+                 "bt", span_of(kit_device(row)->b, 8), cells));
+}
+
 static void own_key(uint32_t row, const char *state)
 {
     struct roster_row at;
@@ -115,6 +122,15 @@ START_TEST(a_list_is_counted_by_what_its_devices_hold)
     ck_assert_int_eq(n[HOLDING_UNCLEAR], ROWS - ROWS / 3 - 4);
     OK(holding_own_key(store, "I-1", &own, &e));
     ck_assert_int_eq(own, 2);
+    /* asked, and not all of the new ones are there: old, unless one was said to be replaced */
+    answered(5, OUTCOME_UNREACHABLE, true);
+    answered(7, OUTCOME_UNREACHABLE, true);
+    said(5, "{\"supplier-ds\":{\"status\":17},\"note\":\"CS02a\"}");
+    said(7, "{\"supplier-ds\":{\"status\":17},\"supplier-ka\":{\"status\":0},\"note\":"
+            "\"CS02a\"}");
+    OK(holding_count(store, "I-1", kit_lists(), n, &e));
+    ck_assert_int_eq(n[HOLDING_OLD], ROWS / 3 - 2 + 2);
+    ck_assert_int_eq(n[HOLDING_UNCLEAR], ROWS - ROWS / 3 - 5);
 }
 END_TEST
 
