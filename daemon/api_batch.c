@@ -10,6 +10,8 @@
 #include "log.h"
 #include "mem.h"
 #include "owed.h"
+#include "preflight.h"
+#include "rosters.h"
 #include "selection.h"
 #include "tar.h"
 
@@ -169,6 +171,20 @@ static bool ask_again(struct service *sv, const struct authority *a, struct span
     return ok;
 }
 
+/* No row's device has changed supplier meanwhile, as far as it was asked. */
+static bool nobody_elses(struct service *sv, const struct authority *a,
+                         struct span selection, struct err *e)
+{
+    struct roster roster;
+    bool ok;
+
+    if (!rosters_open(sv->roster_dir, &a->roster, &roster, e))
+        return false;
+    ok = preflight_clear(sv->store, a->incident, &roster, selection, e);
+    roster_done(&roster);
+    return ok;
+}
+
 static bool make_batch(struct service *sv, struct docket *d, struct docket_incident *i,
                        const struct authority *a, const char *rows, const char *who,
                        struct batch *b, struct outlook *outlook, struct err *e)
@@ -194,7 +210,8 @@ static bool make_batch(struct service *sv, struct docket *d, struct docket_incid
                        "incident %s has no certificates", i->id);
     ok = ask_again(sv, a, certs, e) &&
          selection_rows(sv->store, sv->roster_dir, a, rows, &b->n_rows, &selection, e);
-    ok = ok && queue_put(sv->store, b, selection, certs, e);
+    ok = ok && nobody_elses(sv, a, selection, e) &&
+         queue_put(sv->store, b, selection, certs, e);
     if (ok)
         outlook_batch(sv, a, selection, outlook);
     free((void *)(uintptr_t)selection.at);

@@ -10,6 +10,7 @@
 #include "log.h"
 #include "mem.h"
 #include "outcome.h"
+#include "preflight.h"
 #include "sent.h"
 
 #include <stdio.h>
@@ -60,6 +61,8 @@ static bool settle(struct ingest *g, enum piece which, struct err *e)
     }
     g->len -= used;
     memmove(g->text, g->text + used, g->len);
+    if (which != PIECE_FIRST)
+        service_notices(g->sv); /* of what devices hold otherwise than expected */
     return true;
 }
 
@@ -84,6 +87,25 @@ static bool ingest_write(void *arg, const char *data, size_t len, struct err *e)
     return true;
 }
 
+static json_int_t held(const struct ingest *g, enum outcome_held h)
+{
+    return json_integer_value(json_object_get(
+        json_object_get(intake_figures(g->in), "held_before"), outcome_held_name(h)));
+}
+
+static void warn_found(const struct ingest *g)
+{
+    json_int_t other = held(g, OUTCOME_HELD_OTHER);
+    json_int_t unknown = held(g, OUTCOME_HELD_UNKNOWN);
+
+    if (other + unknown > 0)
+        log_event(LOG_WARNING, MSG_FOUND,
+                  &(struct log_fields){.incident = g->r.args[0], .peer = &g->r.peer},
+                  "incident %s: by their own word %lld devices hold another party's "
+                  "certificates, %lld a key that nobody named",
+                  g->r.args[0], other, unknown);
+}
+
 static bool ingest_end(void *arg, struct reply *out, struct err *e)
 {
     struct ingest *g = arg;
@@ -98,6 +120,7 @@ static bool ingest_end(void *arg, struct reply *out, struct err *e)
                   g->r.args[0], json_integer_value(json_object_get(figures, "lines")),
                   json_integer_value(json_object_get(figures, "aside")),
                   json_integer_value(json_object_get(figures, "unfit")));
+        warn_found(g);
         ok = reply_json(out, 200, json_incref(figures), e);
     }
     ingest_free(g);
@@ -318,6 +341,23 @@ static json_t *held_json(const int64_t n[OUTCOME_HELD_COUNT])
     return o;
 }
 
+static bool preflight_json(struct service *sv, const char *incident, json_t *o,
+                           struct err *e)
+{
+    int64_t n[OUTCOME_HELD_COUNT];
+    int64_t answered;
+    json_t *j;
+
+    if (!preflight_count(sv->store, incident, &answered, n, e))
+        return false;
+    if (answered == 0)
+        return true;
+    j = held_json(n);
+    (void)json_object_set_new(j, "answered", json_integer((json_int_t)answered));
+    (void)json_object_set_new(o, "preflight", j);
+    return true;
+}
+
 static bool figures_json(struct service *sv, const char *incident,
                          const struct lists *lists, const struct lists_size *size,
                          json_t *o, struct err *e)
@@ -356,7 +396,8 @@ static bool figures_json(struct service *sv, const char *incident,
                      (json_int_t)size->devices - (json_int_t)answered, "by_state", states,
                      "by_type", types_json(size, by_type), "failed_cells", cells,
                      "held_before", held_json(held), "set_aside", asides));
-    return standing_json(sv, incident, lists, size, all[OUTCOME_SUCCESS], o, e);
+    return preflight_json(sv, incident, o, e) &&
+           standing_json(sv, incident, lists, size, all[OUTCOME_SUCCESS], o, e);
 }
 
 /* A shared event has no list of its own: its figures are those of its incidents. */
@@ -500,6 +541,33 @@ static bool page_standing(struct service *sv, const char *incident,
            holding_each(sv->store, incident, lists, behind, p->n, put_standing, &s, e);
 }
 
+/* What it said it holds before anything was signed for it. */
+static bool put_preflight(void *arg, const struct eui64 *device, enum outcome_held held,
+                          int64_t at_us, const char *cells)
+{
+    struct page *p = arg;
+    json_t *before;
+
+    while (p->at < p->n && eui64_cmp(&p->rows[p->at].device, device) < 0)
+        p->at++;
+    if (p->at == p->n || eui64_cmp(&p->rows[p->at].device, device) != 0)
+        return true;
+    before = json_pack("{s:o,s:o*}", "at", docket_show_time(at_us), "cells",
+                       json_loads(cells, 0, NULL));
+    if (held != OUTCOME_HELD_UNTOLD)
+        (void)json_object_set_new(before, "held", json_string(outcome_held_name(held)));
+    (void)json_object_set_new(json_array_get(p->list, p->at), "preflight", before);
+    return true;
+}
+
+static bool page_preflight(struct service *sv, const char *incident, struct page *p,
+                           struct err *e)
+{
+    p->at = 0;
+    return p->n == 0 || preflight_each(sv->store, incident, &p->rows[0].device,
+                                       &p->rows[p->n - 1].device, put_preflight, p, e);
+}
+
 /* The devices behind that one, of every version of the list that counts.
  *   more  out: there are further ones */
 static bool page_devices(const struct lists *lists, const struct eui64 *behind,
@@ -590,7 +658,8 @@ HANDLER(api_devices)
     ok = page_behind(r, &lists, &behind, &first, e) &&
          page_json(sv, r->args[0], &lists, first ? NULL : &behind, (uint32_t)limit, &p,
                    &more, e) &&
-         page_standing(sv, r->args[0], &lists, first ? NULL : &behind, &p, e);
+         page_standing(sv, r->args[0], &lists, first ? NULL : &behind, &p, e) &&
+         page_preflight(sv, r->args[0], &p, e);
     lists_done(&lists);
     if (ok && more)
         hex_encode(p.rows[p.n - 1].device.b, 8, next);

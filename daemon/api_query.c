@@ -24,6 +24,8 @@ struct download {
     struct tar_writer tar;
     struct eui64 behind; /* device last asked */
     bool begun;
+    struct device_query_before first; /* before anything is signed, instead of rec */
+    bool before;
     int64_t n;
     struct request r;
 };
@@ -34,8 +36,9 @@ static bool next_query(void *arg, struct tar_file *out, bool *found)
     struct err e;
     char device[HEX_LEN(8)];
 
-    if (!device_query_next(d->rec, &d->asker, d->begun ? &d->behind : NULL, &d->query,
-                           found, &e)) {
+    if (d->before ? !device_query_before_next(&d->first, &d->asker, &d->query, found, &e)
+                  : !device_query_next(d->rec, &d->asker, d->begun ? &d->behind : NULL,
+                                       &d->query, found, &e)) {
         log_event(LOG_ERR, NULL, &(struct log_fields){.err = &e}, "export stops: %s",
                   e.text);
         return false;
@@ -60,6 +63,7 @@ static ssize_t queries_read(void *arg, char *buf, size_t max)
 static void download_free(struct download *d)
 {
     reconcile_close(d->rec);
+    device_query_before_close(&d->first);
     lists_done(&d->lists);
     free(d);
 }
@@ -76,9 +80,9 @@ static void queries_close(void *arg)
     hex_encode(d->asker.party.b, 8, party);
     if (!store_begin(sv->store, &e) ||
         !audit_put(sv->store, clock_now(&sv->clock), "QUERIES_EXPORTED", d->r.args[0], who,
-                   &e, "{s:s,s:s,s:I,s:b}", "originator", party, "cell",
+                   &e, "{s:s,s:s,s:I,s:b,s:b}", "originator", party, "cell",
                    gbcs_cell(d->asker.cell)->name, "count", (json_int_t)d->n, "whole",
-                   (int)tar_written(&d->tar)) ||
+                   (int)tar_written(&d->tar), "before", (int)d->before) ||
         !store_commit(sv->store, &e)) {
         store_rollback(sv->store);
         log_event(LOG_EMERG, MSG_STORE_FAILED, &(struct log_fields){.err = &e},
@@ -110,21 +114,30 @@ HANDLER(api_queries)
 {
     struct service *sv = arg;
     struct device_query_asker asker;
+    const char *when = request_query(r, "when");
     struct download *d;
+    uint64_t every;
 
     (void)body;
-    if (!read_asker(r, &asker, e))
+    if (!read_asker(r, &asker, e) ||
+        !request_number(r, "every", 1, UINT32_MAX, 1, &every, e))
         return false;
+    if (when != NULL && strcmp(when, "before") != 0 && strcmp(when, "after") != 0)
+        return err_set(e, ERR_INPUT, "request.query", "when: before or after, not %s",
+                       when);
     d = calloc(1, sizeof *d);
     if (d == NULL)
         return err_set(e, ERR_STORE, "store.memory", "out of memory");
     d->sv = sv;
     d->r = *r;
     d->asker = asker;
+    d->before = when != NULL && strcmp(when, "before") == 0;
     d->tar.file = next_query;
     d->tar.arg = d;
     if (!api_lists_open(sv, r->args[0], &d->lists, e) ||
-        !reconcile_open(sv->store, r->args[0], &d->lists, &d->rec, e)) {
+        (d->before ? !device_query_before_open(sv->store, r->args[0], &d->lists,
+                                               (uint32_t)every, &d->first, e)
+                   : !reconcile_open(sv->store, r->args[0], &d->lists, &d->rec, e))) {
         download_free(d);
         return false;
     }

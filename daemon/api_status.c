@@ -10,6 +10,7 @@
 #include "mem.h"
 #include "openapi.h"
 #include "policy.h"
+#include "preflight.h"
 #include "rules.h"
 #include "told.h"
 
@@ -130,7 +131,35 @@ struct alarms {
     json_t *list;
     int64_t now_us;
     int64_t open, overdue, unlisted;
+    bool failed;
+    struct err e;
 };
+
+/* Devices that hold what nobody expected: until the incident is closed. */
+static bool add_found(struct alarms *a, const struct docket_incident *i)
+{
+    json_t *found;
+    json_t *one;
+    size_t at;
+
+    if (!preflight_found(a->sv->store, i->id, &found, &a->e)) {
+        a->failed = true;
+        return false;
+    }
+    json_array_foreach(found, at, one)
+    {
+        if (json_array_size(a->list) < DOCKET_SHOW_PAGE)
+            (void)json_array_append_new(
+                a->list, json_pack("{s:s,s:s,s:O,s:O}", "incident", i->id, "state",
+                                   incident_state(i->state)->name, "alarm",
+                                   json_object_get(one, "held"), "devices",
+                                   json_object_get(one, "devices")));
+        else
+            a->unlisted++;
+    }
+    json_decref(found);
+    return true;
+}
 
 static bool add_alarm(void *arg, const struct docket_incident *i)
 {
@@ -140,6 +169,8 @@ static bool add_alarm(void *arg, const struct docket_incident *i)
     if (i->state == STATE_CLOSED)
         return true;
     a->open++;
+    if (!add_found(a, i))
+        return false;
     if (due == INT64_MAX)
         return true;
     a->overdue += a->now_us >= due;
@@ -153,6 +184,15 @@ static bool add_alarm(void *arg, const struct docket_incident *i)
                            incident_alarm_name(incident_state(i->state)->alarm), "due",
                            docket_show_time(due), "overdue", (int)(a->now_us >= due)));
     return true;
+}
+
+static bool alarms_of(struct alarms *a, struct err *e)
+{
+    if (!docket_each(a->sv->store, add_alarm, a, e))
+        return false;
+    if (a->failed)
+        *e = a->e;
+    return !a->failed;
 }
 
 /* The batch at work, and what signers have counted under its decision. */
@@ -196,7 +236,7 @@ HANDLER(api_status)
 
     (void)r;
     (void)body;
-    if (!docket_each(sv->store, add_alarm, &a, e) || !audit_last(sv->store, &audit, e) ||
+    if (!alarms_of(&a, e) || !audit_last(sv->store, &audit, e) ||
         !ledger_each_mark(sv->store, add_mark, marks, e) ||
         !signers_json(sv, &signers, e) || !keys_json(sv, &keys, e)) {
         json_decref(keys);
@@ -240,7 +280,7 @@ HANDLER(api_metrics)
 
     (void)r;
     (void)body;
-    ok = docket_each(sv->store, add_alarm, &a, e) && audit_last(sv->store, &audit, e) &&
+    ok = alarms_of(&a, e) && audit_last(sv->store, &audit, e) &&
          queue_signed(sv->store, &signed_rows, e) && queue_count(sv->store, batches, e);
     json_decref(a.list);
     f = ok ? open_memstream(&text, &len) : NULL;

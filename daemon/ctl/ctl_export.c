@@ -171,6 +171,14 @@ int ctl_queries(struct ctl *c, const struct ctl_args *a)
     (void)strncat(pattern, "&cell={}", sizeof pattern - strlen(pattern) - 1);
     if (!ctl_path(path, pattern, a->opt[3] != NULL ? a->opt[3] : "tcos-ds", NULL))
         return CTL_INPUT;
+    if (a->opt[4] != NULL) {
+        (void)strncat(path, "&when=before&every=", sizeof path - strlen(path) - 1);
+        (void)strncat(path, a->opt[5] != NULL ? a->opt[5] : "1",
+                      sizeof path - strlen(path) - 1);
+    } else if (a->opt[5] != NULL) {
+        ctl_say("--every goes with --before");
+        return CTL_USAGE;
+    }
     return tar != NULL ? ctl_download(c, path, tar)
                        : to_directory(c, path, "queries", dir, 0, -1);
 }

@@ -319,6 +319,16 @@ static void put_figures(const json_t *incident)
     (void)putchar('\n');
 }
 
+static void put_found(const json_t *f)
+{
+    (void)printf("  %lld devices: %s, by their own word; the first: %s\n",
+                 json_integer_value(json_object_get(f, "devices")),
+                 strcmp(ctl_text(f, "held"), "unknown-key") == 0
+                     ? "a key of that party which nobody named"
+                     : "another party's certificates",
+                 json_string_value(json_array_get(json_object_get(f, "first"), 0)));
+}
+
 void ctl_story(const json_t *incident)
 {
     put_head(incident);
@@ -329,6 +339,7 @@ void ctl_story(const json_t *incident)
     put_all(incident, "differences", "Papers that differ from what was notified",
             put_difference);
     put_all(incident, "batches", "Signing", put_batch);
+    put_all(incident, "found", "What devices hold otherwise than expected", put_found);
     put_all(incident, "refusals", "Refused, with nothing changed", put_refusal);
     put_all(incident, "children", "Its incidents", put_child);
     put_figures(incident);

@@ -1035,13 +1035,17 @@ const struct rule rules[] = {
      * daemon/api_roster.c, daemon/api_batch.c, daemon/api_decision.c,
      * daemon/api_review.c, daemon/outlook.c, daemon/service.c, lib/record/docket_bundles.c,
      * lib/record/docket_decision.c, lib/record/docket_lists.c, lib/record/docket_papers.c,
-     * lib/record/lists.c, lib/signing/trust.c */
+     * lib/record/lists.c, lib/record/preflight.c, lib/signing/trust.c */
     {"incident.by-document", "SEC L10 (b)", "INFERRED",
      "PMA and custodians speak by signed documents, the service by itself.",
      "Hand the document in: decision submit."},
     {"incident.closed", "project", "choice",
      "Of a closed incident nothing changes any more.",
      "Open another that names it as the reason; answers that came late go there."},
+    {"batch.another-party", "project", "choice",
+     "Nobody's certificates are placed in a meter that has another supplier by its own "
+     "word.",
+     "Excuse those devices by name (devices mark), or correct the list."},
     {"roster.proposal", "SEC L10.30(a)", "INFERRED",
      "A list that a decision names is corrected by a further version that somebody "
      "confirms.",

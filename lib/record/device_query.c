@@ -45,3 +45,70 @@ bool device_query_next(struct reconcile *r, const struct device_query_asker *a,
     return !*found || cs02a_command(&a->party, &out->device, 0, a->cell, roles,
                                     roles_of(cells, roles), out->octets, &out->len, e);
 }
+
+/* --- before anything is signed --- */
+
+bool device_query_before_open(struct store *s, const char *incident,
+                              const struct lists *lists, uint32_t step,
+                              struct device_query_before *out, struct err *e)
+{
+    *out = (struct device_query_before){.step = step};
+    return sent_open(s, incident, lists, &out->sent, e) &&
+           sent_plan(&out->sent, incident, &out->plan, e) &&
+           lists_walk_begin(lists, NULL, &out->walk, e);
+}
+
+void device_query_before_close(struct device_query_before *b)
+{
+    lists_walk_done(&b->walk);
+    sent_close(&b->sent);
+}
+
+/* Is there a command for it? */
+static bool commanded(struct device_query_before *b, const struct eui64 *device, bool *is,
+                      struct err *e)
+{
+    struct sent_command c;
+
+    *is = false;
+    for (size_t i = 0; i < b->sent.n && !*is; i++)
+        if (!sent_in(&b->sent, &b->sent.batches[i], device, &c, is, e))
+            return false;
+    return true;
+}
+
+static uint32_t cells_asked(const struct device_query_before *b,
+                            const struct roster_row *row)
+{
+    uint32_t held = gbcs_device(row->type)->cells;
+    uint32_t cells = b->plan.cells != 0 ? b->plan.cells : row->cells;
+
+    return (cells & held) != 0 ? cells & held : held;
+}
+
+bool device_query_before_next(struct device_query_before *b,
+                              const struct device_query_asker *a, struct device_query *out,
+                              bool *found, struct err *e)
+{
+    enum role roles[CELL_COUNT];
+    struct lists_row row;
+    size_t n;
+
+    for (;;) {
+        bool is;
+
+        *found = lists_next(&b->walk, &row);
+        if (!*found)
+            return true;
+        if (row.list != &b->walk.lists->at[0] || b->at++ % b->step != 0)
+            continue; /* not on file any more, or not of the sample */
+        if (!commanded(b, &row.at.device, &is, e))
+            return false;
+        if (!is)
+            break;
+    }
+    out->device = row.at.device;
+    n = roles_of(cells_asked(b, &row.at), roles);
+    return cs02a_command(&a->party, &out->device, 0, a->cell, roles, n, out->octets,
+                         &out->len, e);
+}

@@ -4,7 +4,8 @@
  * pre-commands, for a party that devices answer to.
  *
  * A device that is "unknown" or "unreachable", and for which a command was signed, may have
- * carried it out. Its answer to CS02a says so (reconcile.h); here the question is made.
+ * carried it out. Its answer to CS02a says so (reconcile.h); here the question is made. So it
+ * is for devices of which somebody wants to know what they hold beforehand (preflight.h).
  *
  * Decided here:
  *   - The question goes out unsigned, as a pre-command. Who may ask holds a signing cell of
@@ -28,6 +29,7 @@
 
 #include "cs02a.h"
 #include "reconcile.h"
+#include "sent.h"
 
 struct device_query_asker {
     struct eui64 party;
@@ -48,5 +50,27 @@ MUST_CHECK bool device_query_asker_check(const struct device_query_asker *a, str
 MUST_CHECK bool device_query_next(struct reconcile *r, const struct device_query_asker *a,
                                   const struct eui64 *behind, struct device_query *out,
                                   bool *found, struct err *e);
+
+/*
+ * The same before anything was signed for it, of every device of the list on file: what is
+ * asked for are the cells of the decision in force, or those that the list names, or every
+ * role that the device type has cells of.
+ *   lists  of the incident
+ *   step   every how many-th device is asked: 1 is all, 100 a sample of one in a hundred
+ */
+struct device_query_before {
+    struct lists_walk walk; /* private */
+    struct sent sent;       /* private */
+    struct sent_batch plan; /* private */
+    uint32_t step, at;
+};
+MUST_CHECK bool device_query_before_open(struct store *s, const char *incident,
+                                         const struct lists *lists, uint32_t step,
+                                         struct device_query_before *out, struct err *e);
+void device_query_before_close(struct device_query_before *b);
+MUST_CHECK bool device_query_before_next(struct device_query_before *b,
+                                         const struct device_query_asker *a,
+                                         struct device_query *out, bool *found,
+                                         struct err *e);
 
 #endif

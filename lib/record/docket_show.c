@@ -5,6 +5,7 @@
 #include "holding.h"
 #include "ledger.h"
 #include "mem.h"
+#include "preflight.h"
 #include "rules.h"
 
 #include <errno.h>
@@ -504,6 +505,19 @@ static bool take_latest(void *arg, const struct store_row *row)
     return false;
 }
 
+/* Devices that hold what nobody expected. */
+static bool found_otherwise(struct store *s, json_t *j, struct err *e)
+{
+    json_t *found;
+
+    if (!preflight_found(s, json_string_value(json_object_get(j, "id")), &found, e))
+        return false;
+    if (json_array_size(found) > 0)
+        (void)json_object_set(j, "found", found);
+    json_decref(found);
+    return true;
+}
+
 static bool story(struct store *s, json_t *j, struct err *e)
 {
     const char *id = json_string_value(json_object_get(j, "id"));
@@ -523,7 +537,7 @@ static bool story(struct store *s, json_t *j, struct err *e)
     }
     (void)json_object_set_new(j, "more", more);
     (void)json_object_set_new(j, "roster", json_null());
-    return counts(s, j, e) &&
+    return counts(s, j, e) && found_otherwise(s, j, e) &&
            store_each(s, take_latest, j, e,
                       ROSTER
                       " WHERE incident = ?1 AND state = 'filed' ORDER BY version DESC"

@@ -22,7 +22,7 @@ struct hex { /* a digest as the register has it */
 
 static struct hex hex_of(const struct digest *d)
 {
-    struct hex h;
+    struct hex h = {""};
 
     hex_encode_lower(d->b, sizeof d->b, h.t);
     return h;

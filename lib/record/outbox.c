@@ -46,22 +46,36 @@ static const uint32_t recipients[EVENT_COUNT] = {
     [EVENT_CLOSE] = EVERYBODY,
 };
 
-static bool queue_one(struct store *s, const struct outbox_step *step, enum notice_to to,
-                      const char *body, struct err *e)
+static bool queue_one(struct store *s, const char *id, enum notice_to to, const char *kind,
+                      const char *incident, int64_t at_us, const char *body, struct err *e)
 {
-    char id[NOTICE_ID_MAX];
-
-    (void)snprintf(id, sizeof id, "e%lld", (long long)step->n);
     return store_run(s, e,
                      "INSERT INTO notice (id, recipient, kind, incident, at_us, body)"
                      " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                     "tittit", id, (int64_t)to, incident_event(step->event)->audit,
-                     step->incident, step->at_us, body);
+                     "tittit", id, (int64_t)to, kind, incident, at_us, body);
+}
+
+bool outbox_held(struct store *s, const char *incident, int64_t n, const json_t *held,
+                 int64_t at_us, struct err *e)
+{
+    AUTO(mem) char *body = json_dumps(held, JSON_COMPACT | JSON_SORT_KEYS);
+    char id[NOTICE_ID_MAX];
+
+    if (body == NULL)
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
+    (void)snprintf(id, sizeof id, "h%lld", (long long)n);
+    for (unsigned i = 0; i < NOTICE_TO_COUNT; i++)
+        if (((EVERYBODY | TO(DCC)) & 1u << i) != 0 &&
+            !queue_one(s, id, (enum notice_to)i, "DEVICES_HOLD_OTHERWISE", incident, at_us,
+                       body, e))
+            return false;
+    return true;
 }
 
 bool outbox_queue(struct store *s, const struct outbox_step *step, struct err *e)
 {
     AUTO(mem) char *body = NULL;
+    char id[NOTICE_ID_MAX];
     uint32_t to = recipients[step->event];
     json_t *j;
 
@@ -76,8 +90,11 @@ bool outbox_queue(struct store *s, const struct outbox_step *step, struct err *e
     json_decref(j);
     if (body == NULL)
         return err_set(e, ERR_STORE, "store.memory", "out of memory");
+    (void)snprintf(id, sizeof id, "e%lld", (long long)step->n);
     for (unsigned i = 0; i < NOTICE_TO_COUNT; i++)
-        if ((to & 1u << i) != 0 && !queue_one(s, step, (enum notice_to)i, body, e))
+        if ((to & 1u << i) != 0 &&
+            !queue_one(s, id, (enum notice_to)i, incident_event(step->event)->audit,
+                       step->incident, step->at_us, body, e))
             return false;
     return true;
 }

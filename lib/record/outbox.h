@@ -17,6 +17,8 @@
 #include "notice.h"
 #include "store.h"
 
+#include <jansson.h>
+
 /* What a notice says of the step. */
 struct outbox_step {
     const char *incident, *title, *subscriber; /* subscriber: "" when none */
@@ -27,6 +29,12 @@ struct outbox_step {
     int64_t n; /* number of the event's row: it makes the notice's id */
     int64_t at_us;
 };
+/* A word that is no step: devices hold what nobody expected, in the words of outcome.h, to
+ * everybody whom an authorisation is told. Inside the caller's transaction.
+ *   n     number of the audit record that says so
+ *   held  JSON object: how many devices say what */
+MUST_CHECK bool outbox_held(struct store *s, const char *incident, int64_t n,
+                            const json_t *held, int64_t at_us, struct err *e);
 /* Inside the step's transaction. */
 MUST_CHECK bool outbox_queue(struct store *s, const struct outbox_step *step,
                              struct err *e);

@@ -3,6 +3,7 @@
 
 #include "cells.h"
 #include "mem.h"
+#include "preflight.h"
 #include "response.h"
 #include "sent.h"
 
@@ -17,6 +18,8 @@ struct reconcile {
     char incident[AUTHORITY_ID_MAX];
     const struct lists *lists;
     struct sent sent;
+    struct sent_batch plan; /* what is to be signed, once somebody has asked */
+    bool has_plan;
     const char *rule;       /* why the last one was set aside */
     enum outcome_held held; /* what the last answer said of who held its cells */
 };
@@ -45,6 +48,8 @@ const char *reconcile_verdict_name(enum reconcile_verdict v)
         return outcome_state_name(state_of(v));
     case RECONCILE_RESOLVED:
         return "resolved";
+    case RECONCILE_TOLD:
+        return "told";
     case RECONCILE_ASIDE:
         return "aside";
     case RECONCILE_VERDICTS:
@@ -421,6 +426,30 @@ static bool carried_out(struct reconcile *r, const struct eui64 *device,
     return true;
 }
 
+/* A device of which nothing is unclear says what it holds: that counts where no command was
+ * signed for it yet. */
+static bool tell(struct reconcile *r, const struct message *m, const struct lists_row *row,
+                 int64_t now_us, enum reconcile_verdict *verdict, struct fault *why,
+                 struct err *e)
+{
+    struct sent_command c;
+    bool found = false;
+
+    for (size_t i = 0; i < r->sent.n && !found; i++)
+        if (!sent_in(&r->sent, &r->sent.batches[i], &m->originator, &c, &found, e))
+            return false;
+    if (found) {
+        *why = (struct fault){"response.unmatched", "nothing is unclear about this device"};
+        return true;
+    }
+    if (!r->has_plan && !sent_plan(&r->sent, r->incident, &r->plan, e))
+        return false;
+    r->has_plan = true;
+    *verdict = RECONCILE_TOLD;
+    return preflight_take(&r->sent, r->incident, &r->plan, row, &m->body.report, now_us,
+                          &r->held, e);
+}
+
 static bool take_report(struct reconcile *r, const struct message *m, int64_t now_us,
                         enum reconcile_verdict *verdict, struct fault *why, struct err *e)
 {
@@ -443,10 +472,8 @@ static bool take_report(struct reconcile *r, const struct message *m, int64_t no
     }
     if (!outcome_get(r->store, r->incident, &m->originator, &b, &cells, &known, e))
         return false;
-    if (!known || !is_unclear(b.state)) {
-        *why = (struct fault){"response.unmatched", "nothing is unclear about this device"};
-        return true;
-    }
+    if (!known || !is_unclear(b.state))
+        return tell(r, m, &row, now_us, verdict, why, e);
     if (!carried_out(r, &m->originator, &m->body.report, NULL, &done, &nothing, e))
         return false;
     if (done.batch != NULL) {

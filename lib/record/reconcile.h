@@ -43,6 +43,7 @@ enum reconcile_verdict {
     RECONCILE_FAILED,
     RECONCILE_ACCEPTED,
     RECONCILE_RESOLVED, /* CS02a: the device does not hold the new keys, sign again */
+    RECONCILE_TOLD,     /* CS02a, before anything was signed for it (preflight.h) */
     RECONCILE_ASIDE, /* kept with a reason: malformed, forged, duplicate, unmatched ... */
     RECONCILE_VERDICTS,
 };

@@ -27,6 +27,7 @@ struct rows {
     uint8_t *commands;       /* what each has had under the decision; saturating */
     struct earlier *batches; /* ascending */
     size_t n_batches, cap;
+    bool all;      /* whatever they answered: all but who is excused by name */
     bool hopeless; /* take in what will be refused again */
     bool no_memory;
 };
@@ -120,6 +121,8 @@ static bool needs_none(const struct rows *r, const struct outcome *o)
             ? NULL
             : bsearch(&o->batch, r->batches, r->n_batches, sizeof *r->batches, by_id);
 
+    if (r->all)
+        return o->state == OUTCOME_EXCUSED;
     switch (o->state) {
     case OUTCOME_EXCUSED:
     case OUTCOME_UNKNOWN:
@@ -158,7 +161,7 @@ static bool note_outcome(void *arg, const struct outcome *o)
 }
 
 /* A device gets no more commands than its decision allows: all rows, or nothing. */
-static bool select_all(const struct rows *r, struct err *e)
+static bool all_may(const struct rows *r, struct err *e)
 {
     uint32_t used = 0;
 
@@ -170,9 +173,9 @@ static bool select_all(const struct rows *r, struct err *e)
                    r->a->attempts, r->a->id);
 }
 
-/* Rows without success that may have another command, as a selection. */
-static bool select_unfinished(struct rows *r, const char *dir, struct span *rows,
-                              uint32_t *n, struct err *e)
+/* Rows that need a command and may have another one, as a selection. */
+static bool select_some(struct rows *r, const char *dir, struct span *rows, uint32_t *n,
+                        struct err *e)
 {
     uint32_t used = 0;
     uint8_t *list;
@@ -206,6 +209,17 @@ static bool select_unfinished(struct rows *r, const char *dir, struct span *rows
     return true;
 }
 
+/* All rows as they stand, or a selection where somebody is excused. */
+static bool select_all(struct rows *r, const char *dir, struct span *rows, uint32_t *n,
+                       struct err *e)
+{
+    int64_t states[OUTCOME_STATES];
+
+    r->all = true;
+    return all_may(r, e) && outcome_count(r->store, r->a->incident, false, states, e) &&
+           (states[OUTCOME_EXCUSED] == 0 || select_some(r, dir, rows, n, e));
+}
+
 /* How many rows the roster has that the decision names; its count is an upper bound. */
 static bool roster_rows(struct store *s, const struct authority *a, uint32_t *n,
                         struct err *e)
@@ -231,9 +245,9 @@ bool selection_rows(struct store *s, const char *dir, const struct authority *a,
     r.n = ok ? *n : 0;
     ok = ok && look_back(&r, e);
     if (ok && (r.hopeless || strcmp(which, "unfinished") == 0))
-        ok = select_unfinished(&r, dir, rows, n, e);
+        ok = select_some(&r, dir, rows, n, e);
     else if (ok && strcmp(which, "all") == 0)
-        ok = select_all(&r, e);
+        ok = select_all(&r, dir, rows, n, e);
     else if (ok)
         ok = err_set(e, ERR_INPUT, "request.member",
                      "member rows: all, unfinished or unsuccessful");

@@ -16,7 +16,7 @@
 
 /*
  *   dir    of the rosters
- *   which  "all"
+ *   which  "all"           but who is excused by name
  *          "unsuccessful"  without success, and with an attempt left
  *          "unfinished"    of those, not the ones whose status code says that the command
  *                          of this decision would fail again

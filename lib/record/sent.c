@@ -2,6 +2,7 @@
 #include "sent.h"
 
 #include "cert.h"
+#include "docket.h"
 #include "mem.h"
 
 #include <stdlib.h>
@@ -52,6 +53,28 @@ static bool take_text(void *arg, const struct store_row *row)
     return false;
 }
 
+static void note_keys(struct sent_batch *k, const struct authority *a,
+                      const struct certs *certs)
+{
+    for (size_t i = 0; i < a->n_replacements; i++) {
+        const struct cert *c = certs_find(certs, &a->replacements[i].sha256);
+
+        if (c == NULL)
+            continue;
+        k->placed[a->replacements[i].cell] = c->ski;
+        k->cells |= CELL_BIT(a->replacements[i].cell);
+    }
+    for (size_t i = 0; i < a->n_compromised; i++) {
+        const struct cert *c = certs_find(certs, &a->compromised[i].sha256);
+
+        if (c == NULL)
+            continue;
+        k->old[a->compromised[i].cell] = c->ski;
+        k->old_known |= CELL_BIT(a->compromised[i].cell);
+    }
+    k->subscriber = a->subscriber;
+}
+
 /* Which key should sit in which cell afterwards:
  * from the decision and the batch's bundle. */
 static bool note_placed(struct sent *t, struct sent_batch *k, struct err *e)
@@ -78,23 +101,7 @@ static bool note_placed(struct sent *t, struct sent_batch *k, struct err *e)
         return err_set(e, ERR_STORE, "store.failed",
                        "batch %lld: its decision or selection cannot be read",
                        (long long)k->id);
-    for (size_t i = 0; i < a->n_replacements; i++) {
-        const struct cert *c = certs_find(certs, &a->replacements[i].sha256);
-
-        if (c == NULL)
-            continue;
-        k->placed[a->replacements[i].cell] = c->ski;
-        k->cells |= CELL_BIT(a->replacements[i].cell);
-    }
-    for (size_t i = 0; i < a->n_compromised; i++) {
-        const struct cert *c = certs_find(certs, &a->compromised[i].sha256);
-
-        if (c == NULL)
-            continue;
-        k->old[a->compromised[i].cell] = c->ski;
-        k->old_known |= CELL_BIT(a->compromised[i].cell);
-    }
-    k->subscriber = a->subscriber;
+    note_keys(k, a, certs);
     certs_done(certs);
     return true;
 }
@@ -112,6 +119,42 @@ bool sent_open(struct store *s, const char *incident, const struct lists *lists,
     for (size_t i = 0; ok && i < out->n; i++)
         ok = note_placed(out, &out->batches[i], e);
     return ok;
+}
+
+bool sent_plan(const struct sent *t, const char *incident, struct sent_batch *out,
+               struct err *e)
+{
+    AUTO(mem) struct authority *a = calloc(1, sizeof *a);
+    AUTO(mem) struct certs *certs = calloc(1, sizeof *certs);
+    struct docket_decision live;
+    struct docket_incident i;
+    struct span pem;
+    bool found;
+    bool ok;
+
+    *out = (struct sent_batch){.list = &t->lists->at[0]};
+    if (a == NULL || certs == NULL)
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
+    if (!docket_get(t->store, incident, &i, e))
+        return false;
+    if (i.subscriber[0] != '\0' && !eui64_parse(i.subscriber, 16, &out->subscriber))
+        out->subscriber = (struct eui64){{0}};
+    docket_incident_done(&i);
+    if (!docket_authorised(t->store, incident, &live, &found, e))
+        return false;
+    if (!found)
+        return true;
+    if (!docket_in_force(t->store, &live.digest, a, e) ||
+        !docket_bundle(t->store, incident, &pem, e))
+        return false;
+    ok = pem.at == NULL || certs_read(pem, "certificates", certs, e);
+    free((void *)(uintptr_t)pem.at);
+    if (!ok)
+        return false;
+    out->decision = live.digest;
+    note_keys(out, a, certs);
+    certs_done(certs);
+    return true;
 }
 
 void sent_close(struct sent *t)

@@ -47,6 +47,14 @@ struct sent {
 MUST_CHECK bool sent_open(struct store *s, const char *incident, const struct lists *lists,
                           struct sent *out, struct err *e);
 void sent_close(struct sent *t);
+/*
+ * What is going to be signed: the decision in force as a batch would have it, that no command
+ * exists of. Where none is in force no cell is to be placed, and *out says whose the incident
+ * is about.
+ * Errors: ERR_STORE.
+ */
+MUST_CHECK bool sent_plan(const struct sent *t, const char *incident,
+                          struct sent_batch *out, struct err *e);
 
 /* The command that a batch signed for a device. */
 struct sent_command {

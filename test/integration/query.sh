@@ -62,7 +62,7 @@ t 'it is a pre-command without signature and counter, and asks for the roles rep
 t 'as it is, no meter answers it' not "$meter" judge --state "$scene/meters" "$query"
 on_record() {
     ctl audit export | jq -se --arg from "$tcos" 'map(select(.kind == "QUERIES_EXPORTED") | .data) ==
-        [{originator: $from, cell: "tcos-ds", count: 4, whole: true}]'
+        [{originator: $from, cell: "tcos-ds", count: 4, whole: true, before: false}]'
 }
 t 'that they went out is on record' on_record
 refused() { # refused CELL

@@ -201,6 +201,10 @@ excuse() { # excuse FROM
 }
 must excuse 1
 rule batch.empty 'those that are not done, and all are excused' batch_of unfinished
+asked_after_all() { # they are to be signed all the same
+    sed 's/,excused,/,unreachable,/' "$bad.marks" >"$bad.back" && ctl devices mark "$incident" "$bad.back"
+}
+must asked_after_all
 must service_stop
 must scene_set Service TwoPersonSec=86400
 must service_start
@@ -223,6 +227,7 @@ must refused_now
 must sign '.id = "D-3" | .supersedes = "D-2"'
 rule incident.key-active 'another decision while the key is on' ctl decision submit "$incident" "$bad.cms"
 must rehearsal_event deactivate-key --evidence k
+must excuse 1
 rule incident.nothing-done 'done, and no device was' rehearsal_event executed --evidence 'all excused'
 must service_stop
 sed '/^Threshold=3/d' "$scene/recovery.conf" >"$scene/kept.conf" && cp "$scene/recovery.conf" "$scene/whole.conf" && mv "$scene/kept.conf" "$scene/recovery.conf"

@@ -93,6 +93,10 @@ START_TEST(unfinished_is_what_may_go_better)
     OK(chooses("unsuccessful"));
     ck_assert_uint_eq(n_chosen, 7);
     ck_assert(is_chosen(5) && is_chosen(6));
+    OK(chooses("all")); /* but who is excused by name */
+    ck_assert_uint_eq(n_chosen, 9);
+    ck_assert(!is_chosen(1) && is_chosen(0) && is_chosen(2));
+    answered(1, OUTCOME_SUCCESS, id, true);
     OK(chooses("all"));
     ck_assert_ptr_null(chosen.at);
     ck_assert_uint_eq(n_chosen, 10);
