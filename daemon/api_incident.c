@@ -184,6 +184,15 @@ struct happening {
     json_t *facts;
 };
 
+/* Nothing waits in the queue for an alarm that is over, or for the PMA to say so. */
+static bool stop_queue(struct service *sv, const struct docket_incident *i,
+                       const struct docket_step *taken, struct err *e)
+{
+    return taken->event != EVENT_CONFIRM_WITHDRAWAL ||
+           service_stop_batches(sv, i->id, "incident.may-not-sign",
+                                "the withdrawal was confirmed", taken->who, e);
+}
+
 static bool step_event(struct service *sv, const struct request *r, struct span body,
                        struct reply *out, struct err *e)
 {
@@ -248,10 +257,7 @@ static bool step_event(struct service *sv, const struct request *r, struct span 
     if (ok)
         ok = docket_take_step(&d, &i, &step, &move, e) &&
              (step.event != EVENT_CONFIRM_AMENDMENT || api_file_amendment(sv, r, &i, e));
-    /* nothing waits in the queue for an alarm that is over, or for the PMA to say so */
-    if (ok && step.event == EVENT_CONFIRM_WITHDRAWAL)
-        ok = service_stop_batches(sv, i.id, "incident.may-not-sign",
-                                  "the withdrawal was confirmed", who, e);
+    ok = ok && stop_queue(sv, &i, &step, e);
     sv->after.tell_keys = ok && i.state == STATE_RECOVERED;
     sv->after.end_signers = ok && step.event == EVENT_DEACTIVATE_KEY;
     if (ok)
