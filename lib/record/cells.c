@@ -11,9 +11,10 @@
 
 static bool is_open(const json_t *cell)
 {
-    return json_is_object(cell) &&
-           (json_integer_value(json_object_get(cell, "status")) != 0 ||
-            json_object_get(cell, "owed") != NULL);
+    const json_t *status = json_object_get(cell, "status");
+
+    return json_is_object(cell) && (status == NULL || json_integer_value(status) != 0 ||
+                                    json_object_get(cell, "owed") != NULL);
 }
 
 /* --- an answer --- */
@@ -140,6 +141,59 @@ char *cells_noted(const char *before, const struct sent_command *done,
         (void)json_object_set_new(o, "by", json_string(who));
         text = json_dumps(o, JSON_COMPACT);
     }
+    json_decref(o);
+    return text;
+}
+
+/* --- a report --- */
+
+static bool placed(const struct sent *t, enum cell cell, struct span key)
+{
+    for (size_t i = 0; i < t->n; i++)
+        if ((t->batches[i].cells & CELL_BIT(cell)) != 0 &&
+            span_equal(key, span_of(t->batches[i].placed[cell].b, 8)))
+            return true;
+    return false;
+}
+
+static void report_cell(json_t *o, const struct sent *t, const struct payload_details *role,
+                        size_t at)
+{
+    struct payload_cell id = {.role = role->role,
+                              .usage = role->cells[at].usage,
+                              .cell_usage = role->cells[at].cell_usage};
+    struct span key = role->cells[at].key;
+    struct span uid = role->cells[at].uid;
+    char party[HEX_LEN(8)];
+    char hex[HEX_LEN(8)];
+    enum cell cell;
+    json_t *is;
+
+    if (!payload_cell_find(&id, &cell) || key.len != 8 || uid.len != 8)
+        return;
+    is = json_object_get(o, gbcs_cell(cell)->name);
+    if (!json_is_object(is))
+        return;
+    hex_encode(key.at, 8, hex);
+    hex_encode(uid.at, 8, party);
+    (void)json_object_set_new(is, "new_key", json_string(hex));
+    (void)json_object_set_new(is, "new_party", json_string(party));
+    if (placed(t, cell, key))
+        (void)json_object_set_new(is, "status", json_integer(0));
+    else if (json_integer_value(json_object_get(is, "status")) == 0)
+        (void)json_object_del(is, "status");
+}
+
+char *cells_reported(const struct sent *t, const char *before,
+                     const struct payload_report *report)
+{
+    json_t *o = json_loads(before, 0, NULL);
+    char *text;
+
+    for (size_t i = 0; i < report->n_roles; i++)
+        for (size_t c = 0; c < report->roles[i].n_cells; c++)
+            report_cell(o, t, &report->roles[i], c);
+    text = json_dumps(o, JSON_COMPACT);
     json_decref(o);
     return text;
 }

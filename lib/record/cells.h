@@ -8,7 +8,8 @@
  * A cell has what the device last said of it; "held" is who held it before, where that is
  * known (held.h), "owed" the decision that asks more of it than was done. "note" and "by" are
  * a word of a person about the device. What one command says of its cells leaves those of
- * another as they are. A cell is open where its status is not 0, or something is owed.
+ * another as they are. A cell is open where its status is not 0, or it has
+ * none (it held what was placed there, and does not any more), or something is owed.
  *
  * Texts are malloc'd; NULL: out of memory, or what was said is not UTF-8.
  * Effects: none.
@@ -42,6 +43,10 @@ char *cells_answered(const struct sent *t, const struct sent_batch *k,
 char *cells_noted(const char *before, const struct sent_command *done,
                   const struct response *answer, const char *note, const char *who,
                   bool *left);
+/* A report (CS02a) of a device says of the cells in `before` what lies there now: what a command
+ * of ours placed, status 0; another key than it was, no status. */
+char *cells_reported(const struct sent *t, const char *before,
+                     const struct payload_report *report);
 /* Of the cells `want` those that do not hold key[] by the device's word. */
 uint32_t cells_left(const char *cells, uint32_t want, const struct key_id key[CELL_COUNT]);
 /* Those cells are asked for by a decision. */

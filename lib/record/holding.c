@@ -119,7 +119,7 @@ static bool take_outcome(void *arg, const struct outcome *o)
         return true;
     p->at[at] = *o;
     p->at[at].cells = NULL;
-    /* it does not have all of the new keys, or nobody reaches it; but it has said that it has some */
+    /* asked, it does not have all of the new keys, but it has said that it has some */
     if (o->state == OUTCOME_UNREACHABLE && some_new(o->cells))
         p->at[at].state = OUTCOME_UNKNOWN;
     p->known[at] = true;

@@ -454,6 +454,7 @@ static bool take_report(struct reconcile *r, const struct message *m, int64_t no
                         enum reconcile_verdict *verdict, struct fault *why, struct err *e)
 {
     AUTO(mem) char *cells = NULL;
+    AUTO(mem) char *now = NULL;
     bool load = m->code == MESSAGE_CS02F;
     struct sent_command done;
     struct sent_command nothing;
@@ -476,6 +477,10 @@ static bool take_report(struct reconcile *r, const struct message *m, int64_t no
         return tell(r, m, &row, now_us, verdict, why, e);
     if (!carried_out(r, &m->originator, &m->body.report, NULL, &done, &nothing, e))
         return false;
+    if (b.cells != NULL) {
+        now = cells_reported(&r->sent, b.cells, &m->body.report);
+        b.cells = now;
+    }
     if (done.batch != NULL) {
         *verdict = RECONCILE_SUCCESS;
         return set_state(r, &b, &row, OUTCOME_SUCCESS, &done, NULL,

@@ -144,10 +144,13 @@ said_spoilt 'one more in the figures' '.figures.by_state.failed = 2' "- -: $inci
 # shellcheck disable=SC2154 # d1 to d12: set by eval
 said_spoilt 'a device that the service has forgotten' ".devices |= map(select(.device != \"$d11\")) | .show.recovered -= 1 | $figured" \
     "$d11 supplier-ds: no incident says anything of it; it holds supplier-ds-new"
-# Asked, the sixth device says that it has two of three: neither the new ones nor the old.
+# Asked, the sixth device says that it has one of three: the second had been replaced, and somebody has placed an unknown
+# key there since.
 # shellcheck disable=SC2154 # d1 to d12: set by eval
 asked() {
-    echo "$d6,unknown,the line broke" >"$work/marks" && ctl --quiet devices mark "$incident" "$work/marks" &&
+    kept_cell=$(ctl --json devices "$incident" | jq -r --arg d "$d6" '[.devices[] | select(.device == $d) | .cells | to_entries[]
+        | select(.value.status == 0) | .key][0]') && story_misused meters "$kept_cell" "$d6" &&
+        echo "$d6,unknown,the line broke" >"$work/marks" && ctl --quiet devices mark "$incident" "$work/marks" &&
         ctl --quiet queries export "$incident" --out "$work/queries" --originator 90B3D51F30050001 &&
         story_asked meters "$work/queries" && ctl --json responses add "$incident" "$work/asked.hex" | jq -e '.resolved == 2 and .success == 1'
 }

@@ -760,6 +760,26 @@ START_TEST(what_a_device_holds_settles_what_is_unclear)
 }
 END_TEST
 
+START_TEST(what_it_said_before_gives_way_to_what_it_holds)
+{
+    static const struct key_id other = {{9}};
+    char text[1000] = "";
+
+    good_answer(0);
+    ck_assert_int_eq(taken(0), RECONCILE_SUCCESS);
+    OK(store_run(store, &e, "UPDATE outcome SET state = 'unknown'", ""));
+    report_of(0, &other, &new_ka); /* somebody has placed another key meanwhile */
+    ck_assert_int_eq(taken(0), RECONCILE_RESOLVED);
+    outcome_is(0, "unreachable", 1);
+    OK(store_each(store, copy_text, text, &e,
+                  "SELECT coalesce(json_extract(cells, '$.supplier-ds.status'), 'none')"
+                  " || ' ' || json_extract(cells, '$.supplier-ds.new_key') || ' '"
+                  " || json_extract(cells, '$.supplier-ka.status') FROM outcome",
+                  ""));
+    ck_assert_str_eq(text, "none 0900000000000000 0");
+}
+END_TEST
+
 /* --- GBCS 4.x: the load controller's cells --- */
 
 static struct pki_pair load_ds, load_ka;
@@ -1036,6 +1056,7 @@ KIT_MAIN("reconcile", setup, teardown, a_device_that_replaced_every_cell_is_a_su
          what_one_command_did_to_its_cells_stays_when_another_does_others,
          a_word_about_a_device_leaves_its_cells,
          what_a_device_holds_settles_what_is_unclear,
+         what_it_said_before_gives_way_to_what_it_holds,
          cs02f_settles_what_a_load_controllers_cells_hold,
          an_answer_to_cs02g_tells_that_ours_was_carried_out,
          an_answer_to_cs02g_tells_no_more_than_that,
