@@ -34,6 +34,8 @@
 #                 named, or what a decision of the incident places there. A row may say what the device `holds`,
 #                 because it was asked: new, each cell named holds the decision's certificate; old, none of
 #                 them; whatever else stands there says nothing of single cells
+#   The same of success, failed and partly where the row says that what the device `holds` is unclear: another
+#   command is under way since.
 #   any other     is not known to this reader: a difference
 #
 # An owed cell says nothing while its command may be under way.
@@ -77,7 +79,9 @@ def compare($r; $d; $named):
         | {cell: $c, ok: ($a[$c].new_key == $has[$c].key or or_else),
            says: (if $a[$c].status == 0 then "replaced" else "not replaced, status \($a[$c].status)" end)};
       def passed_over: $named[].cell as $c | select($a[$c] == null) | {cell: $c, ok: (is_new($c) | not), says: "not replaced"};
-    if $r.state == "success" then
+    if $r.holds == "unclear" and ($r.state | IN("success", "failed", "partly")) then
+        told(true; $placed[. + $has[.].certificate] != null)
+    elif $r.state == "success" then
         ($named[].cell as $c | {cell: $c, says: "it holds \($want[$c] | name)",
             ok: (is_new($c) and ($a[$c] == null or ((is_open($c) | not) and $a[$c].new_key == $has[$c].key)))}),
         told($want[.] == null; false),
