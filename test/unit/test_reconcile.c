@@ -921,6 +921,18 @@ START_TEST(a_word_about_a_device_leaves_its_cells)
 }
 END_TEST
 
+START_TEST(a_word_about_a_device_makes_its_list_count)
+{
+    OK(store_run(store, &e,
+                 "INSERT INTO roster (incident, version, sha256, rows, by_type, at_us)"
+                 " VALUES ('I-1', 1, ?1, 4, '{}', 0)",
+                 "b", span_of(scene.roster.digest.b, 32)));
+    ck_assert_int_eq(number("SELECT named FROM roster"), 0);
+    marked(0, "unreachable");
+    ck_assert_int_eq(number("SELECT named FROM roster"), 1);
+}
+END_TEST
+
 START_TEST(an_answer_to_cs02g_tells_that_ours_was_carried_out)
 {
     static const struct key_id theirs = {{9, 9}};
@@ -1054,7 +1066,7 @@ KIT_MAIN("reconcile", setup, teardown, a_device_that_replaced_every_cell_is_a_su
          a_devices_word_tells_who_held_its_cells,
          what_an_earlier_command_placed_is_expected,
          what_one_command_did_to_its_cells_stays_when_another_does_others,
-         a_word_about_a_device_leaves_its_cells,
+         a_word_about_a_device_leaves_its_cells, a_word_about_a_device_makes_its_list_count,
          what_a_device_holds_settles_what_is_unclear,
          what_it_said_before_gives_way_to_what_it_holds,
          cs02f_settles_what_a_load_controllers_cells_hold,
