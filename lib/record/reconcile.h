@@ -11,6 +11,9 @@
  * which a supplier replaces the load controller's certificates, resolves them into success
  * where it names our keys in every cell that was to be replaced.
  *
+ * A report does not say when it was made: one from before a command could come in again behind
+ * it. So a report takes no success back; a later command does, or a person's word.
+ *
  * A device's word goes by cell: what an earlier command did to cells that a later one does
  * not name stays on record, and a device is a success only if no cell is left that a command
  * named and that does not hold the new key.
