@@ -85,9 +85,12 @@ START_TEST(of_two_words_about_a_device_the_later_counts)
 {
     old_row("I-1", 3, "failed", 11, 30);  /* device 3 */
     old_row("I-1", 1, "success", 12, 20); /* device 3 too */
+    old_row("I-1", 2, "failed", 11, 30);  /* device 2, and so are these two in turn */
+    old_row("I-1", 0, "success", 12, 40);
     OK(adopt_outcomes(store, kit_dir, &n, &e));
-    ck_assert_int_eq(n, 2);
+    ck_assert_int_eq(n, 4);
     is(3, OUTCOME_FAILED, 1);
+    is(2, OUTCOME_SUCCESS, 2);
 }
 END_TEST
 
