@@ -14,7 +14,6 @@ struct version {
     int64_t number;
     struct digest sha256;
     uint32_t rows;
-    bool named;
     bool found;
 };
 
@@ -28,7 +27,6 @@ static bool take_version(void *arg, const struct store_row *r)
         memcpy(v->sha256.b, b.at, b.len);
     v->number = store_i64(r, 0);
     v->rows = (uint32_t)store_i64(r, 2);
-    v->named = store_i64(r, 3) != 0;
     return false;
 }
 
@@ -36,7 +34,7 @@ static bool on_file(struct store *s, const char *incident, struct version *v, st
 {
     *v = (struct version){0};
     return store_each(s, take_version, v, e,
-                      "SELECT version, sha256, rows, named FROM roster WHERE incident = ?1"
+                      "SELECT version, sha256, rows FROM roster WHERE incident = ?1"
                       " AND state = 'filed' ORDER BY version DESC LIMIT 1",
                       "t", incident);
 }
@@ -60,7 +58,7 @@ bool docket_list_version(struct store *s, const char *incident, int64_t version,
     struct version v = {0};
 
     if (!store_each(s, take_version, &v, e,
-                    "SELECT version, sha256, rows, named FROM roster WHERE incident = ?1"
+                    "SELECT version, sha256, rows FROM roster WHERE incident = ?1"
                     " AND version = ?2",
                     "ti", incident, version))
         return false;
@@ -128,6 +126,20 @@ static bool add_version(const struct docket *d, const char *incident,
                      (int64_t)l->difference.removed, (int64_t)l->difference.changed, who);
 }
 
+/* Does a version count for good? */
+static bool is_named(struct store *s, const char *incident, bool *named, struct err *e)
+{
+    int64_t n = 0;
+    bool found;
+
+    if (!store_number(s, &n, &found, e,
+                      "SELECT count(*) FROM roster WHERE incident = ?1 AND named", "t",
+                      incident))
+        return false;
+    *named = n > 0;
+    return true;
+}
+
 bool docket_put_roster(const struct docket *d, const char *incident, const struct roster *r,
                        const char *who, struct docket_list *out, struct err *e)
 {
@@ -142,8 +154,8 @@ bool docket_put_roster(const struct docket *d, const char *incident, const struc
         out->version = before.number;
         return true;
     }
-    out->proposed = before.found && before.named;
-    return difference(d, &before, r, out, e) && add_version(d, incident, r, who, out, e) &&
+    return is_named(d->store, incident, &out->proposed, e) &&
+           difference(d, &before, r, out, e) && add_version(d, incident, r, who, out, e) &&
            uploads_drop(d->store, UPLOADS_ROSTER, &r->digest, e) &&
            (out->proposed || lists_resize(d->store, d->roster_dir, incident, e)) &&
            audit_list(d, out->proposed ? "ROSTER_PROPOSED" : "ROSTER_RECEIVED", incident,
@@ -155,7 +167,7 @@ static bool proposal(struct store *s, const char *incident, int64_t version,
 {
     *v = (struct version){0};
     return store_each(s, take_version, v, e,
-                      "SELECT version, sha256, rows, named FROM roster WHERE incident = ?1"
+                      "SELECT version, sha256, rows FROM roster WHERE incident = ?1"
                       " AND version = ?2 AND state = 'proposed'",
                       "ti", incident, version) &&
            (v->found || err_set(e, ERR_DENIED, "roster.proposal",

@@ -135,6 +135,25 @@ START_TEST(a_list_that_was_named_is_corrected)
 }
 END_TEST
 
+START_TEST(what_comes_after_a_correction_is_one_too)
+{
+    struct digest d;
+
+    OK(puts_list(A B));
+    named();
+    OK(puts_list(A B C));
+    OK(confirms(2));
+    OK(puts_list(A)); /* that nobody has named the second yet does not open the first */
+    ck_assert(l.proposed && l.version == 3 && l.corrects == 2);
+    ck_assert_uint_eq(on_file(&d), 3);
+    OK(puts_list(A B)); /* as it was */
+    OK(confirms(4));
+    OK(puts_list(A));
+    ck_assert(l.proposed && l.version == 5 && l.difference.removed == 1);
+    ck_assert_uint_eq(on_file(&d), 2);
+}
+END_TEST
+
 START_TEST(nothing_of_a_closed_incident_changes)
 {
     OK(puts_list(A));
@@ -271,7 +290,7 @@ START_TEST(a_decision_makes_its_list_count)
 END_TEST
 
 KIT_MAIN("lists", setup, incident_kit_end, a_list_that_nobody_named_is_replaced,
-         a_list_that_was_named_is_corrected, nothing_of_a_closed_incident_changes,
-         the_versions_that_count_are_walked_as_one,
+         a_list_that_was_named_is_corrected, what_comes_after_a_correction_is_one_too,
+         nothing_of_a_closed_incident_changes, the_versions_that_count_are_walked_as_one,
          a_device_that_was_left_out_stands_elsewhere_too,
          lists_are_compared_device_by_device, a_decision_makes_its_list_count)
