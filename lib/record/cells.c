@@ -17,6 +17,13 @@ static bool is_open(const json_t *cell)
                                     json_object_get(cell, "owed") != NULL);
 }
 
+static bool is_replaced(const json_t *cell)
+{
+    const json_t *status = json_object_get(cell, "status");
+
+    return json_is_integer(status) && json_integer_value(status) == 0;
+}
+
 /* --- an answer --- */
 
 static enum outcome_held worse(enum outcome_held a, enum outcome_held b)
@@ -42,35 +49,45 @@ static json_t *cell_json(const struct response_outcome *c, enum outcome_held hel
                      held != OUTCOME_HELD_UNTOLD ? outcome_held_name(held) : NULL);
 }
 
-/* What an earlier command did to cells that this one does not name stays.
- *   left  out: one of them is not replaced */
-static void keep_earlier(json_t *cells, const char *before, bool *left)
+/* Is it a cell, and none of those? */
+static bool is_another(const char *name, uint32_t cells)
+{
+    for (unsigned c = 0; c < CELL_COUNT; c++)
+        if (strcmp(gbcs_cell((enum cell)c)->name, name) == 0)
+            return (cells & CELL_BIT(c)) == 0;
+    return false;
+}
+
+/* What earlier commands did to cells that this one does not name stays.
+ */
+static void keep_earlier(json_t *cells, const char *before, uint32_t named,
+                         struct cells_kept *kept)
 {
     json_t *was = json_loads(before, 0, NULL);
     const char *name;
     json_t *cell;
 
-    *left = false;
     json_object_foreach(was, name, cell)
     {
-        if (!json_is_object(cell) || json_object_get(cells, name) != NULL)
+        if (!json_is_object(cell) || json_object_get(cells, name) != NULL ||
+            !is_another(name, named))
             continue;
         (void)json_object_set(cells, name, cell);
-        if (is_open(cell))
-            *left = true;
+        kept->open = kept->open || is_open(cell);
+        kept->replaced = kept->replaced || is_replaced(cell);
     }
     json_decref(was);
 }
 
-char *cells_answered(const struct sent *t, const struct sent_batch *k,
+char *cells_answered(const struct sent *t, const struct sent_command *to,
                      const struct roster_row *row, const struct response *resp,
-                     const char *before, bool *left, enum outcome_held *held)
+                     const char *before, struct cells_kept *kept, enum outcome_held *held)
 {
     json_t *o = json_object();
     char *text;
 
     *held = OUTCOME_HELD_UNTOLD;
-    *left = false;
+    *kept = (struct cells_kept){false, false};
     for (size_t i = 0; i < resp->n_outcomes; i++) {
         const struct response_outcome *c = &resp->outcomes[i];
         enum outcome_held by = OUTCOME_HELD_UNTOLD;
@@ -79,7 +96,7 @@ char *cells_answered(const struct sent *t, const struct sent_batch *k,
         if (c->known) {
             (void)snprintf(name, sizeof name, "%s", gbcs_cell(c->cell)->name);
             if (c->has_old)
-                by = held_by(t, k, row, c->cell, &c->old_uid, &c->old_key);
+                by = held_by(t, to->batch, row, c->cell, &c->old_uid, &c->old_key);
         } else {
             (void)snprintf(name, sizeof name, "unknown-%zu", i);
         }
@@ -87,7 +104,7 @@ char *cells_answered(const struct sent *t, const struct sent_batch *k,
         (void)json_object_set_new(o, name, cell_json(c, by));
     }
     if (before != NULL)
-        keep_earlier(o, before, left);
+        keep_earlier(o, before, to->cells, kept);
     text = json_dumps(o, JSON_COMPACT);
     json_decref(o);
     return text;
@@ -95,23 +112,8 @@ char *cells_answered(const struct sent *t, const struct sent_batch *k,
 
 /* --- a word about them --- */
 
-/* Which key lies in the cell that our command replaced: ours, unless the device answers to a
- * later one, of somebody else. */
-static const uint8_t *lies_now(const struct sent_command *done, enum cell cell,
-                               const struct response *answer)
-{
-    for (size_t i = 0; answer != NULL && i < answer->n_outcomes; i++) {
-        const struct response_outcome *o = &answer->outcomes[i];
-
-        if (o->known && o->cell == cell && o->has_new)
-            return o->new_key.b;
-    }
-    return done->batch->placed[cell].b;
-}
-
-char *cells_noted(const char *before, const struct sent_command *done,
-                  const struct response *answer, const char *note, const char *who,
-                  bool *left)
+char *cells_noted(const char *before, const struct cells_told *told, const char *note,
+                  const char *who, bool *left)
 {
     json_t *o = before != NULL ? json_loads(before, 0, NULL) : NULL;
     const char *name;
@@ -120,11 +122,11 @@ char *cells_noted(const char *before, const struct sent_command *done,
 
     if (o == NULL)
         o = json_object();
-    for (unsigned c = 0; done != NULL && c < CELL_COUNT; c++)
-        if ((done->cells & CELL_BIT(c)) != 0) {
+    for (unsigned c = 0; told != NULL && c < CELL_COUNT; c++)
+        if ((told->cells & CELL_BIT(c)) != 0) {
             char key[HEX_LEN(8)];
 
-            hex_encode(lies_now(done, (enum cell)c, answer), 8, key);
+            hex_encode(told->key[c].b, 8, key);
             (void)json_object_set_new(o, gbcs_cell((enum cell)c)->name,
                                       json_pack("{s:i,s:s}", "status", 0, "new_key", key));
         }

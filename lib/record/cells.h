@@ -21,28 +21,34 @@
 #include "response.h"
 #include "sent.h"
 
+/* Of cells that are kept: one is open, one was replaced. */
+struct cells_kept {
+    bool open, replaced;
+};
 /*
- * An answer to a command of batch k.
+ * An answer to a command.
  *   row     the device
- *   before  what is kept so far, of which cells that the answer does not name stay; NULL:
- *           nothing stays
- *   left    out: one of those that stay is open
+ *   before  what is kept so far, of which cells that the command does not name stay; NULL:
+ *           nothing is
+ *   kept    out: of those that stay
  *   held    out: the worst of the cells that the answer names
  */
-char *cells_answered(const struct sent *t, const struct sent_batch *k,
+char *cells_answered(const struct sent *t, const struct sent_command *to,
                      const struct roster_row *row, const struct response *resp,
-                     const char *before, bool *left, enum outcome_held *held);
+                     const char *before, struct cells_kept *kept, enum outcome_held *held);
 /*
  * A word about the device.
  *   before  what is kept so far; NULL: nothing
- *   done    NULL, or a command of which the device shows that it was carried out
- *   answer  by which it shows that; NULL: by its report
+ *   told    NULL, or which keys the device shows to lie in which cells
  *   who     says so; NULL: the device itself
  *   left    out: a cell is open all the same
  */
-char *cells_noted(const char *before, const struct sent_command *done,
-                  const struct response *answer, const char *note, const char *who,
-                  bool *left);
+struct cells_told {
+    uint32_t cells; /* CELL_BIT of those */
+    struct key_id key[CELL_COUNT];
+};
+char *cells_noted(const char *before, const struct cells_told *told, const char *note,
+                  const char *who, bool *left);
 /* A report (CS02a) of a device says of the cells in `before` what lies there now: what a command
  * of ours placed, status 0; another key than it was, no status. */
 char *cells_reported(const struct sent *t, const char *before,

@@ -267,21 +267,66 @@ static bool is_same(const struct outcome *b, const struct sent_batch *k, uint64_
     return b->batch == k->id && b->counter == counter;
 }
 
-static const struct sent_batch *batch_of(const struct reconcile *r, int64_t id)
+static bool is_like(const struct sent_batch *k, const struct sent_batch *other)
 {
-    for (size_t i = 0; i < r->sent.n; i++)
-        if (r->sent.batches[i].id == id)
-            return &r->sent.batches[i];
-    return NULL;
+    return k->list == other->list && digest_equal(&k->decision, &other->decision);
 }
 
-/* Had the command on record cells that this one does not name? */
-static bool has_other_cells(const struct reconcile *r, const struct outcome *before,
-                            const struct sent_batch *k)
+static bool all_like(const struct reconcile *r, const struct sent_batch *k)
 {
-    const struct sent_batch *was = batch_of(r, before->batch);
+    for (size_t i = 0; i < r->sent.n; i++)
+        if (!is_like(&r->sent.batches[i], k))
+            return false;
+    return true;
+}
 
-    return was != NULL && (was->cells & ~k->cells) != 0;
+static bool owe(char **cells, uint32_t owed, const struct sent_batch *to, struct err *e)
+{
+    char *more = cells_owed(*cells, owed, to->decision_id);
+
+    if (more == NULL)
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
+    free(*cells);
+    *cells = more;
+    return true;
+}
+
+/*
+ * A device is done only when it has said of every cell that a command of ours named for it
+ * that the key of the last such lies there: what its word about one command does not tell of
+ * another is owed. A hand-back that was not carried out leaves what was before it.
+ *   done   the command that it has carried out
+ *   cells  in and out: what is kept of the device; owned
+ *   left   out: true where something is owed
+ */
+static bool all_commanded(struct reconcile *r, const struct eui64 *device,
+                          const struct sent_command *done, char **cells, bool *left,
+                          struct err *e)
+{
+    uint32_t seen = 0;
+
+    if (all_like(r, done->batch))
+        return true;
+    for (size_t i = r->sent.n; i-- > 0;) {
+        struct sent_batch *k = &r->sent.batches[i];
+        struct sent_command c;
+        uint32_t owed = 0;
+        bool found;
+
+        if (!sent_in(&r->sent, k, device, &c, &found, e))
+            return false;
+        if (!found)
+            continue;
+        if (!is_like(k, done->batch))
+            owed = cells_left(*cells, c.cells & ~seen, k->placed);
+        seen |= k->handback ? c.cells & ~owed : c.cells;
+        if (owed == 0 || k->handback)
+            continue;
+        if (!owe(cells, owed, k, e))
+            return false;
+        *left = true;
+    }
+    return true;
 }
 
 static bool keep(struct reconcile *r, const struct sent_command *to,
@@ -290,11 +335,10 @@ static bool keep(struct reconcile *r, const struct sent_command *to,
                  int64_t now_us, struct err *e)
 {
     const struct sent_batch *k = to->batch;
-    bool left;
+    struct cells_kept kept;
     AUTO(mem)
-    char *cells = cells_answered(&r->sent, k, &row->at, resp,
-                                 has_other_cells(r, before, k) ? before->cells : NULL,
-                                 &left, &r->held);
+    char *cells =
+        cells_answered(&r->sent, to, &row->at, resp, before->cells, &kept, &r->held);
     struct outcome now = {.device = row->at.device,
                           .type = row->at.type,
                           .state = state_of(verdict),
@@ -304,13 +348,17 @@ static bool keep(struct reconcile *r, const struct sent_command *to,
                           .attempts = before->attempts,
                           .retry = worth_retrying(resp),
                           .at_us = now_us,
-                          .held = r->held,
-                          .cells = cells};
+                          .held = r->held};
 
     if (cells == NULL)
         return err_set(e, ERR_STORE, "store.memory", "out of memory");
-    if (now.state == OUTCOME_SUCCESS && left)
+    if (now.state == OUTCOME_SUCCESS &&
+        !all_commanded(r, &row->at.device, to, &cells, &kept.open, e))
+        return false;
+    if ((now.state == OUTCOME_SUCCESS && kept.open) ||
+        (now.state == OUTCOME_FAILED && kept.replaced))
         now.state = OUTCOME_PARTLY;
+    now.cells = cells;
     /* that it lay there already is told by the second command; what lay there before that,
      * by the first one */
     if (now.held <= OUTCOME_HELD_REPLACED && before->held > now.held)
@@ -369,14 +417,16 @@ static bool held_new_keys(const struct sent_batch *k, uint32_t want,
 /* The device's row with another state, for a reason that is told in words. */
 static bool set_state(struct reconcile *r, struct outcome *o, const struct lists_row *row,
                       enum outcome_state state, const struct sent_command *done,
-                      const struct response *answer, const char *note, const char *who,
+                      const struct cells_told *told, const char *note, const char *who,
                       int64_t now_us, struct err *e)
 {
     bool left;
-    AUTO(mem) char *cells = cells_noted(o->cells, done, answer, note, who, &left);
+    AUTO(mem) char *cells = cells_noted(o->cells, told, note, who, &left);
 
     if (cells == NULL)
         return err_set(e, ERR_INPUT, "response.mark", "the reason is not UTF-8");
+    if (done != NULL && !all_commanded(r, &row->at.device, done, &cells, &left, e))
+        return false;
     o->device = row->at.device;
     o->type = row->at.type;
     if (done != NULL) {
@@ -426,6 +476,38 @@ static bool carried_out(struct reconcile *r, const struct eui64 *device,
     return true;
 }
 
+/* Which keys lie in the cells that our commands named: those of the one that was carried
+ * out, unless the device answers to a later one, of somebody else; and by its report, those
+ * of others. */
+static bool told_by(struct reconcile *r, const struct eui64 *device,
+                    const struct sent_command *done, const struct payload_report *report,
+                    const struct response *answer, struct cells_told *out, struct err *e)
+{
+    out->cells = done->cells;
+    memcpy(out->key, done->batch->placed, sizeof out->key);
+    for (size_t i = 0; answer != NULL && i < answer->n_outcomes; i++) {
+        const struct response_outcome *o = &answer->outcomes[i];
+
+        if (o->known && o->has_new)
+            out->key[o->cell] = o->new_key;
+    }
+    for (size_t i = r->sent.n; report != NULL && i-- > 0;) {
+        struct sent_batch *k = &r->sent.batches[i];
+        struct sent_command c;
+        uint32_t held;
+        bool found;
+
+        if (!sent_in(&r->sent, k, device, &c, &found, e))
+            return false;
+        held = found ? held_cells(k, c.cells & ~out->cells, report) : 0;
+        out->cells |= held;
+        for (unsigned cell = 0; cell < CELL_COUNT; cell++)
+            if ((held & CELL_BIT(cell)) != 0)
+                out->key[cell] = k->placed[cell];
+    }
+    return true;
+}
+
 /* A device of which nothing is unclear says what it holds: that counts where no command was
  * signed for it yet. */
 static bool tell(struct reconcile *r, const struct message *m, const struct lists_row *row,
@@ -456,6 +538,7 @@ static bool take_report(struct reconcile *r, const struct message *m, int64_t no
     AUTO(mem) char *cells = NULL;
     AUTO(mem) char *now = NULL;
     bool load = m->code == MESSAGE_CS02F;
+    struct cells_told told;
     struct sent_command done;
     struct sent_command nothing;
     struct lists_row row;
@@ -483,7 +566,8 @@ static bool take_report(struct reconcile *r, const struct message *m, int64_t no
     }
     if (done.batch != NULL) {
         *verdict = RECONCILE_SUCCESS;
-        return set_state(r, &b, &row, OUTCOME_SUCCESS, &done, NULL,
+        return told_by(r, &m->originator, &done, &m->body.report, NULL, &told, e) &&
+               set_state(r, &b, &row, OUTCOME_SUCCESS, &done, &told,
                          load ? "told by CS02f" : "told by CS02a", NULL, now_us, e);
     }
     *verdict = RECONCILE_RESOLVED;
@@ -506,6 +590,7 @@ static bool take_load_answer(struct reconcile *r, const struct response *resp,
                              struct fault *why, struct err *e)
 {
     AUTO(mem) char *cells = NULL;
+    struct cells_told told;
     struct sent_command done;
     struct sent_command nothing;
     struct lists_row row;
@@ -525,7 +610,8 @@ static bool take_load_answer(struct reconcile *r, const struct response *resp,
         return true;
     *verdict = RECONCILE_SUCCESS;
     *why = (struct fault){NULL, NULL};
-    return set_state(r, &b, &row, OUTCOME_SUCCESS, &done, resp, "told by CS02g", NULL,
+    return told_by(r, &resp->device, &done, NULL, resp, &told, e) &&
+           set_state(r, &b, &row, OUTCOME_SUCCESS, &done, &told, "told by CS02g", NULL,
                      now_us, e);
 }
 

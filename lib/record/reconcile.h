@@ -16,7 +16,7 @@
  *
  * A device's word goes by cell: what an earlier command did to cells that a later one does
  * not name stays on record, and a device is a success only if no cell is left that a command
- * named and that does not hold the new key.
+ * named and of which it has not said that it holds the key of the last such.
  *
  * An answer also says who held each cell before. It is held against what the list and the
  * decision name and what was signed before (outcome.h): a change of supplier meanwhile, and

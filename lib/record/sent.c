@@ -5,6 +5,7 @@
 #include "docket.h"
 #include "mem.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,6 +74,8 @@ static void note_keys(struct sent_batch *k, const struct authority *a,
         k->old_known |= CELL_BIT(a->compromised[i].cell);
     }
     k->subscriber = a->subscriber;
+    k->handback = a->method == METHOD_HANDBACK;
+    (void)snprintf(k->decision_id, sizeof k->decision_id, "%s", a->id);
 }
 
 /* Which key should sit in which cell afterwards:

@@ -26,6 +26,8 @@ struct sent_batch {
     struct key_id old[CELL_COUNT];    /* key of the certificate that it calls compromised */
     uint32_t old_known;               /* CELL_BIT of those: it is among the certificates */
     struct digest decision;
+    char decision_id[AUTHORITY_ID_MAX];
+    bool handback;           /* it is an instruction to hand back */
     const struct list *list; /* the version that it was made on; borrowed */
     /* private */
     struct span selection; /* owned; at NULL: all rows */

@@ -860,7 +860,10 @@ START_TEST(cs02f_settles_what_a_load_controllers_cells_hold)
     struct message asked;
     bool found;
 
+    good_answer(0);
+    ck_assert_int_eq(taken(0), RECONCILE_SUCCESS);
     load_batch();
+    OK(store_run(store, &e, "UPDATE outcome SET state = 'partly'", "")); /* more is asked */
     marked(0, "unknown");
     OK(device_query_next(rec, &asker, NULL, &q, &found, &e));
     ck_assert(found && eui64_cmp(&q.device, kit_device(0)) == 0);
@@ -872,7 +875,7 @@ START_TEST(cs02f_settles_what_a_load_controllers_cells_hold)
     message_done(&asked);
     load_report(0, &load_ds_key, &load_ka_key);
     ck_assert_int_eq(taken(0), RECONCILE_SUCCESS);
-    outcome_is(0, "success", 0);
+    outcome_is(0, "success", 1);
     cells_say(0, "told by CS02f");
     ck_assert_int_eq(number("SELECT batch FROM outcome WHERE device = x'00DB000000000000'"),
                      batch_id);
@@ -908,6 +911,87 @@ START_TEST(what_one_command_did_to_its_cells_stays_when_another_does_others)
 }
 END_TEST
 
+static void load_replaced(uint32_t row, unsigned status)
+{
+    executed(row);
+    result(CELL_LOAD_DS, status, &load_ds_key);
+    result(CELL_LOAD_KA, status, &load_ka_key);
+}
+
+START_TEST(what_another_command_asked_for_and_nobody_answered_is_owed)
+{
+    load_batch(); /* the answers to the first batch are lost */
+    load_replaced(0, 0);
+    ck_assert_int_eq(taken(0), RECONCILE_SUCCESS); /* of this command */
+    outcome_is(0, "partly", 1);
+    cells_say(0, "\"supplier-ka\":{\"owed\":\"");
+    marked(0, "unknown");
+    load_report(0, &load_ds_key, &load_ka_key); /* of these two, again */
+    ck_assert_int_eq(taken(0), RECONCILE_SUCCESS);
+    outcome_is(0, "partly", 1);
+    marked(0, "unknown");
+    report_of(0, &new_ds, &new_ka);
+    m.body.report.n_roles = 2;
+    m.body.report.roles[1] = m.body.report.roles[0];
+    m.body.report.roles[1].role = ROLE_LOAD_CONTROLLER;
+    m.body.report.roles[1].cells[0].key = span_of(load_ds_key.b, 8);
+    m.body.report.roles[1].cells[1].key = span_of(load_ka_key.b, 8);
+    m.code = MESSAGE_CS02F;
+    ck_assert_int_eq(taken(0), RECONCILE_SUCCESS);
+    outcome_is(0, "success", 1); /* of all four */
+    load_done();
+}
+END_TEST
+
+START_TEST(what_an_earlier_command_replaced_is_not_nothing)
+{
+    good_answer(0);
+    ck_assert_int_eq(taken(0), RECONCILE_SUCCESS);
+    load_batch();
+    for (uint32_t i = 0; i < 2; i++) {
+        load_replaced(i, 5);
+        ck_assert_int_eq(taken(i), RECONCILE_FAILED);
+    }
+    outcome_is(0, "partly", 2);
+    outcome_is(1, "failed", 1);
+    load_done();
+}
+END_TEST
+
+START_TEST(the_keys_of_an_earlier_decision_are_not_those_of_the_last)
+{
+    struct pki_spec spec = {.role = ROLE_SUPPLIER,
+                            .eui = &scene.supplier,
+                            .usage = KU_DIGITAL_SIGNATURE,
+                            .issuer = &scene.issuing,
+                            .not_before = SCENE_NOW / 1000000 - 3600};
+    struct pki_pair other = pki_issue(&spec);
+    X509 *list[4] = {scene.old_ds.cert, scene.old_ka.cert, other.cert, scene.new_ka.cert};
+
+    good_answer(0);
+    ck_assert_int_eq(taken(0), RECONCILE_SUCCESS);
+    scene_set(&scene, "id", json_string("D-2"));
+    scene_set(&scene, "replacements",
+              json_pack("[{ss,so},{ss,so}]", "cell", "supplier-ds", "certificate",
+                        scene_digest(other.cert), "cell", "supplier-ka", "certificate",
+                        scene_digest(scene.new_ka.cert)));
+    scene_bundle(&scene, list, 4);
+    scene_sign(&scene, 2);
+    keep_decision();
+    (void)put_batch(DEVICES, span_of(NULL, 0));
+    begin_batch();
+    run_to_the_end();
+    reopen();
+    OK(store_run(store, &e, "UPDATE outcome SET state = 'partly'", "")); /* more is asked */
+    marked(0, "unknown"); /* the command was lost */
+    report_of(0, &new_ds, &new_ka);
+    (void)taken(0);
+    outcome_is(0, "partly", 1);
+    cells_say(0, "\"owed\":\"D-2\"");
+    pki_pair_done(&other);
+}
+END_TEST
+
 START_TEST(a_word_about_a_device_leaves_its_cells)
 {
     executed(0);
@@ -937,13 +1021,18 @@ START_TEST(an_answer_to_cs02g_tells_that_ours_was_carried_out)
 {
     static const struct key_id theirs = {{9, 9}};
 
+    for (uint32_t i = 0; i < 2; i++) {
+        good_answer(i);
+        ck_assert_int_eq(taken(i), RECONCILE_SUCCESS);
+    }
     load_batch();
+    OK(store_run(store, &e, "UPDATE outcome SET state = 'partly'", "")); /* more is asked */
     marked(0, "unknown");
     load_answer(0); /* there now */
     load_result(CELL_LOAD_DS, &theirs, &load_ds_key);
     load_result(CELL_LOAD_KA, &theirs, &load_ka_key);
     ck_assert_int_eq(taken(0), RECONCILE_SUCCESS);
-    outcome_is(0, "success", 0);
+    outcome_is(0, "success", 1);
     cells_say(0, "told by CS02g");
     ck_assert_int_eq(number("SELECT batch FROM outcome WHERE device = x'00DB000000000000'"),
                      batch_id);
@@ -957,7 +1046,7 @@ START_TEST(an_answer_to_cs02g_tells_that_ours_was_carried_out)
     load_result(CELL_LOAD_DS, &load_ds_key, &theirs);
     load_result(CELL_LOAD_KA, &load_ka_key, &theirs);
     ck_assert_int_eq(taken(1), RECONCILE_SUCCESS);
-    outcome_is(1, "success", 0);
+    outcome_is(1, "success", 1);
     load_done();
 }
 END_TEST
@@ -1067,6 +1156,9 @@ KIT_MAIN("reconcile", setup, teardown, a_device_that_replaced_every_cell_is_a_su
          what_an_earlier_command_placed_is_expected,
          what_one_command_did_to_its_cells_stays_when_another_does_others,
          a_word_about_a_device_leaves_its_cells, a_word_about_a_device_makes_its_list_count,
+         what_another_command_asked_for_and_nobody_answered_is_owed,
+         what_an_earlier_command_replaced_is_not_nothing,
+         the_keys_of_an_earlier_decision_are_not_those_of_the_last,
          what_a_device_holds_settles_what_is_unclear,
          what_it_said_before_gives_way_to_what_it_holds,
          cs02f_settles_what_a_load_controllers_cells_hold,
