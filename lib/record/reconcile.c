@@ -508,41 +508,117 @@ static bool told_by(struct reconcile *r, const struct eui64 *device,
     return true;
 }
 
-/* A device of which nothing is unclear says what it holds: that counts where no command was
- * signed for it yet. */
-static bool tell(struct reconcile *r, const struct message *m, const struct lists_row *row,
-                 int64_t now_us, enum reconcile_verdict *verdict, struct fault *why,
-                 struct err *e)
+/* What is said of a device that is on the list makes the list count. */
+static bool name_list(struct reconcile *r, const struct list *list, struct err *e)
+{
+    return store_run(r->store, e,
+                     "UPDATE roster SET named = 1 WHERE incident = ?1 AND version = ?2",
+                     "ti", r->incident, list->version);
+}
+
+/* A party's counters ascend, and a device answers to no lower one (GBCS 4.3.1.5). So what it
+ * answered to an earlier question is not what it holds now, however late it is handed in. */
+static bool is_newest(struct reconcile *r, const struct message *m, struct fault *why,
+                      struct err *e)
+{
+    int64_t last = 0;
+    bool found;
+
+    if (!store_number(r->store, &last, &found, e,
+                      "SELECT counter FROM reported WHERE incident = ?1 AND device = ?2"
+                      " AND asker = ?3",
+                      "tbb", r->incident, span_of(m->originator.b, 8),
+                      span_of(m->recipient.b, 8)))
+        return false;
+    if (found && m->counter == (uint64_t)last)
+        *why = (struct fault){"response.duplicate", "the question was answered already"};
+    else if (found && m->counter < (uint64_t)last)
+        *why = (struct fault){"response.stale", "a later question was answered already"};
+    return true;
+}
+
+static bool note_newest(struct reconcile *r, const struct message *m, struct err *e)
+{
+    return store_run(r->store, e,
+                     "INSERT INTO reported (incident, device, asker, counter)"
+                     " VALUES (?1, ?2, ?3, ?4) ON CONFLICT (incident, device, asker)"
+                     " DO UPDATE SET counter = excluded.counter",
+                     "tbbi", r->incident, span_of(m->originator.b, 8),
+                     span_of(m->recipient.b, 8), (int64_t)m->counter);
+}
+
+static bool was_commanded(struct reconcile *r, const struct eui64 *device, bool *was,
+                          struct err *e)
 {
     struct sent_command c;
-    bool found = false;
 
-    for (size_t i = 0; i < r->sent.n && !found; i++)
-        if (!sent_in(&r->sent, &r->sent.batches[i], &m->originator, &c, &found, e))
+    *was = false;
+    for (size_t i = 0; i < r->sent.n && !*was; i++)
+        if (!sent_in(&r->sent, &r->sent.batches[i], device, &c, was, e))
             return false;
-    if (found) {
-        *why = (struct fault){"response.unmatched", "nothing is unclear about this device"};
-        return true;
-    }
+    return true;
+}
+
+/* A device says what it holds before a command was signed for it. If somebody could not reach
+ * it, it has answered now. */
+static bool tell(struct reconcile *r, const struct message *m, const struct lists_row *row,
+                 struct outcome *b, int64_t now_us, enum reconcile_verdict *verdict,
+                 struct err *e)
+{
     if (!r->has_plan && !sent_plan(&r->sent, r->incident, &r->plan, e))
         return false;
     r->has_plan = true;
     *verdict = RECONCILE_TOLD;
     return preflight_take(&r->sent, r->incident, &r->plan, row, &m->body.report, now_us,
-                          &r->held, e);
+                          &r->held, e) &&
+           name_list(r, row->list, e) &&
+           (!is_unclear(b->state) ||
+            set_state(r, b, row, OUTCOME_UNREACHABLE, NULL, NULL,
+                      "told what it holds, before a command was signed", NULL, now_us, e));
+}
+
+/* What a device holds of which something was unclear. */
+static bool settle(struct reconcile *r, const struct message *m,
+                   const struct lists_row *row, struct outcome *b, int64_t now_us,
+                   enum reconcile_verdict *verdict, struct err *e)
+{
+    bool load = m->code == MESSAGE_CS02F;
+    struct sent_command nothing;
+    struct sent_command done;
+    struct cells_told told;
+    AUTO(mem) char *now = NULL;
+
+    if (!carried_out(r, &m->originator, &m->body.report, NULL, &done, &nothing, e))
+        return false;
+    if (b->cells != NULL) {
+        now = cells_reported(&r->sent, b->cells, &m->body.report);
+        b->cells = now;
+    }
+    if (done.batch != NULL) {
+        *verdict = RECONCILE_SUCCESS;
+        return told_by(r, &m->originator, &done, &m->body.report, NULL, &told, e) &&
+               set_state(r, b, row, OUTCOME_SUCCESS, &done, &told,
+                         load ? "told by CS02f" : "told by CS02a", NULL, now_us, e);
+    }
+    *verdict = RECONCILE_RESOLVED;
+    if (nothing.batch != NULL) {
+        b->list = nothing.batch->list->version;
+        b->batch = nothing.batch->id;
+        b->counter = nothing.counter;
+    }
+    return set_state(r, b, row, OUTCOME_UNREACHABLE, NULL, NULL,
+                     load ? "CS02f: the new keys are not there"
+                          : "CS02a: the new keys are not there",
+                     NULL, now_us, e);
 }
 
 static bool take_report(struct reconcile *r, const struct message *m, int64_t now_us,
                         enum reconcile_verdict *verdict, struct fault *why, struct err *e)
 {
     AUTO(mem) char *cells = NULL;
-    AUTO(mem) char *now = NULL;
-    bool load = m->code == MESSAGE_CS02F;
-    struct cells_told told;
-    struct sent_command done;
-    struct sent_command nothing;
     struct lists_row row;
     struct outcome b;
+    bool commanded;
     bool known;
 
     if (!lists_find(r->lists, &m->originator, &row)) {
@@ -554,32 +630,19 @@ static bool take_report(struct reconcile *r, const struct message *m, int64_t no
         *why = (struct fault){"response.forged", "the device's key did not sign it"};
         return true;
     }
-    if (!outcome_get(r->store, r->incident, &m->originator, &b, &cells, &known, e))
+    if (!is_newest(r, m, why, e))
         return false;
-    if (!known || !is_unclear(b.state))
-        return tell(r, m, &row, now_us, verdict, why, e);
-    if (!carried_out(r, &m->originator, &m->body.report, NULL, &done, &nothing, e))
+    if (why->rule != NULL)
+        return true;
+    if (!outcome_get(r->store, r->incident, &m->originator, &b, &cells, &known, e) ||
+        !was_commanded(r, &m->originator, &commanded, e))
         return false;
-    if (b.cells != NULL) {
-        now = cells_reported(&r->sent, b.cells, &m->body.report);
-        b.cells = now;
+    if (commanded && !is_unclear(b.state)) {
+        *why = (struct fault){"response.unmatched", "nothing is unclear about this device"};
+        return true;
     }
-    if (done.batch != NULL) {
-        *verdict = RECONCILE_SUCCESS;
-        return told_by(r, &m->originator, &done, &m->body.report, NULL, &told, e) &&
-               set_state(r, &b, &row, OUTCOME_SUCCESS, &done, &told,
-                         load ? "told by CS02f" : "told by CS02a", NULL, now_us, e);
-    }
-    *verdict = RECONCILE_RESOLVED;
-    if (nothing.batch != NULL) {
-        b.list = nothing.batch->list->version;
-        b.batch = nothing.batch->id;
-        b.counter = nothing.counter;
-    }
-    return set_state(r, &b, &row, OUTCOME_UNREACHABLE, NULL, NULL,
-                     load ? "CS02f: the new keys are not there"
-                          : "CS02a: the new keys are not there",
-                     NULL, now_us, e);
+    return note_newest(r, m, e) && (commanded ? settle(r, m, &row, &b, now_us, verdict, e)
+                                              : tell(r, m, &row, &b, now_us, verdict, e));
 }
 
 /* CS02g: a supplier's command for the load controller's cells, not one of ours as a rule.
@@ -652,14 +715,6 @@ bool reconcile_unclear(struct reconcile *r, const struct eui64 *behind,
         *cells |= has ? c.cells : 0;
     }
     return true;
-}
-
-/* What is said of a device that is on the list makes the list count. */
-static bool name_list(struct reconcile *r, const struct list *list, struct err *e)
-{
-    return store_run(r->store, e,
-                     "UPDATE roster SET named = 1 WHERE incident = ?1 AND version = ?2",
-                     "ti", r->incident, list->version);
 }
 
 bool reconcile_mark(struct reconcile *r, const struct eui64 *device, const char *state,

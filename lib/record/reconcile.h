@@ -11,8 +11,9 @@
  * which a supplier replaces the load controller's certificates, resolves them into success
  * where it names our keys in every cell that was to be replaced.
  *
- * A report does not say when it was made: one from before a command could come in again behind
- * it. So a report takes no success back; a later command does, or a person's word.
+ * A report does not say when it was made. It counts only if it answers a later question of
+ * that party than the last one did; and since one from before a command could come in for the
+ * first time behind it, it takes no success back: a later command does, or a person's word.
  *
  * A device's word goes by cell: what an earlier command did to cells that a later one does
  * not name stays on record, and a device is a success only if no cell is left that a command

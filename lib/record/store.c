@@ -163,6 +163,10 @@ static const char *const migrations[] = {
     " PRIMARY KEY (incident, device)) STRICT, WITHOUT ROWID;"
     "CREATE INDEX preflight_by_held ON preflight (incident, held)"
     " WHERE held IN ('another-party', 'unknown-key');"
+    /* and to which question each has answered last, by who asked (reconcile.c) */
+    "CREATE TABLE reported (incident TEXT NOT NULL, device BLOB NOT NULL,"
+    " asker BLOB NOT NULL, counter INTEGER NOT NULL,"
+    " PRIMARY KEY (incident, device, asker)) STRICT, WITHOUT ROWID;"
     "ALTER TABLE roster ADD COLUMN state TEXT NOT NULL DEFAULT 'filed';"
     "ALTER TABLE roster ADD COLUMN named INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE roster ADD COLUMN added INTEGER NOT NULL DEFAULT 0;"

@@ -101,13 +101,13 @@ with_command() { # the success counts for the command that brought it about
         [ -f "$scene/first.d/$(device 1)-$(cat "$scene/counter").bin" ]
 }
 t 'by the command that was signed for it' with_command
-forged() { # an answer of another device's key; what is not unclear any more
+forged() { # an answer of another device's key; what was answered before
     sed 's/[0-7]$/8/;t;s/.$/0/' "$scene/reports.hex" >"$scene/forged.hex" &&
         ctl --json responses add "$incident" "$scene/forged.hex" | jq -e '.aside == 4' &&
-        ctl --json responses add "$incident" "$scene/reports.hex" | jq -e '.aside == 2 and .resolved == 2' &&
-        get "/v1/incidents/$incident/figures" | jq -e '.set_aside == {"response.forged": 4, "response.unmatched": 2}'
+        ctl --json responses add "$incident" "$scene/reports.hex" | jq -e '.aside == 4 and .resolved == 0 and .unfit == 0' &&
+        get "/v1/incidents/$incident/figures" | jq -e '.set_aside == {"response.duplicate": 4, "response.forged": 4}'
 }
-t 'forged answers and answers about what is known are set aside' forged
+t 'forged answers and answers to a question that was answered are set aside' forged
 
 # --- the two that do not hold them ---
 

@@ -709,6 +709,8 @@ static void marked(uint32_t row, const char *state)
     OK(reconcile_mark(rec, &r.device, state, "the line broke", "uid 1", 42, &e));
 }
 
+static uint64_t question; /* of whoever asks */
+
 /* A report of row i: which key is in which of the supplier's cells. */
 static void report_of(uint32_t row, const struct key_id *ds, const struct key_id *ka)
 {
@@ -717,6 +719,7 @@ static void report_of(uint32_t row, const struct key_id *ds, const struct key_id
     answer_of(row);
     memset(&m.body, 0, sizeof m.body);
     m.code = MESSAGE_CS02A;
+    m.counter = ++question;
     m.payload_kind = PAYLOAD_REPORT;
     m.body.report.n_roles = 1;
     d->role = ROLE_SUPPLIER;
@@ -742,6 +745,7 @@ START_TEST(what_a_device_holds_settles_what_is_unclear)
             report_of(i, &new_ds, &new_ka);
         ck_assert_int_eq(taken(i), RECONCILE_SUCCESS);
         outcome_is(i, "success", 0);
+        m.counter = ++question;
         aside(i, "response.unmatched"); /* there is nothing to settle any more */
     }
     ck_assert_int_eq(number("SELECT min(batch) FROM outcome"), batch_id);
@@ -885,6 +889,66 @@ START_TEST(cs02f_settles_what_a_load_controllers_cells_hold)
     outcome_is(1, "unreachable", 0);
     cells_say(1, "CS02f: the new keys are not there");
     load_done();
+}
+END_TEST
+
+START_TEST(an_answer_to_an_earlier_question_is_stale)
+{
+    static const struct key_id old = {{9}};
+    struct message early;
+
+    marked(0, "unknown");
+    report_of(0, &old, &forgotten);
+    aside(1, "response.forged");
+    early = m;
+    ck_assert_int_eq(taken(0), RECONCILE_RESOLVED);
+    marked(0, "unknown"); /* signed again, say, and not answered */
+    aside(0, "response.duplicate");
+    outcome_is(0, "unknown", 0);
+    report_of(0, &new_ds, &old);
+    ck_assert_int_eq(taken(0), RECONCILE_RESOLVED);
+    marked(0, "unknown");
+    m = early;
+    aside(0, "response.stale");
+    m.recipient.b[7] ^= 1; /* the counters of another party are its own */
+    ck_assert_int_eq(taken(0), RECONCILE_RESOLVED);
+}
+END_TEST
+
+START_TEST(what_a_device_tells_beforehand_is_kept_whatever_it_was_marked)
+{
+    static const struct eui64 other = {{1, 2, 3}};
+    static const struct key_id theirs = {{9, 9}};
+
+    OK(store_run(store, &e,
+                 "INSERT INTO incident (id, title, route, state, initiator, subscriber,"
+                 " replacement, exercise, opened_us, since_us, facts) VALUES ('I-1', '',"
+                 " 'undecided', 'NONE', 'dcc', '90B3D51F30020001', '', 0, 1, 1, '{}')",
+                 ""));
+    for (uint32_t i = 0; i < 3; i++) {
+        report_of(i, &theirs, &forgotten); /* before it is all set back */
+        OK(store_run(store, &e, "UPDATE batch SET started_us = 0",
+                     "")); /* none was signed */
+        reopen();
+        for (size_t c = 0; c < 2; c++)
+            m.body.report.roles[0].cells[c].uid = span_of(other.b, 8);
+        if (i == 1)
+            marked(i, "unreachable");
+        if (i == 2)
+            marked(i, "unknown");
+        OK(store_run(store, &e,
+                     "INSERT OR REPLACE INTO roster (incident, version, sha256, rows,"
+                     " by_type, at_us) VALUES ('I-1', 1, ?1, 4, '{}', 0)",
+                     "b", span_of(scene.roster.digest.b, 32)));
+        ck_assert_int_eq(taken(i), RECONCILE_TOLD);
+        ck_assert_int_eq(reconcile_held(rec),
+                         i == 2 ? OUTCOME_HELD_OTHER : OUTCOME_HELD_UNTOLD);
+        ck_assert_int_eq(number("SELECT named FROM roster"), 1);
+        OK(store_run(store, &e, "UPDATE batch SET started_us = 1", ""));
+    }
+    ck_assert_int_eq(number("SELECT count(*) FROM preflight"), 3);
+    outcome_is(0, NULL, 0);
+    outcome_is(2, "unreachable", 0); /* a command may be signed for it */
 }
 END_TEST
 
@@ -1154,6 +1218,8 @@ KIT_MAIN("reconcile", setup, teardown, a_device_that_replaced_every_cell_is_a_su
          the_latest_of_many_batches_is_known, a_selection_is_matched_by_its_rows,
          a_devices_word_tells_who_held_its_cells,
          what_an_earlier_command_placed_is_expected,
+         an_answer_to_an_earlier_question_is_stale,
+         what_a_device_tells_beforehand_is_kept_whatever_it_was_marked,
          what_one_command_did_to_its_cells_stays_when_another_does_others,
          a_word_about_a_device_leaves_its_cells, a_word_about_a_device_makes_its_list_count,
          what_another_command_asked_for_and_nobody_answered_is_owed,
