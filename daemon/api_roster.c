@@ -331,13 +331,18 @@ HANDLER(api_certificates_get)
 {
     struct service *sv = arg;
     struct span pem;
+    uint64_t version;
 
     (void)body;
-    if (!docket_bundle(sv->store, r->args[0], &pem, e))
+    if (!request_number(r, "version", 1, INT64_MAX, 0, &version, e) ||
+        !(version > 0
+              ? docket_bundle_version(sv->store, r->args[0], (int64_t)version, &pem, e)
+              : docket_bundle(sv->store, r->args[0], &pem, e)))
         return false;
     if (pem.at == NULL)
         return err_set(e, ERR_MISSING, "incident.no-certificates",
-                       "incident %s has no certificates", r->args[0]);
+                       "incident %s has no %s certificates", r->args[0],
+                       version > 0 ? "such" : "");
     return reply_text(out, 200, "application/x-pem-file", (char *)(uintptr_t)pem.at,
                       pem.len, e);
 }

@@ -251,22 +251,66 @@ static int keep_story(const struct folder *x, const char *text)
     return CTL_STORE;
 }
 
+static json_int_t version_of(const json_t *paper)
+{
+    return json_integer_value(json_object_get(paper, "version"));
+}
+
+/* Each version of a paper but the one on file: a document may name it. */
+static int earlier(struct folder *x, const json_t *versions, json_int_t on_file,
+                   const char *what, const char *name, const char *ending)
+{
+    const json_t *one;
+    size_t i;
+
+    json_array_foreach(versions, i, one)
+    {
+        json_int_t n = version_of(one);
+        char path[512];
+        char file[64];
+        int rc;
+
+        if (n == on_file)
+            continue;
+        if (!ctl_path(path, "/v1/incidents/{}/{}", x->incident, what))
+            return CTL_INPUT;
+        (void)snprintf(path + strlen(path), sizeof path - strlen(path),
+                       "?version=%" JSON_INTEGER_FORMAT, n);
+        (void)snprintf(file, sizeof file, "%s-%" JSON_INTEGER_FORMAT "%s", name, n, ending);
+        rc = get(x, path, file);
+        if (rc != CTL_OK)
+            return rc;
+    }
+    return CTL_OK;
+}
+
 /* An incident that was closed early has no list and no certificates. */
 static int list_and_certificates(struct folder *x, const json_t *story)
 {
+    const json_t *rosters = json_object_get(story, "rosters");
+    const json_t *bundles;
     char path[512];
     int rc;
 
-    if (json_array_size(json_object_get(story, "rosters")) == 0)
+    if (json_array_size(rosters) == 0)
         return CTL_OK;
     if (!ctl_path(path, "/v1/incidents/{}/roster", x->incident, NULL))
         return CTL_INPUT;
     rc = get(x, path, "roster.csv");
+    if (rc == CTL_OK)
+        rc = earlier(x, rosters, version_of(json_object_get(story, "roster")), "roster",
+                     "roster", ".csv");
     if (rc != CTL_OK || json_array_size(json_object_get(story, "decisions")) == 0)
         return rc;
     if (!ctl_path(path, "/v1/incidents/{}/certificates", x->incident, NULL))
         return CTL_INPUT;
-    return get(x, path, "certificates.pem");
+    rc = get(x, path, "certificates.pem");
+    bundles = json_object_get(story, "bundles");
+    if (rc == CTL_OK)
+        rc = earlier(x, bundles,
+                     version_of(json_array_get(bundles, json_array_size(bundles) - 1)),
+                     "certificates", "certificates", ".pem");
+    return rc;
 }
 
 static int story_and_parts(struct folder *x, bool with_commands)
@@ -377,9 +421,12 @@ static int readme(const struct folder *x)
         "the\n"
         "                       custodians' activation), and how each signer was judged.\n"
         "                       check-decision.sh DECISION.cms ANCHOR.pem K N\n"
-        "roster.csv             the devices; its sha256sum stands in the decision\n"
-        "certificates.pem       new and compromised certificates; the decision names their "
-        "digests\n"
+        "roster.csv             the devices, as on file now; its sha256sum stands in the\n"
+        "                       decision about it. roster-N.csv: earlier versions, and\n"
+        "                       corrections that were proposed\n"
+        "certificates.pem       new and compromised certificates; the decision names "
+        "their\n"
+        "                       digests. certificates-N.pem: earlier versions\n"
         "commands-*.tar         what was signed, <device>-<counter>.bin each.\n"
         "                       verify-command.sh COMMAND.bin CERTIFICATE.pem\n"
         "audit.jsonl            the service's audit trail, whole; what was exported stands "

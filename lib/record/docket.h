@@ -153,7 +153,10 @@ MUST_CHECK bool docket_changeable(struct store *s, const char *incident, struct 
 /* The certificates, latest version: malloc'd PEM; at NULL when there are none. */
 MUST_CHECK bool docket_bundle(struct store *s, const char *incident, struct span *pem,
                               struct err *e);
-/* The same for one document: without what other documents of its incident name, or need for
+/* Those of that version. */
+MUST_CHECK bool docket_bundle_version(struct store *s, const char *incident,
+                                      int64_t version, struct span *pem, struct err *e);
+/* The latest for one document: without what other documents of its incident name, or need for
  * what they name, and this one does not. (A warrant takes no certificate that it does not
  * name, and what a document in force names stays in the bundle.) */
 MUST_CHECK bool docket_bundle_for(struct store *s, const struct authority *a,

@@ -15,6 +15,15 @@
 
 /* --- the latest --- */
 
+bool docket_bundle_version(struct store *s, const char *incident, int64_t version,
+                           struct span *pem, struct err *e)
+{
+    *pem = (struct span){NULL, 0};
+    return store_each(s, store_take_blob, pem, e,
+                      "SELECT pem FROM bundle WHERE incident = ?1 AND version = ?2", "ti",
+                      incident, version);
+}
+
 bool docket_bundle(struct store *s, const char *incident, struct span *pem, struct err *e)
 {
     *pem = (struct span){NULL, 0};

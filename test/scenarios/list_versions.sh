@@ -107,6 +107,16 @@ answers() {
 }
 refuse 'answers' incident.closed answers
 first=$incident
+evidence() { # each decision finds its list in the folder
+    ctl --quiet evidence export "$incident" --out "$work/evidence"
+    for d in "$work/evidence"/decision-*-D*.json; do
+        jq -e '.document.kind == "decision"' "$d" >/dev/null || continue
+        named=$(jq -r .document.roster.sha256 "$d")
+        sha256sum "$work/evidence"/roster*.csv | grep "^$named" || return 1
+    done
+    [ -f "$work/evidence/roster-1.csv" ]
+}
+check 'the evidence has the list of each decision' evidence
 
 echo '# Two regions, by two decisions of one incident'
 list_of regions north 1 2 3 4
