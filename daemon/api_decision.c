@@ -11,6 +11,7 @@
 #include "keys.h"
 #include "log.h"
 #include "mem.h"
+#include "preflight.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -235,6 +236,7 @@ static bool keep(struct service *sv, const struct docket *d, const struct paper 
     (void)snprintf(paper, sizeof paper, "decision %s", p->a.id);
     return docket_put_decision(d, &p->a, cms, p->json, verdict, who, e) &&
            service_learn_keys(sv, e) && keys_may_place(sv->store, &p->a.digest, e) &&
+           preflight_again(sv->store, sv->roster_dir, p->a.incident, e) &&
            agree_keep(d, p->a.incident, paper, &p->outlook.agree, who, e);
 }
 

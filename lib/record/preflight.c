@@ -100,6 +100,139 @@ bool preflight_take(struct sent *t, const char *incident, const struct sent_batc
                      outcome_held_name(*held), text);
 }
 
+/* --- once more, when it is known what it is about --- */
+
+#define AT_ONCE 1024 /* devices that are judged between two looks at the table */
+
+struct again {
+    struct store *store;
+    const char *incident;
+    struct sent *sent;
+    struct sent_batch plan;
+    struct untold {
+        struct eui64 device;
+        char *cells; /* owned */
+    } at[AT_ONCE];
+    size_t n;
+    bool no_memory;
+};
+
+static bool take_untold(void *arg, const struct store_row *row)
+{
+    struct again *g = arg;
+    struct untold *u = &g->at[g->n];
+
+    if (!eui_of(row, 0, &u->device))
+        return true;
+    u->cells = strdup(store_text(row, 1));
+    g->no_memory = u->cells == NULL;
+    g->n += u->cells != NULL;
+    return !g->no_memory;
+}
+
+/* A cell of it as it was kept, with who held it. */
+static enum outcome_held judge_cell(const struct again *g, const struct roster_row *row,
+                                    enum cell cell, json_t *kept)
+{
+    const char *party = json_string_value(json_object_get(kept, "party"));
+    const char *key = json_string_value(json_object_get(kept, "key"));
+    struct holder h = {.cell = cell};
+    enum outcome_held held;
+
+    if (party == NULL || key == NULL || !hex_decode(party, strlen(party), h.party.b, 8) ||
+        !hex_decode(key, strlen(key), h.key.b, 8))
+        return OUTCOME_HELD_UNTOLD;
+    held = held_by(g->sent, &g->plan, row, cell, &h.party, &h.key);
+    if (held != OUTCOME_HELD_UNTOLD)
+        (void)json_object_set_new(kept, "held", json_string(outcome_held_name(held)));
+    return held;
+}
+
+static bool judge_again(const struct again *g, const struct untold *u,
+                        const struct roster_row *row, struct err *e)
+{
+    uint32_t cells = relevant(&g->plan, row);
+    json_t *o = json_loads(u->cells, 0, NULL);
+    enum outcome_held worst = OUTCOME_HELD_UNTOLD;
+    AUTO(mem) char *text = NULL;
+
+    for (unsigned c = 0; c < CELL_COUNT; c++) {
+        json_t *kept = json_object_get(o, gbcs_cell((enum cell)c)->name);
+        enum outcome_held held;
+
+        if ((cells & CELL_BIT(c)) == 0 || kept == NULL)
+            continue;
+        held = judge_cell(g, row, (enum cell)c, kept);
+        if (held > worst)
+            worst = held;
+    }
+    text = json_dumps(o, JSON_COMPACT);
+    json_decref(o);
+    if (worst == OUTCOME_HELD_UNTOLD)
+        return true;
+    if (text == NULL)
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
+    return store_run(g->store, e,
+                     "UPDATE preflight SET held = ?3, cells = ?4 WHERE incident = ?1"
+                     " AND device = ?2",
+                     "tbtt", g->incident, eui_span(&u->device), outcome_held_name(worst),
+                     text);
+}
+
+static bool judge_all(struct again *g, const struct lists *lists, struct err *e)
+{
+    struct eui64 behind = {{0}};
+    struct lists_row row;
+    bool ok = true;
+
+    do {
+        g->n = 0;
+        ok = store_each(g->store, take_untold, g, e,
+                        "SELECT device, cells FROM preflight WHERE incident = ?1"
+                        " AND device > ?2 AND held = '' ORDER BY device LIMIT ?3",
+                        "tbi", g->incident, eui_span(&behind), (int64_t)AT_ONCE);
+        for (size_t i = 0; i < g->n; i++) {
+            if (ok && lists_find(lists, &g->at[i].device, &row))
+                ok = judge_again(g, &g->at[i], &row.at, e);
+            free(g->at[i].cells);
+        }
+        if (g->n > 0)
+            behind = g->at[g->n - 1].device;
+        if (ok && g->no_memory)
+            ok = err_set(e, ERR_STORE, "store.memory", "out of memory");
+    } while (ok && g->n == AT_ONCE);
+    return ok;
+}
+
+bool preflight_again(struct store *s, const char *dir, const char *incident, struct err *e)
+{
+    AUTO(mem) struct again *g = NULL;
+    struct sent sent = {0};
+    struct lists lists;
+    int64_t n = 0;
+    bool found;
+    bool ok;
+
+    if (!store_number(s, &n, &found, e,
+                      "SELECT count(*) FROM preflight WHERE incident = ?1 AND held = ''",
+                      "t", incident))
+        return false;
+    if (n == 0)
+        return true;
+    g = calloc(1, sizeof *g);
+    if (g == NULL)
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
+    g->store = s;
+    g->incident = incident;
+    g->sent = &sent;
+    ok = lists_open(s, dir, incident, &lists, e) &&
+         sent_open(s, incident, &lists, &sent, e) &&
+         sent_plan(&sent, incident, &g->plan, e) && judge_all(g, &lists, e);
+    sent_close(&sent);
+    lists_done(&lists);
+    return ok;
+}
+
 /* --- looking --- */
 
 static enum outcome_held held_of(const char *name)

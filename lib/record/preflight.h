@@ -37,6 +37,15 @@ MUST_CHECK bool preflight_take(struct sent *t, const char *incident,
                                const struct payload_report *report, int64_t now_us,
                                enum outcome_held *held, struct err *e);
 
+/*
+ * What was told before anybody said which cells it is about, held against the decision that
+ * is in force now. What was judged before stays.
+ *   dir  of the rosters
+ * Errors: ERR_STORE; as rosters_open.
+ */
+MUST_CHECK bool preflight_again(struct store *s, const char *dir, const char *incident,
+                                struct err *e);
+
 /* How many devices answered, and how many said what of who holds their cells. */
 MUST_CHECK bool preflight_count(struct store *s, const char *incident, int64_t *answered,
                                 int64_t n[OUTCOME_HELD_COUNT], struct err *e);

@@ -6,6 +6,7 @@
 #include "desk_kit.h"
 #include "device_query.h"
 #include "message.h"
+#include "preflight.h"
 #include "reconcile.h"
 #include "sent.h"
 
@@ -949,6 +950,17 @@ START_TEST(what_a_device_tells_beforehand_is_kept_whatever_it_was_marked)
     ck_assert_int_eq(number("SELECT count(*) FROM preflight"), 3);
     outcome_is(0, NULL, 0);
     outcome_is(2, "unreachable", 0); /* a command may be signed for it */
+    /* of two nobody had said which cells it is about: the decision does */
+    ck_assert_int_eq(number("SELECT count(*) FROM preflight WHERE held = 'another-party'"),
+                     1);
+    OK(store_run(store, &e,
+                 "INSERT INTO bundle (incident, version, pem, certificates, added, removed,"
+                 " actor, at_us) VALUES ('I-1', 1, ?1, 4, '[]', '[]', '', 0)",
+                 "b", scene.pem));
+    OK(preflight_again(store, kit_dir, "I-1", &e));
+    ck_assert_int_eq(number("SELECT count(*) FROM preflight WHERE held = 'another-party'"
+                            " AND cells LIKE '%\"held\":\"another-party\"%'"),
+                     3);
 }
 END_TEST
 
