@@ -77,13 +77,18 @@ static bool commanded(struct device_query_before *b, const struct eui64 *device,
     return true;
 }
 
+#define LOAD (CELL_BIT(CELL_LOAD_DS) | CELL_BIT(CELL_LOAD_KA))
+
 static uint32_t cells_asked(const struct device_query_before *b,
                             const struct roster_row *row)
 {
     uint32_t held = gbcs_device(row->type)->cells;
     uint32_t cells = b->plan.cells != 0 ? b->plan.cells : row->cells;
 
-    return (cells & held) != 0 ? cells & held : held;
+    if ((cells & held) != 0)
+        return cells & held;
+    /* a meter from before GBCS 4 does not know the question that names a load controller */
+    return (held & ~LOAD) != 0 ? held & ~LOAD : held;
 }
 
 bool device_query_before_next(struct device_query_before *b,

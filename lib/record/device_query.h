@@ -54,7 +54,8 @@ MUST_CHECK bool device_query_next(struct reconcile *r, const struct device_query
 /*
  * The same before anything was signed for it, of every device of the list on file: what is
  * asked for are the cells of the decision in force, or those that the list names, or every
- * role that the device type has cells of.
+ * role that the device type has cells of, but a load controller, which meters from before
+ * GBCS 4 do not know.
  *   lists  of the incident
  *   step   every how many-th device is asked: 1 is all, 100 a sample of one in a hundred
  */

@@ -56,7 +56,14 @@ check 'three customers have changed supplier' story_moved meters other "$(story_
 check 'an incident about eight devices' opened meters 'Supplier Ltd: keys exposed'
 check 'a sample of the list is asked: one device in four' questions sample --every 4
 check 'that is two questions' asked_are 2
+check 'the two answer before anything is decided' story_asked meters "$work/sample"
+sampled() {
+    ctl --json responses add "$incident" "$work/asked.hex" >"$work/taken" && cat "$work/taken" &&
+        jq -e '.lines == 2 and .told == 2 and .unfit == 0 and .held_before == {}' "$work/taken"
+}
+check 'nobody has said which cells it is about' sampled
 check 'decided' story_decide meters supplier .
+check 'the decision has: one of the two is another party'"'"'s' figures_are '.preflight == {"answered": 2, "expected": 1, "another-party": 1}'
 check 'the key is on' story_activate meters
 check 'every device is asked' questions questions
 check 'that is eight questions' asked_are 8
