@@ -5,9 +5,11 @@
 #include "audit.h"
 #include "docket.h"
 #include "mem.h"
+#include "outcome.h"
 #include "rosters.h"
 #include "uploads.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 struct version {
@@ -186,6 +188,60 @@ bool docket_proposed(struct store *s, const char *incident, int64_t version,
     return true;
 }
 
+/* --- devices that are of another type than it was said --- */
+
+struct retyping {
+    const struct roster *roster;
+    uint32_t at;             /* its row that outcomes have come to */
+    struct roster_row *rows; /* owned; those whose type is another one */
+    size_t n, cap;
+    bool no_memory;
+};
+
+/* Both ascend by device. */
+static bool note_type(void *arg, const struct outcome *o)
+{
+    struct retyping *t = arg;
+    struct roster_row row;
+
+    t->at = roster_seek(t->roster, &o->device, t->at);
+    if (t->at == t->roster->n_rows)
+        return false;
+    roster_get(t->roster, t->at, &row);
+    if (eui64_cmp(&row.device, &o->device) != 0 || row.type == o->type)
+        return true;
+    if (t->n == t->cap) {
+        size_t cap = t->cap > 0 ? 2 * t->cap : 64;
+        struct roster_row *more = reallocarray(t->rows, cap, sizeof *more);
+
+        t->no_memory = more == NULL;
+        if (t->no_memory)
+            return false;
+        t->rows = more;
+        t->cap = cap;
+    }
+    t->rows[t->n++] = row;
+    return true;
+}
+
+/* The newest list says what type a device has, of those that have answered too: or figures
+ * by type have devices of one that the lists have not. */
+static bool retype(struct store *s, const char *incident, const struct roster *r,
+                   struct err *e)
+{
+    struct retyping t = {.roster = r};
+    bool ok = outcome_each(s, incident, &outcome_first, &outcome_last, note_type, &t, e);
+
+    if (ok && t.no_memory)
+        ok = err_set(e, ERR_STORE, "store.memory", "out of memory");
+    for (size_t i = 0; ok && i < t.n; i++)
+        ok = store_run(
+            s, e, "UPDATE outcome SET type = ?3 WHERE incident = ?1 AND device = ?2", "tbt",
+            incident, span_of(t.rows[i].device.b, 8), gbcs_device(t.rows[i].type)->name);
+    free(t.rows);
+    return ok;
+}
+
 bool docket_confirm_roster(const struct docket *d, const char *incident, int64_t version,
                            const char *reason, const char *who, struct docket_list *out,
                            struct err *e)
@@ -201,7 +257,7 @@ bool docket_confirm_roster(const struct docket *d, const char *incident, int64_t
         !proposal(d->store, incident, version, &v, e) ||
         !rosters_open(d->roster_dir, &v.sha256, &r, e))
         return false;
-    ok = difference(d, &before, &r, out, e);
+    ok = difference(d, &before, &r, out, e) && retype(d->store, incident, &r, e);
     roster_done(&r);
     return ok &&
            store_run(d->store, e,

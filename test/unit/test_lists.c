@@ -5,6 +5,7 @@
  */
 #include "incident_kit.h"
 #include "lists.h"
+#include "outcome.h"
 
 static struct docket_list l;
 
@@ -154,6 +155,29 @@ START_TEST(what_comes_after_a_correction_is_one_too)
 }
 END_TEST
 
+START_TEST(who_has_answered_is_of_the_type_that_the_newest_list_says)
+{
+    int64_t n[DEVICE_COUNT][OUTCOME_STATES];
+    struct outcome o = {.type = DEVICE_GSME, .state = OUTCOME_SUCCESS, .cells = "{}"};
+    struct lists_size size;
+
+    OK(puts_list(A B C));
+    named();
+    o.device = *kit_device(2);
+    OK(outcome_put(store, "I-1", &o, &e));
+    o.device = *kit_device(3);
+    o.type = DEVICE_ESME;
+    OK(outcome_put(store, "I-1", &o, &e));
+    OK(puts_list(A "00DB000000000002,ESME,commissioned,\n" C));
+    OK(confirms(2));
+    OK(lists_size(store, "I-1", &size, &e));
+    OK(outcome_count_types(store, "I-1", n, &e));
+    ck_assert_uint_eq(size.by_type[DEVICE_ESME], 3);
+    ck_assert_int_eq(n[DEVICE_ESME][OUTCOME_SUCCESS], 2);
+    ck_assert_int_eq(n[DEVICE_GSME][OUTCOME_SUCCESS], 0);
+}
+END_TEST
+
 START_TEST(nothing_of_a_closed_incident_changes)
 {
     OK(puts_list(A));
@@ -291,6 +315,7 @@ END_TEST
 
 KIT_MAIN("lists", setup, incident_kit_end, a_list_that_nobody_named_is_replaced,
          a_list_that_was_named_is_corrected, what_comes_after_a_correction_is_one_too,
+         who_has_answered_is_of_the_type_that_the_newest_list_says,
          nothing_of_a_closed_incident_changes, the_versions_that_count_are_walked_as_one,
          a_device_that_was_left_out_stands_elsewhere_too,
          lists_are_compared_device_by_device, a_decision_makes_its_list_count)
