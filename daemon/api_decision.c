@@ -236,7 +236,7 @@ static bool keep(struct service *sv, const struct docket *d, const struct paper 
     (void)snprintf(paper, sizeof paper, "decision %s", p->a.id);
     return docket_put_decision(d, &p->a, cms, p->json, verdict, who, e) &&
            service_learn_keys(sv, e) && keys_may_place(sv->store, &p->a.digest, e) &&
-           preflight_again(sv->store, sv->roster_dir, p->a.incident, e) &&
+           preflight_again(sv->store, sv->roster_dir, p->a.incident, d->now_us, e) &&
            agree_keep(d, p->a.incident, paper, &p->outlook.agree, who, e);
 }
 

@@ -537,7 +537,8 @@ const struct rule rules[] = {
     {"response.stale", "GBCS 4.3.1.5", "INFERRED",
      "What a device answered to a later command stands against an earlier one.",
      "Nothing; the later answer is on record."},
-    {"response.duplicate", "GBCS 13.3.4", "INFERRED", "A command is answered once.",
+    {"response.duplicate", "GBCS 13.3.4", "INFERRED",
+     "A command or a question is answered once.",
      "Nothing; the first answer is on record."},
 
     /* signer: the record protocol and the signer's own walls - lib/signing/desk.c,

@@ -97,6 +97,11 @@ char *cells_answered(const struct sent *t, const struct sent_command *to,
             (void)snprintf(name, sizeof name, "%s", gbcs_cell(c->cell)->name);
             if (c->has_old)
                 by = held_by(t, to->batch, row, c->cell, &c->old_uid, &c->old_key);
+            /* refused, with what an earlier command placed still there */
+            if (c->status != 0 && c->has_old && !to->batch->handback &&
+                (by == OUTCOME_HELD_REPLACED ||
+                 held_is_ours(t, to->batch, c->cell, &c->old_key)))
+                kept->replaced = true;
         } else {
             (void)snprintf(name, sizeof name, "unknown-%zu", i);
         }

@@ -133,7 +133,7 @@ struct docket_list {
 };
 /*
  * Put a list on file, or propose it where the one on file was named already. A proposal that
- * was not confirmed goes.
+ * was not confirmed goes, also when the list on file is handed in once more.
  *   r  is among the lists on disk
  * Errors: ERR_DENIED "incident.closed"; as rosters_open.
  */

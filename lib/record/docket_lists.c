@@ -142,6 +142,26 @@ static bool is_named(struct store *s, const char *incident, bool *named, struct 
     return true;
 }
 
+/* Who hands in the list that is on file does not want the correction. */
+static bool take_back(const struct docket *d, const char *incident, const char *who,
+                      struct err *e)
+{
+    int64_t version = 0;
+    bool found;
+
+    if (!store_number(d->store, &version, &found, e,
+                      "SELECT max(version) FROM roster WHERE incident = ?1"
+                      " AND state = 'proposed'",
+                      "t", incident))
+        return false;
+    return !found || (store_run(d->store, e,
+                                "UPDATE roster SET state = 'dropped' WHERE incident = ?1"
+                                " AND state = 'proposed'",
+                                "t", incident) &&
+                      audit_put(d->store, d->now_us, "ROSTER_TAKEN_BACK", incident, who, e,
+                                "{s:I}", "version", (json_int_t)version));
+}
+
 bool docket_put_roster(const struct docket *d, const char *incident, const struct roster *r,
                        const char *who, struct docket_list *out, struct err *e)
 {
@@ -154,7 +174,7 @@ bool docket_put_roster(const struct docket *d, const char *incident, const struc
     out->same = before.found && digest_equal(&before.sha256, &r->digest);
     if (out->same) {
         out->version = before.number;
-        return true;
+        return take_back(d, incident, who, e);
     }
     return is_named(d->store, incident, &out->proposed, e) &&
            difference(d, &before, r, out, e) && add_version(d, incident, r, who, out, e) &&

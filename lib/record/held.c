@@ -8,9 +8,8 @@ static bool is_key(const struct key_id *id, const struct key_id *other)
     return memcmp(id->b, other->b, sizeof id->b) == 0;
 }
 
-/* Did a command of this incident place that key there before this batch did? */
-static bool placed_before(const struct sent *t, const struct sent_batch *k, enum cell cell,
-                          const struct key_id *key)
+bool held_is_ours(const struct sent *t, const struct sent_batch *k, enum cell cell,
+                  const struct key_id *key)
 {
     for (size_t i = 0; i < t->n; i++)
         if (&t->batches[i] != k && (t->batches[i].cells & CELL_BIT(cell)) != 0 &&
@@ -37,7 +36,7 @@ enum outcome_held held_by(const struct sent *t, const struct sent_batch *k,
 
     if ((k->cells & CELL_BIT(cell)) != 0 && is_key(&k->placed[cell], key))
         return OUTCOME_HELD_REPLACED;
-    if (placed_before(t, k, cell, key) || (named && is_key(&k->old[cell], key)))
+    if (held_is_ours(t, k, cell, key) || (named && is_key(&k->old[cell], key)))
         return OUTCOME_HELD_EXPECTED;
     for (size_t i = 0; i < row->n_old; i++)
         if (is_key(&row->old[i], key))

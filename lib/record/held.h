@@ -32,4 +32,8 @@ enum outcome_held held_by(const struct sent *t, const struct sent_batch *k,
                           const struct roster_row *row, enum cell cell,
                           const struct eui64 *party, const struct key_id *key);
 
+/* Did a command of this incident place that key there before this batch did? */
+bool held_is_ours(const struct sent *t, const struct sent_batch *k, enum cell cell,
+                  const struct key_id *key);
+
 #endif

@@ -4,7 +4,7 @@
 #include "audit.h"
 #include "authority.h"
 #include "mem.h"
-#include "outbox.h"
+#include "preflight.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -135,36 +135,12 @@ bool intake_note(struct intake *i, struct err *e)
     return true;
 }
 
-/* What somebody has to look at: devices of another party, keys that nobody named. */
-static bool tell_held(struct store *s, const char *incident, const json_t *held,
-                      int64_t now_us, struct err *e)
-{
-    static const enum outcome_held alarming[] = {OUTCOME_HELD_OTHER, OUTCOME_HELD_UNKNOWN};
-    json_t *found = json_object();
-    struct chain_place at;
-    bool ok = true;
-
-    for (size_t i = 0; i < sizeof alarming / sizeof alarming[0]; i++) {
-        json_t *n = json_object_get(held, outcome_held_name(alarming[i]));
-
-        if (n != NULL)
-            (void)json_object_set(found, outcome_held_name(alarming[i]), n);
-    }
-    if (json_object_size(found) > 0)
-        ok = audit_put(s, now_us, "DEVICES_HOLD_OTHERWISE", incident, AUDIT_ACTOR_SYSTEM, e,
-                       "O", found) &&
-             audit_last(s, &at, e) &&
-             outbox_held(s, incident, (int64_t)at.seq, found, now_us, e);
-    json_decref(found);
-    return ok;
-}
-
 static bool put_record(struct store *s, const char *incident, const char *actor,
                        json_t *figures, bool whole, int64_t now_us, struct err *e)
 {
     (void)json_object_set_new(figures, "whole", json_boolean(whole));
     return audit_put(s, now_us, "RESPONSES_TAKEN", incident, actor, e, "O", figures) &&
-           tell_held(s, incident, json_object_get(figures, "held_before"), now_us, e);
+           preflight_tell(s, incident, json_object_get(figures, "held_before"), now_us, e);
 }
 
 bool intake_end(struct intake *i, bool whole, int64_t now_us, struct err *e)

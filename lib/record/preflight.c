@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "preflight.h"
 
+#include "audit.h"
 #include "held.h"
 #include "mem.h"
+#include "outbox.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -115,6 +117,7 @@ struct again {
     } at[AT_ONCE];
     size_t n;
     bool no_memory;
+    int64_t found[OUTCOME_HELD_COUNT];
 };
 
 static bool take_untold(void *arg, const struct store_row *row)
@@ -148,7 +151,7 @@ static enum outcome_held judge_cell(const struct again *g, const struct roster_r
     return held;
 }
 
-static bool judge_again(const struct again *g, const struct untold *u,
+static bool judge_again(struct again *g, const struct untold *u,
                         const struct roster_row *row, struct err *e)
 {
     uint32_t cells = relevant(&g->plan, row);
@@ -170,6 +173,7 @@ static bool judge_again(const struct again *g, const struct untold *u,
     json_decref(o);
     if (worst == OUTCOME_HELD_UNTOLD)
         return true;
+    g->found[worst]++;
     if (text == NULL)
         return err_set(e, ERR_STORE, "store.memory", "out of memory");
     return store_run(g->store, e,
@@ -204,7 +208,22 @@ static bool judge_all(struct again *g, const struct lists *lists, struct err *e)
     return ok;
 }
 
-bool preflight_again(struct store *s, const char *dir, const char *incident, struct err *e)
+static bool tell_found(const struct again *g, int64_t now_us, struct err *e)
+{
+    json_t *held = json_object();
+    bool ok;
+
+    for (unsigned h = OUTCOME_HELD_UNTOLD + 1; h < OUTCOME_HELD_COUNT; h++)
+        if (g->found[h] > 0)
+            (void)json_object_set_new(held, outcome_held_name((enum outcome_held)h),
+                                      json_integer((json_int_t)g->found[h]));
+    ok = preflight_tell(g->store, g->incident, held, now_us, e);
+    json_decref(held);
+    return ok;
+}
+
+bool preflight_again(struct store *s, const char *dir, const char *incident, int64_t now_us,
+                     struct err *e)
 {
     AUTO(mem) struct again *g = NULL;
     struct sent sent = {0};
@@ -230,6 +249,31 @@ bool preflight_again(struct store *s, const char *dir, const char *incident, str
          sent_plan(&sent, incident, &g->plan, e) && judge_all(g, &lists, e);
     sent_close(&sent);
     lists_done(&lists);
+    return ok && tell_found(g, now_us, e);
+}
+
+/* --- telling --- */
+
+bool preflight_tell(struct store *s, const char *incident, const json_t *held,
+                    int64_t now_us, struct err *e)
+{
+    static const enum outcome_held alarming[] = {OUTCOME_HELD_OTHER, OUTCOME_HELD_UNKNOWN};
+    json_t *found = json_object();
+    struct chain_place at;
+    bool ok = true;
+
+    for (size_t i = 0; i < sizeof alarming / sizeof alarming[0]; i++) {
+        json_t *n = json_object_get(held, outcome_held_name(alarming[i]));
+
+        if (n != NULL)
+            (void)json_object_set(found, outcome_held_name(alarming[i]), n);
+    }
+    if (json_object_size(found) > 0)
+        ok = audit_put(s, now_us, "DEVICES_HOLD_OTHERWISE", incident, AUDIT_ACTOR_SYSTEM, e,
+                       "O", found) &&
+             audit_last(s, &at, e) &&
+             outbox_held(s, incident, (int64_t)at.seq, found, now_us, e);
+    json_decref(found);
     return ok;
 }
 

@@ -44,7 +44,12 @@ MUST_CHECK bool preflight_take(struct sent *t, const char *incident,
  * Errors: ERR_STORE; as rosters_open.
  */
 MUST_CHECK bool preflight_again(struct store *s, const char *dir, const char *incident,
-                                struct err *e);
+                                int64_t now_us, struct err *e);
+/* Devices were found to hold another party's certificates, or keys that nobody named: a record,
+ * and a notice to everybody concerned; nothing where none were.
+ *   held  how many said what, by the names of outcome.h */
+MUST_CHECK bool preflight_tell(struct store *s, const char *incident, const json_t *held,
+                               int64_t now_us, struct err *e);
 
 /* How many devices answered, and how many said what of who holds their cells. */
 MUST_CHECK bool preflight_count(struct store *s, const char *incident, int64_t *answered,

@@ -64,6 +64,7 @@ sampled() {
 check 'nobody has said which cells it is about' sampled
 check 'decided' story_decide meters supplier .
 check 'the decision has: one of the two is another party'"'"'s' figures_are '.preflight == {"answered": 2, "expected": 1, "another-party": 1}'
+check 'everybody concerned is told' noticed another-party 1
 check 'the key is on' story_activate meters
 check 'every device is asked' questions questions
 check 'that is eight questions' asked_are 8
@@ -130,7 +131,7 @@ named() {
 check 'device and cell are named, with the key' named
 check 'an alarm stands' alarmed unknown-key 3
 check 'everybody concerned is told' noticed unknown-key 3
-check 'it is on record' audited 'map(select(.kind == "DEVICES_HOLD_OTHERWISE") | .data) == [{"another-party": 3}, {"another-party": 3}, {"unknown-key": 3}]'
+check 'it is on record' audited 'map(select(.kind == "DEVICES_HOLD_OTHERWISE") | .data) == [{"another-party": 1}, {"another-party": 3}, {"another-party": 3}, {"unknown-key": 3}]'
 check 'the key is off' key_off
 check 'executed, closed' executed
 story_tell "$first" "$second" "$incident"

@@ -178,6 +178,25 @@ START_TEST(who_has_answered_is_of_the_type_that_the_newest_list_says)
 }
 END_TEST
 
+START_TEST(the_list_on_file_takes_a_proposal_back)
+{
+    OK(puts_list(A B));
+    named();
+    OK(puts_list(A));
+    ck_assert(l.proposed && l.version == 2);
+    OK(puts_list(A B));
+    ck_assert(l.same && l.version == 1);
+    REFUSED(confirms(2), "roster.proposal");
+    ck_assert_int_eq(number("SELECT count(*) FROM audit WHERE line LIKE"
+                            " '%ROSTER_TAKEN_BACK%'"),
+                     1);
+    OK(puts_list(A B)); /* there is nothing more to take back */
+    ck_assert_int_eq(number("SELECT count(*) FROM audit WHERE line LIKE"
+                            " '%ROSTER_TAKEN_BACK%'"),
+                     1);
+}
+END_TEST
+
 START_TEST(nothing_of_a_closed_incident_changes)
 {
     OK(puts_list(A));
@@ -314,7 +333,8 @@ START_TEST(a_decision_makes_its_list_count)
 END_TEST
 
 KIT_MAIN("lists", setup, incident_kit_end, a_list_that_nobody_named_is_replaced,
-         a_list_that_was_named_is_corrected, what_comes_after_a_correction_is_one_too,
+         a_list_that_was_named_is_corrected, the_list_on_file_takes_a_proposal_back,
+         what_comes_after_a_correction_is_one_too,
          who_has_answered_is_of_the_type_that_the_newest_list_says,
          nothing_of_a_closed_incident_changes, the_versions_that_count_are_walked_as_one,
          a_device_that_was_left_out_stands_elsewhere_too,

@@ -575,6 +575,19 @@ START_TEST(counters_of_two_organisations_do_not_mix)
 }
 END_TEST
 
+START_TEST(a_refusal_leaves_what_an_earlier_command_placed)
+{
+    good_answer(0);
+    ck_assert_int_eq(taken(0), RECONCILE_SUCCESS);
+    batch_of_another(5);
+    executed(0);
+    result(CELL_SUPPLIER_DS, 5, &new_ds);
+    m.body.reply.results[0].old_key = span_of(new_ds.b, 8); /* it lies there still */
+    ck_assert_int_eq(taken(0), RECONCILE_FAILED);           /* of this command */
+    outcome_is(0, "partly", 2);
+}
+END_TEST
+
 START_TEST(one_counter_of_two_organisations_is_told_apart)
 {
     struct message first;
@@ -957,7 +970,13 @@ START_TEST(what_a_device_tells_beforehand_is_kept_whatever_it_was_marked)
                  "INSERT INTO bundle (incident, version, pem, certificates, added, removed,"
                  " actor, at_us) VALUES ('I-1', 1, ?1, 4, '[]', '[]', '', 0)",
                  "b", scene.pem));
-    OK(preflight_again(store, kit_dir, "I-1", &e));
+    OK(preflight_again(store, kit_dir, "I-1", 43, &e));
+    ck_assert_int_eq(number("SELECT count(*) FROM audit WHERE line LIKE"
+                            " '%DEVICES_HOLD_OTHERWISE%{\"another-party\":2}%'"),
+                     1);
+    ck_assert_int_eq(number("SELECT count(*) FROM notice WHERE kind ="
+                            " 'DEVICES_HOLD_OTHERWISE' AND at_us = 43"),
+                     5);
     ck_assert_int_eq(number("SELECT count(*) FROM preflight WHERE held = 'another-party'"
                             " AND cells LIKE '%\"held\":\"another-party\"%'"),
                      3);
@@ -1226,6 +1245,7 @@ KIT_MAIN("reconcile", setup, teardown, a_device_that_replaced_every_cell_is_a_su
          of_a_flood_some_are_kept_and_all_are_counted, what_was_answered_before_fits,
          the_same_answer_twice_counts_once, an_answer_to_an_earlier_command_is_stale,
          a_second_attempt_is_counted, counters_of_two_organisations_do_not_mix,
+         a_refusal_leaves_what_an_earlier_command_placed,
          one_counter_of_two_organisations_is_told_apart,
          the_latest_of_many_batches_is_known, a_selection_is_matched_by_its_rows,
          a_devices_word_tells_who_held_its_cells,
