@@ -251,8 +251,8 @@ START_TEST(the_register_of_keys_is_filled_from_what_is_on_file)
         " 1, 0, 0, 'stopped', '', 31, 31, 31, '', NULL), (3, 'I-3', x'03', '', x'00', "
         "x'00',"
         " x'00', NULL, 1, 1, 0, 'done', '', 32, 32, 32, '', NULL)",
-        "INSERT INTO slice VALUES (1 << 32, 1, 1, 1, NULL, x'00', NULL),"
-        " (3 << 32, 1, 1, 2, NULL, x'00', NULL)",
+        "INSERT INTO slice VALUES (1 << 32, 1, 1, 1, NULL, x'00', NULL)",
+        "INSERT INTO slice VALUES (3 << 32, 1, 1, 2, NULL, x'00', NULL)",
         "INSERT INTO symmetric VALUES ('I-3', x'00', 31)",
         "INSERT INTO bundle VALUES ('I-1', CAST('-----BEGIN x -----BEGIN' AS BLOB), 9)"};
     char ids[400] = "";
