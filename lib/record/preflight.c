@@ -113,7 +113,7 @@ struct again {
     struct sent_batch plan;
     struct untold {
         struct eui64 device;
-        char *cells; /* owned */
+        json_t *cells; /* owned */
     } at[AT_ONCE];
     size_t n;
     bool no_memory;
@@ -127,7 +127,7 @@ static bool take_untold(void *arg, const struct store_row *row)
 
     if (!eui_of(row, 0, &u->device))
         return true;
-    u->cells = strdup(store_text(row, 1));
+    u->cells = json_loads(store_text(row, 1), 0, NULL);
     g->no_memory = u->cells == NULL;
     g->n += u->cells != NULL;
     return !g->no_memory;
@@ -155,12 +155,11 @@ static bool judge_again(struct again *g, const struct untold *u,
                         const struct roster_row *row, struct err *e)
 {
     uint32_t cells = relevant(&g->plan, row);
-    json_t *o = json_loads(u->cells, 0, NULL);
     enum outcome_held worst = OUTCOME_HELD_UNTOLD;
     AUTO(mem) char *text = NULL;
 
     for (unsigned c = 0; c < CELL_COUNT; c++) {
-        json_t *kept = json_object_get(o, gbcs_cell((enum cell)c)->name);
+        json_t *kept = json_object_get(u->cells, gbcs_cell((enum cell)c)->name);
         enum outcome_held held;
 
         if ((cells & CELL_BIT(c)) == 0 || kept == NULL)
@@ -169,8 +168,7 @@ static bool judge_again(struct again *g, const struct untold *u,
         if (held > worst)
             worst = held;
     }
-    text = json_dumps(o, JSON_COMPACT);
-    json_decref(o);
+    text = json_dumps(u->cells, JSON_COMPACT);
     if (worst == OUTCOME_HELD_UNTOLD)
         return true;
     g->found[worst]++;
@@ -198,7 +196,7 @@ static bool judge_all(struct again *g, const struct lists *lists, struct err *e)
         for (size_t i = 0; i < g->n; i++) {
             if (ok && lists_find(lists, &g->at[i].device, &row))
                 ok = judge_again(g, &g->at[i], &row.at, e);
-            free(g->at[i].cells);
+            json_decref(g->at[i].cells);
         }
         if (g->n > 0)
             behind = g->at[g->n - 1].device;
