@@ -57,6 +57,11 @@ static inline struct span span_of(const void *at, size_t len)
 {
     return (struct span){at, len};
 }
+/* Its octets, as the database has them; borrowed. */
+static inline struct span eui64_span(const struct eui64 *e)
+{
+    return span_of(e->b, sizeof e->b);
+}
 bool span_equal(struct span a, struct span b);
 /* A copy with a NUL behind it, also of an empty span; free(). NULL: out of memory. */
 char *span_text(struct span s);

@@ -410,6 +410,23 @@ void roster_get(const struct roster *r, uint32_t i, struct roster_row *out)
         memset(out, 0, sizeof *out);
 }
 
+/* The first of rows lo..hi-1 whose device is not below that one; hi where there is none. */
+static uint32_t halve(const struct roster *r, const struct eui64 *device, uint32_t lo,
+                      uint32_t hi)
+{
+    while (lo < hi) {
+        uint32_t mid = lo + (hi - lo) / 2;
+        struct roster_row row;
+
+        roster_get(r, mid, &row);
+        if (eui64_cmp(&row.device, device) < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
 uint32_t roster_seek(const struct roster *r, const struct eui64 *device, uint32_t from)
 {
     uint32_t lo = from;
@@ -425,40 +442,18 @@ uint32_t roster_seek(const struct roster *r, const struct eui64 *device, uint32_
         }
         lo = from + step;
     }
-    while (lo < hi) {
-        uint32_t mid = lo + (hi - lo) / 2;
-
-        roster_get(r, mid, &row);
-        if (eui64_cmp(&row.device, device) < 0)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return lo;
+    return halve(r, device, lo, hi);
 }
 
 bool roster_find(const struct roster *r, const struct eui64 *device, uint32_t *i)
 {
-    uint32_t lo = 0;
-    uint32_t hi = r->n_rows;
+    struct roster_row row;
 
-    while (lo < hi) {
-        uint32_t mid = lo + (hi - lo) / 2;
-        struct roster_row row;
-        int order;
-
-        roster_get(r, mid, &row);
-        order = eui64_cmp(&row.device, device);
-        if (order == 0) {
-            *i = mid;
-            return true;
-        }
-        if (order < 0)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return false;
+    *i = halve(r, device, 0, r->n_rows);
+    if (*i == r->n_rows)
+        return false;
+    roster_get(r, *i, &row);
+    return eui64_cmp(&row.device, device) == 0;
 }
 
 struct sort_row {

@@ -69,8 +69,7 @@ static bool move_one(void *arg, const struct store_row *row)
         " counter = excluded.counter, attempts = excluded.attempts, retry = excluded.retry,"
         " at_us = excluded.at_us, cells = excluded.cells"
         " WHERE excluded.at_us >= outcome.at_us",
-        "tibi", m->u->incident, no, span_of(at.device.b, sizeof at.device.b),
-        m->u->version);
+        "tibi", m->u->incident, no, eui64_span(&at.device), m->u->version);
     m->n++;
     return m->ok;
 }

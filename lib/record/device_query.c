@@ -64,19 +64,6 @@ void device_query_before_close(struct device_query_before *b)
     sent_close(&b->sent);
 }
 
-/* Is there a command for it? */
-static bool commanded(struct device_query_before *b, const struct eui64 *device, bool *is,
-                      struct err *e)
-{
-    struct sent_command c;
-
-    *is = false;
-    for (size_t i = 0; i < b->sent.n && !*is; i++)
-        if (!sent_in(&b->sent, &b->sent.batches[i], device, &c, is, e))
-            return false;
-    return true;
-}
-
 #define LOAD (CELL_BIT(CELL_LOAD_DS) | CELL_BIT(CELL_LOAD_KA))
 
 static uint32_t cells_asked(const struct device_query_before *b,
@@ -107,7 +94,7 @@ bool device_query_before_next(struct device_query_before *b,
             return true;
         if (row.list != &b->walk.lists->at[0] || b->at++ % b->step != 0)
             continue; /* not on file any more, or not of the sample */
-        if (!commanded(b, &row.at.device, &is, e))
+        if (!sent_any(&b->sent, &row.at.device, &is, e))
             return false;
         if (!is)
             break;

@@ -49,7 +49,7 @@ bool docket_file_notified(struct store *s, const char *incident, const struct eu
 
     return store_number(s, &n, &found, &ignored,
                         "SELECT count(*) FROM file_row WHERE incident = ?1 AND device = ?2",
-                        "tb", incident, span_of(device->b, sizeof device->b)) &&
+                        "tb", incident, eui64_span(device)) &&
            n > 0;
 }
 
@@ -60,7 +60,7 @@ bool docket_file_row(struct store *s, const char *incident, const struct partyfi
                      "INSERT INTO file_row (incident, device, state, code)"
                      " VALUES (?1, ?2, ?3, ?4) ON CONFLICT (incident, device) DO UPDATE"
                      " SET state = excluded.state, code = excluded.code",
-                     "tbti", incident, span_of(row->device.b, sizeof row->device.b),
+                     "tbti", incident, eui64_span(&row->device),
                      partyfile_state_name(row->state), (int64_t)row->code);
 }
 
@@ -240,7 +240,7 @@ static bool amend_row(void *arg, const struct partyfile_header *h,
         !store_run(a->store, e,
                    "INSERT INTO file_row (incident, device, state, code)"
                    " VALUES (?1, ?2, ?3, 0) ON CONFLICT (incident, device) DO NOTHING",
-                   "tbt", a->incident, span_of(row->device.b, sizeof row->device.b),
+                   "tbt", a->incident, eui64_span(&row->device),
                    partyfile_state_name(PARTYFILE_PENDING)))
         return false;
     a->last = row->device;

@@ -147,8 +147,8 @@ static bool read_own(struct page *p, struct err *e)
     return store_each(p->store, take_own, p, e,
                       "SELECT device FROM file_row WHERE incident = ?1 AND device BETWEEN"
                       " ?2 AND ?3 AND state = ?4",
-                      "tbbt", p->incident, span_of(p->sent[0].device.b, 8),
-                      span_of(p->sent[p->n - 1].device.b, 8),
+                      "tbbt", p->incident, eui64_span(&p->sent[0].device),
+                      eui64_span(&p->sent[p->n - 1].device),
                       partyfile_state_name(PARTYFILE_SUCCESS));
 }
 

@@ -11,18 +11,13 @@ static int64_t key_of(int64_t batch, uint32_t pos)
     return batch * ((int64_t)1 << 32) + pos;
 }
 
-static struct span eui_span(const struct eui64 *e)
-{
-    return span_of(e->b, sizeof e->b);
-}
-
 bool ledger_mark(struct store *s, const struct eui64 *originator, uint64_t *mark,
                  bool *found, struct err *e)
 {
     int64_t last = 0;
 
     if (!store_number(s, &last, found, e, "SELECT last FROM mark WHERE originator = ?1",
-                      "b", eui_span(originator)))
+                      "b", eui64_span(originator)))
         return false;
     *mark = (uint64_t)last;
     return true;
@@ -59,7 +54,7 @@ static bool set_mark(struct store *s, const struct eui64 *originator, uint64_t l
         s, e,
         "INSERT INTO mark (originator, last) VALUES (?1, ?2)"
         " ON CONFLICT (originator) DO UPDATE SET last = max(last, excluded.last)",
-        "bi", eui_span(originator), (int64_t)last);
+        "bi", eui64_span(originator), (int64_t)last);
 }
 
 bool ledger_reserve(struct store *s, const struct eui64 *originator, int64_t batch,
@@ -82,7 +77,7 @@ bool ledger_reserve(struct store *s, const struct eui64 *originator, int64_t bat
         !store_run(s, e,
                    "INSERT INTO lease (first, last, originator, batch, at_us)"
                    " VALUES (?1, ?2, ?3, ?4, ?5)",
-                   "iibii", (int64_t)from, (int64_t)(from + n - 1), eui_span(originator),
+                   "iibii", (int64_t)from, (int64_t)(from + n - 1), eui64_span(originator),
                    batch, now_us))
         return false;
     *first = from;
@@ -108,7 +103,7 @@ bool ledger_used_above(struct store *s, const struct eui64 *originator, uint64_t
                         " AND EXISTS (SELECT 1 FROM slice WHERE slice.id BETWEEN"
                         " lease.batch << 32 AND (lease.batch << 32) + 4294967295"
                         " AND slice.counter + slice.n - 1 > ?2) LIMIT 1",
-                        "bi", eui_span(originator), (int64_t)counter);
+                        "bi", eui64_span(originator), (int64_t)counter);
 }
 
 static bool in_a_row(const struct slice *sl)

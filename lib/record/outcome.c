@@ -52,11 +52,6 @@ const char *outcome_held_name(enum outcome_held h)
 const struct eui64 outcome_first = {{0}};
 const struct eui64 outcome_last = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
 
-static struct span eui_span(const struct eui64 *device)
-{
-    return span_of(device->b, sizeof device->b);
-}
-
 bool outcome_put(struct store *s, const char *incident, const struct outcome *o,
                  struct err *e)
 {
@@ -71,7 +66,7 @@ bool outcome_put(struct store *s, const char *incident, const struct outcome *o,
         " state = excluded.state, list = excluded.list, batch = excluded.batch,"
         " counter = excluded.counter, attempts = excluded.attempts, retry = excluded.retry,"
         " at_us = excluded.at_us, held = excluded.held, cells = excluded.cells",
-        "tbttiiiiiitt", incident, eui_span(&o->device), gbcs_device(o->type)->name,
+        "tbttiiiiiitt", incident, eui64_span(&o->device), gbcs_device(o->type)->name,
         names[o->state], o->list, o->batch, (int64_t)o->counter, o->attempts,
         (int64_t)o->retry, o->at_us, outcome_held_name(o->held), o->cells);
 }
@@ -168,7 +163,7 @@ bool outcome_get(struct store *s, const char *incident, const struct eui64 *devi
         *cells = NULL;
     if (!store_each(s, take_row, &g, e,
                     "SELECT " COLUMNS " FROM outcome WHERE incident = ?1 AND device = ?2",
-                    "tb", incident, eui_span(device)))
+                    "tb", incident, eui64_span(device)))
         return false;
     *found = g.found;
     if (g.found && cells != NULL) {
@@ -199,7 +194,7 @@ bool outcome_each(struct store *s, const char *incident, const struct eui64 *fro
     return store_each(s, pass_row, &r, e,
                       "SELECT " COLUMNS " FROM outcome WHERE incident = ?1"
                       " AND device BETWEEN ?2 AND ?3 ORDER BY device",
-                      "tbb", incident, eui_span(from), eui_span(last)) &&
+                      "tbb", incident, eui64_span(from), eui64_span(last)) &&
            r.ok;
 }
 

@@ -11,11 +11,6 @@
 
 #define NAMED_MAX 20 /* devices that preflight_found names */
 
-static struct span eui_span(const struct eui64 *device)
-{
-    return span_of(device->b, sizeof device->b);
-}
-
 static bool eui_of(const struct store_row *row, int column, struct eui64 *out)
 {
     struct span b = store_blob(row, column);
@@ -98,7 +93,7 @@ bool preflight_take(struct sent *t, const char *incident, const struct sent_batc
                      " VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (incident, device) DO UPDATE"
                      " SET at_us = excluded.at_us, held = excluded.held,"
                      " cells = excluded.cells",
-                     "tbitt", incident, eui_span(&row->at.device), now_us,
+                     "tbitt", incident, eui64_span(&row->at.device), now_us,
                      outcome_held_name(*held), text);
 }
 
@@ -177,7 +172,7 @@ static bool judge_again(struct again *g, const struct untold *u,
     return store_run(g->store, e,
                      "UPDATE preflight SET held = ?3, cells = ?4 WHERE incident = ?1"
                      " AND device = ?2",
-                     "tbtt", g->incident, eui_span(&u->device), outcome_held_name(worst),
+                     "tbtt", g->incident, eui64_span(&u->device), outcome_held_name(worst),
                      text);
 }
 
@@ -192,7 +187,7 @@ static bool judge_all(struct again *g, const struct lists *lists, struct err *e)
         ok = store_each(g->store, take_untold, g, e,
                         "SELECT device, cells FROM preflight WHERE incident = ?1"
                         " AND device > ?2 AND held = '' ORDER BY device LIMIT ?3",
-                        "tbi", g->incident, eui_span(&behind), (int64_t)AT_ONCE);
+                        "tbi", g->incident, eui64_span(&behind), (int64_t)AT_ONCE);
         for (size_t i = 0; i < g->n; i++) {
             if (ok && lists_find(lists, &g->at[i].device, &row))
                 ok = judge_again(g, &g->at[i], &row.at, e);
@@ -338,7 +333,7 @@ bool preflight_each(struct store *s, const char *incident, const struct eui64 *f
     return store_each(s, take_one, &w, e,
                       "SELECT device, held, at_us, cells FROM preflight WHERE incident = ?1"
                       " AND device BETWEEN ?2 AND ?3 ORDER BY device",
-                      "tbb", incident, eui_span(from), eui_span(last));
+                      "tbb", incident, eui64_span(from), eui64_span(last));
 }
 
 /* --- before a batch --- */

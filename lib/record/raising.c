@@ -5,11 +5,6 @@
 
 #include <inttypes.h>
 
-static struct span eui_span(const struct eui64 *e)
-{
-    return span_of(e->b, sizeof e->b);
-}
-
 bool raising_cost(struct store *s, const struct eui64 *originator, uint64_t start,
                   uint64_t to, struct raising_cost *out, struct err *e)
 {
@@ -49,7 +44,7 @@ bool raising_ask(struct store *s, const struct eui64 *originator, const struct r
     return store_run(s, e,
                      "INSERT OR REPLACE INTO raising (originator, last, ceremony, asked_by,"
                      " asked_us) VALUES (?1, ?2, ?3, ?4, ?5)",
-                     "bitti", eui_span(originator), (int64_t)r->to, r->ceremony,
+                     "bitti", eui64_span(originator), (int64_t)r->to, r->ceremony,
                      r->asked_by, r->asked_us);
 }
 
@@ -71,12 +66,12 @@ bool raising_waits(struct store *s, const struct eui64 *originator, int64_t afte
     return store_each(s, take, out, e,
                       "SELECT last, ceremony, asked_by, asked_us FROM raising"
                       " WHERE originator = ?1 AND asked_us >= ?2",
-                      "bi", eui_span(originator), after_us);
+                      "bi", eui64_span(originator), after_us);
 }
 
 bool raising_do(struct store *s, const struct eui64 *originator, uint64_t to, struct err *e)
 {
     return ledger_raise(s, originator, to, e) &&
            store_run(s, e, "DELETE FROM raising WHERE originator = ?1", "b",
-                     eui_span(originator));
+                     eui64_span(originator));
 }

@@ -132,8 +132,8 @@ static bool is_newest(struct reconcile *r, const struct message *m, struct fault
     if (!store_number(r->store, &last, &found, e,
                       "SELECT counter FROM reported WHERE incident = ?1 AND device = ?2"
                       " AND asker = ?3",
-                      "tbb", r->incident, span_of(m->originator.b, 8),
-                      span_of(m->recipient.b, 8)))
+                      "tbb", r->incident, eui64_span(&m->originator),
+                      eui64_span(&m->recipient)))
         return false;
     if (found && m->counter == (uint64_t)last)
         *why = (struct fault){"response.duplicate", "the question was answered already"};
@@ -148,20 +148,8 @@ static bool note_newest(struct reconcile *r, const struct message *m, struct err
                      "INSERT INTO reported (incident, device, asker, counter)"
                      " VALUES (?1, ?2, ?3, ?4) ON CONFLICT (incident, device, asker)"
                      " DO UPDATE SET counter = excluded.counter",
-                     "tbbi", r->incident, span_of(m->originator.b, 8),
-                     span_of(m->recipient.b, 8), (int64_t)m->counter);
-}
-
-static bool was_commanded(struct reconcile *r, const struct eui64 *device, bool *was,
-                          struct err *e)
-{
-    struct sent_command c;
-
-    *was = false;
-    for (size_t i = 0; i < r->sent.n && !*was; i++)
-        if (!sent_in(&r->sent, &r->sent.batches[i], device, &c, was, e))
-            return false;
-    return true;
+                     "tbbi", r->incident, eui64_span(&m->originator),
+                     eui64_span(&m->recipient), (int64_t)m->counter);
 }
 
 /* A device says what it holds before a command was signed for it. If somebody could not reach
@@ -242,7 +230,7 @@ bool reconcile_report(struct reconcile *r, const struct message *m, int64_t now_
     if (why->rule != NULL)
         return true;
     if (!outcome_get(r->store, r->incident, &m->originator, &b, &cells, &known, e) ||
-        !was_commanded(r, &m->originator, &commanded, e))
+        !sent_any(&r->sent, &m->originator, &commanded, e))
         return false;
     if (commanded && !reconcile_is_unclear(b.state)) {
         *why = (struct fault){"response.unmatched", "nothing is unclear about this device"};

@@ -236,6 +236,17 @@ bool sent_in(struct sent *t, struct sent_batch *k, const struct eui64 *device,
     return true;
 }
 
+bool sent_any(struct sent *t, const struct eui64 *device, bool *is, struct err *e)
+{
+    struct sent_command c;
+
+    *is = false;
+    for (size_t i = 0; i < t->n && !*is; i++)
+        if (!sent_in(t, &t->batches[i], device, &c, is, e))
+            return false;
+    return true;
+}
+
 /* --- a page of rows --- */
 
 struct page {

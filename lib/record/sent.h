@@ -68,6 +68,10 @@ struct sent_command {
 MUST_CHECK bool sent_in(struct sent *t, struct sent_batch *b, const struct eui64 *device,
                         struct sent_command *out, bool *found, struct err *e);
 
+/* Is there a command for the device at all? */
+MUST_CHECK bool sent_any(struct sent *t, const struct eui64 *device, bool *is,
+                         struct err *e);
+
 struct sent_row {
     struct eui64 device; /* in: ascending */
     int64_t batch;       /* of the command last signed; 0: none was */

@@ -299,9 +299,32 @@ START_TEST(every_status_has_a_name)
 }
 END_TEST
 
+#define SOUGHT 37u /* devices 0, 2, 4 ... */
+
+START_TEST(a_row_is_sought_from_any_other)
+{
+    size_t at = sizeof HEAD - 1;
+
+    many = malloc(at + SOUGHT * 40);
+    ck_assert_ptr_nonnull(many);
+    memcpy(many, HEAD, at);
+    for (uint32_t i = 0; i < SOUGHT; i++)
+        at += (size_t)sprintf(many + at, "00DB%012X,ESME,commissioned\n", 2 * i);
+    many[at] = '\0';
+    OK(opens(many));
+    for (uint32_t from = 0; from <= SOUGHT; from++)
+        for (uint32_t no = 0; no <= 2 * SOUGHT; no++) {
+            uint32_t first = (no + 1) / 2; /* not below it */
+
+            ck_assert_uint_eq(roster_seek(&r, kit_device(no), from),
+                              first > from ? first : from);
+        }
+}
+END_TEST
+
 KIT_MAIN("roster", setup, teardown, each_refusal_names_line_and_field, a_line_has_a_limit,
          a_sentence_carries_no_control_characters, a_row_is_read_whole,
-         rows_are_got_and_found_over_every_stride, the_digest_is_that_of_the_text,
-         a_memfd_opens_like_its_text, sorting_gives_a_roster,
-         sorting_refuses_what_opening_refuses, sorting_onto_a_full_disk_fails,
-         every_status_has_a_name)
+         rows_are_got_and_found_over_every_stride, a_row_is_sought_from_any_other,
+         the_digest_is_that_of_the_text, a_memfd_opens_like_its_text,
+         sorting_gives_a_roster, sorting_refuses_what_opening_refuses,
+         sorting_onto_a_full_disk_fails, every_status_has_a_name)
