@@ -35,6 +35,8 @@ static const struct {
     OPTION("probe", NULL, probe, "the key that signs nothing but probes"),
     OPTION("audit", NULL, audit, "the key that signs nothing but evidence"),
     OPTION("all", NULL, all, "both of them and every configured key"),
+    OPTION("extractable", NULL, extractable,
+           "to be backed up, once; until then it signs nothing"),
     OPTION("out", "FILE", out, "write it there, too; a new file"),
     OPTION("originator", "EUI64", originator, "16 hexadecimal digits"),
     OPTION("raise-to", "N", raise_to, "the new mark; never lower"),
@@ -48,7 +50,7 @@ static const struct {
     const char *takes; /* names of options, blanks around each; config and token always */
     const char *help;
 } verbs[] = {
-    {"generate", ceremony_generate, " key probe audit all out ",
+    {"generate", ceremony_generate, " key probe audit all extractable out ",
      "make configured keys in the token, give out their public keys"},
     {"show", ceremony_show, " ", "what is in the token: keys, other objects, marks"},
     {"mark", ceremony_mark, " originator raise-to ",

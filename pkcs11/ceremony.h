@@ -19,7 +19,7 @@ struct ceremony {
 
     /* options, NULL: not given */
     const char *config_path, *key, *token, *originator, *raise_to, *out;
-    bool probe, audit, all;
+    bool probe, audit, all, extractable;
 };
 
 /* Say it on standard error; the exit status that it means. */

@@ -27,7 +27,7 @@ static bool make(struct ceremony *c, const char *name, const char *id, const cha
     struct p11_key key;
     bool bound;
 
-    if (!p11_generate(&c->session, name, id, label, use, &key, &bound, e))
+    if (!p11_generate(&c->session, name, id, label, use, c->extractable, &key, &bound, e))
         return false;
     if (!write_pem(stdout, name, id, &key) ||
         (out != NULL && (!write_pem(out, name, id, &key) || fsync(fileno(out)) != 0)))

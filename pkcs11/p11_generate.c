@@ -26,11 +26,11 @@ bool p11_id_free(struct session *s, const char *name, const char *id, struct err
 }
 
 static CK_RV generate(struct session *s, const struct p11_id *id, const char *label,
-                      enum p11_use use, bool bind)
+                      enum p11_use use, bool extractable, bool bind)
 {
     CK_MECHANISM ec = {CKM_EC_KEY_PAIR_GEN, NULL, 0};
     CK_MECHANISM_TYPE only[] = {CKM_ECDSA};
-    CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
+    CK_BBOOL yes = CK_TRUE, out = extractable;
     CK_BBOOL signs = use == P11_USE_SIGN, derives = use == P11_USE_DERIVE;
     uint8_t curve[sizeof p11_p256];
     char text[CONFIG_NAME_MAX];
@@ -44,7 +44,7 @@ static CK_RV generate(struct session *s, const struct p11_id *id, const char *la
     CK_ATTRIBUTE private[] = {{CKA_TOKEN, &yes, sizeof yes},
                               {CKA_PRIVATE, &yes, sizeof yes},
                               {CKA_SENSITIVE, &yes, sizeof yes},
-                              {CKA_EXTRACTABLE, &no, sizeof no},
+                              {CKA_EXTRACTABLE, &out, sizeof out},
                               {CKA_SIGN, &signs, sizeof signs},
                               {CKA_DERIVE, &derives, sizeof derives},
                               {CKA_ID, copy.id, copy.len},
@@ -64,7 +64,8 @@ static CK_RV generate(struct session *s, const struct p11_id *id, const char *la
 }
 
 bool p11_generate(struct session *s, const char *name, const char *id, const char *label,
-                  enum p11_use use, struct p11_key *out, bool *bound, struct err *e)
+                  enum p11_use use, bool extractable, struct p11_key *out, bool *bound,
+                  struct err *e)
 {
     struct p11_id wanted;
     CK_RV rv;
@@ -74,13 +75,14 @@ bool p11_generate(struct session *s, const char *name, const char *id, const cha
     if (label[0] == '\0')
         label = name;
     *bound = use == P11_USE_SIGN;
-    rv = generate(s, &wanted, label, use, *bound);
+    rv = generate(s, &wanted, label, use, extractable, *bound);
     if (*bound && rv != CKR_OK && !p11_code(rv)->session &&
         p11_code(rv)->class != P11_REBUILD) {
         *bound = false; /* a module may not know CKA_ALLOWED_MECHANISMS */
-        rv = generate(s, &wanted, label, use, false);
+        rv = generate(s, &wanted, label, use, extractable, false);
     }
     if (rv != CKR_OK)
         return session_failed(s, "C_GenerateKeyPair", rv, e);
-    return p11_key_find(s, name, id, label, use, out, e);
+    return extractable ? p11_key_find_extractable(s, name, id, label, use, out, e)
+                       : p11_key_find(s, name, id, label, use, out, e);
 }

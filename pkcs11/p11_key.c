@@ -159,18 +159,19 @@ static bool is_p256(struct session *s, const char *name, CK_OBJECT_HANDLE h, str
     return true;
 }
 
-static bool shut_in(struct session *s, const char *name, CK_OBJECT_HANDLE h, struct err *e)
+static bool shut_in(struct session *s, const char *name, CK_OBJECT_HANDLE h,
+                    bool extractable, struct err *e)
 {
     return want_flag(s, name, h, CKA_SENSITIVE, "CKA_SENSITIVE", true, false, e) &&
-           want_flag(s, name, h, CKA_EXTRACTABLE, "CKA_EXTRACTABLE", false, false, e);
+           want_flag(s, name, h, CKA_EXTRACTABLE, "CKA_EXTRACTABLE", extractable, false, e);
 }
 
 static bool fit(struct session *s, const char *name, CK_OBJECT_HANDLE h, enum p11_use use,
-                struct err *e)
+                bool extractable, struct err *e)
 {
     bool sign = use == P11_USE_SIGN;
 
-    return is_p256(s, name, h, e) && shut_in(s, name, h, e) &&
+    return is_p256(s, name, h, e) && shut_in(s, name, h, extractable, e) &&
            want_flag(s, name, h, CKA_TOKEN, "CKA_TOKEN", true, false, e) &&
            want_flag(s, name, h, sign ? CKA_SIGN : CKA_DERIVE,
                      sign ? "CKA_SIGN" : "CKA_DERIVE", true, false, e) &&
@@ -179,8 +180,8 @@ static bool fit(struct session *s, const char *name, CK_OBJECT_HANDLE h, enum p1
                      true, e);
 }
 
-bool p11_key_find(struct session *s, const char *name, const char *id, const char *label,
-                  enum p11_use use, struct p11_key *out, struct err *e)
+static bool find_fit(struct session *s, const char *name, const char *id, const char *label,
+                     enum p11_use use, bool extractable, struct p11_key *out, struct err *e)
 {
     CK_OBJECT_HANDLE public;
     uint8_t point[128];
@@ -190,7 +191,7 @@ bool p11_key_find(struct session *s, const char *name, const char *id, const cha
 
     if (!p11_id_parse(id, name, &wanted, e) ||
         !find_one(s, name, CKO_PRIVATE_KEY, &wanted, label, &out->token, e) ||
-        !fit(s, name, out->token, use, e) ||
+        !fit(s, name, out->token, use, extractable, e) ||
         !find_one(s, name, CKO_PUBLIC_KEY, &wanted, NULL, &public, e) ||
         !is_p256(s, name, public, e))
         return false;
@@ -201,6 +202,19 @@ bool p11_key_find(struct session *s, const char *name, const char *id, const cha
                        "%s: CKA_EC_POINT is not a point of P-256", name);
     out->in_use = out->token;
     return true;
+}
+
+bool p11_key_find(struct session *s, const char *name, const char *id, const char *label,
+                  enum p11_use use, struct p11_key *out, struct err *e)
+{
+    return find_fit(s, name, id, label, use, false, out, e);
+}
+
+bool p11_key_find_extractable(struct session *s, const char *name, const char *id,
+                              const char *label, enum p11_use use, struct p11_key *out,
+                              struct err *e)
+{
+    return find_fit(s, name, id, label, use, true, out, e);
 }
 
 bool p11_key_copy(struct session *s, struct p11_key *k)
@@ -217,7 +231,7 @@ bool p11_key_copy(struct session *s, struct p11_key *k)
         return false;
     }
     session_idle();
-    if (!shut_in(s, "session copy", copy, &ignored)) {
+    if (!shut_in(s, "session copy", copy, false, &ignored)) {
         (void)s->f->C_DestroyObject(s->anchor, copy);
         return false;
     }

@@ -46,6 +46,12 @@ MUST_CHECK bool p11_id_parse(const char *hex, const char *name, struct p11_id *o
 MUST_CHECK bool p11_key_find(struct session *s, const char *name, const char *id,
                              const char *label, enum p11_use use, struct p11_key *out,
                              struct err *e);
+/* The same for a key that was made to be backed up and has not been yet: it must be
+ * extractable, and nothing signs with it. */
+MUST_CHECK bool p11_key_find_extractable(struct session *s, const char *name,
+                                         const char *id, const char *label,
+                                         enum p11_use use, struct p11_key *out,
+                                         struct err *e);
 /* Try a session copy for in_use; leaves the token object where the module refuses. */
 bool p11_key_copy(struct session *s, struct p11_key *k);
 
