@@ -246,12 +246,13 @@ HANDLER(api_status)
         return false;
     }
     j = json_pack(
-        "{s:s,s:s,s:b,s:o,s:I,s:o,s:o,s:o,s:o,s:I,s:o,s:I,s:o}", "service", SMKI_VERSION,
-        "state", overall(sv), "exercise", (int)sv->config.service.exercise, "started",
-        docket_show_time(sv->started_us), "open_incidents", (json_int_t)a.open, "signers",
-        signers, "keys", keys, "counters", marks, "alarms", a.list, "alarms_unlisted",
-        (json_int_t)a.unlisted, "batch", batch_json(sv), "audit_records",
-        (json_int_t)audit.seq, "last_probe", docket_show_time(pump_probed_us(sv->pump)));
+        "{s:s,s:s,s:b,s:o,s:I,s:o,s:o,s:o,s:o,s:I,s:o,s:I,s:o,s:I}", "service",
+        SMKI_VERSION, "state", overall(sv), "exercise", (int)sv->config.service.exercise,
+        "started", docket_show_time(sv->started_us), "open_incidents", (json_int_t)a.open,
+        "signers", signers, "keys", keys, "counters", marks, "alarms", a.list,
+        "alarms_unlisted", (json_int_t)a.unlisted, "batch", batch_json(sv), "audit_records",
+        (json_int_t)audit.seq, "last_probe", docket_show_time(pump_probed_us(sv->pump)),
+        "log_lines_lost", (json_int_t)log_lost());
     return reply_json(out, 200, j, e);
 }
 
@@ -306,6 +307,8 @@ HANDLER(api_metrics)
         (double)a.overdue);
     put(f, "smki_recovery_audit_records_total", "counter", "Records of the audit chain.",
         (double)audit.seq);
+    put(f, "smki_recovery_log_lines_lost_total", "counter",
+        "Lines that nobody read in time.", (double)log_lost());
     put(f, "smki_recovery_last_probe_timestamp_seconds", "gauge",
         "When the probe key last signed and was verified.",
         (double)pump_probed_us(sv->pump) / 1e6);

@@ -5,8 +5,14 @@
  * One event, one id (log_id.h), one text in packaging/smki-recovery.catalog that says what
  * the operator should do. Never a PIN, share, key or payload: ids and digests are enough.
  * The journal is for people, the ledger is the evidence; no code reads it back.
- * When stderr is not the journal (tests, terminals), the line goes there as "<id text>".
+ * When stderr is not the journal (tests, terminals), the line goes there as
+ * "<priority>text".
  *
+ * Nothing here ever waits: a line that nobody takes, because the journal or the reader of
+ * the pipe sleeps, is dropped and counted, whatever its priority. The count is told when
+ * somebody reads again.
+ *
+ * Source:  systemd.io, "Native Journal Protocol".
  * Effects: the journal or stderr.
  */
 #ifndef LOG_H
@@ -16,6 +22,7 @@
 #include "log_id.h"
 #include "peer.h"
 
+#include <stdint.h>
 #include <syslog.h>
 
 struct log_fields { /* each may be NULL */
@@ -34,5 +41,11 @@ struct log_fields { /* each may be NULL */
  */
 void log_event(int priority, const char *id, const struct log_fields *f, const char *fmt,
                ...) __attribute__((format(printf, 4, 5)));
+
+/* Once in a while: say how many lines were lost, where somebody reads again. */
+void log_catch_up(void);
+uint64_t log_lost(void); /* since the start */
+
+extern const char *log_journal; /* the journal's socket; a test has one of its own */
 
 #endif

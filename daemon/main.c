@@ -224,6 +224,7 @@ static int on_watchdog(sd_event_source *src, uint64_t usec, void *arg)
     else
         (void)snprintf(status, sizeof status, "idle");
     service_tick(&run->sv);
+    log_catch_up();
     if (pump_alive(run->sv.pump))
         (void)sd_notifyf(0, "WATCHDOG=1\nSTATUS=%s", status);
     (void)sd_event_source_set_time(src, usec + run->watchdog_us);

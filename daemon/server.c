@@ -5,10 +5,12 @@
 #include "log.h"
 #include "mem.h"
 
+#include <errno.h>
 #include <microhttpd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -18,6 +20,8 @@
 #define EARLY_ANSWER  (1 << 20) /* a longer body is not read after a refusal */
 #define LEAVING_MAX   16        /* connections turned away whose end is still open */
 #define PACE          1024      /* octets a second that a body or an answer has to make */
+#define KEPT_FREE     32        /* descriptors for what the service itself opens */
+#define SAID_AGAIN_US 60000000  /* that connections wait or are turned away */
 
 struct client { /* one connection */
     struct client *next;
@@ -56,6 +60,9 @@ struct server {
         uint64_t since_us;
     } leaving[LEAVING_MAX];
     size_t n_leaving;
+    bool resting;     /* connections wait at the door: nothing can be accepted */
+    unsigned n_away;  /* turned away since it was said last */
+    uint64_t said_us; /* when that was; 0: never */
 };
 
 static void run(struct server *s);
@@ -292,6 +299,10 @@ static int on_pace(sd_event_source *src, uint64_t usec, void *arg)
             (void)shutdown(c->fd, SHUT_RDWR); /* the library sees the end and lets go */
     while (s->n_leaving > 0 && usec > s->leaving[0].since_us + 1000000)
         drop_oldest(s);
+    if (s->resting) { /* if it is no better, they wait for another second */
+        s->resting = false;
+        (void)sd_event_source_set_enabled(s->accepting, SD_EVENT_ON);
+    }
     if (s->n_clients > 0 || s->n_leaving > 0)
         look_later(s);
     run(s);
@@ -372,6 +383,31 @@ static void turn_away(struct server *s, int fd, const struct err *e)
         look_later(s);
 }
 
+/* However many come, a line a minute says so. */
+static void say_full(struct server *s, const struct peer *peer, const struct err *e)
+{
+    uint64_t now = now_us(s);
+
+    s->n_away++;
+    if (s->said_us != 0 && now - s->said_us < SAID_AGAIN_US)
+        return;
+    log_event(LOG_WARNING, MSG_CLIENTS_FULL, &(struct log_fields){.peer = peer, .err = e},
+              "connections turned away or kept waiting: %u, the last of uid %ld: %s",
+              s->n_away, peer != NULL ? (long)peer->uid : -1L, e->text);
+    s->said_us = now;
+    s->n_away = 0;
+}
+
+/* The lowest free descriptor is fd: so many are in use. Each connection may open a file
+ * besides, and what the service opens for itself must not fail for their sake. */
+static bool few_left(const struct server *s, int fd)
+{
+    struct rlimit most;
+
+    return getrlimit(RLIMIT_NOFILE, &most) == 0 &&
+           (rlim_t)fd + s->n_clients + KEPT_FREE >= most.rlim_cur;
+}
+
 /* At the door, before an octet is read: who has no role, and who comes too often. False: fd
  * is taken care of. */
 static bool welcome(struct server *s, int fd, const struct peer *peer)
@@ -387,13 +423,15 @@ static bool welcome(struct server *s, int fd, const struct peer *peer)
         turn_away(s, fd, &e);
         return false;
     }
-    if (s->n_clients < s->o.max_clients &&
-        clients_of_uid(s, peer->uid) < s->o.max_clients_per_uid)
+    if (s->n_clients >= s->o.max_clients ||
+        clients_of_uid(s, peer->uid) >= s->o.max_clients_per_uid)
+        (void)err_set(&e, ERR_BUSY, "request.crowded", "too many connections");
+    else if (few_left(s, fd))
+        (void)err_set(&e, ERR_BUSY, "request.crowded",
+                      "too few descriptors are left: raise LimitNOFILE= of the service");
+    else
         return true;
-    (void)err_set(&e, ERR_BUSY, "request.crowded", "too many connections");
-    log_event(LOG_WARNING, MSG_CLIENTS_FULL, &(struct log_fields){.peer = peer, .err = &e},
-              "a connection of uid %lu was turned away: too many",
-              (unsigned long)peer->uid);
+    say_full(s, peer, &e);
     turn_away(s, fd, &e);
     return false;
 }
@@ -453,6 +491,20 @@ static int on_timer(sd_event_source *src, uint64_t usec, void *arg)
     return 0;
 }
 
+/* Nothing can be accepted, yet whoever waits at the door makes the loop turn: so the door is
+ * shut for a second. Those inside are served on. */
+static void rest(struct server *s, int error)
+{
+    struct err e;
+
+    (void)err_set(&e, ERR_BUSY, "request.crowded", "accept: %s%s", strerror(error),
+                  error == EMFILE ? ": raise LimitNOFILE= of the service" : "");
+    say_full(s, NULL, &e);
+    s->resting = true;
+    (void)sd_event_source_set_enabled(s->accepting, SD_EVENT_OFF);
+    look_later(s);
+}
+
 static int on_accept(sd_event_source *src, int listen_fd, uint32_t events, void *arg)
 {
     struct server *s = arg;
@@ -463,7 +515,12 @@ static int on_accept(sd_event_source *src, int listen_fd, uint32_t events, void 
 
     (void)src;
     (void)events;
-    if (fd < 0 || !peer_of(fd, s->o.roles, &peer, &e))
+    if (fd < 0) {
+        if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+            rest(s, errno);
+        return 0;
+    }
+    if (!peer_of(fd, s->o.roles, &peer, &e))
         return 0;
     if (!welcome(s, fd, &peer)) {
         fd = -1;

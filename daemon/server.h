@@ -13,6 +13,10 @@
  * A request whose answer is "later" (route.h) is held aside, the loop goes on, and it is
  * asked again when server_ask_again says so; after wait_us it is asked for the last time.
  *
+ * A connection is also turned away when it would take one of the last descriptors, which the
+ * service keeps for itself. Where none can be accepted at all, the door is shut for a second
+ * at a time; whoever is inside is served on.
+ *
  * Limits:  clients in all and per uid, 64 KiB of header memory each, idle time. A head must
  *          be whole within the idle time; a body or an answer has a second more for each
  *          KiB of it, so a peer that trickles is cut.

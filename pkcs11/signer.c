@@ -21,6 +21,7 @@
 #include "desk.h"
 #include "harden.h"
 #include "mem.h"
+#include "stderr_line.h"
 #include "token_p11.h"
 
 #include <errno.h>
@@ -45,11 +46,13 @@ __attribute__((format(printf, 2, 3))) static void say(int level, const char *fmt
 {
     va_list ap;
     char text[700];
+    char line[STDERR_LINE_MAX];
 
     va_start(ap, fmt);
     (void)vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    (void)fprintf(stderr, "<%d>%s\n", level, text);
+    (void)snprintf(line, sizeof line, "<%d>%s", level, text);
+    (void)stderr_line(line); /* an order does not wait for a reader of lines */
 }
 
 static void say_err(const struct err *e)

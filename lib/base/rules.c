@@ -723,8 +723,9 @@ const struct rule rules[] = {
      "A document holds the members of its schema and no other.",
      "Correct the member named; GET /v1/openapi.json lists them."},
     {"request.crowded", "project", "choice",
-     "Connections are limited, in all and per user.",
-     "Close idle clients, or raise MaxClients= and MaxClientsPerUser=."},
+     "Connections are limited, in all, per user and by the descriptors of the service.",
+     "Close idle clients, or raise MaxClients= and MaxClientsPerUser=; LimitNOFILE= of the "
+     "unit where descriptors are what is missing."},
     {"request.peer", "project", "choice",
      "The kernel says who is calling before anything is read.",
      "Call over the Unix socket of this machine, not through a proxy."},

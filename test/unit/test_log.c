@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: MIT
  *
- * The line on stderr, and that the message catalogue has an entry for each id.
+ * The line on stderr and the entry in the journal, that neither ever waits for a reader, and
+ * that the message catalogue has an entry for each id.
  */
 #include "log.h"
 
 #include <check.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define ID(name)    \
@@ -123,6 +129,141 @@ START_TEST(a_line_on_stderr_is_one_line_without_codes)
 }
 END_TEST
 
+/* Whatever stderr is: until nothing more goes in. How many lines did. Without end where the
+ * writer waits for us. */
+static unsigned fill(void)
+{
+    unsigned n = 0;
+
+    while (log_lost() == 0) {
+        log_event(n % 2 == 0 ? LOG_EMERG : LOG_INFO, NULL, NULL, "line %u", n);
+        n++;
+        ck_assert_uint_lt(n, 1000000);
+    }
+    return n - 1;
+}
+
+/* What waits in fd, as a text. */
+static char *drain(int fd)
+{
+    static char text[2 << 20];
+    size_t len = 0;
+    ssize_t n;
+
+    ck_assert_int_eq(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+    while ((n = read(fd, text + len, sizeof text - 1 - len)) > 0)
+        len += (size_t)n;
+    ck_assert_int_eq(errno, EAGAIN);
+    text[len] = '\0';
+    return text;
+}
+
+static unsigned lines_of(const char *text)
+{
+    unsigned n = 0;
+
+    while ((text = strchr(text, '\n')) != NULL) {
+        text++;
+        n++;
+    }
+    return n;
+}
+
+static int pair[2];
+
+static void stderr_is_a_pipe(void)
+{
+    ck_assert_int_eq(pipe(pair), 0);
+    ck_assert_int_eq(dup2(pair[1], STDERR_FILENO), STDERR_FILENO);
+    (void)unsetenv("JOURNAL_STREAM");
+}
+
+static void stderr_is_a_stream(void)
+{
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    ck_assert_int_eq(dup2(pair[1], STDERR_FILENO), STDERR_FILENO);
+    (void)unsetenv("JOURNAL_STREAM");
+}
+
+static void (*const readers[])(void) = {stderr_is_a_pipe, stderr_is_a_stream};
+
+START_TEST(a_reader_that_sleeps_is_not_waited_for_and_hears_later_how_much_it_missed)
+{
+    unsigned whole;
+    char *text;
+
+    readers[_i]();
+    whole = fill();
+    for (int i = 0; i < 6; i++)
+        log_event(LOG_EMERG, MSG_STORE_FAILED, NULL, "nobody hears this");
+    ck_assert_uint_eq(log_lost(), 7);
+    /* the others who have it open find it as it was */
+    ck_assert_int_eq(fcntl(STDERR_FILENO, F_GETFL) & O_NONBLOCK, 0);
+    text = drain(pair[0]);
+    ck_assert_uint_eq(lines_of(text), whole);
+    ck_assert_ptr_null(strstr(text, "nobody hears this"));
+    log_event(LOG_NOTICE, NULL, NULL, "awake");
+    text = drain(pair[0]);
+    ck_assert_uint_eq(lines_of(text), 2);
+    ck_assert_int_eq(strncmp(text, "<4>7 lines were lost", 20), 0);
+    ck_assert_ptr_nonnull(strstr(text, "\n<5>awake\n"));
+    log_event(LOG_NOTICE, NULL, NULL, "once");
+    ck_assert_str_eq(drain(pair[0]), "<5>once\n");
+}
+END_TEST
+
+START_TEST(what_was_missed_is_told_without_another_line)
+{
+    char *text;
+
+    readers[_i]();
+    (void)fill();
+    log_catch_up(); /* still asleep */
+    (void)drain(pair[0]);
+    log_catch_up();
+    text = drain(pair[0]);
+    ck_assert_int_eq(strncmp(text, "<4>1 lines were lost", 20), 0);
+    ck_assert_uint_eq(lines_of(text), 1);
+    log_catch_up();
+    ck_assert_str_eq(drain(pair[0]), "");
+}
+END_TEST
+
+START_TEST(the_journal_has_the_fields_and_is_not_waited_for)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    char dir[] = "/tmp/test_log.XXXXXX", stream[64], entry[4096];
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+    struct stat st;
+    struct err e;
+    ssize_t n;
+
+    stderr_is_a_stream();
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    (void)snprintf(at.sun_path, sizeof at.sun_path, "%s/socket", dir);
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
+    log_journal = at.sun_path;
+    ck_assert_int_eq(fstat(STDERR_FILENO, &st), 0);
+    (void)snprintf(stream, sizeof stream, "%llu:%llu", (unsigned long long)st.st_dev,
+                   (unsigned long long)st.st_ino);
+    (void)setenv("JOURNAL_STREAM", stream, 1);
+    (void)err_set(&e, ERR_TOKEN, "token.probe", "x");
+    log_event(LOG_WARNING, MSG_READY,
+              &(struct log_fields){.err = &e, .incident = "I-1", .batch = "3"}, "a\nb=%d",
+              5);
+    n = recv(fd, entry, sizeof entry - 1, 0);
+    ck_assert_int_gt(n, 0);
+    entry[n] = '\0';
+    ck_assert_str_eq(entry, "MESSAGE=a b=5\nPRIORITY=4\nSYSLOG_IDENTIFIER=test_log\n"
+                            "MESSAGE_ID=" MSG_READY "\nINCIDENT_ID=I-1\nBATCH_ID=3\n"
+                            "ERR_CODE=token\nRULE_ID=token.probe\n");
+    (void)fill(); /* both: the entries, then the stream */
+    ck_assert_ptr_nonnull(strstr(drain(pair[0]), "line "));
+    (void)unlink(at.sun_path);
+    (void)rmdir(dir);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("log");
@@ -133,6 +274,12 @@ int main(void)
     tcase_add_test(t, each_id_has_one_entry_with_advice);
     tcase_add_test(t, ids_are_all_different);
     tcase_add_test(t, a_line_on_stderr_is_one_line_without_codes);
+    tcase_add_loop_test(
+        t, a_reader_that_sleeps_is_not_waited_for_and_hears_later_how_much_it_missed, 0,
+        sizeof readers / sizeof readers[0]);
+    tcase_add_loop_test(t, what_was_missed_is_told_without_another_line, 0,
+                        sizeof readers / sizeof readers[0]);
+    tcase_add_test(t, the_journal_has_the_fields_and_is_not_waited_for);
     suite_add_tcase(s, t);
     r = srunner_create(s);
     srunner_run_all(r, CK_ENV);

@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -560,6 +561,136 @@ START_TEST(clients_over_the_limit_are_told_so)
 }
 END_TEST
 
+/* What the service logs goes here; how often it says that it is full. */
+static char said[65536];
+static int said_fd;
+static void hear_log(void)
+{
+    said_fd = memfd_create("log", 0);
+    ck_assert_int_ge(said_fd, 0);
+    ck_assert_int_eq(dup2(said_fd, STDERR_FILENO), STDERR_FILENO);
+    (void)unsetenv("JOURNAL_STREAM");
+}
+static int times_full(void)
+{
+    ssize_t n = pread(said_fd, said, sizeof said - 1, 0);
+    int times = 0;
+
+    said[n > 0 ? n : 0] = '\0';
+    for (const char *p = said; (p = strstr(p, "turned away or kept")) != NULL; p++)
+        times++;
+    return times;
+}
+
+static void wait_for_full(void)
+{
+    for (int i = 0; i < 6000 && times_full() == 0; i++)
+        (void)poll(NULL, 0, 10);
+    ck_assert_int_eq(times_full(), 1);
+}
+
+static void descriptors(rlim_t n)
+{
+    struct rlimit l;
+
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &l), 0);
+    l.rlim_cur = n;
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &l), 0);
+}
+
+/* The next that would be given out: so many are in use. */
+static rlim_t next_descriptor(void)
+{
+    int fd = dup(STDERR_FILENO);
+
+    ck_assert_int_ge(fd, 0);
+    (void)close(fd);
+    return (rlim_t)fd;
+}
+
+START_TEST(the_last_descriptors_are_for_the_service_itself)
+{
+    char answer[4096];
+    int fd[1];
+
+    hear_log();
+    served_start(&router);
+    fd[0] = dial();
+    say(fd[0], "GET /v1/names/a HTTP/1.1\r\nHost: s\r\n\r\n");
+    ck_assert_int_eq(recv(fd[0], (char[1]){0}, 1, 0), 1);
+    descriptors(next_descriptor() + 30);
+    for (int i = 0; i < 20; i++) {
+        ck_assert_int_eq(ask(HEAD("GET /v1/names/a", ""), answer, sizeof answer), 503);
+        ck_assert_ptr_nonnull(strstr(answer, "LimitNOFILE="));
+    }
+    say(fd[0], "GET /v1/names/two HTTP/1.1\r\nHost: s\r\n\r\n");
+    ck_assert_int_eq(recv(fd[0], (char[1]){0}, 1, 0), 1); /* goes on */
+    ck_assert_int_eq(times_full(), 1);
+    descriptors(next_descriptor() + 200);
+    ck_assert_int_eq(ask(HEAD("GET /v1/names/a", ""), answer, sizeof answer), 200);
+    (void)close(fd[0]);
+    served_stop();
+}
+END_TEST
+
+static atomic_int n_accepts;
+int __real_accept4(int fd, struct sockaddr *sa, socklen_t *len, int flags);
+int __wrap_accept4(int fd, struct sockaddr *sa, socklen_t *len, int flags);
+int __wrap_accept4(int fd, struct sockaddr *sa, socklen_t *len, int flags)
+{
+    n_accepts++;
+    return __real_accept4(fd, sa, len, flags);
+}
+
+static int64_t seconds(void)
+{
+    struct timespec t;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec;
+}
+
+START_TEST(without_a_descriptor_the_door_is_shut_and_nothing_spins)
+{
+    char answer[4096];
+    int64_t since;
+    int inside, outside, tried;
+    rlim_t most;
+
+    hear_log();
+    served_start(&router);
+    inside = dial();
+    say(inside, "GET /v1/names/a HTTP/1.1\r\nHost: s\r\n\r\n");
+    ck_assert_int_eq(recv(inside, (char[1]){0}, 1, 0), 1);
+    outside = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    most = next_descriptor();
+    descriptors(most); /* none is left */
+    {
+        struct sockaddr_un sa = {.sun_family = AF_UNIX};
+
+        strcpy(sa.sun_path, served_path);
+        ck_assert_int_eq(connect(outside, (struct sockaddr *)&sa, sizeof sa), 0);
+    }
+    say(outside, HEAD("GET /v1/names/late", ""));
+    wait_for_full();
+    /* Whoever is inside is served, and the door is tried again once a second, not with every
+     * turn of the loop. */
+    since = seconds();
+    tried = n_accepts;
+    for (int i = 0; i < 300; i++) {
+        say(inside, "GET /v1/names/two HTTP/1.1\r\nHost: s\r\n\r\n");
+        ck_assert_int_gt(recv(inside, answer, sizeof answer, 0), 0);
+    }
+    ck_assert_int_le(n_accepts - tried, seconds() - since + 2);
+    ck_assert_int_eq(times_full(), 1);
+    descriptors(most + 200);
+    (void)hear(outside, answer, sizeof answer); /* its turn comes */
+    ck_assert_int_eq(status_of(answer), 200);
+    (void)close(inside);
+    served_stop();
+}
+END_TEST
+
 #define WAIT                                                                              \
     HEAD("PUT /v1/wait", "Content-Type: application/x-pem-file\r\nContent-Length: 4\r\n") \
     "body"
@@ -701,6 +832,8 @@ int main(void)
     tcase_add_test(t, a_client_that_trickles_is_cut_too);
     tcase_add_test(t, a_stranger_is_shown_the_door_before_a_word_is_read);
     tcase_add_test(t, clients_over_the_limit_are_told_so);
+    tcase_add_test(t, the_last_descriptors_are_for_the_service_itself);
+    tcase_add_test(t, without_a_descriptor_the_door_is_shut_and_nothing_spins);
     tcase_add_test(t, a_request_is_held_until_it_can_be_answered);
     tcase_add_test(t, a_request_held_too_long_is_told_to_come_again);
     tcase_add_test(t, the_server_stops_with_a_request_held);
