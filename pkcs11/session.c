@@ -2,11 +2,9 @@
 #include "session.h"
 
 #include "mem.h"
-#include "module_file.h"
 #include "p11_pin.h"
 
 #include <ctype.h>
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -137,42 +135,18 @@ int session_lock(struct session *s, int how, struct err *e)
 
 static bool load(struct session *s, const struct config_token *t, struct err *e)
 {
-    char real[CONFIG_PATH_MAX];
-    CK_RV (*list)(CK_FUNCTION_LIST_PTR_PTR);
+    enum p11_class class;
     CK_INFO info;
     CK_RV rv;
-    void *module, *symbol;
 
-    if (!module_file_check(t->module, real, e)) {
-        worse(s, P11_STOP);
+    session_deadline(s);
+    if (!module_load(t, &s->module, &class, e)) {
+        worse(s, class);
         return false;
     }
-    /* never unloaded: modules leave exit handlers behind that call into themselves */
-    module = dlopen(real, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
-    symbol = module == NULL ? NULL : dlsym(module, "C_GetFunctionList");
-    if (symbol == NULL) {
-        worse(s, P11_STOP);
-        return err_set(e, ERR_TOKEN, "token.module", "%s", dlerror());
-    }
-    memcpy(&list, &symbol, sizeof list);
-    s->ctx = PKCS11_CTX_new();
-    session_deadline(s);
-    if (s->ctx == NULL || PKCS11_CTX_load(s->ctx, real) != 0) {
-        char hint[300];
-
-        module_file_hint(real, hint, sizeof hint);
-        if (s->ctx != NULL)
-            PKCS11_CTX_free(s->ctx); /* unloading what was not loaded would crash */
-        s->ctx = NULL;
-        worse(s, hint[0] != '\0' ? P11_STOP : P11_REBUILD);
-        return err_set(e, ERR_TOKEN, "token.module", "%s does not start: %s%s", real,
-                       err_openssl(), hint);
-    }
-    if ((rv = list(&s->f)) != CKR_OK || (rv = s->f->C_GetInfo(&info)) != CKR_OK) {
-        s->f = NULL;
-        return session_failed(s, "C_GetInfo", rv, e);
-    }
-    return true;
+    s->f = s->module.f;
+    rv = s->f->C_GetInfo(&info);
+    return rv == CKR_OK || session_failed(s, "C_GetInfo", rv, e);
 }
 
 /* libp11 hands out padded fields as text; cut the blanks on both sides. */
@@ -192,7 +166,7 @@ static bool find_token(struct session *s, const struct config_token *t, struct e
     unsigned found = 0;
 
     session_deadline(s);
-    if (PKCS11_enumerate_slots(s->ctx, &s->slots, &s->n_slots) != 0) {
+    if (PKCS11_enumerate_slots(s->module.ctx, &s->slots, &s->n_slots) != 0) {
         worse(s, P11_REBUILD);
         return err_set(e, ERR_TOKEN, "token.lost", "listing the slots: %s", err_openssl());
     }
@@ -368,11 +342,8 @@ void session_close(struct session *s)
     if (s->f != NULL && s->token != NULL)
         (void)s->f->C_CloseAllSessions(s->slot);
     if (s->slots != NULL)
-        PKCS11_release_all_slots(s->ctx, s->slots, s->n_slots);
-    if (s->ctx != NULL) {
-        PKCS11_CTX_unload(s->ctx); /* C_Finalize; our own handle keeps it mapped */
-        PKCS11_CTX_free(s->ctx);
-    }
+        PKCS11_release_all_slots(s->module.ctx, s->slots, s->n_slots);
+    module_unload(&s->module);
     session_idle();
     if (s->use_fd >= 0)
         (void)close(s->use_fd);

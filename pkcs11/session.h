@@ -2,8 +2,8 @@
  *
  * session - one module, one token, one login, for the life of one process.
  *
- * libp11 loads the module and finds the token (by label and serial, never by slot number).
- * The login is made on the module's own function list, on an anchor session that stays
+ * libp11 starts the module and finds the token (by label and serial, never by slot number).
+ * The login is made on the same function list (module_load.h), on an anchor session that stays
  * open: PKCS11_login keeps a copy of the PIN in ordinary memory and folds return codes, and
  * both are forbidden here. There is one login in a process, so an object handle cannot
  * outlive the login that it belongs to; building anew means a new process.
@@ -24,10 +24,7 @@
 #ifndef SESSION_H
 #define SESSION_H
 
-#include "config.h"
-#include "p11_error.h"
-
-#include <libp11.h>
+#include "module_load.h"
 
 #define P11_LABEL_MAX 96 /* of an object that a number is kept in */
 
@@ -42,7 +39,7 @@ struct session {
     char model[33];
     bool pin_memory_locked;
 
-    PKCS11_CTX *ctx;
+    struct module module;
     PKCS11_SLOT *slots;
     unsigned n_slots;
     PKCS11_TOKEN *token; /* inside slots */

@@ -92,6 +92,7 @@ static const struct key_row table[] = {
     PATH("Trust", "Issuing", config, trust.issuing),
     TEXT("Trust", "Custodians", config, trust.custodians),
     PATH("Token", "Module", config_token, module),
+    TEXT("Token", "InitArgs", config_token, init_args),
     TEXT("Token", "Label", config_token, label),
     TEXT("Token", "Serial", config_token, serial),
     TEXT("Token", "PinCredential", config_token, pin_credential),

@@ -20,6 +20,7 @@
 #define CONFIG_FILE_MAX        ((size_t)256 * 1024)
 #define CONFIG_PATH_MAX        256
 #define CONFIG_NAME_MAX        40
+#define CONFIG_ARGS_MAX        512
 #define CONFIG_TOKENS_MAX      4
 #define CONFIG_KEYS_MAX        12
 #define CONFIG_AUTHORITIES_MAX 8
@@ -32,6 +33,7 @@
 struct config_token { /* [Token "recovery"] */
     char name[CONFIG_NAME_MAX];
     char module[CONFIG_PATH_MAX];         /* Module=, absolute */
+    char init_args[CONFIG_ARGS_MAX];      /* InitArgs=, a string for C_Initialize */
     char label[33];                       /* Label= */
     char serial[17];                      /* Serial= */
     char pin_credential[CONFIG_NAME_MAX]; /* PinCredential=, file in $CREDENTIALS_DIRECTORY

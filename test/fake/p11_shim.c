@@ -6,7 +6,8 @@
  *   P11_SHIM_MODULE       the real module, absolute
  *   P11_SHIM_PLAN         see p11_plan.h; C_SignInit, C_Sign, C_Login, C_OpenSession,
  *                         C_Initialize, C_FindObjects, C_CopyObject, C_CreateObject,
- *                         C_DestroyObject
+ *                         C_DestroyObject, C_GetFunctionList;
+ *                         init_args=TEXT: what C_Initialize must be handed in pReserved
  *   P11_SHIM_COUNT_FILE   a file to which every use of a key (each C_SignInit and
  *                         C_DeriveKey) adds one octet, so that its size is the count
  *   P11_SHIM_COUNT_LABEL  the CKA_LABEL of the keys that P11_SHIM_COUNT_FILE counts
@@ -147,10 +148,20 @@ static CK_RV shim_open(CK_SLOT_ID slot, CK_FLAGS flags, void *app, CK_NOTIFY not
 
 static CK_RV shim_initialize(void *args)
 {
+    CK_C_INITIALIZE_ARGS a = {0};
+    char wanted[128];
     CK_RV rv;
 
     (void)plan("C_Initialize", &rv);
-    return rv != CKR_OK ? rv : real->C_Initialize(args);
+    if (rv != CKR_OK)
+        return rv;
+    if (!p11_plan_value(getenv("P11_SHIM_PLAN"), "init_args", wanted, sizeof wanted))
+        return real->C_Initialize(args);
+    memcpy(&a, args, sizeof a);
+    if (a.pReserved == NULL || strcmp(a.pReserved, wanted) != 0)
+        return CKR_ARGUMENTS_BAD;
+    a.pReserved = NULL; /* SoftHSM takes none */
+    return real->C_Initialize(&a);
 }
 
 static CK_RV shim_find(CK_SESSION_HANDLE h, CK_OBJECT_HANDLE_PTR out, CK_ULONG max,
@@ -193,7 +204,11 @@ CK_RV C_GetFunctionList(CK_FUNCTION_LIST_PTR_PTR out)
     CK_RV (*list)(CK_FUNCTION_LIST_PTR_PTR);
     const char *path = getenv("P11_SHIM_MODULE");
     void *module, *symbol;
+    CK_RV rv;
 
+    (void)plan("C_GetFunctionList", &rv);
+    if (rv != CKR_OK)
+        return rv;
     if (real == NULL) {
         module = path == NULL ? NULL : dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
         symbol = module == NULL ? NULL : dlsym(module, "C_GetFunctionList");

@@ -37,9 +37,11 @@ START_TEST(each_type_of_value_is_read)
              "MaxClients=7\n"
              "[Counter]\nBlock=256\nStart=9223372036854775807\n"
              "[Command]\nFloor=0\n"
-             "[Token \"t one\"]\nLabel=a b\nProbeId=0aFF\nWorkers=64\nSessionKeyCopy=no\n"
+             "[Token \"t one\"]\nInitArgs=  a='sql:/b c' d=\"\\\" #e= \nLabel=a "
+             "b\nProbeId=0aFF\nWorkers=64\nSessionKeyCopy=no\n"
              "[Role \"viewer\"]\nUsers=a b,c\td\n"));
     ck_assert_str_eq(c.service.socket, "/s");
+    ck_assert_str_eq(c.tokens[0].init_args, "a='sql:/b c' d=\"\\\" #e=");
     ck_assert(c.service.exercise);
     ck_assert_int_eq(c.service.max_roster_bytes, INT64_C(1) << 40);
     ck_assert_uint_eq(c.service.max_clients, 7);

@@ -356,6 +356,30 @@ START_TEST(an_unreadable_configuration_is_named)
 }
 END_TEST
 
+/* Of some modules every list is an instance of its own: there must be one. */
+START_TEST(the_module_is_asked_for_its_functions_once)
+{
+    token_kit_shim(&kit, "C_GetFunctionList:2+=0x5");
+    open_token();
+}
+END_TEST
+
+START_TEST(a_module_is_started_with_its_string)
+{
+    static const char plan[] = "init_args=configdir='sql:/a b' flags=";
+    struct config_token *t = &kit.config.tokens[0];
+
+    token_kit_shim(&kit, plan);
+    refused("token.module", P11_STOP);
+    ck_assert_ptr_nonnull(strstr(e.text, "set InitArgs="));
+    (void)strcpy(t->init_args, "other");
+    refused("token.module", P11_STOP);
+    ck_assert_ptr_nonnull(strstr(e.text, "InitArgs= may not be"));
+    (void)strcpy(t->init_args, strchr(plan, '=') + 1);
+    open_token();
+}
+END_TEST
+
 static int ceremony(struct token_kit *r, void *arg)
 {
     struct session s;
@@ -462,6 +486,8 @@ int main(void)
     tcase_add_test(t, a_lost_token_is_noticed_by_the_probe_and_found_by_a_fresh_process);
     tcase_add_test(t, a_token_directory_that_is_away_is_a_lost_token);
     tcase_add_test(t, an_unreadable_configuration_is_named);
+    tcase_add_test(t, the_module_is_asked_for_its_functions_once);
+    tcase_add_test(t, a_module_is_started_with_its_string);
     tcase_add_test(t, a_ceremony_refuses_to_run_beside_a_signer);
     tcase_add_loop_test(t, a_module_file_that_is_not_ours_is_not_loaded, 0,
                         (int)(sizeof bad_modules / sizeof bad_modules[0]));
