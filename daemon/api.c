@@ -25,6 +25,7 @@ const struct router_row api_rows[] = {
     GET("/v1/audit/account", PEER_AUDITOR, api_account),
     GET("/v1/audit/key", ANY, api_audit_key),
     POST("/v1/audit/heads", OP | PEER_AUDITOR, BODY_NONE, api_audit_head),
+    POST("/v1/audit/expected", OP, BODY_JSON, api_expected),
     GET("/v1/policy", ANY, api_policy),
     POST("/v1/policy/test", ANY, BODY_JSON, api_policy_test),
     GET("/v1/incidents", ANY, api_incidents),

@@ -10,6 +10,7 @@
 #include "ledger.h"
 #include "log.h"
 #include "raising.h"
+#include "restored.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -94,6 +95,21 @@ HANDLER(api_counter_raise_show)
     return reply_json(out, 200, j, e);
 }
 
+/* After a restore the mark is raised over all that may have been used. */
+static bool far_enough(struct service *sv, const struct eui64 *originator, uint64_t to,
+                       struct err *e)
+{
+    struct restored r;
+    bool found;
+
+    return restored_stands(sv->store, originator, &r, &found, e) &&
+           (!found || to >= r.needed ||
+            err_set(e, ERR_DENIED, "ledger.raise-short",
+                    "%" PRIu64 " is not enough: %s; the mark is raised to %" PRIu64
+                    " at least",
+                    to, r.reason, r.needed));
+}
+
 /* --- the first operator --- */
 
 struct wanted {
@@ -124,6 +140,7 @@ static bool step_raise(struct service *sv, const struct request *r, struct span 
     if (!named_originator(sv, r, &originator, e) ||
         !request_json(body, members, &asked, NULL, e) ||
         !cost_of(sv, &originator, (uint64_t)asked.to, &cost, e) ||
+        !far_enough(sv, &originator, cost.to, e) ||
         !raising_agreed(&cost, (uint64_t)asked.lost, e) || !hats_first(sv, r, e))
         return false;
     service_who(r, who);
@@ -176,17 +193,20 @@ static bool step_confirm(struct service *sv, const struct request *r, struct spa
                        "to %" PRId64,
                        service_confirm_s(sv), r->args[0], agreed.to);
     if (!cost_of(sv, &originator, w.to, &cost, e) ||
+        !far_enough(sv, &originator, w.to, e) ||
         !raising_agreed(&cost, (uint64_t)agreed.lost, e) ||
         !hats_second(sv, r, w.asked_by, e))
         return false;
     service_who(r, who);
     hex_encode(originator.b, sizeof originator.b, hex);
     if (!raising_do(sv->store, &originator, w.to, e) ||
+        !restored_raised(sv->store, &originator, w.to, clock_now(&sv->clock), e) ||
         !audit_put(sv->store, clock_now(&sv->clock), "COUNTER_RAISED", "", who, e,
                    "{s:s,s:I,s:I,s:I,s:s,s:s}", "originator", hex, "from",
                    (json_int_t)cost.from, "to", (json_int_t)cost.to, "lost",
                    (json_int_t)cost.lost, "ceremony", w.ceremony, "asked_by", w.asked_by))
         return false;
+    sv->after.raised = true;
     log_event(LOG_WARNING, NULL, &(struct log_fields){.peer = &r->peer},
               "the counter mark of %s is raised from %" PRIu64 " to %" PRIu64, hex,
               cost.from, cost.to);

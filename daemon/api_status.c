@@ -188,6 +188,9 @@ static bool add_alarm(void *arg, const struct docket_incident *i)
 
 static bool alarms_of(struct alarms *a, struct err *e)
 {
+    if (!bars_alarms(a->sv, a->list, e))
+        return false;
+    a->overdue += (int64_t)json_array_size(a->list);
     if (!docket_each(a->sv->store, add_alarm, a, e))
         return false;
     if (a->failed)

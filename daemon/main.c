@@ -157,7 +157,7 @@ static bool wire(struct running *run, const char *config_path, struct err *e)
                               .trust = &sv->trust,
                               .clock = sv->clock,
                               .roster_dir = sv->roster_dir,
-                              .allowed = service_allowed,
+                              .allowed = service_may_sign,
                               .arg = sv};
     struct pump_setup ps = {.loop = sv->loop,
                             .config = &sv->config,
@@ -165,6 +165,10 @@ static bool wire(struct running *run, const char *config_path, struct err *e)
                             .ended = service_batch_ended,
                             .store = sv->store,
                             .ready = service_signer_ready,
+                            .trust = &sv->trust,
+                            .marked = bars_marked,
+                            .leased = bars_leased,
+                            .sealed = bars_sealed,
                             .arg = sv};
 
     if (!signing_token(&sv->config, &ps.token, e))
@@ -267,8 +271,8 @@ static int serve(struct running *run, const char *config_path)
     if (sd_event_default(&sv->loop) < 0)
         return 1;
     ok = watch(run, &e) && open_state(sv, &e) && begin_record(sv, "SERVICE_STARTED", &e) &&
-         recall_keys(sv, &e) && upload_sweep(sv, &e) && wire(run, config_path, &e) &&
-         listen_on(run, &router, &roles, &e);
+         recall_keys(sv, &e) && upload_sweep(sv, &e) && bars_start(sv, &e) &&
+         wire(run, config_path, &e) && listen_on(run, &router, &roles, &e);
     if (ok) {
         (void)sd_notify(0, "READY=1\nSTATUS=idle");
         log_event(LOG_NOTICE, MSG_READY, NULL, "ready%s",

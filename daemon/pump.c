@@ -100,8 +100,13 @@ static bool lend(struct pump *p, unsigned i, struct err *e)
 {
     struct proto reserve = {.type = PROTO_RESERVE};
 
-    if (!engine_lease(p->s.engine, p->n, &reserve.u.reserve.first, &reserve.u.reserve.n, e))
+    if (!engine_lease(p->s.engine, p->n, &reserve.u.reserve.first, &reserve.u.reserve.n,
+                      e) ||
+        (p->s.leased != NULL && !p->s.leased(p->s.arg, e)))
         return false;
+    p->lent.originator = engine_batch(p->s.engine)->originator;
+    p->lent.last = reserve.u.reserve.first + reserve.u.reserve.n - 1;
+    reserve.u.reserve.known = pump_mark_known(p, &p->lent.originator);
     p->reserving = p->hands[i].reserving = true;
     p->hands[i].next = reserve.u.reserve.first;
     p->hands[i].last = reserve.u.reserve.first + reserve.u.reserve.n - 1;
@@ -132,7 +137,7 @@ static bool busy_hand(struct pump *p, unsigned i, struct err *e)
 {
     struct hand *h = &p->hands[i];
 
-    if (signers_info(p->signers, i)->state != SIGNER_READY || h->telling)
+    if (signers_info(p->signers, i)->state != SIGNER_READY || h->telling || h->marking)
         return true;
     if (h->opened != p->generation) {
         /* wait until the answers of the batch before are in: an OPEN closes its warrant */
@@ -214,6 +219,7 @@ static void on_ready(void *arg, unsigned i)
         return;
     }
     pump_tell_one(p, i);
+    pump_mark_ask(p, i);
     pump_wake(p);
     if (p->s.ready != NULL)
         p->s.ready(p->s.arg);
@@ -338,6 +344,8 @@ static void on_fail(struct pump *p, unsigned i, enum proto_type asked,
             return;
         }
     }
+    if (asked == PROTO_RESERVE && strcmp(f->id, "ledger.token-behind") == 0)
+        pump_mark_ask(p, i); /* for whoever else has to know */
     if (engine_batch(p->s.engine) == NULL || generation != p->generation)
         return;
     log_event(LOG_ERR, MSG_BATCH_STOPPED, NULL, "%s", reason);
@@ -346,6 +354,7 @@ static void on_fail(struct pump *p, unsigned i, enum proto_type asked,
     if (!end_now(p,
                  strcmp(f->id, "token.counter-mark") == 0 ||
                          strncmp(f->id, "signer.counter", 14) == 0 ||
+                         strncmp(f->id, "ledger.", 7) == 0 ||
                          strcmp(f->id, "signer.count-lost") == 0
                      ? BATCH_HELD
                      : BATCH_STOPPED,
@@ -402,7 +411,11 @@ static void on_answer(void *arg, unsigned i, const struct proto *asked,
         pump_revoked(p, i);
     } else if (reply->type == PROTO_HEADED && asked->type == PROTO_HEAD) {
         pump_headed(p, i, &reply->u.headed);
-    } else if (reply->type != PROTO_RESERVED) {
+    } else if (reply->type == PROTO_MARKED && asked->type == PROTO_MARK && h->marking) {
+        pump_marked(p, i, reply->u.marked.mark);
+    } else if (reply->type == PROTO_RESERVED && asked->type == PROTO_RESERVE) {
+        pump_mark_raised(p);
+    } else {
         signers_kill(p->signers, i, "it answered out of turn", false);
     }
     pump_wake(p);
@@ -454,6 +467,9 @@ static int on_tick(sd_event_source *src, uint64_t usec, void *arg)
             h->probing = true;
             (void)signers_send(p->signers, i, &probe, NULL, 0);
         }
+        /* a token may be exchanged for an older copy of it under an idle signer too */
+        if (signers_info(p->signers, i)->state == SIGNER_READY && h->n_flight == 0)
+            pump_mark_ask(p, i);
     }
     (void)sd_event_source_set_time(
         src, usec + (uint64_t)p->s.config->signer.probe_interval_s * 1000000);

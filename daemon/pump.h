@@ -25,6 +25,15 @@ struct pump_setup { /* borrowed */
     void (*ended)(void *arg, int64_t batch);
     /* A signer is ready: who waits for the token's word may ask. May be NULL. */
     void (*ready)(void *arg);
+    const struct trust *trust; /* whose counters these are */
+    /* The token's counter mark, asked for before any order and again now and then; had: what
+     * it was, where it has become less since. May be NULL. */
+    void (*marked)(void *arg, const struct eui64 *originator, uint64_t mark, uint64_t had);
+    /* Counters were set aside, and none of them is used yet: what is to be known elsewhere
+     * before. False: they will not be used, the batch is held. May be NULL. */
+    bool (*leased)(void *arg, struct err *e);
+    /* A signed head is in the trail. May be NULL. */
+    void (*sealed)(void *arg);
     void *arg;
 };
 

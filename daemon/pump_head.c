@@ -78,6 +78,8 @@ void pump_headed(struct pump *p, unsigned i, const struct proto_headed *got)
     /* somewhere else, so that trail and account together cannot be cut unseen */
     log_event(LOG_INFO, MSG_HEAD, NULL,
               "audit trail sealed: record %" PRIu64 " has hash %s", last.seq, hex);
+    if (p->s.sealed != NULL)
+        p->s.sealed(p->s.arg);
 }
 
 uint64_t pump_sealed(const struct pump *p)

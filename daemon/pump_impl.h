@@ -5,6 +5,7 @@
  *   pump       keeps signers busy: opens, lends, orders, takes what comes back
  *   pump_tell  tells them what has ended, before anything else
  *   pump_head  lets them sign heads of the audit trail
+ *   pump_mark  asks them how far the token has counted, before any order
  */
 #ifndef PUMP_IMPL_H
 #define PUMP_IMPL_H
@@ -12,6 +13,7 @@
 #include "pump.h"
 
 #include "chain.h"
+#include "place.h"
 
 #define IN_FLIGHT 2 /* orders a worker has at a time: one being signed, one ready */
 
@@ -30,6 +32,15 @@ struct hand {        /* one worker, as the pump sees it */
     bool telling;
     struct digest tells;
     int64_t told, since; /* places on the list */
+    /* the token's marks: a MARK is out, none of the orders goes before all are answered */
+    bool marking;
+    size_t mark;    /* which is asked */
+    uint64_t floor; /* what it had when it was asked */
+};
+
+struct pump_mark {
+    struct eui64 originator;
+    uint64_t most; /* the highest that the token has said or granted; 0: nothing yet */
 };
 
 struct pump {
@@ -39,6 +50,12 @@ struct pump {
     unsigned n;
     uint64_t generation; /* of the batch in the engine; changes with every pick */
     bool reserving;      /* one RESERVE at a time: the token's mark only rises */
+    struct {
+        struct eui64 originator;
+        uint64_t last;
+    } lent; /* by that RESERVE */
+    struct pump_mark marks[PLACE_COUNTERS_MAX];
+    size_t n_marks;
     sd_event_source *idle, *tick;
     struct {
         bool asked;
@@ -69,6 +86,13 @@ void pump_fatal(struct pump *p, const struct err *e);
 void pump_tell_one(struct pump *p, unsigned i);
 /* It has acknowledged what it was told last. */
 void pump_revoked(struct pump *p, unsigned i);
+/* Ask a signer for the token's mark of each originator, one after the other. */
+void pump_mark_ask(struct pump *p, unsigned i);
+void pump_marked(struct pump *p, unsigned i, uint64_t mark);
+/* What the token has to know at least. */
+uint64_t pump_mark_known(struct pump *p, const struct eui64 *originator);
+/* What was lent is granted. */
+void pump_mark_raised(struct pump *p);
 /* The head that was asked for. */
 void pump_headed(struct pump *p, unsigned i, const struct proto_headed *got);
 

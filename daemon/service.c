@@ -61,10 +61,23 @@ struct docket service_docket(struct service *sv)
     return d;
 }
 
+static void store_trouble(struct service *sv, const struct err *e)
+{
+    log_event(LOG_EMERG, MSG_STORE_FAILED, &(struct log_fields){.err = e},
+              "the service stops: %s", e->text);
+    (void)sd_event_exit(sv->loop, 1);
+}
+
 void service_signer_ready(void *arg)
 {
     struct service *sv = arg;
+    struct err e;
 
+    if (!bars_account(sv, &e)) {
+        store_trouble(sv, &e);
+        return;
+    }
+    service_notices(sv);
     if (sv->server != NULL)
         server_ask_again(sv->server);
 }
@@ -179,6 +192,11 @@ bool service_allowed(void *arg, const struct batch *b, struct err *e)
            keys_may_place(sv->store, &b->decision, e);
 }
 
+bool service_may_sign(void *arg, const struct batch *b, struct err *e)
+{
+    return service_allowed(arg, b, e) && bars_lifted(arg, &b->originator, e);
+}
+
 static bool stop_one(void *arg, const struct batch *b)
 {
     int64_t *ids = arg;
@@ -232,13 +250,6 @@ static bool own_step(struct service *sv, const char *incident, enum event event,
     }
     docket_incident_done(&i);
     return ok;
-}
-
-static void store_trouble(struct service *sv, const struct err *e)
-{
-    log_event(LOG_EMERG, MSG_STORE_FAILED, &(struct log_fields){.err = e},
-              "the service stops: %s", e->text);
-    (void)sd_event_exit(sv->loop, 1);
 }
 
 /* A batch left the engine: does the incident move with it? */
@@ -423,6 +434,8 @@ static void do_after(struct service *sv)
 
     if (sv->after.tell_keys && !service_tell_keys(sv, &e))
         store_trouble(sv, &e);
+    if (sv->after.raised)
+        bars_raised(sv);
     pump_tell(sv->pump, sv->after.end_signers);
     if (sv->after.drop_batch != 0)
         pump_drop(sv->pump, sv->after.drop_batch);

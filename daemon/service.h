@@ -6,6 +6,7 @@
 #ifndef SERVICE_H
 #define SERVICE_H
 
+#include "bars.h"
 #include "docket_show.h"
 #include "export.h"
 #include "pump.h"
@@ -27,6 +28,7 @@ struct service {
     char outbox_dir[CONFIG_PATH_MAX + 16];
     char files_dir[CONFIG_PATH_MAX + 16];
     int64_t started_us;
+    struct bars bars;
     struct refusals refusals;
     struct upload *uploads; /* on their way */
     char
@@ -36,6 +38,7 @@ struct service {
         int64_t drop_batch; /* 0: none */
         bool tell_keys;     /* an incident is over that may have ended a configured key */
         bool end_signers;   /* a key was switched off: no process keeps it open */
+        bool raised;        /* a counter mark was */
     } after;
 };
 
@@ -54,6 +57,8 @@ unsigned service_confirm_s(const struct service *sv);
 void service_signer_ready(void *arg);
 /* May this batch still be signed: state of the incident, decision not superseded? */
 bool service_allowed(void *arg, const struct batch *b, struct err *e);
+/* ... and does nothing bar it (bars.h)? For the engine, before each order. */
+bool service_may_sign(void *arg, const struct batch *b, struct err *e);
 /* Does that configured key sign for the incident at all? ERR_DENIED as keys_may_sign. */
 MUST_CHECK bool service_key_sound(struct service *sv, const char *incident, const char *key,
                                   struct err *e);
@@ -122,6 +127,7 @@ HANDLER(api_audit);
 HANDLER(api_account);
 HANDLER(api_audit_key);
 HANDLER(api_audit_head);
+HANDLER(api_expected);
 HANDLER(api_policy);
 HANDLER(api_policy_test);
 HANDLER(api_incidents);

@@ -88,6 +88,50 @@ static int run_audit_export(struct ctl *c, const struct ctl_args *a)
     return ctl_download(c, path, a->opt[1]);
 }
 
+/* What tells how far the record had come: a file, or the figures of a head. */
+static json_t *expected(const struct ctl_args *a)
+{
+    char *text;
+    size_t len;
+    json_t *j = NULL;
+
+    if (a->n == 0 && a->opt[0] != NULL && a->opt[1] != NULL)
+        return json_pack("{s:I,s:s}", "records", (json_int_t)strtoll(a->opt[0], NULL, 10),
+                         "hash", a->opt[1]);
+    if (a->n == 0 || a->opt[0] != NULL || a->opt[1] != NULL) {
+        ctl_say("usage: audit expect FILE, or audit expect --records N --hash HASH");
+        return NULL;
+    }
+    if (!ctl_read_file(a->v[0], 262144, &text, &len))
+        return NULL;
+    j = json_loadb(text, len, 0, NULL);
+    free(text);
+    if (j == NULL)
+        ctl_say("%s is no JSON", a->v[0]);
+    return j;
+}
+
+static int run_audit_expect(struct ctl *c, const struct ctl_args *a)
+{
+    json_t *j = expected(a);
+    bool older;
+    char *text;
+    int rc;
+
+    if (j == NULL)
+        return CTL_INPUT;
+    rc = ctl_send(c, "POST", "/v1/audit/expected", j, &j, &text);
+    if (rc != CTL_OK)
+        return rc;
+    older = json_is_true(json_object_get(j, "older"));
+    if (older && !c->json)
+        ctl_say("this state is older: %s. Nothing is signed until the counters are raised; "
+                "see status and counter raise",
+                ctl_text(j, "reason"));
+    rc = ctl_done(c, j, text);
+    return rc == CTL_OK && older ? CTL_DENIED : rc;
+}
+
 const struct ctl_verb ctl_view_verbs[] = {
     {"status",
      "",
@@ -127,6 +171,14 @@ const struct ctl_verb ctl_view_verbs[] = {
      run_audit_export,
      {{"from", "SEQ", "begin with this record (default 1)"},
       {"out", "FILE", "write here instead of stdout"}}},
+    {"audit expect",
+     "[FILE]",
+     0,
+     1,
+     "Is this state older than an anchor, a notice, a manifest, or a head?",
+     run_audit_expect,
+     {{"records", "N", "of a head, as the journal has it"},
+      {"hash", "HASH", "of that record"}}},
     {"metrics", "", 0, 0, "Prometheus text", run_metrics, {{0}}},
     {0},
 };

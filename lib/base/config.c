@@ -65,6 +65,7 @@ static const struct key_row table[] = {
     PATH("Service", "StateDirectory", config, service.state_dir),
     PATH("Service", "SignerProgram", config, service.signer_program),
     PATH("Service", "SignerSocket", config, service.signer_socket),
+    PATH("Service", "Anchor", config, service.anchor),
     BOOL("Service", "Exercise", config, service.exercise),
     S64("Service", "MaxRosterBytes", config, service.max_roster_bytes, 1, 1LL << 40),
     UINT("Service", "MaxClients", config, service.max_clients, 1, 10000),
@@ -83,6 +84,7 @@ static const struct key_row table[] = {
     UINT("Signer", "HeadIntervalSec", config, signer.head_interval_s, 1, 86400),
     UINT("Signer", "TokenLostSec", config, signer.token_lost_s, 1, 86400),
     UINT("Counter", "Block", config, counter.block, 256, 1000000),
+    UINT("Counter", "SkipAhead", config, counter.skip, 1, UINT32_MAX),
     U64("Counter", "Start", config, counter.start, counter.has_start),
     BOOL("Command", "DisapplyTimeChecks", config, command.disapply_time),
     U64("Command", "Floor", config, command.floor, command.has_floor),
@@ -164,6 +166,7 @@ void config_defaults(struct config *c)
     c->signer.head_interval_s = 600;
     c->signer.token_lost_s = 300;
     c->counter.block = 8192;
+    c->counter.skip = 10000000;
 }
 
 static void token_defaults(struct config_token *t)

@@ -95,6 +95,7 @@ struct config {
         char state_dir[CONFIG_PATH_MAX];      /* StateDirectory= */
         char signer_program[CONFIG_PATH_MAX]; /* SignerProgram=, spawned; or ... */
         char signer_socket[CONFIG_PATH_MAX];  /* SignerSocket=, a unit of its own */
+        char anchor[CONFIG_PATH_MAX];         /* Anchor=, a second place (anchor.h) */
         bool exercise;                        /* Exercise= */
         int64_t max_roster_bytes;             /* MaxRosterBytes= */
         unsigned max_clients;                 /* MaxClients= */
@@ -118,6 +119,7 @@ struct config {
     } signer;
     struct {            /* [Counter] */
         unsigned block; /* Block=, counters reserved at a time */
+        unsigned skip;  /* SkipAhead=, left out where nothing tells how far a copy is behind */
         bool has_start;
         uint64_t start; /* Start=, first counter ever; no default */
     } counter;

@@ -1110,16 +1110,37 @@ const struct rule rules[] = {
      "Wait until the batch has begun."},
 
     /* ledger, and signatures that are not kept - lib/record/engine.c,
-     * lib/record/ledger.c, lib/record/raising.c, daemon/api_counter.c */
+     * lib/record/ledger.c, lib/record/raising.c, lib/record/place.c, lib/record/anchor.c,
+     * daemon/bars.c, daemon/api_counter.c */
     {"ledger.no-start", "GBCS 4.3.1.5", "INFERRED",
      "Somebody says where the counters begin.", "Set [Counter] Start=."},
     {"ledger.rolled-back", "GBCS 4.3.1.5", "CONFIRMED", "No counter is used twice.",
-     "Raise the counter in a ceremony: counter raise."},
+     "Raise the counter in a ceremony, two operators: counter raise."},
     {"ledger.token-behind", "GBCS 4.3.1.5", "CONFIRMED",
      "A token knows every counter that the ledger has a signature under.",
      "Find out whose token this is. If it is meant, raise its mark in a ceremony to what "
      "the "
      "ledger has reserved (smki-recovery-ceremony mark), and ask for a new decision."},
+    {"ledger.token-fresh", "GBCS 4.3.1.5", "CONFIRMED",
+     "A token has a counter mark where the ledger has signatures.",
+     "A fresh token, after the loss of the old one: raise its mark in a ceremony to what the "
+     "ledger has reserved (smki-recovery-ceremony mark), before it signs anything."},
+    {"ledger.restored", "GBCS 4.3.1.5", "CONFIRMED",
+     "A state that was put back does not use counters again that were used since it was "
+     "copied.",
+     "Find out what was restored. If it is meant, two operators raise the counters over all "
+     "that may have been used, counter raise, to what status names at least."},
+    {"ledger.anchor", "GBCS 4.3.1.5", "choice",
+     "Where an anchor is configured it is written before counters are used.",
+     "Mount the disk or share again, or look who else writes the file. To run without, or "
+     "with another file, change Anchor= and restart: then nobody notices when state and "
+     "token are put back together."},
+    {"ledger.place", "project", "choice",
+     "What a state is held against says records, hash and counters.",
+     "Name an anchor, a notice, or the manifest of a backup."},
+    {"ledger.raise-short", "GBCS 4.3.1.5", "CONFIRMED",
+     "After a restore a mark is raised over all counters that may have been used.",
+     "Name a counter as high as status says, at least."},
     {"ledger.counters-used-up", "GBCS 4.3.1.5", "CONFIRMED",
      "A counter is at most 9223372036854775807.", "Ask the DCC."},
     {"ledger.raise", "GBCS 4.3.1.5", "INFERRED", "Counters are raised, never lowered.",

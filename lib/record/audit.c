@@ -29,6 +29,14 @@ bool audit_last(struct store *s, struct chain_place *at, struct err *e)
                       "SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1", "");
 }
 
+bool audit_at(struct store *s, uint64_t seq, struct chain_place *at, struct err *e)
+{
+    memset(at, 0, sizeof *at);
+    return seq > INT64_MAX ||
+           store_each(s, read_place, at, e, "SELECT seq, hash FROM audit WHERE seq = ?1",
+                      "i", (int64_t)seq);
+}
+
 bool audit_put(struct store *s, int64_t now_us, const char *kind, const char *incident,
                const char *actor, struct err *e, const char *fmt, ...)
 {

@@ -27,6 +27,9 @@ MUST_CHECK bool audit_put(struct store *s, int64_t now_us, const char *kind,
                           const char *fmt, ...);
 /* The last record; number 0 when there is none. */
 MUST_CHECK bool audit_last(struct store *s, struct chain_place *at, struct err *e);
+/* Record number seq; number 0 when there is none. */
+MUST_CHECK bool audit_at(struct store *s, uint64_t seq, struct chain_place *at,
+                         struct err *e);
 /* Up to max records from number seq on, as lines with '\n', into a malloc'd text. *next:
  * the number to go on with; unchanged seq: no more. */
 MUST_CHECK bool audit_lines(struct store *s, int64_t seq, size_t max, char **text,

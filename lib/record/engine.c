@@ -297,6 +297,21 @@ static bool in_transaction(struct engine *g, bool ok, struct err *e)
     return false;
 }
 
+/* What the authority does not carry is over; what the machine lacks waits for a person, and
+ * so do counters that may have been used. */
+static bool leave_unopened(struct engine *g, const struct err *why, struct err *e)
+{
+    char reason[QUEUE_TEXT];
+
+    if (strncmp(why->id, "ledger.", 7) == 0) {
+        (void)snprintf(reason, sizeof reason, "%s: %.200s", why->id, why->text);
+        return leave(g, BATCH_HELD, why->id, reason, e);
+    }
+    return leave(
+        g, why->code == ERR_DENIED || why->code == ERR_INPUT ? BATCH_STOPPED : BATCH_HELD,
+        why->id, why->text, e);
+}
+
 bool engine_pick(struct engine *g, bool *busy, struct err *e)
 {
     while (!g->active) {
@@ -329,13 +344,7 @@ bool engine_pick(struct engine *g, bool *busy, struct err *e)
             put_down(g);
             return false;
         }
-        /* what the authority does not carry is over;
-         * what the machine lacks waits for a person */
-        ok = store_begin(g->s.store, e) &&
-             leave(g,
-                   why.code == ERR_DENIED || why.code == ERR_INPUT ? BATCH_STOPPED
-                                                                   : BATCH_HELD,
-                   why.id, why.text, e);
+        ok = store_begin(g->s.store, e) && leave_unopened(g, &why, e);
         put_down(g);
         if (!in_transaction(g, ok, e))
             return false;
@@ -348,25 +357,7 @@ bool engine_pick(struct engine *g, bool *busy, struct err *e)
 
 bool engine_check_mark(struct engine *g, uint64_t token_mark, struct err *e)
 {
-    uint64_t mark;
-    bool found;
-
-    if (!ledger_mark(g->s.store, &warrant_key_cert(g->w)->eui, &mark, &found, e))
-        return false;
-    if (token_mark > mark)
-        return err_set(
-            e, ERR_DENIED, "ledger.rolled-back",
-            "the token has seen counters up to %llu, the ledger only up to %llu: an "
-            "older database was restored, or another service uses this token",
-            (unsigned long long)token_mark, (unsigned long long)mark);
-    if (!ledger_used_above(g->s.store, &warrant_key_cert(g->w)->eui, token_mark, &found, e))
-        return false;
-    return !found ||
-           err_set(e, ERR_DENIED, "ledger.token-behind",
-                   "the token has seen counters up to %llu, the ledger holds signatures "
-                   "under higher ones, up to %llu at most: this is another token, or an "
-                   "older copy of it",
-                   (unsigned long long)token_mark, (unsigned long long)mark);
+    return ledger_agrees(g->s.store, &warrant_key_cert(g->w)->eui, token_mark, e);
 }
 
 /* Positions that are in nobody's order. */

@@ -57,9 +57,7 @@ const struct warrant *engine_warrant(const struct engine *g);
 /* Sealed memfds for PROTO_OPEN and how many; returns its `parts`. Kept by the engine. */
 uint32_t engine_parts(const struct engine *g, int fds[PROTO_FDS], size_t *n);
 
-/* Compare the token's mark with ours. A token that knows more than we do means a restored
- * database: ERR_DENIED "ledger.rolled-back"; one that does not know counters that we have
- * signatures under is another token, or one put back: "ledger.token-behind". Hold the batch. */
+/* Compare the token's mark with ours. Errors: those of ledger_agrees. Hold the batch. */
 MUST_CHECK bool engine_check_mark(struct engine *g, uint64_t token_mark, struct err *e);
 /* Are there rows that nobody has an order for? Then a signer needs counters. */
 bool engine_has_rows(const struct engine *g);

@@ -93,7 +93,9 @@ bool ledger_raise(struct store *s, const struct eui64 *originator, uint64_t to,
     return set_mark(s, originator, to, e);
 }
 
-bool ledger_used_above(struct store *s, const struct eui64 *originator, uint64_t counter,
+/* Is there a signature under a counter above that? Looks only at batches that counters above it
+ * were set aside for, which is none as a rule. */
+static bool used_above(struct store *s, const struct eui64 *originator, uint64_t counter,
                        bool *used, struct err *e)
 {
     int64_t ignored = 0;
@@ -104,6 +106,35 @@ bool ledger_used_above(struct store *s, const struct eui64 *originator, uint64_t
                         " lease.batch << 32 AND (lease.batch << 32) + 4294967295"
                         " AND slice.counter + slice.n - 1 > ?2) LIMIT 1",
                         "bi", eui64_span(originator), (int64_t)counter);
+}
+
+bool ledger_agrees(struct store *s, const struct eui64 *originator, uint64_t token_mark,
+                   struct err *e)
+{
+    uint64_t mark;
+    bool found;
+
+    if (!ledger_mark(s, originator, &mark, &found, e))
+        return false;
+    if (token_mark > mark)
+        return err_set(
+            e, ERR_DENIED, "ledger.rolled-back",
+            "the token has seen counters up to %llu, the ledger only up to %llu: an "
+            "older database was restored, or another service uses this token",
+            (unsigned long long)token_mark, (unsigned long long)mark);
+    if (!used_above(s, originator, token_mark, &found, e))
+        return false;
+    if (found && token_mark == 0)
+        return err_set(e, ERR_DENIED, "ledger.token-fresh",
+                       "the token has no counter mark, the ledger holds signatures under "
+                       "counters up to %llu at most: this is a fresh token",
+                       (unsigned long long)mark);
+    return !found ||
+           err_set(e, ERR_DENIED, "ledger.token-behind",
+                   "the token has seen counters up to %llu, the ledger holds signatures "
+                   "under higher ones, up to %llu at most: this is another token, or an "
+                   "older copy of it",
+                   (unsigned long long)token_mark, (unsigned long long)mark);
 }
 
 static bool in_a_row(const struct slice *sl)

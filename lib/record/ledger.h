@@ -37,10 +37,15 @@ MUST_CHECK bool ledger_reserve(struct store *s, const struct eui64 *originator,
 MUST_CHECK bool ledger_raise(struct store *s, const struct eui64 *originator, uint64_t to,
                              struct err *e);
 
-/* Is there a signature under a counter above that? Looks only at batches that counters above
- * it were set aside for, which is none as a rule. */
-MUST_CHECK bool ledger_used_above(struct store *s, const struct eui64 *originator,
-                                  uint64_t counter, bool *used, struct err *e);
+/*
+ * Does the token's mark go with the ledger?
+ *
+ * Errors, all ERR_DENIED: "ledger.rolled-back" the token knows more than we do: an older
+ * database was restored; "ledger.token-behind" we have signatures under counters that it does
+ * not know: an older copy of the token; "ledger.token-fresh" it knows none at all: a new one.
+ */
+MUST_CHECK bool ledger_agrees(struct store *s, const struct eui64 *originator,
+                              uint64_t token_mark, struct err *e);
 
 struct slice {
     int64_t batch;

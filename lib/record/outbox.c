@@ -2,6 +2,7 @@
 #include "outbox.h"
 
 #include "mem.h"
+#include "place.h"
 
 #include <jansson.h>
 
@@ -55,48 +56,71 @@ static bool queue_one(struct store *s, const char *id, enum notice_to to, const 
                      "tittit", id, (int64_t)to, kind, incident, at_us, body);
 }
 
-bool outbox_held(struct store *s, const char *incident, int64_t n, const json_t *held,
-                 int64_t at_us, struct err *e)
+/* One to each. body: taken over; "record" is added. */
+static bool queue_all(struct store *s, const struct notice *n, uint32_t to, json_t *body,
+                      struct err *e)
 {
-    AUTO(mem) char *body = json_dumps(held, JSON_COMPACT | JSON_SORT_KEYS);
-    char id[NOTICE_ID_MAX];
+    AUTO(mem) char *text = NULL;
+    struct place place;
 
-    if (body == NULL)
+    if (!place_take(s, &place, e)) {
+        json_decref(body);
+        return false;
+    }
+    if (body != NULL && json_object_set_new(body, "record", place_json(&place)) == 0)
+        text = json_dumps(body, JSON_COMPACT | JSON_SORT_KEYS);
+    json_decref(body);
+    if (text == NULL)
         return err_set(e, ERR_STORE, "store.memory", "out of memory");
-    (void)snprintf(id, sizeof id, "h%lld", (long long)n);
     for (unsigned i = 0; i < NOTICE_TO_COUNT; i++)
-        if (((EVERYBODY | TO(DCC)) & 1u << i) != 0 &&
-            !queue_one(s, id, (enum notice_to)i, "DEVICES_HOLD_OTHERWISE", incident, at_us,
-                       body, e))
+        if ((to & 1u << i) != 0 && !queue_one(s, n->id, (enum notice_to)i, n->kind,
+                                              n->incident, n->at_us, text, e))
             return false;
     return true;
 }
 
+bool outbox_held(struct store *s, const char *incident, int64_t n, const json_t *held,
+                 int64_t at_us, struct err *e)
+{
+    char id[NOTICE_ID_MAX];
+    struct notice notice = {
+        .id = id, .kind = "DEVICES_HOLD_OTHERWISE", .incident = incident, .at_us = at_us};
+
+    (void)snprintf(id, sizeof id, "h%lld", (long long)n);
+    return queue_all(s, &notice, EVERYBODY | TO(DCC), json_deep_copy(held), e);
+}
+
+bool outbox_roll_back(struct store *s, int64_t n, const json_t *found, int64_t at_us,
+                      struct err *e)
+{
+    char id[NOTICE_ID_MAX];
+    struct notice notice = {
+        .id = id, .kind = "ROLL_BACK_FOUND", .incident = "", .at_us = at_us};
+
+    (void)snprintf(id, sizeof id, "r%lld", (long long)n);
+    return queue_all(s, &notice, TO(DCC) | TO(PMA), json_deep_copy(found), e);
+}
+
 bool outbox_queue(struct store *s, const struct outbox_step *step, struct err *e)
 {
-    AUTO(mem) char *body = NULL;
     char id[NOTICE_ID_MAX];
     uint32_t to = recipients[step->event];
-    json_t *j;
+    struct notice notice = {.id = id,
+                            .kind = incident_event(step->event)->audit,
+                            .incident = step->incident,
+                            .at_us = step->at_us};
 
     if (to == 0)
         return true;
-    j = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:b}", "event",
+    (void)snprintf(id, sizeof id, "e%lld", (long long)step->n);
+    return queue_all(
+        s, &notice, to,
+        json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:b}", "event",
                   incident_event(step->event)->name, "title", step->title, "subscriber",
                   step->subscriber, "route", incident_route(step->route)->name, "state",
                   incident_state(step->state)->name, "about",
-                  incident_state(step->state)->sentence, "exercise", (int)step->exercise);
-    body = j != NULL ? json_dumps(j, JSON_COMPACT) : NULL;
-    json_decref(j);
-    if (body == NULL)
-        return err_set(e, ERR_STORE, "store.memory", "out of memory");
-    (void)snprintf(id, sizeof id, "e%lld", (long long)step->n);
-    for (unsigned i = 0; i < NOTICE_TO_COUNT; i++)
-        if ((to & 1u << i) != 0 &&
-            !queue_one(s, id, (enum notice_to)i, incident_event(step->event)->audit,
-                       step->incident, step->at_us, body, e))
-            return false;
-    return true;
+                  incident_state(step->state)->sentence, "exercise", (int)step->exercise),
+        e);
 }
 
 /* One row of the queue, copied: its statement is done before the file is written. */
@@ -115,12 +139,13 @@ static bool take_queued(void *arg, const struct store_row *row)
     q->kind = strdup(store_text(row, 3));
     q->incident = strdup(store_text(row, 4));
     q->body = strdup(store_text(row, 6));
-    q->notice = (struct notice){.id = q->id,
-                                .to = (enum notice_to)store_i64(row, 2),
-                                .kind = q->kind,
-                                .incident = q->incident,
-                                .at_us = store_i64(row, 5),
-                                .body = q->body};
+    q->notice =
+        (struct notice){.id = q->id,
+                        .to = (enum notice_to)store_i64(row, 2),
+                        .kind = q->kind,
+                        .incident = store_text(row, 4)[0] != '\0' ? q->incident : NULL,
+                        .at_us = store_i64(row, 5),
+                        .body = q->body};
     return false;
 }
 

@@ -3,7 +3,8 @@
  * outbox - who is told of which step: notices queued with the step, written after it.
  *
  * A step queues its notices in its own transaction: they exist exactly when the step does.
- * Once that is on disk they are written to the outbox directory (notice.h) and leave the
+ * Each says in "record" how far the record had come (place.h): kept elsewhere, it tells when
+ * an older copy of the state is put back. Once that is on disk they are written to the outbox directory (notice.h) and leave the
  * queue; what a crash left in the queue is written at start-up.
  *
  * Source:  SEC L10 (a); SEC Appendix L 4.2.1.3 (the PMA is told), 4.2.2.1 (PMA and
@@ -35,6 +36,12 @@ struct outbox_step {
  *   held  JSON object: how many devices say what */
 MUST_CHECK bool outbox_held(struct store *s, const char *incident, int64_t n,
                             const json_t *held, int64_t at_us, struct err *e);
+/* State and token, or state and a second place, do not agree: to DCC and PMA. Inside the
+ * caller's transaction.
+ *   n      number of the audit record that says so
+ *   found  JSON object: what, and what to do */
+MUST_CHECK bool outbox_roll_back(struct store *s, int64_t n, const json_t *found,
+                                 int64_t at_us, struct err *e);
 /* Inside the step's transaction. */
 MUST_CHECK bool outbox_queue(struct store *s, const struct outbox_step *step,
                              struct err *e);

@@ -185,6 +185,13 @@ static const char *const migrations[] = {
     "CREATE TABLE difference (n INTEGER PRIMARY KEY, incident TEXT NOT NULL,"
     " paper TEXT NOT NULL, figures TEXT NOT NULL, at_us INTEGER NOT NULL) STRICT;"
     "CREATE INDEX difference_by_incident ON difference (incident, n);",
+    /* what tells that this state was restored (restored.h); anchors that were begun */
+    "CREATE TABLE restored (told BLOB NOT NULL, originator BLOB NOT NULL,"
+    " needed INTEGER NOT NULL, place TEXT NOT NULL, reason TEXT NOT NULL,"
+    " at_us INTEGER NOT NULL, done_us INTEGER NOT NULL, PRIMARY KEY (told, originator))"
+    " STRICT, WITHOUT ROWID;"
+    "CREATE TABLE anchored (path TEXT PRIMARY KEY, at_us INTEGER NOT NULL)"
+    " STRICT, WITHOUT ROWID;",
 };
 #define VERSION ((int)(sizeof migrations / sizeof migrations[0]))
 

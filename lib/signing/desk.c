@@ -287,13 +287,19 @@ static bool do_open(struct desk *d, const struct proto *in, const int fds[], siz
 
 /* --- counters --- */
 
-/* A run far ahead would use the sequence up: devices take no counter below the last. */
-static bool no_leap(struct desk *d, uint64_t first, struct err *e)
+/* A run far ahead would use the sequence up: devices take no counter below the last. A token
+ * that knows less than it did is an older copy of itself. */
+static bool no_leap(struct desk *d, uint64_t first, uint64_t known, struct err *e)
 {
     uint64_t mark;
 
     if (!d->token->ops->mark_get(d->token, &warrant_key_cert(d->warrant)->eui, &mark, e))
         return false;
+    if (mark < known)
+        return err_set(e, ERR_DENIED, "ledger.token-behind",
+                       "the token has seen counters up to %llu, and had seen %llu: it was "
+                       "exchanged for an older copy",
+                       (unsigned long long)mark, (unsigned long long)known);
     if (d->s.config->counter.has_start && d->s.config->counter.start > mark)
         mark = d->s.config->counter.start;
     if (first > mark && first - mark > LEAP_MAX)
@@ -321,7 +327,8 @@ static bool do_reserve(struct desk *d, const struct proto *in, struct proto *rep
                        "a run of %u counters from %llu is out of range", n,
                        (unsigned long long)first);
     if (!not_revoked(d, e) || !not_ended(d, e) ||
-        !warrant_live(d->warrant, clock_now(&d->s.clock), e) || !no_leap(d, first, e) ||
+        !warrant_live(d->warrant, clock_now(&d->s.clock), e) ||
+        !no_leap(d, first, in->u.reserve.known, e) ||
         !lease_reserve(&d->lease, &warrant_key_cert(d->warrant)->eui, first, last, e))
         return false;
     reply->type = PROTO_RESERVED;

@@ -16,7 +16,7 @@ static const size_t body_sizes[PROTO_TYPES] = {
     [PROTO_READY] = 128 + 4 + 4 + 4 + 16 + 65,
     [PROTO_OPEN] = 4,
     [PROTO_OPENED] = 32 + 4 + 4 + 8 + 24,
-    [PROTO_RESERVE] = 8 + 4,
+    [PROTO_RESERVE] = 8 + 4 + 8,
     [PROTO_RESERVED] = 0,
     [PROTO_SIGN] = 32 + 8 + 4 + 4 * PROTO_ROWS,
     [PROTO_SIGNED] = 8 + 4 + 4 + (64 + 12) * PROTO_ROWS + 24,
@@ -147,6 +147,7 @@ static void body(struct cursor *c, struct proto *p)
     case PROTO_RESERVE:
         f64(c, &p->u.reserve.first);
         f32(c, &p->u.reserve.n);
+        f64(c, &p->u.reserve.known);
         if (p->u.reserve.n == 0)
             c->bad = true;
         break;

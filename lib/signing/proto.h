@@ -103,6 +103,7 @@ struct proto_opened {
 struct proto_reserve {
     uint64_t first;
     uint32_t n;
+    uint64_t known; /* a mark that the token had: one that has less now is an older copy */
 };
 struct proto_sign {
     struct digest

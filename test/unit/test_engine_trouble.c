@@ -298,7 +298,7 @@ START_TEST(a_token_without_its_mark_is_noticed)
     OK(engine_flush(engine, true, &e));
     mark = fake_token.marks[0].last;
     OK(engine_check_mark(engine, mark, &e));
-    REFUSED(engine_check_mark(engine, 0, &e), "ledger.token-behind");
+    REFUSED(engine_check_mark(engine, 0, &e), "ledger.token-fresh");
     ck_assert_int_eq(e.code, ERR_DENIED);
     REFUSED(engine_check_mark(engine, order.sign.counter + order.sign.n - 2, &e),
             "ledger.token-behind");

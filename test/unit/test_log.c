@@ -49,6 +49,7 @@ static const struct {
     ID(MSG_SIGNER_HUNG),
     ID(MSG_TOKEN_TROUBLE),
     ID(MSG_HEAD),
+    ID(MSG_ROLL_BACK),
     ID(MSG_KEY_ENDED),
     ID(MSG_SIGNATURE_BAD),
     ID(MSG_COUNTER_BEHIND),

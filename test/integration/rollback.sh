@@ -1,0 +1,181 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Database, token, both, or neither: what was put back is told at the start, bars the signers, and no counter gets a
+# second text. rollback.sh BUILD SOURCE. TAP.
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=test/integration/scene.sh
+. "$here/scene.sh"
+devices=600
+us=90B3D51F30010001
+
+must stage_make $devices
+must scene_set 'Token "rehearsal"' Workers=1
+must scene_set Signer ProbeIntervalSec=1
+second=3106 # another operator, where there can be one
+must scene_set 'Role "operator"' "Users=$(id -u) $second"
+stage_login ben 'Operator Two' $second >>"$scene/recovery.conf.d/people.conf"
+chmod 711 "$scene"
+mkdir "$scene/share"
+anchor=$scene/share/anchor.json
+as_second() {
+    setpriv --reuid $second --regid "$(id -g)" --clear-groups --no-new-privs -- \
+        "$tools/daemon/smki-recoveryctl" --socket "$socket" "$@"
+}
+
+up() { # up [NAME=VALUE...]
+    service_start "$@" && eventually signers_ready
+}
+alarm() { # alarm RULE: status has it
+    get /v1/status | jq -e --arg rule "$1" '[.alarms[] | select(.alarm == $rule)] | length > 0'
+}
+no_alarm() {
+    get /v1/status | jq -e '.alarms | map(select(.alarm | startswith("ledger."))) == []'
+}
+noticed() { # noticed RULE: somebody outside is told
+    jq -se --arg rule "$1" 'map(select(.kind == "ROLL_BACK_FOUND" and .body.alarm == $rule and .body.advice != "")) | map(.to) | unique == ["dcc", "pma"]' \
+        "$scene"/service/outbox/*.json
+}
+told() { # told RULE: at the start, before anybody asks for a batch
+    eventually alarm "$1" && grep -q "($1)" "$scene/service.log" && eventually noticed "$1"
+}
+again() { # another batch of all devices
+    batch=$(ctl --json --yes batch start "$incident" "$decision" | jq -r .id) && [ "$batch" -gt 0 ]
+}
+refused() { # refused RULE: a batch is held by it, and nothing of it was signed
+    again && eventually batch_is held && field "/v1/batches/$batch" .reason | grep "^$1" && same "$(signed)" 0
+}
+keep() { # keep NAME: service, token and signer's files as they are now, with the service stopped
+    service_stop && rm -rf "$scene/$1" && mkdir "$scene/$1" && cp -a "$scene/service" "$scene/tokens" "$scene/signer" "$scene/$1"
+}
+put_back() { # put_back NAME PART...
+    put_from=$1
+    shift
+    service_stop
+    : >"$scene/service.log"
+    for put_part; do
+        rm -rf "${scene:?}/$put_part" && cp -a "$scene/$put_from/$put_part" "$scene/$put_part" || return 1
+    done
+}
+restarted() {
+    service_stop && up && eventually no_alarm
+}
+needed() {
+    get /v1/status | jq -r '[.alarms[].raise_to_at_least // empty] | max'
+}
+
+must scene_set Service "Anchor=$anchor"
+must up
+must scene_referred
+must scene_decide '.attempts = 9'
+must scene_activate
+must scene_batch all
+must eventually batch_is 'done'
+must commands_out "$scene/first.d"
+anchored() {
+    jq -e --arg us $us '.record.counters == [{originator: $us, up_to: '"$(get /v1/status | jq '.counters[0].reserved_up_to')"'}]' "$anchor"
+}
+t 'the anchor says how far counters are set aside' eventually anchored
+t 'nothing alarms' no_alarm
+must keep old
+must up
+must again
+must eventually batch_is 'done'
+must commands_out "$scene/second.d"
+must keep new
+
+# --- 1: the database ---
+
+must put_back old service
+must up
+t 'an older database is told at the start' told ledger.rolled-back
+t 'and signs nothing' refused ledger.rolled-back
+
+# --- 2: the token ---
+
+must put_back new service
+must put_back old tokens
+must up
+t 'an older token is told at the start' told ledger.token-behind
+t 'and signs nothing' refused ledger.token-behind
+
+# --- 3: both, and the signers' files with them ---
+
+must put_back old service tokens signer
+must up
+t 'state and token put back together are told at the start, by the anchor' told ledger.restored
+t 'and sign nothing' refused ledger.restored
+t 'the anchor keeps what it knows' test "$(jq '.record.counters[0].up_to' "$anchor")" -eq "$(needed)"
+raise() { # raise TO
+    ctl --yes counter raise $us "$1" --ceremony 'the disk was put back' 2>"$scene/said" || { cat "$scene/said"; false; }
+}
+short() {
+    not raise $(($(needed) - 1)) && grep 'ledger.raise-short' "$scene/said"
+}
+t 'raised less far than counters were used: refused' short
+if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null && as_second --version >"$scene/log" 2>&1; then
+    lifted() {
+        raise "$(needed)" && as_second --yes counter confirm $us && no_alarm && ctl batch resume "$batch" && eventually batch_is 'done'
+    }
+    t 'raised by two operators it signs again' lifted
+    must commands_out "$scene/third.d"
+    t 'and no counter has two texts' counters_once "$scene/first.d" "$scene/second.d" "$scene/third.d"
+    t 'the anchor follows' eventually anchored
+    t 'it is not told again after the next start' restarted
+else
+    skip 'raised by two operators it signs again' 'needs root and setpriv'
+fi
+
+# ... without an anchor: the signers' account, or an operator's word
+must cp "$anchor" "$scene/word.json"
+must put_back old service tokens
+rm -rf "$scene/signer" && cp -a "$scene/new/signer" "$scene/signer"
+must scene_set Service 'Anchor='
+must up
+t 'without an anchor the account of the signers tells it' told ledger.restored
+must put_back old service tokens signer
+must up
+t 'without both nothing tells it' no_alarm
+word() {
+    same "$(ctl audit expect "$scene/word.json" >"$scene/said" 2>&1; echo $?)" 1 && grep 'this state is older' "$scene/said"
+}
+t 'an operator has a notice or an anchor at hand: it is older' word
+t 'that is told as well' told ledger.restored
+t 'and counters are skipped far ahead' test "$(needed)" -gt 10000000
+head_of() { # head_of DIR: the figures of the last head in the signers' account there
+    grep '"kind":"HEAD"' "$scene/$1/signer/account.jsonl" | tail -n 1 | jq -r "$2"
+}
+figures() { # figures DIR WANTED: as the journal has them
+    same "$(ctl audit expect --records "$(head_of "$1" .data.service_records)" --hash "$(head_of "$1" .data.service_hash)" >"$scene/said" 2>&1; echo $?)" "$2"
+}
+t 'a head of before agrees' figures old 0
+t 'a later head does not' figures new 1
+echo '{}' >"$scene/none.json"
+no_place() {
+    not ctl audit expect "$scene/none.json" 2>"$scene/said" && grep ledger.place "$scene/said"
+}
+t 'what says nothing of a state is refused' no_place
+
+# ... the anchor cannot be had
+must put_back new service tokens signer
+must scene_set Service "Anchor=$anchor"
+must cp "$scene/word.json" "$anchor"
+must mv "$scene/share" "$scene/away"
+must up
+t 'a share that is not mounted is told' told ledger.anchor
+t 'and nothing is signed' refused ledger.anchor
+must service_stop
+must mv "$scene/away" "$scene/share"
+
+# --- 4: a fresh token ---
+
+must put_back new service signer
+must put_back new tokens
+must scene_set Service 'Anchor='
+must pkcs11-tool --module /usr/lib/softhsm/libsofthsm2.so --token-label rehearsal --login --pin "$(cat "$scene/pin")" \
+    --delete-object --type data --application-label smki-recovery --label "originator-counter $us"
+must up
+t 'a token without a mark is told at the start' told ledger.token-fresh
+t 'and signs nothing' refused ledger.token-fresh
+
+plan
