@@ -6,6 +6,7 @@
 
 #include "audit.h"
 #include "holding.h"
+#include "hsmloss.h"
 #include "log.h"
 #include "mem.h"
 
@@ -34,17 +35,40 @@ struct opening {
     char route[32];
     char initiator[32];
     char notice[2048];
+    char hsm_loss[256]; /* names with commas between them */
 };
+
+/* What the table says of that loss goes on file with the notice, as it is said now; an
+ * incident whose route nobody names begins where the answer leads. */
+static bool loss_of(struct opening *asked, json_t **answer, struct err *e)
+{
+    struct hsmloss_advice a;
+    uint32_t lost;
+
+    *answer = NULL;
+    if (asked->hsm_loss[0] == '\0')
+        return true;
+    if (!hsmloss_parse(asked->hsm_loss, &lost, e))
+        return err_wrap(e, "member hsm_loss");
+    if (!hsmloss_advise(lost, &a))
+        return err_set(e, ERR_INPUT, "request.member", "member hsm_loss names nothing");
+    if (asked->route[0] == '\0')
+        (void)snprintf(asked->route, sizeof asked->route, "%s",
+                       incident_route(a.opens)->name);
+    *answer = hsmloss_json(&a);
+    return *answer != NULL || err_set(e, ERR_STORE, "store.memory", "out of memory");
+}
 
 static bool step_open(struct service *sv, const struct request *r, struct span body,
                       struct reply *out, struct err *e)
 {
     struct docket d = service_docket(sv);
-    struct opening asked = {.route = "undecided"};
+    struct opening asked = {.route = ""};
     struct docket_incident *i = &asked.i;
     char who[PEER_TEXT];
     AUTO(mem) char *evidence = NULL;
     json_t *ev;
+    json_t *loss;
     bool ok;
     static const struct strictjson_member members[] = {
         {"id", MAY, strictjson_text, STRICTJSON_AT(struct opening, i.id), NULL, 0, 0},
@@ -63,6 +87,8 @@ static bool step_open(struct service *sv, const struct request *r, struct span b
          0, 0},
         {"notice", MUST, strictjson_text, STRICTJSON_AT(struct opening, notice), NULL, 0,
          0},
+        {"hsm_loss", MAY, strictjson_text, STRICTJSON_AT(struct opening, hsm_loss), NULL, 0,
+         0},
         {0},
     };
 
@@ -70,17 +96,21 @@ static bool step_open(struct service *sv, const struct request *r, struct span b
         !eui_or_empty("subscriber", i->subscriber, e) ||
         !eui_or_empty("replacement_subscriber", i->replacement, e))
         return false;
-    if (!incident_route_find(asked.route, &i->route))
-        return err_set(e, ERR_INPUT, "request.member", "member route: \"%s\" is no route",
-                       asked.route);
     if (!incident_actor_find(asked.initiator, &i->initiator))
         return err_set(e, ERR_INPUT, "request.member", "member initiator: \"%s\" is nobody",
                        asked.initiator);
-    ev = json_pack("{s:s}", "notice", asked.notice);
+    if (!loss_of(&asked, &loss, e))
+        return false;
+    ev = json_pack("{s:s,s:o*}", "notice", asked.notice, "hsm-loss", loss);
     evidence = ev != NULL ? json_dumps(ev, JSON_COMPACT) : NULL;
     json_decref(ev);
     if (evidence == NULL)
         return err_set(e, ERR_INPUT, "request.member", "member notice is not UTF-8");
+    if (asked.route[0] == '\0')
+        (void)strcpy(asked.route, incident_route(ROUTE_UNDECIDED)->name);
+    if (!incident_route_find(asked.route, &i->route))
+        return err_set(e, ERR_INPUT, "request.member", "member route: \"%s\" is no route",
+                       asked.route);
     service_who(r, who);
     if (!docket_open(&d, i, evidence, who, e)) {
         docket_incident_done(i);

@@ -11,7 +11,8 @@
 #include <string.h>
 
 static const char *const open_members[] = {
-    "id", "route", "initiator", "subscriber", "replacement_subscriber", "parent", "notice",
+    "id",     "route",  "initiator", "subscriber", "replacement_subscriber",
+    "parent", "notice", "hsm_loss",
 };
 
 static int run_open(struct ctl *c, const struct ctl_args *a)
@@ -24,7 +25,7 @@ static int run_open(struct ctl *c, const struct ctl_args *a)
     for (size_t i = 0; i < sizeof open_members / sizeof open_members[0]; i++)
         if (a->opt[i] != NULL)
             (void)json_object_set_new(body, open_members[i], json_string(a->opt[i]));
-    (void)json_object_set_new(body, "exercise", json_boolean(a->opt[7] != NULL));
+    (void)json_object_set_new(body, "exercise", json_boolean(a->opt[8] != NULL));
     rc = ctl_send(c, "POST", "/v1/incidents", body, &j, &text);
     return rc == CTL_OK ? ctl_done(c, j, text) : rc;
 }
@@ -194,6 +195,8 @@ const struct ctl_verb ctl_incident_verbs[] = {
       {"replacement", "EUI64", "who takes the devices over, where that is another"},
       {"parent", "NAME", "the shared provider's incident"},
       {"notice", "TEXT", "who said what, and how it was checked"},
+      {"hsm-loss", "LOST,...",
+       "keys that are lost, as hsm-loss names them: its answer goes on file"},
       {"exercise", NULL, "a rehearsal: exercise decisions and keys only"}}},
     {"incident list", "", 0, 0, "Every incident and its state", run_list, {{0}}},
     {"incident show", "INCIDENT", 1, 1, "One incident with its story", run_show, {{0}}},

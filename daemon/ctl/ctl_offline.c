@@ -108,13 +108,12 @@ static int run_states(struct ctl *c, const struct ctl_args *a)
     return CTL_OK;
 }
 
-/* What is lost -> what is left. Exit 1: nothing is. */
+/* What is lost -> what is left. Exit 1: nothing is, for a part of it or for all. */
 static int run_hsm_loss(struct ctl *c, const struct ctl_args *a)
 {
     struct hsmloss_advice advice;
     uint32_t lost = 0;
-    json_t *routes;
-    json_t *rows;
+    json_t *j;
 
     for (int i = 0; i < a->n; i++) {
         enum hsmloss l;
@@ -133,20 +132,10 @@ static int run_hsm_loss(struct ctl *c, const struct ctl_args *a)
         hsmloss_print(stdout, &advice);
         return advice.remedy ? CTL_OK : CTL_DENIED;
     }
-    routes = json_array();
-    rows = json_array();
-    for (unsigned k = 0; k < ROUTE_COUNT; k++)
-        if ((advice.routes & ROUTE_BIT(k)) != 0)
-            (void)json_array_append_new(routes,
-                                        json_string(incident_route((enum route)k)->name));
-    for (size_t k = 0; k < advice.n_rows; k++)
-        (void)json_array_append_new(rows, json_string(advice.rows[k]->sentence));
-    routes = json_pack("{s:b,s:b,s:b,s:o,s:o}", "remedy", (int)advice.remedy, "rebuild",
-                       (int)advice.rebuild, "method_1", (int)advice.method_1, "routes",
-                       routes, "says", rows);
-    (void)json_dumpf(routes, stdout, JSON_COMPACT);
+    j = hsmloss_json(&advice);
+    (void)json_dumpf(j, stdout, JSON_COMPACT);
     (void)putchar('\n');
-    json_decref(routes);
+    json_decref(j);
     return advice.remedy ? CTL_OK : CTL_DENIED;
 }
 

@@ -87,6 +87,26 @@ static void say(const json_t *o, const char *before, const char *member, const c
         (void)printf("%s%s%s", before, text, behind);
 }
 
+/* What hsm-loss answered when the incident was opened. */
+static void put_loss(const json_t *loss)
+{
+    const json_t *says = json_object_get(loss, "says");
+    const json_t *one;
+    char text[256];
+    size_t i;
+
+    ctl_scalar(json_object_get(loss, "lost"), text);
+    (void)printf("\n%23slost: %s", "", text);
+    json_array_foreach(says, i, one)(void)
+        printf("\n%23s- %s [%s, %s]", "", ctl_text(one, "sentence"),
+               ctl_text(one, "source"), ctl_text(one, "certainty"));
+    ctl_scalar(json_object_get(loss, "routes"), text);
+    (void)printf("\n%23sroutes that remain: %s", "", text[0] != '\0' ? text : "none");
+    ctl_scalar(json_object_get(loss, "later"), text);
+    if (text[0] != '\0')
+        (void)printf("; after that %s", text);
+}
+
 static void put_evidence(const json_t *evidence)
 {
     const char *last = "";
@@ -96,6 +116,10 @@ static void put_evidence(const json_t *evidence)
 
     json_object_foreach((json_t *)(uintptr_t)evidence, name, v)
     {
+        if (strcmp(name, "hsm-loss") == 0 && json_is_object(v)) {
+            put_loss(v);
+            continue;
+        }
         ctl_scalar(v, text);
         /* one text often stands for several kinds of evidence */
         if (text[0] != '\0' && strcmp(last, text) != 0)
@@ -253,7 +277,7 @@ static void put_all(const json_t *incident, const char *member, const char *titl
                     void (*put)(const json_t *))
 {
     const json_t *list = json_object_get(incident, member);
-    const json_t *one;
+    json_t *one;
     size_t i;
 
     if (json_array_size(list) == 0)

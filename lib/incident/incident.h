@@ -196,6 +196,7 @@ enum evidence {
     EVIDENCE_CHILDREN,           /* the child incidents, by id */
     EVIDENCE_NEW_FINDING,        /* what is known now and was not when the alarm ended */
     EVIDENCE_NEW_CERTIFICATES,   /* whose word it is that devices keep the new ones */
+    EVIDENCE_HSM_LOSS,           /* what hsmloss answered when the incident was opened */
     EVIDENCE_COUNT,
 };
 #define EVIDENCE_BIT(k) (UINT64_C(1) << (unsigned)(k))

@@ -234,6 +234,7 @@ static const char *const evidence[EVIDENCE_COUNT] = {
     [EVIDENCE_RECONNECTION_ROUTE] = "reconnection-route",
     [EVIDENCE_CHILDREN] = "children",
     [EVIDENCE_NEW_FINDING] = "new-finding",
+    [EVIDENCE_HSM_LOSS] = "hsm-loss",
     [EVIDENCE_NEW_CERTIFICATES] = "new-certificates",
 };
 

@@ -13,8 +13,8 @@ left() { # ROUTES LOST...
 plain() {
     ! ctl hsm-loss recovery-key contingency-key >"$work/plain" && grep -q 'no remote remedy' "$work/plain"
 }
-check "a user's HSM: Method 2 or 3" left 'method-2 method-3' user
-check "a provider's HSM: the same for each of its users" left 'method-2 method-3' srp
+check "a user's HSM: Method 2 or 3" left 'method-2 method-3' supplier
+check "a provider's HSM: the same for each of its users" left 'method-2 method-3 shared-event' srp
 check 'the ACB keys: the Recovery key replaces them' left 'method-3' acb
 check 'the Recovery HSM, backup whole: restore it' sh -c "'$tools/daemon/smki-recoveryctl' --json hsm-loss recovery-token | jq -e '.rebuild and .routes == []'"
 check 'the Recovery key, no backup: contingency only' left 'contingency' recovery-key
