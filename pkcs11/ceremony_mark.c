@@ -4,12 +4,14 @@
  * or raised, a token that a wrong PIN has barred is tried again.
  */
 #include "ceremony.h"
+#include "rules.h"
 #include "watermark.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 
 /* As the service's ledger has it (raising.h): more is a slip of the hand. */
 #define RAISE_MAX (UINT64_C(1) << 32)
@@ -58,13 +60,39 @@ int ceremony_mark(struct ceremony *c)
     return 0;
 }
 
+/* What bars the login besides, and what to do about it; the worst decides the status. */
+static void say_bar(void *arg, const struct err *why)
+{
+    struct ceremony *c = arg;
+    const struct rule *rule = rules_find(why->id);
+
+    (void)ceremony_failed(c, why);
+    if (rule != NULL)
+        (void)fprintf(stderr, "  %s\n", rule->advice);
+}
+
 int ceremony_pin_retry(struct ceremony *c)
 {
     struct err e;
     const char *token = ceremony_token(c, &e);
+    const struct config_token *t;
+    unsigned n;
+    bool lifted;
 
-    if (token == NULL || !session_forgive(&c->config, token, &e))
+    if (token == NULL || !session_forgive(&c->config, token, say_bar, c, &lifted, &n, &e))
         return ceremony_failed(c, &e);
-    (void)printf("the PIN of token %s will be tried again, once\n", token);
+    t = config_token_find(&c->config, token);
+    (void)printf(lifted ? "token %s: the bar of a wrong PIN is lifted\n"
+                        : "token %s: no bar of a wrong PIN was lifted\n",
+                 token);
+    if (n > 0) {
+        (void)printf("token %s: nobody logs in yet: see above\n", token);
+        return EX_CONFIG;
+    }
+    (void)printf("token %s: the next start tries the PIN, once%s\n", token,
+                 t->pin_credential[0] != '\0'
+                     ? ". It is a credential: whether it is another than the wrong one was "
+                       "not looked at"
+                     : "");
     return 0;
 }

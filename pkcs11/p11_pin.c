@@ -13,6 +13,7 @@
 
 #define SECURE_HEAP  ((size_t)16 * 1024)
 #define SECURE_PIECE 32
+#define MARK_MAX     400
 
 static const char from_credential[] = "credential";
 
@@ -128,34 +129,88 @@ void p11_pin_wipe(struct p11_pin *p)
     p->len = 0;
 }
 
-bool p11_pin_allowed(const struct p11_pin *p, const char *path, struct err *e)
-{
-    char mark[sizeof p->fingerprint + 1] = "";
-    AUTO(fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+/* The mark's lines; there: is there one? */
+struct mark {
+    bool there;
+    char text[MARK_MAX + 1];
+    const char *source, *since, *why; /* into text; "" where it was cut */
+};
 
-    if (fd < 0)
-        return errno == ENOENT ||
-               err_set(e, ERR_STORE, "token.state", "%s: %s", path, strerror(errno));
-    if (read_all(fd, mark, sizeof mark - 1) < 0)
+static const char *line_of(char **rest)
+{
+    const char *line = strsep(rest, "\n");
+
+    return line != NULL ? line : "";
+}
+
+static bool read_mark(const char *path, struct mark *m, struct err *e)
+{
+    AUTO(fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    char *rest = m->text;
+
+    memset(m->text, 0, sizeof m->text);
+    m->there = fd >= 0;
+    if ((fd < 0 && errno != ENOENT) || (fd >= 0 && read_all(fd, m->text, MARK_MAX) < 0))
         return err_set(e, ERR_STORE, "token.state", "%s: %s", path, strerror(errno));
-    mark[strcspn(mark, "\n")] = '\0';
-    /* an empty mark was cut by a crash: it stands for any source */
-    if (mark[0] == '\0' || strcmp(mark, from_credential) == 0 ||
-        strcmp(mark, p->fingerprint) == 0)
-        return err_set(e, ERR_TOKEN, "token.pin-blocked",
-                       "the last PIN from this source was wrong; not tried again (%s)",
-                       path);
+    m->source = line_of(&rest);
+    m->since = line_of(&rest);
+    m->why = line_of(&rest);
     return true;
 }
 
-bool p11_pin_block(const struct p11_pin *p, const char *path, struct err *e)
+/* An empty mark was cut by a crash: it stands for any source. */
+static bool stands_for(const struct mark *m, const struct p11_pin *p)
 {
-    size_t len = strlen(p->fingerprint);
+    return m->there && (m->source[0] == '\0' || strcmp(m->source, from_credential) == 0 ||
+                        strcmp(m->source, p->fingerprint) == 0);
+}
+
+static bool as_said_then(const struct mark *m, const char *path, struct err *e)
+{
+    if (m->why[0] == '\0')
+        return err_set(e, ERR_TOKEN, "token.pin-blocked",
+                       "the last PIN from this source was wrong; not tried again (%s)",
+                       path);
+    return err_set(e, ERR_TOKEN, "token.pin-wrong", "%s: %s (%s)", m->since, m->why, path);
+}
+
+bool p11_pin_allowed(const struct p11_pin *p, const char *path, struct err *e)
+{
+    struct mark m;
+
+    return read_mark(path, &m, e) && (!stands_for(&m, p) || as_said_then(&m, path, e));
+}
+
+bool p11_pin_block(const struct p11_pin *p, const char *path, int64_t now_us,
+                   const char *why, struct err *e)
+{
+    char text[MARK_MAX], at[CLOCK_TEXT_LEN];
+    int n;
     AUTO(fd)
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 
-    if (fd < 0 || write(fd, p->fingerprint, len) != (ssize_t)len ||
-        write(fd, "\n", 1) != 1 || fsync(fd) != 0)
+    clock_text(now_us, at);
+    n = snprintf(text, sizeof text, "%s\n%s\n%.200s\n", p->fingerprint, at, why);
+    if (fd < 0 || n < 0 || write(fd, text, (size_t)n) != n || fsync(fd) != 0)
         return err_set(e, ERR_STORE, "token.state", "%s: %s", path, strerror(errno));
+    return true;
+}
+
+bool p11_pin_unblock(const struct p11_pin *p, const char *path, bool *lifted, struct err *e)
+{
+    struct mark m;
+
+    *lifted = false;
+    if (!read_mark(path, &m, e))
+        return false;
+    if (p != NULL && strcmp(p->fingerprint, from_credential) != 0 &&
+        strcmp(m.source, p->fingerprint) == 0) {
+        (void)as_said_then(&m, path, e);
+        return err_wrap(e, "the PIN in PinFile= is still the wrong one, and a try would be "
+                           "lost: put the right one there, which lifts the bar");
+    }
+    if (m.there && unlink(path) != 0)
+        return err_set(e, ERR_STORE, "token.state", "%s: %s", path, strerror(errno));
+    *lifted = m.there;
     return true;
 }

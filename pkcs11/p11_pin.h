@@ -4,15 +4,19 @@
  *
  * One wrong PIN stops everything: a mark in the signer's state directory blocks the next
  * login until the PIN's source has changed. The mark tells the source by size, time and
- * inode number, never by anything computed from the PIN. A credential is copied anew at
- * every service start, so that it always looks changed: a mark made for a credential stays
- * until a person lifts it (smki-recovery-ceremony pin-retry).
+ * inode number, never by anything computed from the PIN, and keeps when the PIN was wrong
+ * and what was said then: whoever meets the mark later says the same. A credential is copied
+ * anew at every service start, so that it always looks changed: a mark made for a credential
+ * stays until a person lifts it (smki-recovery-ceremony pin-retry).
+ *
+ * The mark is three lines: the source, the time (UTC), the words.
  *
  * Effects: reads the environment variable CREDENTIALS_DIRECTORY and one file; the mark.
  */
 #ifndef P11_PIN_H
 #define P11_PIN_H
 
+#include "clock.h"
 #include "config.h"
 
 #define P11_PIN_MAX 255
@@ -36,10 +40,17 @@ MUST_CHECK bool p11_pin_read(const struct config_token *t, struct p11_pin *out,
                              struct err *e);
 void p11_pin_wipe(struct p11_pin *p);
 
-/* ERR_TOKEN "token.pin-blocked" while the mark at path stands for this source;
- * ERR_STORE "token.state" when it cannot be read. A mark of another source is no bar. */
+/* ERR_TOKEN "token.pin-wrong", with the words of then, while the mark at path stands for
+ * this source; "token.pin-blocked" where a crash cut it and its words are gone; ERR_STORE
+ * "token.state" when it cannot be read. A mark of another source is no bar. */
 MUST_CHECK bool p11_pin_allowed(const struct p11_pin *p, const char *path, struct err *e);
-/* Set the mark, on disk before the return. Errors: ERR_STORE "token.state". */
-MUST_CHECK bool p11_pin_block(const struct p11_pin *p, const char *path, struct err *e);
+/* Set the mark, on disk before the return; why: one line. Errors: ERR_STORE "token.state". */
+MUST_CHECK bool p11_pin_block(const struct p11_pin *p, const char *path, int64_t now_us,
+                              const char *why, struct err *e);
+/* Take the mark away, of whatever source but this very one, when that is a file: the PIN in
+ * it is the wrong one. p NULL: the source cannot be read from here. *lifted: was there a
+ * mark? Errors: ERR_TOKEN "token.pin-wrong"; ERR_STORE "token.state". */
+MUST_CHECK bool p11_pin_unblock(const struct p11_pin *p, const char *path, bool *lifted,
+                                struct err *e);
 
 #endif

@@ -227,38 +227,60 @@ static bool open_anchor(struct session *s, struct err *e)
     return true;
 }
 
-/* What the token itself says before a PIN is spent on it. */
+/* What the token itself says of its PIN. PKCS#11 knows no number of tries: "low", the last
+ * one, and none. */
+static bool flags_allow(const CK_TOKEN_INFO *info, const struct config_token *t,
+                        struct err *e)
+{
+    if (info->flags & CKF_USER_PIN_LOCKED)
+        return err_set(e, ERR_TOKEN, "token.pin-locked",
+                       "the token has locked its PIN: no try is left");
+    if (info->flags & CKF_USER_PIN_FINAL_TRY)
+        return err_set(e, ERR_TOKEN, "token.pin-locked",
+                       "the token has one try left before it locks; not used");
+    if ((info->flags & CKF_USER_PIN_COUNT_LOW) && !t->low_pin_ok)
+        return err_set(e, ERR_TOKEN, "token.pin-low",
+                       "a wrong PIN was entered since the last good one; by its flags the "
+                       "token has two tries left, or more. AllowLowPinCount=no");
+    return true;
+}
+
+static bool length_allowed(const CK_TOKEN_INFO *info, const struct p11_pin *pin,
+                           struct err *e)
+{
+    if (info->ulMaxPinLen == CK_UNAVAILABLE_INFORMATION || info->ulMaxPinLen == 0 ||
+        pin->len <= info->ulMaxPinLen)
+        return true;
+    return err_set(e, ERR_TOKEN, "token.pin-form",
+                   "the PIN is longer than the token allows");
+}
+
+/* Before a PIN is spent. The bar comes first: it says what was wrong, while the token's flags
+ * only tell that something was. */
 static bool may_try(struct session *s, const struct config_token *t,
                     const struct p11_pin *pin, struct err *e)
 {
     CK_TOKEN_INFO info;
     CK_RV rv;
 
+    if (!p11_pin_allowed(pin, s->wrong_pin_path, e)) {
+        worse(s, P11_STOP);
+        return false;
+    }
     session_deadline(s);
     rv = s->f->C_GetTokenInfo(s->slot, &info);
     if (rv != CKR_OK)
         return session_failed(s, "C_GetTokenInfo", rv, e);
-    if (info.flags & (CKF_USER_PIN_LOCKED | CKF_USER_PIN_FINAL_TRY))
-        return stop(s, "token.pin-locked",
-                    info.flags & CKF_USER_PIN_LOCKED
-                        ? "the token has locked its PIN"
-                        : "the token has one try left before it locks; not used",
-                    e);
-    if ((info.flags & CKF_USER_PIN_COUNT_LOW) && !t->low_pin_ok)
-        return stop(
-            s, "token.pin-low",
-            "a wrong PIN was entered since the last good one; log in by hand or set "
-            "AllowLowPinCount=yes",
-            e);
-    if (info.ulMaxPinLen != CK_UNAVAILABLE_INFORMATION && info.ulMaxPinLen > 0 &&
-        pin->len > info.ulMaxPinLen)
-        return stop(s, "token.pin-form", "the PIN is longer than the token allows", e);
-    return p11_pin_allowed(pin, s->wrong_pin_path, e) || (worse(s, P11_STOP), false);
+    if (flags_allow(&info, t, e) && length_allowed(&info, pin, e))
+        return true;
+    worse(s, P11_STOP);
+    return false;
 }
 
 static bool try_pin(struct session *s, const struct config_token *t,
                     const struct p11_pin *pin, struct err *e)
 {
+    struct clock clock = clock_system();
     CK_RV rv;
 
     if (!may_try(s, t, pin, e))
@@ -271,14 +293,18 @@ static bool try_pin(struct session *s, const struct config_token *t,
         return true;
     }
     if (rv == CKR_PIN_LOCKED)
-        return stop(s, "token.pin-locked", "the token has locked its PIN", e);
+        return stop(s, "token.pin-locked", "the token has locked its PIN: no try is left",
+                    e);
     if (rv != CKR_PIN_INCORRECT && rv != CKR_PIN_INVALID && rv != CKR_PIN_LEN_RANGE)
         return session_failed(s, "C_Login", rv, e);
     worse(s, P11_STOP);
-    if (!p11_pin_block(pin, s->wrong_pin_path, e))
-        return err_wrap(e, "wrong PIN, and this could not be recorded");
-    return err_set(e, ERR_TOKEN, "token.pin-wrong", "C_Login: %s; tried once, not again",
-                   p11_code(rv)->name);
+    (void)err_set(e, ERR_TOKEN, "token.pin-wrong", "C_Login: %s; tried once, not again",
+                  p11_code(rv)->name);
+    struct err bad;
+    if (p11_pin_block(pin, s->wrong_pin_path, clock_now(&clock), e->text, &bad))
+        return false;
+    *e = bad;
+    return err_wrap(e, "wrong PIN, and this could not be recorded");
 }
 
 static bool log_in(struct session *s, const struct config_token *t, struct err *e)
@@ -322,18 +348,84 @@ bool session_open(struct session *s, const struct config *c, const char *token,
     return ok || err_wrap(e, "token %s", token);
 }
 
-bool session_forgive(const struct config *c, const char *token, struct err *e)
+struct telling {
+    void (*tell)(void *arg, const struct err *why);
+    void *arg;
+    unsigned n;
+};
+
+static bool told(struct telling *t, const struct err *why)
+{
+    t->tell(t->arg, why);
+    t->n++;
+    return false;
+}
+
+/* All that comes before the PIN in session_open, without it. */
+static void look_at_token(struct session *s, const struct config_token *t,
+                          const struct p11_pin *pin, struct telling *to)
+{
+    CK_TOKEN_INFO info;
+    struct err e;
+    CK_RV rv;
+
+    AUTO(fd) int lock = session_lock(s, LOCK_EX, &e);
+    if (lock < 0 || !load(s, t, &e) || !find_token(s, t, &e)) {
+        (void)told(to, &e);
+        return;
+    }
+    session_deadline(s);
+    rv = s->f->C_GetTokenInfo(s->slot, &info);
+    session_idle();
+    if (rv != CKR_OK) {
+        (void)session_failed(s, "C_GetTokenInfo", rv, &e);
+        (void)told(to, &e);
+        return;
+    }
+    if (!flags_allow(&info, t, &e))
+        (void)told(to, &e);
+    if (pin != NULL && !length_allowed(&info, pin, &e))
+        (void)told(to, &e);
+}
+
+bool session_forgive(const struct config *c, const char *token,
+                     void (*tell)(void *arg, const struct err *why), void *arg,
+                     bool *lifted, unsigned *n, struct err *e)
 {
     const struct config_token *t = config_token_find(c, token);
-    struct session s = {0};
+    struct session s = {.use_fd = -1, .call_timeout_s = c->signer.call_timeout_s};
+    struct telling to = {tell, arg, 0};
     char use[sizeof s.lock_path];
+    struct p11_pin pin;
+    struct err why;
+    bool has_pin, ok;
 
     if (t == NULL)
         return err_set(e, ERR_TOKEN, "token.unknown", "no [Token \"%s\"] is configured",
                        token);
     paths(&s, c->signer.state_dir, t, use);
-    return unlink(s.wrong_pin_path) == 0 || err_set(e, ERR_STORE, "token.state", "%s: %s",
-                                                    s.wrong_pin_path, strerror(errno));
+    has_pin = p11_pin_read(t, &pin, &why);
+    if (!has_pin &&
+        (t->pin_credential[0] == '\0' || secure_getenv("CREDENTIALS_DIRECTORY") != NULL))
+        (void)told(&to, &why);
+    ok = p11_pin_unblock(has_pin ? &pin : NULL, s.wrong_pin_path, lifted, &why);
+    if (!ok && why.code == ERR_STORE) {
+        *e = why;
+    } else {
+        if (!ok)
+            (void)told(&to, &why);
+        ok = true;
+        s.use_fd = lock_file(use, LOCK_SH | LOCK_NB, &why);
+        if (s.use_fd < 0)
+            (void)told(&to, &why);
+        else
+            look_at_token(&s, t, has_pin ? &pin : NULL, &to);
+    }
+    session_close(&s);
+    if (has_pin)
+        p11_pin_wipe(&pin);
+    *n = to.n;
+    return ok;
 }
 
 void session_close(struct session *s)

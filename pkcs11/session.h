@@ -71,9 +71,19 @@ MUST_CHECK bool session_open(struct session *s, const struct config *c, const ch
 /* Close all sessions, finalise. The module stays mapped. */
 void session_close(struct session *s);
 
-/* Lift the bar that a wrong PIN has left.
- * Errors: "token.unknown"; ERR_STORE "token.state", also when there is no bar. */
-MUST_CHECK bool session_forgive(const struct config *c, const char *token, struct err *e);
+/*
+ * Lift the bar that a wrong PIN has left, where it may be (p11_pin_unblock), and tell
+ * whatever else would bar the next login, one error after the other: the PIN's source, a
+ * ceremony at the token, a token that is not there, its own flags. Nothing is logged in to,
+ * no try is spent. A PIN that comes as a credential is looked at only where it is at hand.
+ *
+ *   lifted  out: was there a bar, and is it gone?
+ *   n       out: how many were told
+ * Errors: "token.unknown"; ERR_STORE "token.state".
+ */
+MUST_CHECK bool session_forgive(const struct config *c, const char *token,
+                                void (*tell)(void *arg, const struct err *why), void *arg,
+                                bool *lifted, unsigned *n, struct err *e);
 
 /* Like p11_error, and the worst is kept. Returns false. */
 bool session_failed(struct session *s, const char *call, CK_RV rv, struct err *e);

@@ -625,20 +625,32 @@ const struct rule rules[] = {
      "Mend PinCredential= or PinFile=; chmod 600."},
     {"token.pin-form", "PKCS#11 v2.40", "VERIFIED",
      "A PIN is one line without NUL, as long as the token allows.",
-     "Write the PIN anew into its source."},
+     "Write the PIN anew into its source; no try was spent."},
     {"token.pin-wrong", "project", "choice",
      "The PIN is right; it is tried once and never again.",
-     "Correct the PIN's source; for a credential then run smki-recovery-ceremony "
-     "pin-retry."},
+     "Try no PIN by hand: each wrong one costs one of few tries, often three. Find out "
+     "which "
+     "PIN is right, and put it into the source: a file's change lifts the bar. For a "
+     "credential then run smki-recovery-ceremony pin-retry, which says what else bars the "
+     "login."},
     {"token.pin-blocked", "project", "choice",
      "After a wrong PIN the source must change before the next try.",
-     "Correct the PIN's source; for a credential then run smki-recovery-ceremony "
-     "pin-retry."},
+     "The mark of a wrong PIN was cut by a crash, so it stands for any source. Find out "
+     "which PIN is right before anybody tries one, then run smki-recovery-ceremony "
+     "pin-retry, which says what else bars the login."},
     {"token.pin-low", "project", "choice",
      "No try is spent while the token reports an earlier wrong PIN.",
-     "Find out who tried; log in with the vendor's tool, or set AllowLowPinCount=yes."},
+     "Find out who tried which PIN. How many tries are left the vendor's tool may show "
+     "without a login. Only when the PIN in the source is known to be right, set "
+     "AllowLowPinCount=yes for one start: a good login sets the count back, a wrong one "
+     "may "
+     "leave the last try."},
     {"token.pin-locked", "project", "choice", "The last try before locking is not ours.",
-     "Unlock the PIN with the vendor's tool, by the security officer."},
+     "Try nothing by hand. The security officer sets the user's PIN anew with the vendor's "
+     "tool; read first what its manual says of the officer's own tries: some tokens erase "
+     "themselves when these run out. Keys with a backup can be restored, hsm-loss says "
+     "what "
+     "is left else."},
 
     /* token: its keys - pkcs11/p11_key.c, pkcs11/p11_generate.c, pkcs11/token_p11.c */
     {"token.key-missing", "PKCS#11 v2.40", "VERIFIED",

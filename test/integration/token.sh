@@ -86,19 +86,35 @@ one_try() {
 t 'the PIN was tried once, for both' one_try
 pin_advice() {
     ctl status >"$scene/out" && grep -q token.pin-wrong "$scene/out" &&
-        ctl policy explain token.pin-wrong | grep -q "Correct the PIN's source"
+        ctl policy explain token.pin-wrong | grep -q "Try no PIN by hand"
 }
 t 'status names the rule, the rule says what to do' pin_advice
 must service_stop
 must service_start
-t 'started anew they are barred: the token remembers' eventually trouble barred token.pin-low
+t 'started anew they are barred, and say the same' eventually trouble barred token.pin-wrong
 must service_stop
 must scene_set 'Token "rehearsal"' AllowLowPinCount=yes
 must service_start
-t 'so does the signer: that PIN is wrong' eventually trouble barred token.pin-blocked
+t 'whatever the token remembers' eventually trouble barred token.pin-wrong
+pin_retry() { # pin_retry WORDS: it says so, and that something bars the login
+    "$tools/pkcs11/smki-recovery-ceremony" pin-retry --config "$scene/recovery.conf" >"$scene/said" 2>&1
+    same $? 78 && cat "$scene/said" && grep -qF "$1" "$scene/said"
+}
+t 'the bar of a PIN that is still there is not lifted' pin_retry 'still the wrong one'
+must service_stop
+: >"$(echo "$scene"/signer/token-*.wrong-pin)"
+must service_start
+t 'a bar that a crash has cut stands' eventually trouble barred token.pin-blocked
 t 'the PIN was not tried again' one_try
 must service_stop
 cp "$scene/pin.good" "$scene/pin"
+must scene_set 'Token "rehearsal"' AllowLowPinCount=no
+t 'the bar is lifted, and what the token remembers is said' pin_retry '[token.pin-low]'
+must service_start
+t 'which bars the signers' eventually trouble barred token.pin-low
+t 'no try was spent on that' one_try
+must service_stop
+must scene_set 'Token "rehearsal"' AllowLowPinCount=yes
 t 'the service starts with the right PIN' service_start
 t 'and the signers with it' eventually overall ready
 must service_stop

@@ -272,11 +272,11 @@ signer_says() {
     journalctl -q -o cat -u 'smki-recovery-signer@*' | grep -v '^record' | grep -E "$1"
 }
 barred() {
-    signer_says 'token.pin-(blocked|low)'
+    signer_says '[.]wrong-pin[)] \[token.pin-wrong' # a second one, that tells what the first was
 }
 wrong_pin() {
     encrypt 0000 && systemctl restart smki-recovery.service && stage_wait $$ barred &&
-        [ "$(signer_says token.pin-wrong | wc -l)" -eq 1 ] && not usable
+        [ "$(signer_says 'not again \[token.pin-wrong' | wc -l)" -eq 1 ] && not usable
 }
 t 'a wrong PIN is tried once, not again' wrong_pin
 # SoftHSM, as other tokens, remembers the wrong try until the next good one: a person's.

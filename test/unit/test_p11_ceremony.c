@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -193,11 +194,43 @@ END_TEST
 
 START_TEST(a_wrong_pin_is_forgiven_by_a_person)
 {
-    ck_assert_int_eq(RUN("pin-retry"), EX_TEMPFAIL); /* nothing to forgive */
+    ck_assert_int_eq(RUN("pin-retry"), 0); /* nothing to forgive, nothing else */
+    ck_assert_ptr_nonnull(strstr(said, "no bar of a wrong PIN"));
     token_kit_write("pin", "wrong\n", 0600);
     ck_assert_int_eq(RUN("show"), EX_CONFIG);
     ck_assert_ptr_nonnull(strstr(said, "token.pin-wrong"));
+    /* the same PIN is there: a try would be lost */
+    ck_assert_int_eq(RUN("pin-retry"), EX_CONFIG);
+    ck_assert_ptr_nonnull(strstr(said, "still the wrong one"));
+    ck_assert_ptr_nonnull(strstr(said, "no bar of a wrong PIN was lifted"));
+    token_kit_write("pin", TOKEN_KIT_PIN "\n", 0600);
+    /* what the token itself remembers is left, and is said */
+    ck_assert_int_eq(RUN("pin-retry"), EX_CONFIG);
+    ck_assert_ptr_nonnull(strstr(said, "the bar of a wrong PIN is lifted"));
+    ck_assert_ptr_nonnull(strstr(said, "[token.pin-low]"));
+    ck_assert_ptr_nonnull(strstr(said, "AllowLowPinCount=yes for one start"));
+}
+END_TEST
+
+START_TEST(pin_retry_says_all_that_bars_the_login)
+{
+    struct session s;
+
+    ck_assert_int_eq(chmod(kit_path("pin"), 0644), 0);
+    ck_assert_int_eq(RUN("pin-retry"), EX_CONFIG);
+    ck_assert_ptr_nonnull(strstr(said, "[token.pin-source]"));
+    ck_assert_int_eq(chmod(kit_path("pin"), 0600), 0);
+    ck_assert(session_open(&s, &kit.config, "main", true, &e)); /* a ceremony */
+    ck_assert_int_eq(RUN("pin-retry"), EX_CONFIG);
+    ck_assert_ptr_nonnull(strstr(said, "[token.in-use]"));
+    session_close(&s);
+    ck_assert(session_open(&s, &kit.config, "main", false, &e)); /* a signer is no bar */
     ck_assert_int_eq(RUN("pin-retry"), 0);
+    session_close(&s);
+    ck_assert_int_eq(rename(kit_path("tokens"), kit_path("away")), 0);
+    ck_assert_int_eq(RUN("pin-retry"), EX_CONFIG);
+    ck_assert_ptr_nonnull(strstr(said, "[token."));
+    ck_assert_ptr_nonnull(strstr(said, "nobody logs in yet"));
 }
 END_TEST
 
@@ -229,6 +262,7 @@ int main(void)
 
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_set_timeout(t, 300);
+    tcase_add_test(t, pin_retry_says_all_that_bars_the_login);
     tcase_add_test(t, keys_are_made_once_and_as_the_signer_wants_them);
     tcase_add_test(t, an_existing_file_is_not_written_over);
     tcase_add_test(t, the_mark_is_shown_and_only_ever_raised);

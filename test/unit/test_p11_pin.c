@@ -11,6 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define WHEN      INT64_C(1790000000123456)
+#define WHEN_TEXT "2026-09-21T14:13:20.123456Z"
+
 static struct token_kit kit;
 static struct config_token *token;
 
@@ -135,10 +138,10 @@ START_TEST(a_block_stands_until_the_source_changes)
     memset(&e, 0, sizeof e);
     ck_assert(p11_pin_read(token, &pin, &e));
     ck_assert(p11_pin_allowed(&pin, mark, &e));
-    ck_assert(p11_pin_block(&pin, mark, &e));
+    ck_assert(p11_pin_block(&pin, mark, WHEN, "C_Login: CKR_PIN_INCORRECT", &e));
     ck_assert(!p11_pin_allowed(&pin, mark, &e));
-    ck_assert_str_eq(e.id, "token.pin-blocked");
-    ck_assert_ptr_nonnull(rules_find(e.id));
+    ck_assert_str_eq(e.id, "token.pin-wrong");
+    ck_assert_ptr_nonnull(strstr(e.text, WHEN_TEXT ": C_Login: CKR_PIN_INCORRECT ("));
     p11_pin_wipe(&pin);
     put("12345\n", 6);
     ck_assert(p11_pin_read(token, &pin, &e));
@@ -156,7 +159,7 @@ START_TEST(a_credentials_block_stands_until_a_person_lifts_it)
     (void)strcpy(token->pin_credential, "pin");
     (void)setenv("CREDENTIALS_DIRECTORY", kit_dir, 1);
     ck_assert(p11_pin_read(token, &pin, &e));
-    ck_assert(p11_pin_block(&pin, mark, &e));
+    ck_assert(p11_pin_block(&pin, mark, WHEN, "C_Login: CKR_PIN_INCORRECT", &e));
     p11_pin_wipe(&pin);
     put("12345\n", 6); /* every service start copies it anew */
     ck_assert(p11_pin_read(token, &pin, &e));
@@ -168,10 +171,41 @@ END_TEST
 START_TEST(a_torn_block_stands_for_any_source)
 {
     struct p11_pin pin;
+    bool lifted;
 
     token_kit_write("mark", "", 0600);
     ck_assert(p11_pin_read(token, &pin, &e));
     ck_assert(!p11_pin_allowed(&pin, kit_path("mark"), &e));
+    ck_assert_str_eq(e.id, "token.pin-blocked");
+    ck_assert_ptr_nonnull(rules_find(e.id));
+    ck_assert(p11_pin_unblock(&pin, kit_path("mark"), &lifted, &e));
+    ck_assert(lifted);
+    ck_assert(p11_pin_allowed(&pin, kit_path("mark"), &e));
+    p11_pin_wipe(&pin);
+}
+END_TEST
+
+START_TEST(the_bar_of_a_file_that_is_as_it_was_is_not_lifted)
+{
+    const char *mark = kit_path("mark");
+    struct p11_pin pin;
+    bool lifted = true;
+
+    memset(&e, 0, sizeof e);
+    ck_assert(p11_pin_read(token, &pin, &e));
+    ck_assert(p11_pin_unblock(&pin, mark, &lifted, &e)); /* none stands */
+    ck_assert(!lifted);
+    ck_assert(p11_pin_block(&pin, mark, WHEN, "C_Login: CKR_PIN_INCORRECT", &e));
+    ck_assert(!p11_pin_unblock(&pin, mark, &lifted, &e));
+    ck_assert(!lifted);
+    ck_assert_str_eq(e.id, "token.pin-wrong");
+    ck_assert_ptr_nonnull(strstr(e.text, WHEN_TEXT));
+    ck_assert(!p11_pin_allowed(&pin, mark, &e));
+    p11_pin_wipe(&pin);
+    put("12345\n", 6);
+    ck_assert(p11_pin_read(token, &pin, &e));
+    ck_assert(p11_pin_unblock(&pin, mark, &lifted, &e));
+    ck_assert(lifted);
     p11_pin_wipe(&pin);
 }
 END_TEST
@@ -193,6 +227,7 @@ int main(void)
     tcase_add_test(t, a_block_stands_until_the_source_changes);
     tcase_add_test(t, a_credentials_block_stands_until_a_person_lifts_it);
     tcase_add_test(t, a_torn_block_stands_for_any_source);
+    tcase_add_test(t, the_bar_of_a_file_that_is_as_it_was_is_not_lifted);
     suite_add_tcase(s, t);
     srunner_set_tap(r, "-");
     srunner_run_all(r, CK_SILENT);
