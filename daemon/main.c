@@ -12,6 +12,7 @@
 #include "log.h"
 #include "server.h"
 #include "service.h"
+#include "sound.h"
 #include "upload.h"
 
 #include <systemd/sd-daemon.h>
@@ -49,7 +50,7 @@ static int usage(FILE *to, int status)
         "  --dump-config   print the merged configuration, end\n"
         "  --version       print the version, end\n"
         "Exit status: 0 ended in order, 1 stopped on a failure of the store, 64 usage,\n"
-        "78 configuration (restarting does not help).\n",
+        "78 configuration or a damaged database (restarting does not help).\n",
         to);
     return status;
 }
@@ -83,6 +84,17 @@ static bool lock_state(const char *dir, struct err *e)
     return true; /* held until the process ends */
 }
 
+/* All pages of the database are read: systemd waits as long as a slow disk may take. */
+static void ask_for_time(const char *path)
+{
+    struct stat st;
+
+    if (stat(path, &st) == 0 && st.st_size > 0)
+        (void)sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%lld\nSTATUS=checking %lld MB of database",
+                         30000000LL + (long long)st.st_size / 10, /* 10 MB/s */
+                         (long long)st.st_size / 1000000);
+}
+
 static bool open_state(struct service *sv, struct err *e)
 {
     const char *dir = sv->config.service.state_dir;
@@ -93,9 +105,11 @@ static bool open_state(struct service *sv, struct err *e)
     (void)snprintf(sv->outbox_dir, sizeof sv->outbox_dir, "%s/outbox", dir);
     (void)snprintf(sv->files_dir, sizeof sv->files_dir, "%s/files", dir);
     (void)snprintf(path, sizeof path, "%s/recovery.db", dir);
+    ask_for_time(path);
     return make_dir(dir, e) && lock_state(dir, e) && make_dir(sv->roster_dir, e) &&
            make_dir(sv->incoming_dir, e) && make_dir(sv->outbox_dir, e) &&
-           make_dir(sv->files_dir, e) && store_open(path, &sv->store, e);
+           make_dir(sv->files_dir, e) && store_open(path, &sv->store, e) &&
+           sound_check(sv->store, e);
 }
 
 static bool begin_record(struct service *sv, const char *kind, struct err *e)
@@ -296,7 +310,10 @@ static int serve(struct running *run, const char *config_path)
     if (!ok) {
         log_event(LOG_EMERG, MSG_STORE_FAILED, &(struct log_fields){.err = &e},
                   "the service cannot run: %s (%s)", e.text, e.id);
-        rc = e.code == ERR_INPUT || e.code == ERR_DENIED ? EXIT_CONFIG : 1;
+        rc = e.code == ERR_INPUT || e.code == ERR_DENIED ||
+                     strcmp(e.id, "store.damaged") == 0
+                 ? EXIT_CONFIG
+                 : 1;
     }
     return rc;
 }

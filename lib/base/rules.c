@@ -1185,13 +1185,22 @@ const struct rule rules[] = {
      "elsewhere."},
     {"upload.late", "project", "choice", "What is handed in is whole within a day.",
      "Hand it in again, from a place with a faster way to the service."},
+    {"store.damaged", "project", "choice", "A database with damaged pages is not used.",
+     "Do not start it again; keep the folder as it is for examination, and have disk and "
+     "memory "
+     "looked at. Put the last backup back: smki-recovery-backup(7)."},
     {"store.version", "project", "choice",
      "A database is not opened by a program older than it.", "Use the newer program."},
 
-    /* audit - lib/formats/audit_check.c, lib/formats/audit_head.c, lib/formats/chain.c */
+    /* audit - lib/formats/audit_check.c, lib/formats/audit_head.c, lib/formats/chain.c,
+     * lib/record/sound.c */
     {"audit.account", "project", "choice",
      "The signers' account and the audit trail tell the same.",
      "Keep both files and the signers' folder; find out who wrote the trail."},
+    {"audit.ledger", "GBCS 4.3.1.5", "choice",
+     "What the audit trail says was signed stands in the ledger.",
+     "Keep the folder as it is for examination: a part of the database was put back or "
+     "changed. Put the last backup back: smki-recovery-backup(7)."},
     {"audit.chain", "project", "choice",
      "Each record of the audit trail names the one before.",
      "The file was cut or changed: compare with an earlier export."},

@@ -277,9 +277,13 @@ static const struct {
 
 static bool failed(struct store *s, const char *doing, struct err *e)
 {
+    int code = sqlite3_errcode(s->db) & 0xff;
+
     s->failed = true;
-    return err_set(e, ERR_STORE, "store.failed", "%s: %s (%d)", doing,
-                   sqlite3_errmsg(s->db), sqlite3_extended_errcode(s->db));
+    return err_set(
+        e, ERR_STORE,
+        code == SQLITE_CORRUPT || code == SQLITE_NOTADB ? "store.damaged" : "store.failed",
+        "%s: %s (%d)", doing, sqlite3_errmsg(s->db), sqlite3_extended_errcode(s->db));
 }
 
 static bool exec(struct store *s, const char *sql, struct err *e)
@@ -320,6 +324,25 @@ static bool migrate(struct store *s, struct err *e)
     return true;
 }
 
+static bool take_fault(void *arg, const struct store_row *row)
+{
+    store_copy(row, 0, arg, 160);
+    return false;
+}
+
+/* Every page, read once. */
+static bool check_pages(struct store *s, const char *path, struct err *e)
+{
+    char fault[160] = "";
+
+    if (!store_each(s, take_fault, fault, e, "PRAGMA quick_check(1)", ""))
+        return false;
+    if (strcmp(fault, "ok") == 0)
+        return true;
+    s->failed = true;
+    return err_set(e, ERR_STORE, "store.damaged", "%s: %s", path, fault);
+}
+
 bool store_open(const char *path, struct store **out, struct err *e)
 {
     struct store *s = calloc(1, sizeof *s);
@@ -338,7 +361,7 @@ bool store_open(const char *path, struct store **out, struct err *e)
     if (!exec(s, "PRAGMA locking_mode=EXCLUSIVE", e) ||
         !exec(s, "PRAGMA journal_mode=WAL", e) || !exec(s, "PRAGMA synchronous=FULL", e) ||
         !exec(s, "PRAGMA foreign_keys=ON", e) || !exec(s, "PRAGMA trusted_schema=OFF", e) ||
-        !migrate(s, e)) {
+        !check_pages(s, path, e) || !migrate(s, e)) {
         store_close(s);
         return false;
     }

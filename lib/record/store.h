@@ -17,8 +17,9 @@
 struct store;     /* opaque */
 struct store_row; /* a row being read; valid inside the callback */
 
-/* Open or create, migrate to this version.
- * Errors: ERR_STORE "store.failed", "store.version". */
+/* Open or create, check every page (measured: 0.8 s for 190 MB, a million commands with their
+ * outcomes), migrate to this version.
+ * Errors: ERR_STORE "store.failed", "store.damaged", "store.version". */
 MUST_CHECK bool store_open(const char *path, struct store **out, struct err *e);
 void store_close(struct store *s);
 bool store_failed(const struct store *s);

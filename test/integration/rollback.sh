@@ -6,6 +6,9 @@ set -u
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=test/integration/scene.sh
 . "$here/scene.sh"
+for word in pkcs11-tool sqlite3; do
+    command -v $word >/dev/null || scene_skip "$word is not installed"
+done
 devices=600
 us=90B3D51F30010001
 
@@ -177,5 +180,23 @@ must pkcs11-tool --module /usr/lib/softhsm/libsofthsm2.so --token-label rehearsa
 must up
 t 'a token without a mark is told at the start' told ledger.token-fresh
 t 'and signs nothing' refused ledger.token-fresh
+
+# --- a damaged database ---
+
+must put_back new service tokens signer
+# Zeros over a page in the middle of the file: no page of a tree begins like that.
+pages=$(($(stat -c %s "$scene/service/recovery.db") / 4096))
+must dd if=/dev/zero of="$scene/service/recovery.db" bs=4096 seek=$((pages / 2)) count=1 conv=notrunc
+stopped_by() { # stopped_by RULE: it does not start, says so and what not to do: start it again
+    service_launch
+    service_wait
+    same $service_status 78 && grep "($1)" "$scene/service.log"
+}
+t 'a database with a damaged page is refused at the start' stopped_by store.damaged
+must put_back new service
+must sqlite3 "$scene/service/recovery.db" 'DELETE FROM slice WHERE id = (SELECT max(id) FROM slice)'
+t 'and one without signatures that the audit trail tells of' stopped_by audit.ledger
+must put_back new service
+t 'that is as it was starts' up
 
 plan

@@ -3,6 +3,7 @@
  * What stops a batch, and what is never kept.
  */
 #include "desk_kit.h"
+#include "sound.h"
 
 static struct token_flaky flaky;
 
@@ -306,6 +307,26 @@ START_TEST(a_token_without_its_mark_is_noticed)
 }
 END_TEST
 
+START_TEST(what_was_signed_stands_in_the_ledger)
+{
+    (void)whole_batch(300, NULL);
+    begin_batch();
+    lend();
+    ck_assert(turn());
+    OK(engine_flush(engine, true, &e));
+    OK(sound_check(store, &e));
+    OK(store_run(store, &e, "UPDATE slice SET n = n - 1", ""));
+    REFUSED(sound_check(store, &e), "audit.ledger");
+    OK(store_run(store, &e, "UPDATE slice SET n = n + 1", ""));
+    OK(sound_check(store, &e));
+    OK(store_run(store, &e, "UPDATE mark SET last = last - 299", ""));
+    REFUSED_SAYING(sound_check(store, &e), "audit.ledger", "set aside");
+    OK(store_run(store, &e, "UPDATE mark SET last = last + 299", ""));
+    OK(store_run(store, &e, "DELETE FROM slice", ""));
+    REFUSED_SAYING(sound_check(store, &e), "audit.ledger", "does not hold");
+}
+END_TEST
+
 static uint32_t lent_to(unsigned signers)
 {
     uint64_t first;
@@ -409,7 +430,7 @@ KIT_MAIN("engine_trouble", engine_kit_begin, engine_kit_end,
          a_batch_whose_authority_is_gone_is_passed_over,
          what_the_machine_lacks_is_held_for_a_person, a_damaged_selection_is_held,
          a_database_of_yesterday_is_noticed, a_token_without_its_mark_is_noticed,
-         a_lease_is_a_share_of_the_rows, a_person_says_where_the_sequence_begins,
-         a_lease_is_on_disk_before_it_is_lent,
+         what_was_signed_stands_in_the_ledger, a_lease_is_a_share_of_the_rows,
+         a_person_says_where_the_sequence_begins, a_lease_is_on_disk_before_it_is_lent,
          orders_that_are_out_when_a_batch_ends_are_void, a_batch_put_down_says_nothing,
          little_is_flushed_late_and_much_at_once, a_store_that_fails_stops_the_engine)

@@ -233,7 +233,7 @@ START_TEST(only_a_plain_file_is_opened)
     REFUSED(store_open(kit_dir, &other, &e), "store.failed");
     REFUSED(store_open(kit_path("none/db"), &other, &e), "store.failed");
     kit_text("text", "this is no database, and long enough to tell");
-    REFUSED(store_open(kit_path("text"), &other, &e), "store.failed");
+    REFUSED(store_open(kit_path("text"), &other, &e), "store.damaged");
     ck_assert_ptr_null(other);
     store_close(NULL);
 }
