@@ -195,7 +195,7 @@ static bool alarms_of(struct alarms *a, struct err *e)
         return false;
     if (a->failed)
         *e = a->e;
-    return !a->failed;
+    return !a->failed && api_ceremony_alarms(a->sv, a->list, &a->overdue, e);
 }
 
 /* The batch at work, and what signers have counted under its decision. */

@@ -74,8 +74,12 @@ MUST_CHECK bool service_stop_batches(struct service *sv, const char *incident,
                                      struct err *e);
 /* Every few seconds: windows that closed while nothing was signed. */
 void service_tick(struct service *sv);
-/* Alarms of incidents that stand still, once each. */
+/* Alarms of incidents that stand still, and of shares that are due for a ceremony: once each. */
 MUST_CHECK bool service_deadlines(struct service *sv, struct err *e);
+/* Sets of shares, and when each is due for a ceremony, into the list of alarms; overdue is
+ * added to. */
+MUST_CHECK bool api_ceremony_alarms(struct service *sv, json_t *list, int64_t *overdue,
+                                    struct err *e);
 /* Notices of steps that are on disk, into the outbox;
  * what cannot be written stays queued. */
 void service_notices(struct service *sv);
@@ -154,6 +158,10 @@ HANDLER(api_marks);
 HANDLER(api_figures);
 HANDLER(api_queries);
 HANDLER(api_devices);
+HANDLER(api_ceremonies);
+HANDLER(api_ceremony_add);
+HANDLER(api_custodians);
+HANDLER(api_custodian_leave);
 HANDLER(api_counter_raise_show);
 HANDLER(api_counter_raise);
 HANDLER(api_counter_confirm);

@@ -5,6 +5,7 @@
  */
 #include "service.h"
 
+#include "custodians.h"
 #include "log.h"
 #include "mem.h"
 
@@ -72,6 +73,52 @@ static bool ring(struct late *l, size_t k, struct err *e)
     return true;
 }
 
+/* --- sets of shares --- */
+
+struct ringing {
+    int64_t now_us;
+    struct custodians_due due;
+    bool found;
+};
+
+static bool note_due(void *arg, const struct custodians_due *d)
+{
+    struct ringing *r = arg;
+
+    r->found = !d->rang && d->due_us <= r->now_us;
+    if (r->found)
+        r->due = *d;
+    return !r->found;
+}
+
+static bool ring_ceremony(struct service *sv, const struct ringing *r, struct err *e)
+{
+    if (!store_begin(sv->store, e))
+        return false;
+    if (custodians_ring(sv->store, &r->due, r->now_us, e) && store_commit(sv->store, e)) {
+        log_event(LOG_WARNING, MSG_ALARM_CEREMONY, NULL,
+                  "a ceremony is due for the shares of %s, set %s version %u: %s",
+                  r->due.keys, r->due.set, r->due.version, r->due.why);
+        return true;
+    }
+    store_rollback(sv->store);
+    return false;
+}
+
+static bool ceremonies(struct service *sv, struct err *e)
+{
+    struct ringing r = {.now_us = clock_now(&sv->clock)};
+
+    do {
+        r.found = false;
+        if (!custodians_each(sv->store, sv->config.service.reshare_alarm_d, note_due, &r,
+                             e) ||
+            (r.found && !ring_ceremony(sv, &r, e)))
+            return false;
+    } while (r.found);
+    return true;
+}
+
 bool service_deadlines(struct service *sv, struct err *e)
 {
     AUTO(mem) struct late *l = calloc(1, sizeof *l);
@@ -85,5 +132,5 @@ bool service_deadlines(struct service *sv, struct err *e)
     for (size_t k = 0; k < l->n; k++)
         if (!ring(l, k, e))
             return false;
-    return true;
+    return ceremonies(sv, e);
 }

@@ -21,22 +21,45 @@ static bool write_pem(FILE *f, const char *name, const char *id, const struct p1
            PEM_write_PUBKEY(f, key) == 1 && fflush(f) == 0;
 }
 
-static bool make(struct ceremony *c, const char *name, const char *id, const char *label,
-                 enum p11_use use, FILE *out, struct err *e)
+struct wanted {
+    const char *name, *id, *label;
+    enum p11_use use;
+    bool extractable;
+};
+
+static bool make(struct ceremony *c, const struct wanted *w, FILE *out, struct p11_key *key,
+                 struct err *e)
 {
-    struct p11_key key;
     bool bound;
 
-    if (!p11_generate(&c->session, name, id, label, use, c->extractable, &key, &bound, e))
+    if (!p11_generate(&c->session, w->name, w->id, w->label, w->use, w->extractable, key,
+                      &bound, e))
         return false;
-    if (!write_pem(stdout, name, id, &key) ||
-        (out != NULL && (!write_pem(out, name, id, &key) || fsync(fileno(out)) != 0)))
+    ceremony_did(c, w->name, w->id, &key->point);
+    if (!write_pem(stdout, w->name, w->id, key) ||
+        (out != NULL && (!write_pem(out, w->name, w->id, key) || fsync(fileno(out)) != 0)))
         return err_set(e, ERR_STORE, "token.state",
-                       "%s: made, but its public key could not be written: %s", name,
+                       "%s: made, but its public key could not be written: %s", w->name,
                        strerror(errno));
-    if (use == P11_USE_SIGN && !bound)
-        (void)fprintf(stderr, "%s: the module does not bind keys to CKM_ECDSA\n", name);
+    if (w->use == P11_USE_SIGN && !bound)
+        (void)fprintf(stderr, "%s: the module does not bind keys to CKM_ECDSA\n", w->name);
     return true;
+}
+
+static bool make_configured(struct ceremony *c, const struct config_key *k, FILE *out,
+                            struct err *e)
+{
+    const struct wanted w = {k->name, k->id, k->label, p11_key_use(k->name),
+                             c->extractable};
+    char path[2 * CONFIG_PATH_MAX];
+    struct p11_key key;
+
+    if (!make(c, &w, out, &key, e))
+        return false;
+    if (c->csr == NULL)
+        return true;
+    (void)snprintf(path, sizeof path, "%s/%s.csr", c->csr, k->name);
+    return ceremony_request(c, k, &key, path, e);
 }
 
 static bool wanted_key(const struct ceremony *c, const struct config_key *k,
@@ -55,6 +78,11 @@ static bool generate_on(struct ceremony *c, const struct config_token *t, FILE *
 {
     bool probe = c->probe || c->all;
     bool audit = c->audit || c->all;
+    const struct wanted of_probe = {"probe key", t->probe_id, probe_label, P11_USE_SIGN,
+                                    false};
+    const struct wanted of_audit = {"audit key", t->audit_id, audit_label, P11_USE_SIGN,
+                                    false};
+    struct p11_key key;
 
     if (!session_open(&c->session, &c->config, t->name, true, e) ||
         (probe && !p11_id_free(&c->session, "probe key", t->probe_id, e)) ||
@@ -64,16 +92,17 @@ static bool generate_on(struct ceremony *c, const struct config_token *t, FILE *
         if (wanted_key(c, &c->config.keys[i], t->name) &&
             !p11_id_free(&c->session, c->config.keys[i].name, c->config.keys[i].id, e))
             return false;
-    if ((probe && !make(c, "probe key", t->probe_id, probe_label, P11_USE_SIGN, out, e)) ||
-        (audit && !make(c, "audit key", t->audit_id, audit_label, P11_USE_SIGN, out, e)))
+    if (!ceremony_begin(c, CEREMONY_GENERATE, t->name, e) ||
+        (probe && !make(c, &of_probe, out, &key, e)) ||
+        (audit && !make(c, &of_audit, out, &key, e)))
         return false;
-    for (size_t i = 0; i < c->config.n_keys; i++) {
-        const struct config_key *k = &c->config.keys[i];
-
-        if (wanted_key(c, k, t->name) &&
-            !make(c, k->name, k->id, k->label, p11_key_use(k->name), out, e))
+    for (size_t i = 0; i < c->config.n_keys; i++)
+        if (wanted_key(c, &c->config.keys[i], t->name) &&
+            !make_configured(c, &c->config.keys[i], out, e))
             return false;
-    }
+    if (!ceremony_leave(c, e, "made in the token%s",
+                        c->extractable ? ", extractable until they are backed up" : ""))
+        return false;
     session_close(&c->session);
     return true;
 }
@@ -91,6 +120,9 @@ int ceremony_generate(struct ceremony *c)
         return ceremony_wrong("generate wants one of --key NAME, --probe, --audit, --all");
     if (c->key != NULL && k == NULL)
         return ceremony_wrong("no such key in the configuration");
+    if ((c->probe || c->audit) && (c->extractable || c->csr != NULL))
+        return ceremony_wrong("probe and audit keys stay in their token, and nobody "
+                              "certifies them: no --extractable, no --csr");
     if ((c->probe || c->audit) && (only = ceremony_token(c, &e)) == NULL)
         return ceremony_failed(c, &e);
     if (only != NULL && config_token_find(&c->config, only) == NULL)

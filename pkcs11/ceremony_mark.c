@@ -7,14 +7,36 @@
 #include "rules.h"
 #include "watermark.h"
 
-#include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
 /* As the service's ledger has it (raising.h): more is a slip of the hand. */
 #define RAISE_MAX (UINT64_C(1) << 32)
+
+bool ceremony_raise(struct ceremony *c, const struct eui64 *o, uint64_t now, uint64_t to,
+                    struct err *e)
+{
+    char hex[HEX_LEN(8)];
+
+    hex_encode(o->b, sizeof o->b, hex);
+    if (to <= now)
+        return err_set(e, ERR_DENIED, "token.counter-mark",
+                       "the mark is %" PRIu64 "; it is only ever raised", now);
+    if (to - now > RAISE_MAX)
+        return err_set(e, ERR_DENIED, "token.counter-mark",
+                       "%" PRIu64 " counters would be lost; at most %" PRIu64 " at a time",
+                       to - now, RAISE_MAX);
+    (void)printf("lost %" PRIu64 " counters for good, %.3g percent of the sequence; left "
+                 "%" PRIu64 "\n",
+                 to - now, 100.0 * (double)(to - now) / (double)INT64_MAX,
+                 (uint64_t)INT64_MAX - to);
+    if (!watermark_raise(&c->session, o, now + 1, to, e))
+        return false;
+    (void)printf("mark %s raised to %" PRIu64 "\n", hex, to);
+    return true;
+}
 
 int ceremony_mark(struct ceremony *c)
 {
@@ -22,41 +44,22 @@ int ceremony_mark(struct ceremony *c)
     const char *token = ceremony_token(c, &e);
     struct eui64 o;
     uint64_t now, to = 0;
-    char *end = NULL;
 
     if (c->originator == NULL || !eui64_parse(c->originator, strlen(c->originator), &o))
         return ceremony_wrong("mark wants --originator EUI, 16 hexadecimal digits");
-    if (c->raise_to != NULL) {
-        errno = 0;
-        to = strtoull(c->raise_to, &end, 10);
-        if (errno != 0 || *end != '\0' || c->raise_to[0] < '0' || c->raise_to[0] > '9' ||
-            to > INT64_MAX)
-            return ceremony_wrong("--raise-to wants a number below 2^63");
-    }
+    if (c->raise_to != NULL && !ceremony_number(c->raise_to, 0, INT64_MAX, &to))
+        return ceremony_wrong("--raise-to wants a number below 2^63");
     if (token == NULL || !session_open(&c->session, &c->config, token, true, &e) ||
         !watermark_get(&c->session, &o, &now, &e))
         return ceremony_failed(c, &e);
-    (void)printf("mark %s %llu\n", c->originator, (unsigned long long)now);
+    (void)printf("mark %s %" PRIu64 "\n", c->originator, now);
     if (c->raise_to == NULL)
         return 0;
-    if (to <= now) {
-        (void)err_set(&e, ERR_DENIED, "token.counter-mark",
-                      "the mark is %llu; it is only ever raised", (unsigned long long)now);
+    if (!ceremony_begin(c, CEREMONY_MARK, token, &e) ||
+        !ceremony_raise(c, &o, now, to, &e) ||
+        !ceremony_leave(c, &e, "the mark of %s was %" PRIu64 " and is %" PRIu64,
+                        c->originator, now, to))
         return ceremony_failed(c, &e);
-    }
-    if (to - now > RAISE_MAX) {
-        (void)err_set(&e, ERR_DENIED, "token.counter-mark",
-                      "%llu counters would be lost; at most %llu at a time",
-                      (unsigned long long)(to - now), (unsigned long long)RAISE_MAX);
-        return ceremony_failed(c, &e);
-    }
-    (void)printf("lost %llu counters for good, %.3g percent of the sequence; left %llu\n",
-                 (unsigned long long)(to - now),
-                 100.0 * (double)(to - now) / (double)INT64_MAX,
-                 (unsigned long long)INT64_MAX - to);
-    if (!watermark_raise(&c->session, &o, now + 1, to, &e))
-        return ceremony_failed(c, &e);
-    (void)printf("mark %s raised to %llu\n", c->originator, (unsigned long long)to);
     return 0;
 }
 

@@ -2,6 +2,7 @@
 #include "token_p11.h"
 
 #include "mem.h"
+#include "p11_agree.h"
 #include "p11_key.h"
 #include "p11_pool.h"
 #include "verify.h"
@@ -199,46 +200,8 @@ static bool p11_seal(struct token *t, const struct digest *d, struct sig_p256 *o
     return err_set(e, ERR_TOKEN, "token.audit-key", "the audit key's signature is wrong");
 }
 
-static bool derive(struct session *s, CK_OBJECT_HANDLE key, const struct point *peer,
-                   uint8_t z[32], struct err *e)
-{
-    CK_ECDH1_DERIVE_PARAMS params = {.kdf = CKD_NULL, .ulPublicDataLen = sizeof peer->b};
-    CK_MECHANISM ecdh = {CKM_ECDH1_DERIVE, &params, sizeof params};
-    CK_OBJECT_CLASS class = CKO_SECRET_KEY;
-    CK_KEY_TYPE type = CKK_GENERIC_SECRET;
-    CK_ULONG want = 32, len = 32;
-    CK_BBOOL yes = CK_TRUE, no = CK_FALSE;
-    CK_ATTRIBUTE made[] = {
-        {CKA_CLASS, &class, sizeof class},   {CKA_KEY_TYPE, &type, sizeof type},
-        {CKA_VALUE_LEN, &want, sizeof want}, {CKA_TOKEN, &no, sizeof no},
-        {CKA_SENSITIVE, &no, sizeof no},     {CKA_EXTRACTABLE, &yes, sizeof yes}};
-    struct point public = *peer;
-    CK_OBJECT_HANDLE h;
-    CK_RV rv;
-    bool ok;
-
-    params.pPublicData = public.b;
-    session_deadline(s);
-    rv = s->f->C_DeriveKey(s->anchor, &ecdh, key, made, sizeof made / sizeof made[0], &h);
-    session_idle();
-    if (rv != CKR_OK)
-        return session_failed(s, "C_DeriveKey", rv, e);
-    ok = p11_read(s, h, CKA_VALUE, z, &len, e);
-    session_deadline(s);
-    rv = s->f->C_DestroyObject(s->anchor, h);
-    session_idle();
-    if (ok && rv != CKR_OK)
-        ok = session_failed(s, "C_DestroyObject (shared secret)", rv, e);
-    if (ok && len != want)
-        ok = err_set(e, ERR_TOKEN, "token.bug", "a shared secret of %lu octets, want %lu",
-                     len, want);
-    if (!ok)
-        OPENSSL_cleanse(z, want);
-    return ok;
-}
-
-static bool p11_agree(struct token *t, size_t key, const struct point *peer, uint8_t z[32],
-                      struct err *e)
+static bool agree(struct token *t, size_t key, const struct point *peer, uint8_t z[32],
+                  struct err *e)
 {
     struct token_p11 *p = self(t);
 
@@ -247,7 +210,7 @@ static bool p11_agree(struct token *t, size_t key, const struct point *peer, uin
     if (use_of(p, key) != P11_USE_DERIVE)
         return err_set(e, ERR_TOKEN, "token.key-attributes", "%s: not for key agreement",
                        p->config->keys[key].name);
-    return told(p, derive(&p->s, p->keys[key].key.in_use, peer, z, e));
+    return told(p, p11_agree(&p->s, p->keys[key].key.in_use, peer, z, e));
 }
 
 static void p11_close(struct token *t)
@@ -269,7 +232,7 @@ static const struct token_ops ops = {
     .mark_raise = p11_mark_raise,
     .count_get = p11_count_get,
     .count_set = p11_count_set,
-    .agree = p11_agree,
+    .agree = agree,
     .seal = p11_seal,
     .close = p11_close,
 };

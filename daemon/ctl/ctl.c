@@ -31,8 +31,8 @@ static const struct {
 #define N_GLOBALS (sizeof globals / sizeof globals[0])
 
 static const struct ctl_verb *const tables[] = {
-    ctl_view_verbs,  ctl_incident_verbs, ctl_file_verbs,     ctl_decision_verbs,
-    ctl_batch_verbs, ctl_offline_verbs,  ctl_evidence_verbs,
+    ctl_view_verbs,     ctl_incident_verbs, ctl_file_verbs,    ctl_ceremony_verbs,
+    ctl_decision_verbs, ctl_batch_verbs,    ctl_offline_verbs, ctl_evidence_verbs,
 };
 #define N_TABLES (sizeof tables / sizeof tables[0])
 

@@ -71,6 +71,7 @@ extern const struct ctl_verb ctl_incident_verbs[];
 extern const struct ctl_verb ctl_decision_verbs[];
 extern const struct ctl_verb ctl_batch_verbs[];
 extern const struct ctl_verb ctl_file_verbs[];
+extern const struct ctl_verb ctl_ceremony_verbs[];
 extern const struct ctl_verb ctl_view_verbs[];
 extern const struct ctl_verb ctl_offline_verbs[];
 extern const struct ctl_verb ctl_evidence_verbs[];

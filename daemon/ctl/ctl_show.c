@@ -193,6 +193,8 @@ static const struct {
     /* of the configuration; and the register of keys */
     {"keys", "key token usable certificate authority ended "
              "at what incident cell subject source taken_back sha256"},
+    {"ceremonies", "n ceremony what at token serial result taken taken_by"},
+    {"custodians", "person name party set version keys since proven left reason ended"},
     {"rules", "id=rule source certainty sentence"},
     {"refused_by", "rule source why"},
 };

@@ -377,7 +377,7 @@ size_t verify_to_der(const struct sig_p256 *s, uint8_t der[VERIFY_DER_MAX])
     return len > 0 ? (size_t)len : 0;
 }
 
-bool verify_from_der(struct span der, struct sig_p256 *out)
+static bool from_der(struct span der, struct sig_p256 *out)
 {
     const uint8_t *at = der.at;
     bool ok;
@@ -404,4 +404,29 @@ bool verify_one(EVP_PKEY *key, const struct digest *d, const struct sig_p256 *s)
         good = EVP_PKEY_verify(ctx, der, len, d->b, sizeof d->b) == 1;
     ERR_pop_to_mark();
     return good;
+}
+
+bool verify_to_base64(const struct sig_p256 *s, char out[VERIFY_BASE64_MAX])
+{
+    uint8_t der[VERIFY_DER_MAX];
+    size_t n = verify_to_der(s, der);
+
+    if (n > 0)
+        (void)EVP_EncodeBlock((unsigned char *)out, der, (int)n);
+    return n > 0;
+}
+
+bool verify_from_base64(const char *text, struct sig_p256 *out)
+{
+    uint8_t der[(VERIFY_DER_MAX + 2) / 3 * 3 + 3];
+    size_t n = strlen(text);
+    size_t fill = 0;
+    int got;
+
+    while (fill < 2 && fill < n && text[n - 1 - fill] == '=')
+        fill++;
+    if (n == 0 || n % 4 != 0 || n / 4 * 3 > sizeof der)
+        return false;
+    got = EVP_DecodeBlock(der, (const unsigned char *)text, (int)n);
+    return got > (int)fill && from_der(span_of(der, (size_t)got - fill), out);
 }

@@ -46,7 +46,11 @@ EVP_PKEY *verify_key(const struct point *p);
 #define VERIFY_DER_MAX (2 + 2 * (2 + 33))
 /* The signature as ECDSA-Sig-Value (RFC 3279 2.2.3); octets written, 0: out of memory. */
 size_t verify_to_der(const struct sig_p256 *s, uint8_t der[VERIFY_DER_MAX]);
-/* The other way; false: not one signature, or r or s longer than 32 octets. */
-MUST_CHECK bool verify_from_der(struct span der, struct sig_p256 *out);
+#define VERIFY_BASE64_MAX ((VERIFY_DER_MAX + 2) / 3 * 4 + 1)
+/* The DER as base64, as JSON has it; false: out of memory. */
+MUST_CHECK bool verify_to_base64(const struct sig_p256 *s, char out[VERIFY_BASE64_MAX]);
+/* The other way: whole lines of four only; false: not one signature, or r or s longer than 32
+ * octets. */
+MUST_CHECK bool verify_from_base64(const char *text, struct sig_p256 *out);
 
 #endif

@@ -25,13 +25,10 @@ struct digest audit_head_digest(const struct audit_head *h)
 json_t *audit_head_json(const struct audit_head *h)
 {
     char chain[HEX_LEN(16)], hash[HEX_LEN(32)], service[HEX_LEN(32)], key[HEX_LEN(32)];
-    uint8_t der[VERIFY_DER_MAX];
-    char signature[(VERIFY_DER_MAX + 2) / 3 * 4 + 1];
-    size_t n = verify_to_der(&h->sig, der);
+    char signature[VERIFY_BASE64_MAX];
 
-    if (n == 0)
+    if (!verify_to_base64(&h->sig, signature))
         return NULL;
-    (void)EVP_EncodeBlock((unsigned char *)signature, der, (int)n);
     hex_encode_lower(h->chain, sizeof h->chain, chain);
     hex_encode_lower(h->hash.b, 32, hash);
     hex_encode_lower(h->service_hash.b, 32, service);
@@ -47,23 +44,6 @@ static bool is_hex(const char *text, uint8_t *out, size_t len)
     return hex_decode(text, strlen(text), out, len);
 }
 
-/* base64 of DER, whole lines of four only. */
-static bool is_signature(const char *text, struct sig_p256 *out)
-{
-    uint8_t der[(VERIFY_DER_MAX + 2) / 3 * 3 + 3];
-    size_t n = strlen(text);
-    size_t fill = 0;
-    int got;
-
-    while (fill < 2 && fill < n && text[n - 1 - fill] == '=')
-        fill++;
-
-    if (n == 0 || n % 4 != 0 || n / 4 * 3 > sizeof der)
-        return false;
-    got = EVP_DecodeBlock(der, (const unsigned char *)text, (int)n);
-    return got > (int)fill && verify_from_der(span_of(der, (size_t)got - fill), out);
-}
-
 bool audit_head_from_json(const json_t *data, struct audit_head *out, struct err *e)
 {
     const char *chain, *hash, *service, *key, *signature;
@@ -76,7 +56,7 @@ bool audit_head_from_json(const json_t *data, struct audit_head *out, struct err
         records < 1 || service_records < 0 ||
         !is_hex(chain, out->chain, sizeof out->chain) || !is_hex(hash, out->hash.b, 32) ||
         !is_hex(service, out->service_hash.b, 32) || !is_hex(key, out->key.b, 32) ||
-        !is_signature(signature, &out->sig))
+        !verify_from_base64(signature, &out->sig))
         return err_set(e, ERR_INPUT, "audit.head", "it is no head");
     out->records = (uint64_t)records;
     out->service_records = (uint64_t)service_records;

@@ -101,6 +101,17 @@ bool outbox_roll_back(struct store *s, int64_t n, const json_t *found, int64_t a
     return queue_all(s, &notice, TO(DCC) | TO(PMA), json_deep_copy(found), e);
 }
 
+bool outbox_ceremony(struct store *s, int64_t n, const json_t *body, int64_t at_us,
+                     struct err *e)
+{
+    char id[NOTICE_ID_MAX];
+    struct notice notice = {
+        .id = id, .kind = "CEREMONY_DUE", .incident = "", .at_us = at_us};
+
+    (void)snprintf(id, sizeof id, "c%lld", (long long)n);
+    return queue_all(s, &notice, TO(DCC) | TO(PMA), json_deep_copy(body), e);
+}
+
 bool outbox_queue(struct store *s, const struct outbox_step *step, struct err *e)
 {
     char id[NOTICE_ID_MAX];

@@ -42,6 +42,10 @@ MUST_CHECK bool outbox_held(struct store *s, const char *incident, int64_t n,
  *   found  JSON object: what, and what to do */
 MUST_CHECK bool outbox_roll_back(struct store *s, int64_t n, const json_t *found,
                                  int64_t at_us, struct err *e);
+/* A ceremony of a set of shares is due: to the DCC and the PMA. Inside the caller's transaction.
+ *   n  number of the audit record that says so */
+MUST_CHECK bool outbox_ceremony(struct store *s, int64_t n, const json_t *body,
+                                int64_t at_us, struct err *e);
 /* Inside the step's transaction. */
 MUST_CHECK bool outbox_queue(struct store *s, const struct outbox_step *step,
                              struct err *e);

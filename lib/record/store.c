@@ -191,7 +191,21 @@ static const char *const migrations[] = {
     " at_us INTEGER NOT NULL, done_us INTEGER NOT NULL, PRIMARY KEY (told, originator))"
     " STRICT, WITHOUT ROWID;"
     "CREATE TABLE anchored (path TEXT PRIMARY KEY, at_us INTEGER NOT NULL)"
-    " STRICT, WITHOUT ROWID;",
+    " STRICT, WITHOUT ROWID;"
+    /* ceremonies and the register of custodians (custodians.h) */
+    "CREATE TABLE ceremony (n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,"
+    " what TEXT NOT NULL, at_us INTEGER NOT NULL, label TEXT NOT NULL,"
+    " serial TEXT NOT NULL, key BLOB NOT NULL, result TEXT NOT NULL, record TEXT NOT NULL,"
+    " actor TEXT NOT NULL, taken_us INTEGER NOT NULL) STRICT;"
+    "CREATE INDEX ceremony_by_key ON ceremony (key);"
+    "CREATE TABLE share_set (id TEXT PRIMARY KEY, version INTEGER NOT NULL,"
+    " threshold INTEGER NOT NULL, keys TEXT NOT NULL, proven_us INTEGER NOT NULL,"
+    " rang_us INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE custodian (n INTEGER PRIMARY KEY, share_set TEXT NOT NULL,"
+    " person TEXT NOT NULL, name TEXT NOT NULL, party TEXT NOT NULL,"
+    " version INTEGER NOT NULL, since_us INTEGER NOT NULL, proven_us INTEGER NOT NULL,"
+    " left_us INTEGER NOT NULL DEFAULT 0, left_why TEXT NOT NULL DEFAULT '',"
+    " ended_us INTEGER NOT NULL DEFAULT 0, UNIQUE (share_set, person)) STRICT;",
 };
 #define VERSION ((int)(sizeof migrations / sizeof migrations[0]))
 

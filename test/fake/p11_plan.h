@@ -6,7 +6,7 @@
  *   C_Sign:3+=0x32    the third and all later ones
  *   C_Sign:5=hang     never returns
  *   C_Sign:7=kill     the process dies by SIGKILL
- *   C_Sign:2=spoil    the signature has one wrong bit
+ *   C_Sign:2=spoil    the signature has one wrong bit; a C_DestroyObject destroys nothing
  *   C_Sign:2=short    the signature is one octet short
  *
  * Parts are separated by commas; other parts (key=value) are for the fake's own use.

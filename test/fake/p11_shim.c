@@ -195,7 +195,8 @@ static CK_RV shim_destroy(CK_SESSION_HANDLE h, CK_OBJECT_HANDLE o)
 {
     CK_RV rv;
 
-    (void)plan("C_DestroyObject", &rv);
+    if (plan("C_DestroyObject", &rv) == PLAN_SPOIL)
+        return CKR_OK; /* so it says */
     return rv != CKR_OK ? rv : real->C_DestroyObject(h, o);
 }
 
