@@ -214,10 +214,35 @@ struct happening {
     json_t *facts;
 };
 
+static bool note_halted(void *arg, const struct docket_incident *i)
+{
+    if (i->state == STATE_HALTED)
+        (void)json_array_append_new(arg, json_string(i->id));
+    return true;
+}
+
+/* Incidents that stand still because the Recovery key is in doubt, or gone: a batch of theirs
+ * that is held would wait for a key that nobody switches on again. */
+static bool stop_frozen(struct service *sv, const struct docket_step *taken, struct err *e)
+{
+    json_t *halted = json_array();
+    bool ok = docket_each(sv->store, note_halted, halted, e);
+
+    for (size_t n = 0; ok && n < json_array_size(halted); n++)
+        ok = service_stop_batches(sv, json_string_value(json_array_get(halted, n)),
+                                  "incident.may-not-sign",
+                                  "another incident put its key in doubt", taken->who, e);
+    json_decref(halted);
+    return ok;
+}
+
 /* Nothing waits in the queue for an alarm that is over, or for the PMA to say so. */
 static bool stop_queue(struct service *sv, const struct docket_incident *i,
-                       const struct docket_step *taken, struct err *e)
+                       const struct docket_step *taken, const struct incident_move *move,
+                       struct err *e)
 {
+    if (move->row->effect == EFFECT_FREEZE)
+        return stop_frozen(sv, taken, e);
     return taken->event != EVENT_CONFIRM_WITHDRAWAL ||
            service_stop_batches(sv, i->id, "incident.may-not-sign",
                                 "the withdrawal was confirmed", taken->who, e);
@@ -287,7 +312,7 @@ static bool step_event(struct service *sv, const struct request *r, struct span 
     if (ok)
         ok = docket_take_step(&d, &i, &step, &move, e) &&
              (step.event != EVENT_CONFIRM_AMENDMENT || api_file_amendment(sv, r, &i, e));
-    ok = ok && stop_queue(sv, &i, &step, e);
+    ok = ok && stop_queue(sv, &i, &step, &move, e);
     sv->after.tell_keys = ok && i.state == STATE_RECOVERED;
     sv->after.end_signers = ok && step.event == EVENT_DEACTIVATE_KEY;
     if (ok)

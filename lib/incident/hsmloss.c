@@ -144,13 +144,16 @@ static uint32_t settled(uint32_t lost)
     return lost;
 }
 
-/* The most fundamental first: what others wait for. */
-static enum route first_of(uint32_t routes)
+/* The most fundamental first: what others wait for. An incident about the Recovery key stops
+ * whatever uses it, and may be authorised to go by the contingency. */
+static enum route first_of(uint32_t lost, uint32_t routes)
 {
     static const enum route order[] = {ROUTE_CONTINGENCY, ROUTE_CONTINGENCY_KEY,
                                        ROUTE_RECOVERY_KEY, ROUTE_ISSUING_OCA,
                                        ROUTE_SHARED_EVENT};
 
+    if ((lost & L(RECOVERY_KEY)) != 0 && (routes & R(CONTINGENCY)) != 0)
+        return ROUTE_RECOVERY_KEY;
     for (size_t i = 0; i < sizeof order / sizeof order[0]; i++)
         if ((routes & ROUTE_BIT(order[i])) != 0)
             return order[i];
@@ -182,7 +185,7 @@ bool hsmloss_advise(uint32_t lost, struct hsmloss_advice *out)
     }
     out->routes = ways & ~closed;
     out->later = out->routes == 0 ? 0 : ways & closed & ~gone;
-    out->opens = first_of(out->routes);
+    out->opens = first_of(out->lost, out->routes);
     return true;
 }
 

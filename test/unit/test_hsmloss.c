@@ -29,7 +29,7 @@ static const struct {
     {L(ISSUING_OCA), R(ISSUING_OCA), 0, ROUTE_ISSUING_OCA, true, false, true, 1},
     {L(ROOT_OCA), R(CONTINGENCY), 0, ROUTE_CONTINGENCY, true, false, true, 1},
     {L(RECOVERY_TOKEN), 0, 0, ROUTE_UNDECIDED, true, true, true, 1},
-    {L(RECOVERY_KEY), R(CONTINGENCY), 0, ROUTE_CONTINGENCY, true, false, true, 1},
+    {L(RECOVERY_KEY), R(CONTINGENCY), 0, ROUTE_RECOVERY_KEY, true, false, true, 1},
     {L(CONTINGENCY_TOKEN), 0, 0, ROUTE_UNDECIDED, true, true, true, 1},
     {L(CONTINGENCY_KEY), R(CONTINGENCY_KEY), 0, ROUTE_CONTINGENCY_KEY, true, false, true,
      1},
@@ -41,13 +41,13 @@ static const struct {
     {L(SUPPLIER) | L(RECOVERY_TOKEN), R(METHOD_2) | R(METHOD_3), 0, ROUTE_UNDECIDED, false,
      true, true, 2},
     {L(SUPPLIER) | L(RECOVERY_KEY), R(CONTINGENCY), R(METHOD_2) | R(METHOD_3),
-     ROUTE_CONTINGENCY, false, false, true, 2},
+     ROUTE_RECOVERY_KEY, false, false, true, 2},
     /* without the ACB nobody hands back */
     {L(SUPPLIER) | L(ACB), R(METHOD_3), R(METHOD_2), ROUTE_UNDECIDED, false, false, true,
      3},
     {L(SUPPLIER) | L(RECOVERY_KEY) | L(CONTINGENCY_KEY), 0, 0, ROUTE_UNDECIDED, false,
      false, false, 4},
-    {L(RECOVERY_KEY) | L(CONTINGENCY_TOKEN), R(CONTINGENCY), 0, ROUTE_CONTINGENCY, true,
+    {L(RECOVERY_KEY) | L(CONTINGENCY_TOKEN), R(CONTINGENCY), 0, ROUTE_RECOVERY_KEY, true,
      true, true, 2},
     /* a new Issuing OCA needs a root */
     {L(ROOT_OCA) | L(ISSUING_OCA), R(CONTINGENCY), R(ISSUING_OCA), ROUTE_CONTINGENCY, true,
@@ -56,8 +56,8 @@ static const struct {
     {L(ROOT_OCA) | L(CONTINGENCY_KEY) | L(SUPPLIER), R(METHOD_2) | R(METHOD_3), 0,
      ROUTE_UNDECIDED, false, false, false, 4},
     /* what is gone for good is not restored */
-    {L(RECOVERY_KEY) | L(RECOVERY_TOKEN), R(CONTINGENCY), 0, ROUTE_CONTINGENCY, true, false,
-     true, 1},
+    {L(RECOVERY_KEY) | L(RECOVERY_TOKEN), R(CONTINGENCY), 0, ROUTE_RECOVERY_KEY, true,
+     false, true, 1},
     {L(HSM) | L(HSM_KEYS), 0, 0, ROUTE_UNDECIDED, false, false, false, 5},
 };
 
@@ -204,9 +204,10 @@ START_TEST(the_plain_answer_is_printed)
     ck_assert_ptr_nonnull(strstr(user, "First: restore the token"));
     ck_assert_ptr_nonnull(strstr(user, "Routes that remain: method-2, method-3\n"));
     ck_assert_ptr_nonnull(strstr(later, "Way: none as things stand."));
-    ck_assert_ptr_nonnull(strstr(later, "Routes that remain: contingency\n"
-                                        "After that: method-2, method-3\n"
-                                        "An incident about it opens on route contingency"));
+    ck_assert_ptr_nonnull(strstr(later,
+                                 "Routes that remain: contingency\n"
+                                 "After that: method-2, method-3\n"
+                                 "An incident about it opens on route recovery-key"));
     ck_assert_ptr_nonnull(strstr(token, "Routes that remain: none is needed\n"));
     free(none);
     free(user);
@@ -224,7 +225,7 @@ START_TEST(the_answer_as_json_says_the_same)
     j = hsmloss_json(&a);
     ck_assert_ptr_nonnull(j);
     ck_assert_uint_eq(json_array_size(json_object_get(j, "says")), a.n_rows);
-    ck_assert_str_eq(json_string_value(json_object_get(j, "opens")), "contingency");
+    ck_assert_str_eq(json_string_value(json_object_get(j, "opens")), "recovery-key");
     ck_assert_uint_eq(json_array_size(json_object_get(j, "later")), 2);
     ck_assert_str_eq(json_string_value(json_array_get(json_object_get(j, "lost"), 1)),
                      "recovery-key");
