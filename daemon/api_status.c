@@ -12,6 +12,7 @@
 #include "policy.h"
 #include "preflight.h"
 #include "rules.h"
+#include "standard.h"
 #include "told.h"
 
 #include <inttypes.h>
@@ -234,6 +235,7 @@ HANDLER(api_status)
     json_t *marks = json_array();
     json_t *signers = NULL;
     json_t *keys = NULL;
+    char standard[STANDARD_TEXT];
     struct chain_place audit;
     json_t *j;
 
@@ -248,14 +250,15 @@ HANDLER(api_status)
         json_decref(signers);
         return false;
     }
+    standard_text(sv, standard);
     j = json_pack(
-        "{s:s,s:s,s:b,s:o,s:I,s:o,s:o,s:o,s:o,s:I,s:o,s:I,s:o,s:I}", "service",
+        "{s:s,s:s,s:b,s:o,s:I,s:o,s:o,s:o,s:o,s:I,s:o,s:I,s:o,s:I,s:s}", "service",
         SMKI_VERSION, "state", overall(sv), "exercise", (int)sv->config.service.exercise,
         "started", docket_show_time(sv->started_us), "open_incidents", (json_int_t)a.open,
         "signers", signers, "keys", keys, "counters", marks, "alarms", a.list,
         "alarms_unlisted", (json_int_t)a.unlisted, "batch", batch_json(sv), "audit_records",
         (json_int_t)audit.seq, "last_probe", docket_show_time(pump_probed_us(sv->pump)),
-        "log_lines_lost", (json_int_t)log_lost());
+        "log_lines_lost", (json_int_t)log_lost(), "standard", standard);
     return reply_json(out, 200, j, e);
 }
 

@@ -42,6 +42,7 @@
 #define MSG_ALARM_CEREMONY      "21f5010b5b9a4f998349d7e9e92a3a1c"
 #define MSG_KEY_ENDED           "0c1d6f0e5b0b4f3d9f7e2a8c54b16d97"
 #define MSG_HEAD                "195ab50ed5124b15b0c9be1978399c42"
+#define MSG_SOFTWARE_TOKEN      "3aacb48832ae402ea5dd4a32be7fa169"
 #define MSG_CONFIG_BAD          "92236ba4ba6045768ed3be2673ddd9a9"
 
 #endif

@@ -13,6 +13,7 @@
 #include "server.h"
 #include "service.h"
 #include "sound.h"
+#include "standard.h"
 #include "upload.h"
 
 #include <systemd/sd-daemon.h>
@@ -124,8 +125,8 @@ static bool begin_record(struct service *sv, const char *kind, struct err *e)
          audit_put(sv->store, clock_now(&sv->clock), "ANSWERS_ADOPTED", "",
                    AUDIT_ACTOR_SYSTEM, e, "{s:I}", "count", (json_int_t)adopted)) &&
         audit_put(sv->store, clock_now(&sv->clock), kind, "", AUDIT_ACTOR_SYSTEM, e,
-                  "{s:s,s:b}", "version", SMKI_VERSION, "exercise",
-                  (int)sv->config.service.exercise) &&
+                  "{s:s,s:b,s:s}", "version", SMKI_VERSION, "exercise",
+                  (int)sv->config.service.exercise, "standard", standard_stated(sv)) &&
         store_commit(sv->store, e))
         return true;
     store_rollback(sv->store);

@@ -7,6 +7,7 @@
 #include "mem.h"
 #include "outbox.h"
 #include "requests.h"
+#include "standard.h"
 #include "upload.h"
 
 #include <inttypes.h>
@@ -73,7 +74,7 @@ void service_signer_ready(void *arg)
     struct service *sv = arg;
     struct err e;
 
-    if (!bars_account(sv, &e)) {
+    if (!bars_account(sv, &e) || !standard_seen(sv, &e)) {
         store_trouble(sv, &e);
         return;
     }

@@ -30,6 +30,7 @@ struct service {
     int64_t started_us;
     struct bars bars;
     struct refusals refusals;
+    bool standard_seen; /* the token has said what it is, since the start */
     struct upload *uploads; /* on their way */
     char
         about[AUTHORITY_ID_MAX]; /* the incident of this request, where its path has none */

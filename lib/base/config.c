@@ -103,6 +103,7 @@ static const struct key_row table[] = {
     HEXT("Token", "AuditId", config_token, audit_id),
     UINT("Token", "Workers", config_token, workers, 1, 64),
     UINT("Token", "Sessions", config_token, sessions, 1, 64),
+    TEXT("Token", "Standard", config_token, standard),
     BOOL("Token", "AllowLowPinCount", config_token, low_pin_ok),
     BOOL("Token", "SessionKeyCopy", config_token, copy_key),
     TEXT("Key", "Token", config_key, token),

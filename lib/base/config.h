@@ -28,6 +28,7 @@
 #define CONFIG_SEATS_MAX       8
 #define CONFIG_LIST_MAX        16
 #define CONFIG_PEOPLE_MAX      96
+#define CONFIG_STANDARD_MAX    128
 #define CONFIG_HOLDER_MAX      64 /* name of a person or an organisation, with its NUL */
 
 struct config_token { /* [Token "recovery"] */
@@ -43,6 +44,7 @@ struct config_token { /* [Token "recovery"] */
     char audit_id[65];                    /* AuditId=, hex CKA_ID of the audit key */
     unsigned workers;                     /* Workers=, signer processes, default 1 */
     unsigned sessions;                    /* Sessions=, per worker, default 1 */
+    char standard[CONFIG_STANDARD_MAX];   /* Standard=, by which the module is validated */
     bool low_pin_ok;                      /* AllowLowPinCount=, default no */
     bool copy_key; /* SessionKeyCopy=, default yes: try C_CopyObject */
 };
@@ -119,7 +121,8 @@ struct config {
     } signer;
     struct {            /* [Counter] */
         unsigned block; /* Block=, counters reserved at a time */
-        unsigned skip;  /* SkipAhead=, left out where nothing tells how far a copy is behind */
+        unsigned
+            skip; /* SkipAhead=, left out where nothing tells how far a copy is behind */
         bool has_start;
         uint64_t start; /* Start=, first counter ever; no default */
     } counter;

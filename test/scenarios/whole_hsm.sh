@@ -61,7 +61,6 @@ check 'a supplier reports its keys' story_open --initiator subscriber --subscrib
 supplier=$incident
 check 'to the PMA' rehearsal_to_pma "$pki/bundle.pem" "$work/meters/roster.csv"
 check 'authorised' story_decide m3 supplier .
-m3=$decision
 check 'the key is on' story_activate m3
 gate_shut recovery 0
 batch=$(ctl --json --yes batch start "$incident" "$decision" 2>>"$log" | jq -r .id)

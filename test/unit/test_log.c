@@ -59,6 +59,7 @@ static const struct {
     ID(MSG_ALARM_SUSPEND),
     ID(MSG_ALARM_DECISION),
     ID(MSG_ALARM_CEREMONY),
+    ID(MSG_SOFTWARE_TOKEN),
     ID(MSG_CONFIG_BAD),
 };
 #define N_IDS (sizeof ids / sizeof ids[0])
