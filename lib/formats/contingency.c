@@ -69,78 +69,127 @@ bool contingency_present(const struct cert *root)
     return der != NULL;
 }
 
-static const EVP_CIPHER *cipher_of(int nid, size_t *key_len)
+/* Each length as RFC 3394 has it and as RFC 5649 does. */
+struct wrap {
+    int plain, padded;
+    size_t key_len;
+    const EVP_CIPHER *(*as_plain)(void), *(*as_padded)(void);
+};
+
+static const struct wrap *wrap_of(int nid)
 {
-    static const struct {
-        int nid;
-        size_t key_len;
-        const EVP_CIPHER *(*cipher)(void);
-    } known[] = {
-        {NID_id_aes128_wrap, 16, EVP_aes_128_wrap},
-        {NID_id_aes192_wrap, 24, EVP_aes_192_wrap},
-        {NID_id_aes256_wrap, 32, EVP_aes_256_wrap},
-        {NID_id_aes128_wrap_pad, 16, EVP_aes_128_wrap_pad},
-        {NID_id_aes192_wrap_pad, 24, EVP_aes_192_wrap_pad},
-        {NID_id_aes256_wrap_pad, 32, EVP_aes_256_wrap_pad},
+    static const struct wrap known[] = {
+        {NID_id_aes128_wrap, NID_id_aes128_wrap_pad, 16, EVP_aes_128_wrap,
+         EVP_aes_128_wrap_pad},
+        {NID_id_aes192_wrap, NID_id_aes192_wrap_pad, 24, EVP_aes_192_wrap,
+         EVP_aes_192_wrap_pad},
+        {NID_id_aes256_wrap, NID_id_aes256_wrap_pad, 32, EVP_aes_256_wrap,
+         EVP_aes_256_wrap_pad},
     };
 
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
-        if (known[i].nid == nid) {
-            *key_len = known[i].key_len;
-            return known[i].cipher();
-        }
+        if (known[i].plain == nid || known[i].padded == nid)
+            return &known[i];
     return NULL;
 }
 
-/* The point of a SubjectPublicKeyInfo on P-256. */
-static bool point_of(const uint8_t *spki, size_t len, struct point *out)
+/* Octets in clear; 0: it does not open that way. */
+static size_t unwrap(const EVP_CIPHER *cipher, struct span key,
+                     const ASN1_OCTET_STRING *wrapped, uint8_t clear[WRAPPED_MAX + 16])
+{
+    AUTO(cipherctx) EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+    int len = 0;
+    bool ok;
+
+    if (ctx != NULL)
+        EVP_CIPHER_CTX_set_flags(ctx, EVP_CIPHER_CTX_FLAG_WRAP_ALLOW);
+    ok = ctx != NULL && EVP_DecryptInit_ex(ctx, cipher, NULL, key.at, NULL) == 1 &&
+         EVP_DecryptUpdate(ctx, clear, &len, wrapped->data, wrapped->length) == 1 &&
+         len > 0;
+    ERR_clear_error();
+    return ok ? (size_t)len : 0;
+}
+
+/* The point of a SubjectPublicKeyInfo on P-256, and how many octets it takes. */
+static bool point_of(const uint8_t *spki, size_t len, struct point *out, size_t *used)
 {
     const uint8_t *p = spki;
     AUTO(pkey) EVP_PKEY *key = d2i_PUBKEY(NULL, &p, (long)len);
     char group[32] = "";
     size_t got = 0;
 
-    return key != NULL && p == spki + len &&
-           EVP_PKEY_get_group_name(key, group, sizeof group, NULL) == 1 &&
+    *used = (size_t)(p - spki);
+    return key != NULL && EVP_PKEY_get_group_name(key, group, sizeof group, NULL) == 1 &&
            strcmp(group, "prime256v1") == 0 &&
            EVP_PKEY_get_octet_string_param(key, "encoded-pub-key", out->b, sizeof out->b,
                                            &got) == 1 &&
            got == sizeof out->b && out->b[0] == 4;
 }
 
+/* Behind a key of that many octets: nothing, or the zeros that fill it up for RFC 3394. */
+static bool only_padding(const uint8_t *clear, size_t used, size_t len, bool padded)
+{
+    size_t fill = padded ? 0 : (8 - used % 8) % 8;
+
+    for (size_t i = used; i < len; i++)
+        if (clear[i] != 0)
+            return false;
+    return len == used || len == used + fill;
+}
+
+static bool read_clear(const struct cert *root, const uint8_t *clear, size_t len,
+                       bool padded, struct point *out, struct err *e)
+{
+    size_t used;
+
+    if (!point_of(clear, len, out, &used))
+        return err_set(e, ERR_DENIED, "contingency.wrapped",
+                       "the Symmetric Key opens the contingency key in %s, and it is no "
+                       "public key of P-256",
+                       root->subject);
+    if (!only_padding(clear, used, len, padded))
+        return err_set(e, ERR_DENIED, "contingency.wrapped",
+                       "behind the contingency key in %s stand %zu octets that are not the "
+                       "padding of %s",
+                       root->subject, len - used,
+                       padded ? "RFC 5649, which has none in clear"
+                              : "RFC 3394: zeros up to a multiple of 8");
+    return true;
+}
+
 bool contingency_unwrap(const struct cert *root, struct span symmetric_key,
                         struct point *out, struct err *e)
 {
     AUTO(contingency) CONTINGENCY_DER *der = find(root);
-    AUTO(cipherctx) EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
     uint8_t clear[WRAPPED_MAX + 16];
-    const EVP_CIPHER *cipher;
+    const struct wrap *wrap;
     const ASN1_OBJECT *oid;
-    size_t key_len = 0;
-    int len = 0;
-    bool ok;
+    bool padded;
+    size_t len;
 
     if (der == NULL || der->wrappedContinPubKey->length > WRAPPED_MAX)
         return err_set(e, ERR_DENIED, "contingency.wrapped",
                        "%s carries no wrapped contingency key", root->subject);
     X509_ALGOR_get0(&oid, NULL, NULL, der->wrapAlgorithm);
-    cipher = cipher_of(OBJ_obj2nid(oid), &key_len);
-    if (cipher == NULL || symmetric_key.len != key_len)
+    wrap = wrap_of(OBJ_obj2nid(oid));
+    if (wrap == NULL || symmetric_key.len != wrap->key_len)
         return err_set(e, ERR_DENIED, "contingency.wrapped",
                        "the wrap algorithm of %s is unknown or the Symmetric Key of %zu "
                        "octets does not fit it",
                        root->subject, symmetric_key.len);
-    if (ctx != NULL)
-        EVP_CIPHER_CTX_set_flags(ctx, EVP_CIPHER_CTX_FLAG_WRAP_ALLOW);
-    ok = ctx != NULL &&
-         EVP_DecryptInit_ex(ctx, cipher, NULL, symmetric_key.at, NULL) == 1 &&
-         EVP_DecryptUpdate(ctx, clear, &len, der->wrappedContinPubKey->data,
-                           der->wrappedContinPubKey->length) == 1 &&
-         len > 0 && point_of(clear, (size_t)len, out);
-    ERR_clear_error();
-    if (!ok)
+    padded = OBJ_obj2nid(oid) == wrap->padded;
+    len = unwrap(padded ? wrap->as_padded() : wrap->as_plain(), symmetric_key,
+                 der->wrappedContinPubKey, clear);
+    if (len > 0)
+        return read_clear(root, clear, len, padded, out, e);
+    /* whoever goes by the certificate could not open it either */
+    if (unwrap(padded ? wrap->as_plain() : wrap->as_padded(), symmetric_key,
+               der->wrappedContinPubKey, clear) > 0)
         return err_set(e, ERR_DENIED, "contingency.wrapped",
-                       "the Symmetric Key does not open the contingency key in %s",
-                       root->subject);
-    return true;
+                       "%s names %s for the contingency key, which was wrapped by %s",
+                       root->subject, padded ? "RFC 5649" : "RFC 3394",
+                       padded ? "RFC 3394" : "RFC 5649");
+    return err_set(e, ERR_DENIED, "contingency.wrapped",
+                   "the Symmetric Key does not open the contingency key in %s",
+                   root->subject);
 }

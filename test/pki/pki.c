@@ -373,20 +373,37 @@ struct pki_pair pki_person(const char *holder, const char *seat, const char *org
 
 struct span pki_wrap_contingency(EVP_PKEY *pub, struct span kek)
 {
-    const EVP_CIPHER *cipher =
-        kek.len == 32 ? EVP_aes_256_wrap_pad() : EVP_aes_128_wrap_pad();
-    int nid = kek.len == 32 ? NID_id_aes256_wrap_pad : NID_id_aes128_wrap_pad;
+    return pki_wrap_contingency_as(pub, kek, &(struct pki_wrap){0});
+}
+
+static const EVP_CIPHER *wrap_cipher(size_t key_len, bool plain)
+{
+    NEED(key_len == 16 || key_len == 32);
+    if (plain)
+        return key_len == 32 ? EVP_aes_256_wrap() : EVP_aes_128_wrap();
+    return key_len == 32 ? EVP_aes_256_wrap_pad() : EVP_aes_128_wrap_pad();
+}
+
+struct span pki_wrap_contingency_as(EVP_PKEY *pub, struct span kek,
+                                    const struct pki_wrap *how)
+{
+    int nid = EVP_CIPHER_get_nid(wrap_cipher(kek.len, how->named_plain));
     EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
     APEX_DER *apex = APEX_DER_new();
     uint8_t *spki = NULL, *der = NULL, *copy = NULL;
-    uint8_t wrapped[256];
-    int spki_len = i2d_PUBKEY(pub, &spki), len = 0, tail = 0, der_len;
+    uint8_t clear[192] = {0}, wrapped[256];
+    int clear_len = i2d_PUBKEY(pub, &spki), len = 0, tail = 0, der_len;
 
-    NEED(kek.len == 16 || kek.len == 32);
-    NEED(spki_len > 0 && ctx != NULL && apex != NULL);
+    NEED(clear_len > 0 && clear_len <= 128 && how->more <= 32 && ctx != NULL &&
+         apex != NULL);
+    memcpy(clear, spki, (size_t)clear_len);
+    clear_len = (how->plain ? (clear_len + 7) / 8 * 8 : clear_len) + (int)how->more;
+    if (how->last != 0)
+        clear[clear_len - 1] = how->last;
     EVP_CIPHER_CTX_set_flags(ctx, EVP_CIPHER_CTX_FLAG_WRAP_ALLOW);
-    NEED(EVP_EncryptInit_ex(ctx, cipher, NULL, kek.at, NULL) == 1);
-    NEED(EVP_EncryptUpdate(ctx, wrapped, &len, spki, spki_len) == 1);
+    NEED(EVP_EncryptInit_ex(ctx, wrap_cipher(kek.len, how->plain), NULL, kek.at, NULL) ==
+         1);
+    NEED(EVP_EncryptUpdate(ctx, wrapped, &len, clear, clear_len) == 1);
     NEED(EVP_EncryptFinal_ex(ctx, wrapped + len, &tail) == 1);
     NEED(X509_ALGOR_set0(apex->algorithm, OBJ_nid2obj(nid), V_ASN1_UNDEF, NULL) == 1);
     NEED(ASN1_OCTET_STRING_set(apex->wrapped, wrapped, len + tail) == 1);

@@ -78,6 +78,15 @@ struct pki_pair pki_person(const char *holder, const char *seat, const char *org
 /* ApexContingencyKey of pub under a 16- or 32-octet key (RFC 5934,
  * RFC 5649). DER; free(). */
 struct span pki_wrap_contingency(EVP_PKEY *pub, struct span symmetric_key);
+/* The same otherwise. */
+struct pki_wrap {
+    bool plain;       /* by RFC 3394, filled up with zeros */
+    bool named_plain; /* the algorithm that the document names */
+    size_t more;      /* further octets behind it, all zero but the last: */
+    uint8_t last;     /* 0: it too; also of the filling where more is 0 */
+};
+struct span pki_wrap_contingency_as(EVP_PKEY *pub, struct span symmetric_key,
+                                    const struct pki_wrap *how);
 
 /* DER, PEM of one; caller frees .at with free(). */
 struct span pki_der(X509 *x);

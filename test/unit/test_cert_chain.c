@@ -248,6 +248,49 @@ START_TEST(the_symmetric_key_opens_the_contingency_key)
 }
 END_TEST
 
+static const struct wrapped_so {
+    struct pki_wrap how;
+    const char *says; /* NULL: it opens */
+} wrapped_so[] = {
+    {{.plain = true, .named_plain = true}, NULL},
+    {{.plain = true, .named_plain = true, .last = 1}, "stand 5 octets that are not"},
+    {{.plain = true, .named_plain = true, .more = 8}, "stand 13 octets that are not"},
+    {{.more = 5}, "stand 5 octets that are not the padding of RFC 5649"},
+    {{.plain = true},
+     "names RFC 5649 for the contingency key, which was wrapped by RFC 3394"},
+    {{.named_plain = true},
+     "names RFC 3394 for the contingency key, which was wrapped by RFC 5649"},
+};
+
+START_TEST(padding_of_the_contingency_key_is_told_apart)
+{
+    static const uint8_t kek[32] = {1, 2, 3};
+    const struct wrapped_so *w = &wrapped_so[_i];
+    EVP_PKEY *key = pki_key_new();
+    struct span want = pki_point(key);
+    struct span wrapped = pki_wrap_contingency_as(key, span_of(kek, 32), &w->how);
+    struct pki_pair p = pki_issue(&(struct pki_spec){
+        .cn = "ZA", .role = ROLE_ROOT, .usage = KU_KEY_CERT_SIGN, .contingency = wrapped});
+    struct point point;
+    struct cert c;
+
+    ck_assert_msg(read_certificate(p.cert, &c), "%s", e.text);
+    if (w->says == NULL) {
+        ck_assert_msg(contingency_unwrap(&c, span_of(kek, 32), &point, &e), "%s", e.text);
+        ck_assert_mem_eq(point.b, want.at, sizeof point.b);
+    } else {
+        ck_assert(!contingency_unwrap(&c, span_of(kek, 32), &point, &e));
+        ck_assert_str_eq(e.id, "contingency.wrapped");
+        ck_assert_msg(strstr(e.text, w->says) != NULL, "%s", e.text);
+    }
+    cert_done(&c);
+    pki_pair_done(&p);
+    free((void *)(uintptr_t)wrapped.at);
+    free((void *)(uintptr_t)want.at);
+    EVP_PKEY_free(key);
+}
+END_TEST
+
 /* The certificates inside published commands: three replacements and their issuer. */
 START_TEST(published_certificates_are_read)
 {
@@ -300,6 +343,8 @@ static void add(TCase *t)
     tcase_add_test(t, a_bundle_holds_certificates_and_nothing_else);
     tcase_add_test(t, a_bundle_has_a_limit);
     tcase_add_test(t, the_symmetric_key_opens_the_contingency_key);
+    tcase_add_loop_test(t, padding_of_the_contingency_key_is_told_apart, 0,
+                        (int)(sizeof wrapped_so / sizeof wrapped_so[0]));
     tcase_add_test(t, published_certificates_are_read);
 }
 
