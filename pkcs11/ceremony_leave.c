@@ -20,18 +20,18 @@ static const char *folder_of(const struct ceremony *c)
     return c->records != NULL ? c->records : c->config.signer.state_dir;
 }
 
-/* ceremony-20261124T130000Z-backup-1f0c22aa.json: sorted by time, never twice. */
+/* ceremony-20261124T130000.000000Z-backup-1f0c22aa.json: sorted by time, never twice. */
 static void name_it(struct ceremony *c)
 {
     char at[CLOCK_TEXT_LEN];
     char *to = at;
 
     clock_text(c->record.at_us, at);
-    for (const char *p = at; *p != '.' && *p != '\0'; p++)
+    for (const char *p = at; *p != '\0'; p++)
         if (*p != '-' && *p != ':')
             *to++ = *p;
     *to = '\0';
-    (void)snprintf(c->record_path, sizeof c->record_path, "%s/ceremony-%sZ-%s-%.8s.json",
+    (void)snprintf(c->record_path, sizeof c->record_path, "%s/ceremony-%s-%s-%.8s.json",
                    folder_of(c), at, ceremony_record_what(c->record.what), c->record.id);
 }
 

@@ -250,6 +250,38 @@ t 'a second time is refused' refused token.key-exists shown restore ann:1 ben:1 
 shown_more=
 t 'the record is signed by the audit key of this token' record_is_signed restore "$scene/audit-key2.pem"
 
+# --- a key for key agreement signs nothing, and proves itself otherwise ---
+
+must cp "$scene/recovery.conf" "$scene/signing.conf"
+must mkdir "$scene/ka-records"
+records=$scene/ka-records
+cat >>"$scene/recovery.conf" <<END
+[Key "acb-ka"]
+Token=rehearsal
+Id=02
+Certificate=$pki/acb-ka-token.pem
+Authority=pma
+END
+no_request() {
+    ceremony generate --key acb-ka --extractable --csr "$scene" --out "$scene/ka.pem" >"$scene/said" 2>&1
+    no_status=$?
+    cat "$scene/said"
+    [ $no_status -eq 0 ] && grep -q 'signs nothing' "$scene/said" && openssl pkey -pubin -in "$scene/acb-ka.csr" -noout
+}
+t 'it makes no request: its public key is given out, and why' no_request
+must stage_pki issue --dir "$pki" --out "$pki/acb-ka-token.pem" --pubkey "$scene/acb-ka.csr" \
+    --role 04 --eui 90B3D51F30040001 --usage ka --cn acb
+ka_life() {
+    mkdir -p "$sticks/ka-ann" "$sticks/ka-ben" &&
+        ceremony backup --key acb-ka --out "$scene/ka.json" --threshold 2 --custodian ann="$sticks/ka-ann" --custodian ben="$sticks/ka-ben" &&
+        ceremony destroy --key acb-ka --public "$(ceremony show | sed -n 's/^key acb-ka .* public key sha256 //p')" &&
+        ceremony restore --backup "$scene/ka.json" --share "$(share ka-ann)" --share "$(share ka-ben)" &&
+        ceremony show | grep '^key acb-ka .* for agreement, public key sha256'
+}
+t 'backed up, destroyed, restored: it agrees under its certificate' ka_life
+must mv "$scene/signing.conf" "$scene/recovery.conf"
+records=$scene/records
+
 alarm_of() {
     field /v1/status '.alarms[].alarm' | grep -qx "$1"
 }
