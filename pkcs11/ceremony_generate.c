@@ -30,10 +30,10 @@ struct wanted {
 static bool make(struct ceremony *c, const struct wanted *w, FILE *out, struct p11_key *key,
                  struct err *e)
 {
-    bool bound;
+    const char *left;
 
     if (!p11_generate(&c->session, w->name, w->id, w->label, w->use, w->extractable, key,
-                      &bound, e))
+                      &left, e))
         return false;
     ceremony_did(c, w->name, w->id, &key->point);
     if (!write_pem(stdout, w->name, w->id, key) ||
@@ -41,8 +41,9 @@ static bool make(struct ceremony *c, const struct wanted *w, FILE *out, struct p
         return err_set(e, ERR_STORE, "token.state",
                        "%s: made, but its public key could not be written: %s", w->name,
                        strerror(errno));
-    if (w->use == P11_USE_SIGN && !bound)
-        (void)fprintf(stderr, "%s: the module does not bind keys to CKM_ECDSA\n", w->name);
+    if (left != NULL)
+        (void)fprintf(stderr, "%s: made without %s, which the module refused\n", w->name,
+                      left);
     return true;
 }
 
@@ -72,7 +73,7 @@ static bool wanted_key(const struct ceremony *c, const struct config_key *k,
 static const char probe_label[] = "smki-recovery probe";
 static const char audit_label[] = "smki-recovery audit";
 
-/* All ids are looked up before the first key is made. */
+/* All ids and uses are looked up before the first key is made. */
 static bool generate_on(struct ceremony *c, const struct config_token *t, FILE *out,
                         struct err *e)
 {
@@ -90,7 +91,9 @@ static bool generate_on(struct ceremony *c, const struct config_token *t, FILE *
         return false;
     for (size_t i = 0; i < c->config.n_keys; i++)
         if (wanted_key(c, &c->config.keys[i], t->name) &&
-            !p11_id_free(&c->session, c->config.keys[i].name, c->config.keys[i].id, e))
+            (!p11_id_free(&c->session, c->config.keys[i].name, c->config.keys[i].id, e) ||
+             !p11_use_possible(&c->session, c->config.keys[i].name,
+                               p11_key_use(c->config.keys[i].name), e)))
             return false;
     if (!ceremony_begin(c, CEREMONY_GENERATE, t->name, e) ||
         (probe && !make(c, &of_probe, out, &key, e)) ||

@@ -4,6 +4,7 @@
  */
 #include "ceremony.h"
 #include "p11_key.h"
+#include "p11_number.h"
 #include "watermark.h"
 
 #include <stdio.h>
@@ -37,6 +38,20 @@ static void show_configured(struct ceremony *c, const char *token)
                          e.id);
         }
     }
+}
+
+static void show_place(struct ceremony *c)
+{
+    struct err e;
+
+    if (c->session.in_file)
+        (void)printf(
+            "marks in files of this machine (Mark=file): a copy put back rolls them "
+            "back, and the token does not tell\n");
+    else if (p11_number_possible(&c->session, &e))
+        (void)printf("marks in the token\n");
+    else
+        (void)printf("marks NOT POSSIBLE: %s [%s]\n", e.text, e.id);
 }
 
 static bool show_objects(struct ceremony *c, struct err *e)
@@ -110,5 +125,6 @@ int ceremony_show(struct ceremony *c)
                  config_token_find(&c->config, token)->label,
                  config_token_find(&c->config, token)->serial, c->session.model);
     show_configured(c, token);
+    show_place(c);
     return show_objects(c, &e) && show_marks(c, &e) ? 0 : ceremony_failed(c, &e);
 }

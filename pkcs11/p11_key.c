@@ -21,6 +21,23 @@ enum p11_use p11_key_use(const char *name)
     return n > 3 && strcmp(name + n - 3, "-ka") == 0 ? P11_USE_DERIVE : P11_USE_SIGN;
 }
 
+bool p11_use_possible(struct session *s, const char *name, enum p11_use use, struct err *e)
+{
+    CK_MECHANISM_INFO info;
+    CK_RV rv;
+
+    if (use == P11_USE_SIGN)
+        return true; /* without CKM_ECDSA there is no session */
+    session_deadline(s);
+    rv = s->f->C_GetMechanismInfo(s->slot, CKM_ECDH1_DERIVE, &info);
+    session_idle();
+    if (rv != CKR_OK && p11_code(rv)->class != P11_STOP)
+        return session_failed(s, "C_GetMechanismInfo", rv, e);
+    return (rv == CKR_OK && (info.flags & CKF_DERIVE) != 0) ||
+           err_set(e, ERR_TOKEN, "token.mechanism",
+                   "%s: the token does not agree on keys with CKM_ECDH1_DERIVE", name);
+}
+
 bool p11_id_parse(const char *hex, const char *name, struct p11_id *out, struct err *e)
 {
     size_t n = strlen(hex);
@@ -189,7 +206,7 @@ static bool find_fit(struct session *s, const char *name, const char *id, const 
     AUTO(pkey) EVP_PKEY *key = NULL;
     struct p11_id wanted;
 
-    if (!p11_id_parse(id, name, &wanted, e) ||
+    if (!p11_use_possible(s, name, use, e) || !p11_id_parse(id, name, &wanted, e) ||
         !find_one(s, name, CKO_PRIVATE_KEY, &wanted, label, &out->token, e) ||
         !fit(s, name, out->token, use, extractable, e) ||
         !find_one(s, name, CKO_PUBLIC_KEY, &wanted, NULL, &public, e) ||

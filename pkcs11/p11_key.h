@@ -27,6 +27,10 @@ struct p11_id {
     CK_ULONG len;
 };
 
+/* Has the token the mechanism for it? What a key's attributes allow says nothing of that.
+ * name is what errors call the key. ERR_TOKEN "token.mechanism"; those of p11_error. */
+MUST_CHECK bool p11_use_possible(struct session *s, const char *name, enum p11_use use,
+                                 struct err *e);
 /* The use that a key name stands for: names ending in "-ka" are for key agreement. */
 enum p11_use p11_key_use(const char *name);
 
@@ -42,6 +46,7 @@ MUST_CHECK bool p11_id_parse(const char *hex, const char *name, struct p11_id *o
  * Errors (ERR_TOKEN):
  *   "token.key-missing", "token.key-duplicate"
  *   "token.key-attributes"  the text says which
+ *   "token.mechanism"       the token cannot do what it is for
  */
 MUST_CHECK bool p11_key_find(struct session *s, const char *name, const char *id,
                              const char *label, enum p11_use use, struct p11_key *out,

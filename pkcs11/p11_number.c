@@ -2,15 +2,13 @@
 #include "p11_number.h"
 
 #include "mem.h"
+#include "number_file.h"
 #include "p11_key.h"
 
 #include <string.h>
-#include <sys/file.h>
 
 #define OBJECTS_MAX 16
-#define WORD_LEN    8
-#define CHECK_LEN   8
-#define VALUE_MAX   (P11_NUMBER_WORDS * WORD_LEN + CHECK_LEN)
+#define VALUE_MAX   P11_NUMBER_VALUE_MAX
 #define LOOKS       64 /* at objects that another machine makes and destroys meanwhile */
 
 static char application[] = "smki-recovery";
@@ -24,8 +22,11 @@ struct found {
     bool whole;      /* at least one passed its check */
 };
 
-static CK_ULONG value_of(const struct p11_number *which,
-                         const uint64_t words[P11_NUMBER_WORDS], uint8_t out[VALUE_MAX])
+#define WORD_LEN  8
+#define CHECK_LEN (VALUE_MAX - P11_NUMBER_WORDS * WORD_LEN)
+
+size_t p11_number_value(const struct p11_number *which,
+                        const uint64_t words[P11_NUMBER_WORDS], uint8_t out[VALUE_MAX])
 {
     size_t len = which->n_words * WORD_LEN;
     struct digest d;
@@ -34,21 +35,19 @@ static CK_ULONG value_of(const struct p11_number *which,
         put_be64(out + i * WORD_LEN, words[i]);
     d = digest_of(span_of(out, len), which->name);
     memcpy(out + len, d.b, CHECK_LEN);
-    return (CK_ULONG)(len + CHECK_LEN);
+    return len + CHECK_LEN;
 }
 
-static bool is_whole(const struct p11_number *which, const uint8_t *value, CK_ULONG len,
-                     uint64_t words[P11_NUMBER_WORDS])
+bool p11_number_whole(const struct p11_number *which, const uint8_t *value, size_t len,
+                      uint64_t words[P11_NUMBER_WORDS])
 {
     uint8_t want[VALUE_MAX];
-    CK_ULONG n;
 
     if (len != which->n_words * WORD_LEN + CHECK_LEN)
         return false;
     for (size_t i = 0; i < which->n_words; i++)
         words[i] = get_be64(value + i * WORD_LEN);
-    n = value_of(which, words, want);
-    return memcmp(value, want, n) == 0;
+    return memcmp(value, want, p11_number_value(which, words, want)) == 0;
 }
 
 /* *gone: another machine destroyed it since it was found. */
@@ -92,7 +91,7 @@ static bool look_once(struct session *s, const struct p11_number *which, uint64_
 
         if (!read_value(s, m->at[i], value, &len, gone, e))
             return err_wrap(e, "%s", which->label);
-        if (*gone || !is_whole(which, value, len, words))
+        if (*gone || !p11_number_whole(which, value, len, words))
             continue;
         m->number[i] = words[0];
         m->n_high += words[0] >= least;
@@ -139,38 +138,76 @@ static bool look(struct session *s, const struct p11_number *which, uint64_t lea
     return true;
 }
 
+/* What this machine made of it last must be there: else the module does not show what another
+ * process did. A login that was made anew for that very number has looked, and sees what there
+ * is: then the token is an older copy, which is for others to tell.
+ *   noted  out: what this machine made of it; 0: nothing */
+static bool as_noted(struct session *s, const struct p11_number *which, uint64_t number,
+                     uint64_t *noted, struct err *e)
+{
+    uint64_t words[P11_NUMBER_WORDS];
+
+    if (!number_file_read(s, which, words, e))
+        return false;
+    *noted = words[0];
+    if (number >= *noted || s->exclusive ||
+        (strcmp(s->anew_for.label, which->label) == 0 && s->anew_for.number == *noted))
+        return true;
+    s->stale = true;
+    memcpy(s->anew_for.label, which->label, sizeof s->anew_for.label);
+    s->anew_for.number = *noted;
+    return err_set(e, ERR_BUSY, "token.counter-mark-bad",
+                   "\"%s\" is %llu, and was %llu on this machine: the module does not show "
+                   "what another process did, or the token is an older copy",
+                   which->label, (unsigned long long)number, (unsigned long long)*noted);
+}
+
 /* What is there now, and not what the module still shows of it. */
 static bool look_first(struct session *s, const struct p11_number *which, uint64_t least,
                        struct found *m, struct err *e)
 {
-    return look(s, which, least, m, e) &&
-           (not_behind(s, which->label, m->top[0]) ||
-            err_set(e, ERR_BUSY, "token.counter-mark-bad",
-                    "\"%s\" was higher than %llu a moment ago: another machine is at this "
-                    "token, and the module does not show what it did",
-                    which->label, (unsigned long long)m->top[0]));
+    if (!look(s, which, least, m, e))
+        return false;
+    if (not_behind(s, which->label, m->top[0]))
+        return true;
+    s->stale = true;
+    return err_set(e, ERR_BUSY, "token.counter-mark-bad",
+                   "\"%s\" was higher than %llu a moment ago: another machine is at this "
+                   "token, and the module does not show what it did",
+                   which->label, (unsigned long long)m->top[0]);
+}
+
+static CK_RV create_rv(struct session *s, const struct p11_number *which,
+                       const uint64_t words[P11_NUMBER_WORDS], CK_OBJECT_HANDLE *h)
+{
+    CK_OBJECT_CLASS class = CKO_DATA;
+    CK_BBOOL yes = CK_TRUE;
+    uint8_t value[VALUE_MAX];
+    char label[sizeof which->label];
+    CK_ATTRIBUTE made[] = {
+        {CKA_CLASS, &class, sizeof class},
+        {CKA_TOKEN, &yes, sizeof yes},
+        {CKA_PRIVATE, &yes, sizeof yes},
+        {CKA_APPLICATION, application, sizeof application - 1},
+        {CKA_LABEL, label, (CK_ULONG)strlen(which->label)},
+        {CKA_VALUE, value, (CK_ULONG)p11_number_value(which, words, value)}};
+    CK_RV rv;
+
+    if (s->f->C_CreateObject == NULL)
+        return CKR_FUNCTION_NOT_SUPPORTED;
+    memcpy(label, which->label, sizeof label);
+    session_deadline(s);
+    rv = s->f->C_CreateObject(s->anchor, made, sizeof made / sizeof made[0], h);
+    session_idle();
+    return rv;
 }
 
 static bool create(struct session *s, const struct p11_number *which,
                    const uint64_t words[P11_NUMBER_WORDS], CK_OBJECT_HANDLE *h,
                    struct err *e)
 {
-    CK_OBJECT_CLASS class = CKO_DATA;
-    CK_BBOOL yes = CK_TRUE;
-    uint8_t value[VALUE_MAX];
-    char label[sizeof which->label];
-    CK_ATTRIBUTE made[] = {{CKA_CLASS, &class, sizeof class},
-                           {CKA_TOKEN, &yes, sizeof yes},
-                           {CKA_PRIVATE, &yes, sizeof yes},
-                           {CKA_APPLICATION, application, sizeof application - 1},
-                           {CKA_LABEL, label, (CK_ULONG)strlen(which->label)},
-                           {CKA_VALUE, value, value_of(which, words, value)}};
-    CK_RV rv;
+    CK_RV rv = create_rv(s, which, words, h);
 
-    memcpy(label, which->label, sizeof label);
-    session_deadline(s);
-    rv = s->f->C_CreateObject(s->anchor, made, sizeof made / sizeof made[0], h);
-    session_idle();
     return rv == CKR_OK || session_failed(s, "C_CreateObject (number)", rv, e);
 }
 
@@ -232,28 +269,37 @@ static bool is_alone(const struct found *before, const struct found *after, uint
 bool p11_number_get(struct session *s, const struct p11_number *which,
                     uint64_t now[P11_NUMBER_WORDS], struct err *e)
 {
-    AUTO(fd) int lock = session_lock(s, LOCK_SH, e);
+    AUTO(fd) int lock = session_lock(s, false, e);
     struct found m;
+    uint64_t noted;
 
-    if (lock < 0 || !look_first(s, which, UINT64_MAX, &m, e))
+    if (lock < 0)
+        return false;
+    if (s->in_file)
+        return number_file_read(s, which, now, e);
+    if (!look_first(s, which, UINT64_MAX, &m, e) ||
+        !as_noted(s, which, m.top[0], &noted, e))
         return false;
     memcpy(now, m.top, sizeof m.top);
     return true;
 }
 
-enum p11_raised p11_number_raise(struct session *s, const struct p11_number *which,
-                                 uint64_t least, const uint64_t to[P11_NUMBER_WORDS],
-                                 uint64_t now[P11_NUMBER_WORDS], struct err *e)
+static enum p11_raised raise_in_token(struct session *s, const struct p11_number *which,
+                                      uint64_t least, const uint64_t to[P11_NUMBER_WORDS],
+                                      uint64_t now[P11_NUMBER_WORDS], struct err *e)
 {
-    AUTO(fd) int lock = session_lock(s, LOCK_EX, e);
     struct found before, after;
     CK_OBJECT_HANDLE mine;
     enum p11_raised done;
+    uint64_t noted;
 
-    if (lock < 0 || !look_first(s, which, least, &before, e))
+    if (!look_first(s, which, least, &before, e) ||
+        !as_noted(s, which, before.top[0], &noted, e))
         return P11_RAISE_FAILED;
     memcpy(now, before.top, sizeof before.top);
-    if (before.top[0] >= least)
+    if (noted > now[0]) /* of an older copy: what was used stays used */
+        now[0] = noted;
+    if (now[0] >= least)
         return P11_NOT_ABOVE;
     if (!create(s, which, to, &mine, e))
         return P11_RAISE_FAILED;
@@ -262,7 +308,72 @@ enum p11_raised p11_number_raise(struct session *s, const struct p11_number *whi
     if (!is_alone(&before, &after, to[0]))
         return undo(s, mine, P11_RACED, e);
     done = replace(s, &before, mine, e);
-    if (done == P11_RAISED)
-        (void)not_behind(s, which->label, to[0]);
-    return done;
+    if (done != P11_RAISED)
+        return done;
+    (void)not_behind(s, which->label, to[0]);
+    return number_file_write(s, which, to, e) ? P11_RAISED : P11_RAISE_FAILED;
+}
+
+static enum p11_raised raise_in_file(struct session *s, const struct p11_number *which,
+                                     uint64_t least, const uint64_t to[P11_NUMBER_WORDS],
+                                     uint64_t now[P11_NUMBER_WORDS], struct err *e)
+{
+    if (!number_file_read(s, which, now, e))
+        return P11_RAISE_FAILED;
+    if (now[0] >= least)
+        return P11_NOT_ABOVE;
+    return number_file_write(s, which, to, e) ? P11_RAISED : P11_RAISE_FAILED;
+}
+
+enum p11_raised p11_number_raise(struct session *s, const struct p11_number *which,
+                                 uint64_t least, const uint64_t to[P11_NUMBER_WORDS],
+                                 uint64_t now[P11_NUMBER_WORDS], struct err *e)
+{
+    AUTO(fd) int lock = session_lock(s, true, e);
+
+    if (lock < 0)
+        return P11_RAISE_FAILED;
+    return s->in_file ? raise_in_file(s, which, least, to, now, e)
+                      : raise_in_token(s, which, least, to, now, e);
+}
+
+/* --- can there be one at all? --- */
+
+static bool any_number(struct session *s, bool *is, struct err *e)
+{
+    CK_OBJECT_CLASS class = CKO_DATA;
+    CK_ATTRIBUTE wanted[] = {{CKA_CLASS, &class, sizeof class},
+                             {CKA_APPLICATION, application, sizeof application - 1}};
+    CK_OBJECT_HANDLE at;
+    CK_ULONG n;
+
+    if (!p11_search(s, wanted, 2, &at, 1, &n, e))
+        return false;
+    *is = n > 0;
+    return true;
+}
+
+bool p11_number_possible(struct session *s, struct err *e)
+{
+    static const struct p11_number trial = {.label = "trial of a data object",
+                                            .n_words = 1};
+    const uint64_t nothing[P11_NUMBER_WORDS] = {0};
+    AUTO(fd) int lock = session_lock(s, true, e);
+    CK_OBJECT_HANDLE h;
+    bool is, gone;
+    CK_RV rv;
+
+    if (lock < 0 || !any_number(s, &is, e))
+        return false;
+    if (is || s->in_file || !s->writable)
+        return true;
+    rv = create_rv(s, &trial, nothing, &h);
+    if (rv == CKR_OK)
+        return destroy(s, h, &gone, e);
+    if (p11_code(rv)->session || p11_code(rv)->class == P11_REBUILD)
+        return session_failed(s, "C_CreateObject (trial)", rv, e);
+    return err_set(e, ERR_TOKEN, "token.no-data-objects",
+                   "the token keeps no data objects (C_CreateObject: %s, 0x%lx), and so no "
+                   "counter mark; where it is to be kept instead says Mark=",
+                   p11_code(rv)->name, rv);
 }

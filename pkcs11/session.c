@@ -9,11 +9,12 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <time.h>
 
 #define LABEL_LEN  32
 #define SERIAL_LEN 16
+
+#define LOCK_PAUSE_MS 5
 
 /* --- what went wrong --- */
 
@@ -91,6 +92,7 @@ static void paths(struct session *s, const char *dir, const struct config_token 
         if (!isalnum((unsigned char)*p) && *p != '-')
             *p = '_';
     (void)snprintf(use, sizeof s->lock_path, "%s/token-%s.use", dir, name);
+    (void)snprintf(s->file_prefix, sizeof s->file_prefix, "%s/token-%s.", dir, name);
     (void)snprintf(s->lock_path, sizeof s->lock_path, "%s/token-%s.lock", dir, name);
     (void)snprintf(s->wrong_pin_path, sizeof s->wrong_pin_path, "%s/token-%s.wrong-pin",
                    dir, name);
@@ -99,25 +101,77 @@ static void paths(struct session *s, const char *dir, const struct config_token 
     s->was_rebuilt = access(s->rebuilt_path, F_OK) == 0;
 }
 
-static int lock_file(const char *path, int how, struct err *e)
+/* "process 12 (name)", for whoever wonders what is waited for. */
+static void name_process(pid_t pid, char *out, size_t cap)
+{
+    char path[40], name[32] = "?";
+    FILE *f;
+
+    if (pid <= 0) {
+        (void)snprintf(out, cap, "a process that cannot be seen from here");
+        return;
+    }
+    (void)snprintf(path, sizeof path, "/proc/%ld/comm", (long)pid);
+    f = fopen(path, "re");
+    if (f != NULL && fgets(name, sizeof name, f) != NULL)
+        name[strcspn(name, "\n")] = '\0';
+    if (f != NULL)
+        (void)fclose(f);
+    (void)snprintf(out, cap, "process %ld (%s)", (long)pid, name);
+}
+
+/* 1: ours, 0: *other has it, -1: errno. */
+static int try_lock(int fd, short type, pid_t *other)
+{
+    struct flock l = {.l_type = type, .l_whence = SEEK_SET};
+
+    if (fcntl(fd, F_SETLK, &l) == 0)
+        return 1;
+    if (errno != EACCES && errno != EAGAIN && errno != EINTR)
+        return -1;
+    if (fcntl(fd, F_GETLK, &l) != 0)
+        return -1;
+    *other = l.l_type == F_UNLCK ? 0 : l.l_pid;
+    return 0;
+}
+
+/* Record locks of fcntl(2), and not flock(2): they are the process's own, so that a child
+ * that the module forks keeps none, and they tell whose they are. The file is opened once at
+ * a time: closing any descriptor of it lets go.
+ *   wait_s  for one holder; the next one may take as long again */
+static int lock_file(struct session *s, const char *path, bool exclusive, unsigned wait_s,
+                     struct err *e)
 {
     AUTO(fd) int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    unsigned waited_ms = 0;
+    pid_t other = 0, last = 0;
+    char who[80];
     int got, keep;
 
-    if (fd < 0) {
+    while ((got = fd < 0 ? -1 : try_lock(fd, exclusive ? F_WRLCK : F_RDLCK, &other)) == 0) {
+        const struct timespec pause = {.tv_nsec = LOCK_PAUSE_MS * 1000000L};
+
+        waited_ms = other == last ? waited_ms + LOCK_PAUSE_MS : 0;
+        last = other;
+        if (waited_ms >= wait_s * 1000)
+            break;
+        (void)nanosleep(&pause, NULL);
+    }
+    if (got < 0) {
+        worse(s, P11_STOP);
         (void)err_set(e, ERR_STORE, "token.state", "%s: %s", path, strerror(errno));
         return -1;
     }
-    do
-        got = flock(fd, how);
-    while (got != 0 && errno == EINTR);
-    if (got != 0 && errno == EWOULDBLOCK) {
-        (void)err_set(e, ERR_BUSY, "token.in-use",
-                      "%s: a signer and a ceremony do not share a token", path);
-        return -1;
-    }
-    if (got != 0) {
-        (void)err_set(e, ERR_STORE, "token.state", "%s: %s", path, strerror(errno));
+    if (got == 0) {
+        worse(s, P11_REBUILD);
+        name_process(other, who, sizeof who);
+        (void)(wait_s == 0
+                   ? err_set(e, ERR_BUSY, "token.in-use",
+                             "%s: %s has it; a signer and a ceremony do not share a token",
+                             path, who)
+                   : err_set(e, ERR_BUSY, "token.lock-held",
+                             "%s: %s has held it for %u seconds (CallTimeoutSec=)", path,
+                             who, wait_s));
         return -1;
     }
     keep = fd;
@@ -125,10 +179,10 @@ static int lock_file(const char *path, int how, struct err *e)
     return keep;
 }
 
-int session_lock(struct session *s, int how, struct err *e)
+int session_lock(struct session *s, bool exclusive, struct err *e)
 {
     session_idle(); /* whoever holds it has a deadline of its own */
-    return lock_file(s->lock_path, how, e);
+    return lock_file(s, s->lock_path, exclusive, s->call_timeout_s, e);
 }
 
 /* --- module and token --- */
@@ -336,12 +390,12 @@ bool session_open(struct session *s, const struct config *c, const char *token,
                        token);
     }
     paths(s, c->signer.state_dir, t, use);
-    s->use_fd = lock_file(use, (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB, e);
-    AUTO(fd) int lock = s->use_fd < 0 ? -1 : session_lock(s, LOCK_EX, e);
-    if (lock < 0) {
-        worse(s, e->code == ERR_BUSY ? P11_REBUILD : P11_STOP);
+    s->exclusive = exclusive;
+    s->in_file = strcmp(t->mark, config_mark_file) == 0;
+    s->use_fd = lock_file(s, use, exclusive, 0, e);
+    AUTO(fd) int lock = s->use_fd < 0 ? -1 : session_lock(s, true, e);
+    if (lock < 0)
         return false;
-    }
     ok = load(s, t, e) && find_token(s, t, e) && has_ecdsa(s, e) && open_anchor(s, e) &&
          log_in(s, t, e);
     session_idle();
@@ -369,7 +423,7 @@ static void look_at_token(struct session *s, const struct config_token *t,
     struct err e;
     CK_RV rv;
 
-    AUTO(fd) int lock = session_lock(s, LOCK_EX, &e);
+    AUTO(fd) int lock = session_lock(s, true, &e);
     if (lock < 0 || !load(s, t, &e) || !find_token(s, t, &e)) {
         (void)told(to, &e);
         return;
@@ -415,7 +469,7 @@ bool session_forgive(const struct config *c, const char *token,
         if (!ok)
             (void)told(&to, &why);
         ok = true;
-        s.use_fd = lock_file(use, LOCK_SH | LOCK_NB, &why);
+        s.use_fd = lock_file(&s, use, false, 0, &why);
         if (s.use_fd < 0)
             (void)told(&to, &why);
         else

@@ -10,6 +10,7 @@
  *
  * Files in the state directory, named by the token's serial:
  *   token-S.use        locked shared by signers for life, exclusive by a ceremony
+ *   token-S.number-*   see number_file.h
  *   token-S.lock       locked exclusive around load and login, and around a counter's mark:
  *                      modules with a file store rewrite their files at login, not
  *                      atomically
@@ -44,6 +45,10 @@ struct session {
     unsigned n_slots;
     PKCS11_TOKEN *token; /* inside slots */
     int use_fd;
+    bool exclusive; /* a ceremony */
+    bool in_file;   /* Mark=file: numbers are kept in files, not in the token */
+    bool stale;     /* this login is not shown what another process did: start anew */
+    char file_prefix[CONFIG_PATH_MAX + 48]; /* of number_file.h */
     char lock_path[CONFIG_PATH_MAX + 48];
     char wrong_pin_path[CONFIG_PATH_MAX + 48];
     char rebuilt_path[CONFIG_PATH_MAX + 48];
@@ -51,7 +56,7 @@ struct session {
     struct session_seen { /* see p11_number.h; the last touched first */
         char label[P11_LABEL_MAX];
         uint64_t number;
-    } seen[16];
+    } seen[16], anew_for; /* ... was noted, and not seen: stale, or made anew */
 };
 
 /*
@@ -63,7 +68,7 @@ struct session {
  *   ERR_TOKEN  "token.unknown"  no such [Token]
  *              "token.module"   file not there, not ours, cannot be loaded
  *              "token.not-found", "token.mechanism", "token.pin-*"
- *   ERR_BUSY   "token.in-use"
+ *   ERR_BUSY   "token.in-use", "token.lock-held": the text names the process that has it
  *   ERR_STORE  "token.state"
  */
 MUST_CHECK bool session_open(struct session *s, const struct config *c, const char *token,
@@ -90,9 +95,10 @@ bool session_failed(struct session *s, const char *call, CK_RV rv, struct err *e
 /* A real signature has succeeded: forget an earlier rebuild. */
 void session_proven(struct session *s);
 
-/* Take the token's lock across processes (LOCK_SH or LOCK_EX); -1 and ERR_STORE
- * "token.state" on failure. Let go with close. */
-MUST_CHECK int session_lock(struct session *s, int how, struct err *e);
+/* Take the token's lock across processes; wait for one holder no longer than CallTimeoutSec=.
+ * Not twice at a time in one process. Let go with close.
+ * -1: ERR_STORE "token.state", ERR_BUSY "token.lock-held". */
+MUST_CHECK int session_lock(struct session *s, bool exclusive, struct err *e);
 
 /* Arm and disarm the deadline of a call: CallTimeoutSec, and up to a second more. */
 void session_deadline(const struct session *s);

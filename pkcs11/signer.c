@@ -74,6 +74,11 @@ static bool open_token(void *arg, const struct config *c, const struct trust *t,
         if (strcmp(c->keys[i].token, token) == 0 && !(*out)->ops->has_key(*out, i, &why))
             say(4, "not usable: %s [%s]", why.text, why.id);
     }
+    if (strcmp(config_token_find(c, token)->mark, config_mark_file) == 0)
+        say(4,
+            "token %s: marks are kept in files of this machine (Mark=file): a copy put "
+            "back rolls them back, and the token does not tell",
+            token);
     if (note.pin_memory_unlocked)
         say(4, "the PIN was in memory that could be swapped: raise LimitMEMLOCK=");
     return true;

@@ -4,6 +4,7 @@
 #include "mem.h"
 #include "p11_agree.h"
 #include "p11_key.h"
+#include "p11_number.h"
 #include "p11_pool.h"
 #include "verify.h"
 #include "watermark.h"
@@ -34,6 +35,8 @@ struct token_p11 {
         struct p11_key key;
     } keys[CONFIG_KEYS_MAX];
 };
+
+static bool anew(struct token_p11 *p, struct err *e);
 
 static struct token_p11 *self(struct token *t)
 {
@@ -159,7 +162,9 @@ static bool p11_mark_get(struct token *t, const struct eui64 *originator, uint64
 {
     struct token_p11 *p = self(t);
 
-    return usable(p, e) && told(p, watermark_get(&p->s, originator, mark, e));
+    return usable(p, e) &&
+           told(p, watermark_get(&p->s, originator, mark, e) ||
+                       (anew(p, e) && watermark_get(&p->s, originator, mark, e)));
 }
 
 static bool p11_mark_raise(struct token *t, const struct eui64 *originator, uint64_t first,
@@ -167,7 +172,9 @@ static bool p11_mark_raise(struct token *t, const struct eui64 *originator, uint
 {
     struct token_p11 *p = self(t);
 
-    return usable(p, e) && told(p, watermark_raise(&p->s, originator, first, last, e));
+    return usable(p, e) &&
+           told(p, watermark_raise(&p->s, originator, first, last, e) ||
+                       (anew(p, e) && watermark_raise(&p->s, originator, first, last, e)));
 }
 
 static bool p11_count_get(struct token *t, const struct digest *decision, uint64_t *step,
@@ -175,7 +182,9 @@ static bool p11_count_get(struct token *t, const struct digest *decision, uint64
 {
     struct token_p11 *p = self(t);
 
-    return usable(p, e) && told(p, watermark_count_get(&p->s, decision, step, drawn, e));
+    return usable(p, e) && told(p, watermark_count_get(&p->s, decision, step, drawn, e) ||
+                                       (anew(p, e) && watermark_count_get(&p->s, decision,
+                                                                          step, drawn, e)));
 }
 
 static bool p11_count_set(struct token *t, const struct digest *decision, uint64_t from,
@@ -183,7 +192,9 @@ static bool p11_count_set(struct token *t, const struct digest *decision, uint64
 {
     struct token_p11 *p = self(t);
 
-    return usable(p, e) && told(p, watermark_count_set(&p->s, decision, from, drawn, e));
+    return usable(p, e) && told(p, watermark_count_set(&p->s, decision, from, drawn, e) ||
+                                       (anew(p, e) && watermark_count_set(&p->s, decision,
+                                                                          from, drawn, e)));
 }
 
 static bool p11_seal(struct token *t, const struct digest *d, struct sig_p256 *out,
@@ -245,11 +256,11 @@ static void say_what(struct token_p11 *p)
         if (strcmp(p->config->keys[i].token, p->token->name) == 0)
             (void)bind_key(p, i, &ignored);
     }
-    (void)snprintf(p->port.what, sizeof p->port.what,
-                   "%.24s, token %.32s, serial %.16s, %u session%s, %s", p->s.model,
-                   p->token->label, p->token->serial, p->token->sessions,
-                   p->token->sessions == 1 ? "" : "s",
-                   p->copied ? "session key copy" : "token key");
+    (void)snprintf(
+        p->port.what, sizeof p->port.what,
+        "%.16s, token %.32s, serial %.16s, %u session%s, %s%s", p->s.model, p->token->label,
+        p->token->serial, p->token->sessions, p->token->sessions == 1 ? "" : "s",
+        p->copied ? "session key copy" : "token key", p->s.in_file ? ", file marks" : "");
 }
 
 /* A key that signs nothing that a device takes: it has its own id, and is none of the keys
@@ -284,11 +295,41 @@ static bool open_all(struct token_p11 *p, const char *token, struct err *e)
         !find_own(p, "audit key", p->token->audit_id, &p->audit, &p->audit_pkey, e))
         return false;
     p->port.audit = p->audit.point;
+    if (!p11_number_possible(&p->s, e)) {
+        if (p->s.worst == P11_FINE)
+            p->s.worst = P11_STOP;
+        return false;
+    }
     if (!p11_pool_new(&p->s, p->token->sessions, &p->pool, e) || !probe_all(p, e))
         return false;
     say_what(p);
     return p->s.worst == P11_FINE ||
            err_set(e, ERR_TOKEN, "token.lost", "the token was lost while keys were found");
+}
+
+/* Some modules show what other processes did to the token only after C_Initialize. No thread
+ * is inside the module now, and every handle is found again: a second login of this process
+ * is as good as a fresh process. False, and *e as it was: that is not what is the matter. */
+static bool anew(struct token_p11 *p, struct err *e)
+{
+    const struct session_seen anew_for = p->s.anew_for;
+
+    if (!p->s.stale)
+        return false;
+    p11_pool_free(p->pool);
+    EVP_PKEY_free(p->probe_pkey);
+    EVP_PKEY_free(p->audit_pkey);
+    p->pool = NULL;
+    p->probe_pkey = p->audit_pkey = NULL;
+    memset(p->keys, 0, sizeof p->keys);
+    session_close(&p->s);
+    if (open_all(p, p->token->name, e)) {
+        p->s.anew_for = anew_for;
+        return true;
+    }
+    if (p->s.worst == P11_FINE)
+        p->s.worst = P11_REBUILD; /* half open: of no more use */
+    return false;
 }
 
 bool token_p11_open(void *note, const struct config *c, const struct trust *t,

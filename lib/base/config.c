@@ -106,6 +106,7 @@ static const struct key_row table[] = {
     TEXT("Token", "Standard", config_token, standard),
     BOOL("Token", "AllowLowPinCount", config_token, low_pin_ok),
     BOOL("Token", "SessionKeyCopy", config_token, copy_key),
+    TEXT("Token", "Mark", config_token, mark),
     TEXT("Key", "Token", config_key, token),
     HEXT("Key", "Id", config_key, id),
     TEXT("Key", "Label", config_key, label),
@@ -174,6 +175,7 @@ static void token_defaults(struct config_token *t)
 {
     t->workers = t->sessions = 1;
     t->copy_key = true;
+    (void)strcpy(t->mark, "token");
 }
 
 static void authority_defaults(struct config_authority *a)

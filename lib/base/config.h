@@ -47,6 +47,7 @@ struct config_token { /* [Token "recovery"] */
     char standard[CONFIG_STANDARD_MAX];   /* Standard=, by which the module is validated */
     bool low_pin_ok;                      /* AllowLowPinCount=, default no */
     bool copy_key; /* SessionKeyCopy=, default yes: try C_CopyObject */
+    char mark[8];  /* Mark=: token (default), file */
 };
 
 struct config_key { /* [Key "recovery"] */
@@ -172,6 +173,7 @@ MUST_CHECK bool config_check(const struct config *c, struct err *e);
 /* The merged result in the file's own syntax; caller frees. NULL: out of memory. */
 char *config_dump(const struct config *c);
 
+extern const char config_mark_file[]; /* Mark=file */
 /* [Authority "custodians"]: who switches keys on; NULL: there are none. */
 extern const char config_custodians[];
 const struct config_token *config_token_find(const struct config *c, const char *name);

@@ -10,6 +10,7 @@
 #include <strings.h>
 
 const char config_custodians[] = "custodians";
+const char config_mark_file[] = "file";
 
 static bool same_id(const char *a, const char *b)
 {
@@ -29,6 +30,10 @@ static bool check_token(const struct config_token *t, struct err *e)
         return err_set(e, ERR_INPUT, "config.token",
                        "[Token \"%s\"]: exactly one of PinCredential= and PinFile= is due",
                        t->name);
+    if (strcmp(t->mark, "token") != 0 && strcmp(t->mark, config_mark_file) != 0)
+        return err_set(e, ERR_INPUT, "config.token",
+                       "[Token \"%s\"]: Mark= is token or file, not \"%s\"", t->name,
+                       t->mark);
     if (same_id(t->audit_id, t->probe_id))
         return err_set(e, ERR_INPUT, "config.token",
                        "[Token \"%s\"]: AuditId=%s is the probe key", t->name, t->audit_id);

@@ -608,6 +608,9 @@ const struct rule rules[] = {
     {"token.in-use", "project", "choice",
      "A ceremony and signers never use one token at the same time.",
      "Stop the service for the ceremony, or wait until the ceremony is over."},
+    {"token.lock-held", "project", "choice",
+     "The token's lock is held for moments: at a login, and around a counter's mark.",
+     "Look at the process named; end it if it hangs. The signer tries again."},
     {"token.state", "project", "choice",
      "The signer can keep its locks and marks in its state directory.",
      "Look at StateDirectory= of [Signer] and at the file named."},
@@ -618,8 +621,10 @@ const struct rule rules[] = {
      "Exactly one initialised token has the configured label and serial number.",
      "Connect the token; compare Label= and Serial= with what the token's own tool shows."},
     {"token.mechanism", "PKCS#11 v2.40", "VERIFIED",
-     "The token signs ready digests with CKM_ECDSA.",
-     "Use a token that has the mechanism, or enable it there."},
+     "The token signs ready digests with CKM_ECDSA, and agrees with CKM_ECDH1_DERIVE "
+     "where a key is for that.",
+     "Use a token that has the mechanism, or enable it there. Without CKM_ECDH1_DERIVE "
+     "nothing is protected by a MAC; take the [Key] out if it is not meant."},
     {"token.pin-source", "project", "choice",
      "The PIN comes from a systemd credential or from a file closed to others.",
      "Mend PinCredential= or PinFile=; chmod 600."},
@@ -683,6 +688,10 @@ const struct rule rules[] = {
      "Counters at or below the mark in the token are never handed out again.",
      "The database may be an older copy: find out before raising anything; then a ceremony "
      "(smki-recovery-ceremony mark) or a higher start."},
+    {"token.no-data-objects", "PKCS#11 v2.40", "VERIFIED",
+     "The token keeps data objects: the counter mark is one.",
+     "Use another token; or, knowing what it costs, set Mark=file in its [Token] "
+     "(recovery.conf(5))."},
     {"token.counter-mark-bad", "project", "choice",
      "The counter mark in the token is whole and reads back as written.",
      "Find the highest counter ever used in the audit trail, then set the mark in a "
@@ -1199,12 +1208,14 @@ const struct rule rules[] = {
      "ledger has reserved (smki-recovery-ceremony mark), and ask for a new decision."},
     {"ledger.token-fresh", "GBCS 4.3.1.5", "CONFIRMED",
      "A token has a counter mark where the ledger has signatures.",
-     "A fresh token, after the loss of the old one: raise its mark in a ceremony to what the "
+     "A fresh token, after the loss of the old one: raise its mark in a ceremony to what "
+     "the "
      "ledger has reserved (smki-recovery-ceremony mark), before it signs anything."},
     {"ledger.restored", "GBCS 4.3.1.5", "CONFIRMED",
      "A state that was put back does not use counters again that were used since it was "
      "copied.",
-     "Find out what was restored. If it is meant, two operators raise the counters over all "
+     "Find out what was restored. If it is meant, two operators raise the counters over "
+     "all "
      "that may have been used, counter raise, to what status names at least."},
     {"ledger.anchor", "GBCS 4.3.1.5", "choice",
      "Where an anchor is configured it is written before counters are used.",

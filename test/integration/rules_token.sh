@@ -70,6 +70,7 @@ troubled() { # troubled RULE [NAME=VALUE...]: the service starts, with that in i
     rm -f "$scene"/signer/*.rebuilt
 }
 rule token.probe 'a probe key that signs wrongly' with "Module=$shim" -- troubled token.probe P11_SHIM_PLAN=C_Sign:1=spoil
+rule token.no-data-objects 'a token that keeps no data objects' with "Module=$shim" -- troubled token.no-data-objects P11_SHIM_PLAN=C_CreateObject:1=0x13
 # The first signature is the probe's when the signer starts; the next that is asked for is a head of the audit trail.
 rule token.audit-key 'an audit key that signs wrongly' with "Module=$shim" -- troubled token.audit-key P11_SHIM_PLAN=C_Sign:2=spoil
 must with Id=07 -- ceremony generate --config "$scene/recovery.conf" --key recovery

@@ -137,6 +137,7 @@ START_TEST(each_fault_names_file_and_line)
         {"[Service]\nMaxClients=0x10\n", "config.value", "a.conf:2:"},
         {"[Counter]\nStart=9223372036854775808\n", "config.value", "a.conf:2:"},
         {"[Counter]\nBlock=255\n", "config.value", "a.conf:2:"},
+        {"[Token \"t\"]\nMark=filesystem\n", "config.value", "too long"},
         {"[Token \"t\"]\nProbeId=0\n", "config.value", "hex digits"},
         {"[Token \"t\"]\nProbeId=0g\n", "config.value", "hex digits"},
         {"[Token \"t\"]\nSerial=12345678901234567\n", "config.value", "too long"},

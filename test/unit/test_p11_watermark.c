@@ -2,6 +2,9 @@
  *
  * The counter's mark in a real token: refusal, damage, death half-way, several processes.
  */
+#include "mem.h"
+#include "number_file.h"
+#include "p11_key.h"
 #include "rules.h"
 #include "token_kit.h"
 #include "watermark.h"
@@ -264,6 +267,166 @@ START_TEST(death_half_way_leaves_a_whole_mark)
 }
 END_TEST
 
+/* --- what this machine knows of it --- */
+
+static void note(const char *label, const struct eui64 *o, uint64_t number)
+{
+    struct p11_number which = {.name = span_of(o->b, sizeof o->b), .n_words = 1};
+    const uint64_t words[P11_NUMBER_WORDS] = {number};
+
+    (void)snprintf(which.label, sizeof which.label, "%s", label);
+    ck_assert_msg(number_file_write(&s, &which, words, &e), "%s", e.text);
+}
+
+#define SUPPLIER_LABEL "originator-counter 90B3D51F30010000"
+
+START_TEST(a_mark_below_what_was_noted_wants_a_new_login)
+{
+    uint64_t mark;
+
+    open_it();
+    ck_assert(watermark_raise(&s, &supplier, 1, 256, &e));
+    note(SUPPLIER_LABEL, &supplier, 900); /* as if another process had raised it */
+    ck_assert(!watermark_get(&s, &supplier, &mark, &e) && s.stale);
+    ck_assert_str_eq(e.id, "token.counter-mark-bad");
+    ck_assert(!watermark_raise(&s, &supplier, 257, 512, &e));
+    ck_assert(mark_of(&other) == 0);
+}
+END_TEST
+
+START_TEST(below_what_was_noted_nothing_is_raised)
+{
+    kit.config.signer.call_timeout_s = 20;
+    ck_assert_msg(session_open(&s, &kit.config, "main", true, &e), "%s", e.text);
+    ck_assert(watermark_raise(&s, &supplier, 1, 256, &e));
+    note(SUPPLIER_LABEL, &supplier, 900);
+    ck_assert_uint_eq(mark_of(&supplier), 256); /* a ceremony sees what there is */
+    ck_assert(!watermark_raise(&s, &supplier, 257, 512, &e));
+    ck_assert_str_eq(e.id, "token.counter-mark");
+    ck_assert_ptr_nonnull(strstr(e.text, "up to 900"));
+    ck_assert(watermark_raise(&s, &supplier, 901, 1000, &e));
+    ck_assert_uint_eq(mark_of(&supplier), 1000);
+}
+END_TEST
+
+/* Mark=file: the token holds none of it, processes and damage are as before. */
+static int raises_on(struct token_kit *r, void *arg)
+{
+    struct session mine;
+    struct err why;
+    bool ok = session_open(&mine, &r->config, "main", false, &why) &&
+              watermark_raise(&mine, &supplier, 257, 512, &why);
+
+    (void)arg;
+    session_close(&mine);
+    return ok ? 0 : 1;
+}
+
+START_TEST(a_mark_in_a_file_is_kept_among_processes)
+{
+    CK_OBJECT_CLASS class = CKO_DATA;
+    CK_ATTRIBUTE by[] = {{CKA_CLASS, &class, sizeof class}};
+    CK_OBJECT_HANDLE at;
+    CK_ULONG n;
+    uint64_t mark;
+    char path[CONFIG_PATH_MAX + 200];
+
+    (void)strcpy(kit.config.tokens[0].mark, "file");
+    open_it();
+    ck_assert_uint_eq(mark_of(&supplier), 0);
+    ck_assert(watermark_raise(&s, &supplier, 1, 256, &e));
+    ck_assert_int_eq(token_kit_child(&kit, raises_on, NULL), 0);
+    ck_assert_uint_eq(mark_of(&supplier), 512);
+    ck_assert(!watermark_raise(&s, &supplier, 512, 600, &e));
+    ck_assert_str_eq(e.id, "token.counter-mark");
+    ck_assert(p11_search(&s, by, 1, &at, 1, &n, &e));
+    ck_assert_uint_eq(n, 0);
+    (void)snprintf(path, sizeof path, "%snumber-%s", s.file_prefix,
+                   "originator-counter-90B3D51F30010000");
+    ck_assert_int_eq(truncate(path, 10), 0);
+    ck_assert(!watermark_get(&s, &supplier, &mark, &e));
+    ck_assert_str_eq(e.id, "token.counter-mark-bad");
+}
+END_TEST
+
+/* --- the lock --- */
+
+static int raises_first(struct token_kit *r, void *arg)
+{
+    struct session mine;
+    struct err why;
+    bool ok = session_open(&mine, &r->config, "main", false, &why) &&
+              watermark_raise(&mine, &supplier, 1, 256, &why);
+
+    (void)arg;
+    session_close(&mine);
+    return ok ? 0 : 1;
+}
+
+static pid_t waiting_child(int *pipe_out)
+{
+    int fds[2];
+    pid_t pid;
+
+    ck_assert_int_eq(pipe(fds), 0);
+    pid = fork();
+    if (pid == 0) {
+        (void)close(fds[1]);
+        (void)!read(fds[0], &fds[1], 1);
+        _exit(0);
+    }
+    (void)close(fds[0]);
+    *pipe_out = fds[1];
+    return pid;
+}
+
+/* A module that forks in the middle of it. */
+START_TEST(a_forked_child_keeps_no_lock)
+{
+    int go, status;
+    pid_t pid;
+
+    open_it();
+    {
+        AUTO(fd) int lock = session_lock(&s, true, &e);
+
+        ck_assert_int_ge(lock, 0);
+        pid = waiting_child(&go);
+    }
+    ck_assert_int_eq(token_kit_child(&kit, raises_first, NULL), 0);
+    session_close(&s); /* nor that of its life */
+    ck_assert_msg(session_open(&s, &kit.config, "main", true, &e), "%s", e.text);
+    (void)close(go);
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+}
+END_TEST
+
+static int waits_in_vain(struct token_kit *r, void *arg)
+{
+    struct session mine;
+    struct err why;
+    char who[40];
+
+    (void)snprintf(who, sizeof who, "process %ld (", (long)*(pid_t *)arg);
+    r->config.signer.call_timeout_s = 1;
+    return !session_open(&mine, &r->config, "main", false, &why) && why.code == ERR_BUSY &&
+                   strcmp(why.id, "token.lock-held") == 0 && rules_find(why.id) != NULL &&
+                   strstr(why.text, who) != NULL && mine.worst == P11_REBUILD
+               ? 0
+               : 1;
+}
+
+START_TEST(a_lock_that_is_held_is_named_and_not_waited_for_for_ever)
+{
+    pid_t me = getpid();
+
+    open_it();
+    AUTO(fd) int lock = session_lock(&s, true, &e);
+    ck_assert_int_ge(lock, 0);
+    ck_assert_int_eq(token_kit_child(&kit, waits_in_vain, &me), 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("p11_watermark");
@@ -279,6 +442,11 @@ int main(void)
     tcase_add_test(t, the_mark_outlives_the_process);
     tcase_add_loop_test(t, a_damaged_mark_is_never_read_as_zero, 0, 2);
     tcase_add_test(t, beside_a_whole_mark_a_torn_one_does_not_count);
+    tcase_add_test(t, a_mark_below_what_was_noted_wants_a_new_login);
+    tcase_add_test(t, below_what_was_noted_nothing_is_raised);
+    tcase_add_test(t, a_mark_in_a_file_is_kept_among_processes);
+    tcase_add_test(t, a_forked_child_keeps_no_lock);
+    tcase_add_test(t, a_lock_that_is_held_is_named_and_not_waited_for_for_ever);
     tcase_add_test(t, another_process_sees_the_change_at_once);
     tcase_add_test(t, no_run_is_handed_out_twice_among_processes);
     tcase_add_loop_test(t, death_half_way_leaves_a_whole_mark, 0, 2);

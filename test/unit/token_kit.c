@@ -129,6 +129,7 @@ static void base(struct token_kit *kit)
     (void)strcpy(t->audit_id, "FF02");
     t->workers = t->sessions = 1;
     t->copy_key = true;
+    (void)strcpy(t->mark, "token");
     kit->config.n_keys = 2;
     for (size_t i = 0; i < 2; i++) {
         struct config_key *k = &kit->config.keys[i];
@@ -156,6 +157,7 @@ void token_kit_new_mock(struct token_kit *kit)
     (void)snprintf(t->module, sizeof t->module, "%s", path);
     (void)strcpy(t->label, "mock");
     (void)strcpy(t->serial, "0001");
+    (void)strcpy(t->mark, "file"); /* it keeps no data objects */
     token_kit_write("pin", "1234\n", 0600);
     kit->config.n_keys = 0;
 }
