@@ -243,6 +243,8 @@ static int on_watchdog(sd_event_source *src, uint64_t usec, void *arg)
     else
         (void)snprintf(status, sizeof status, "idle");
     service_tick(&run->sv);
+    if (engine_batch(run->sv.engine) == NULL)
+        signers_renew(pump_signers(run->sv.pump));
     log_catch_up();
     if (pump_alive(run->sv.pump))
         (void)sd_notifyf(0, "WATCHDOG=1\nSTATUS=%s", status);

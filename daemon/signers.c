@@ -28,6 +28,7 @@ struct worker {
     int fd;
     bool told; /* this process has said why it goes: trouble is its word */
     int64_t pause_us;
+    unsigned runs; /* of counters that this process was asked to set aside */
     uint32_t seq;
     struct {
         uint32_t seq;
@@ -300,6 +301,7 @@ static bool send_record(struct worker *w, struct proto *p, const int fds[], size
     w->waiting[i].type = p->type;
     w->waiting[i].since_us = monotonic_us();
     w->info.waiting++;
+    w->runs += p->type == PROTO_RESERVE;
     return true;
 }
 
@@ -312,6 +314,7 @@ static void start(struct worker *w)
 
     w->info.state = SIGNER_STARTING;
     w->told = false;
+    w->runs = 0;
     if (s->config->service.signer_socket[0] != '\0' ? !reach(w, &fd, &e)
                                                     : !spawn(w, &fd, &e)) {
         char why[sizeof w->info.trouble];
@@ -448,6 +451,23 @@ void signers_kill(struct signers *s, unsigned worker, const char *why, bool barr
         w->info.state = SIGNER_BARRED;
         w->again = sd_event_source_disable_unref(w->again);
     }
+}
+
+void signers_renew(struct signers *s)
+{
+    unsigned after = s->config->signer.renew_after;
+
+    if (after == 0)
+        return;
+    for (unsigned i = 0; i < s->n; i++) /* no other on its way, or for want of anything */
+        if (s->at[i].info.state != SIGNER_READY || s->at[i].info.waiting > 0)
+            return;
+    for (unsigned i = 0; i < s->n; i++)
+        if (s->at[i].runs >= after) {
+            signers_kill(s, i, "it begins anew: see RenewAfter=", false);
+            s->at[i].info.restarts--; /* not lost */
+            return;
+        }
 }
 
 int signers_account(const struct signers *s)

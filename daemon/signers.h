@@ -66,6 +66,9 @@ bool signers_send(struct signers *s, unsigned worker, struct proto *p, const int
 void signers_leave(struct signers *s, unsigned worker);
 /* End one worker; barred: it is not started again. */
 void signers_kill(struct signers *s, unsigned worker, const char *why, bool barred);
+/* Nothing is being signed: whoever has set more runs of counters aside than RenewAfter= ends
+ * and begins anew, one at a time. Modules keep memory of token objects that were destroyed. */
+void signers_renew(struct signers *s);
 /* The signers' own account (witness.h), to read with pread; borrowed. -1: none was ever
  * ready. */
 int signers_account(const struct signers *s);

@@ -82,6 +82,7 @@ static const struct key_row table[] = {
     UINT("Signer", "CallTimeoutSec", config, signer.call_timeout_s, 1, 3600),
     UINT("Signer", "ProbeIntervalSec", config, signer.probe_interval_s, 1, 86400),
     UINT("Signer", "HeadIntervalSec", config, signer.head_interval_s, 1, 86400),
+    UINT("Signer", "RenewAfter", config, signer.renew_after, 0, 1000000),
     UINT("Signer", "TokenLostSec", config, signer.token_lost_s, 1, 86400),
     UINT("Counter", "Block", config, counter.block, 256, 1000000),
     UINT("Counter", "SkipAhead", config, counter.skip, 1, UINT32_MAX),
@@ -167,6 +168,7 @@ void config_defaults(struct config *c)
     c->signer.probe_interval_s = 10;
     c->signer.head_interval_s = 600;
     c->signer.token_lost_s = 300;
+    c->signer.renew_after = 1000;
     c->counter.block = 8192;
     c->counter.skip = 10000000;
 }

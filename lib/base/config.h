@@ -118,6 +118,7 @@ struct config {
         unsigned call_timeout_s;        /* CallTimeoutSec= */
         unsigned probe_interval_s;      /* ProbeIntervalSec= */
         unsigned head_interval_s;       /* HeadIntervalSec= */
+        unsigned renew_after;           /* RenewAfter=, runs of counters; 0: never */
         unsigned token_lost_s; /* TokenLostSec=, after it a batch without signer is held */
     } signer;
     struct {            /* [Counter] */

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# The service under pressure: whoever reads its lines sleeps, it is out of descriptors; and what it says of a module that
-# is a program: pressure.sh BUILD SOURCE. TAP.
+# The service under pressure: whoever reads its lines sleeps, a signer has grown, descriptors run out; and what it says of
+# a module that is a program: pressure.sh BUILD SOURCE. TAP.
 set -u
 # shellcheck source=test/integration/scene.sh
 . "${0%/*}/scene.sh"
@@ -9,6 +9,8 @@ devices=600
 
 must stage_make $devices
 must scene_set 'Token "rehearsal"' 'Standard=FIPS 140-3 level 3, certificate 4711'
+must scene_set 'Token "rehearsal"' Workers=1
+must scene_set Signer RenewAfter=1
 # Its lines go into a pipe; the reader can be put to sleep.
 mkfifo "$scene/service.log"
 cat "$scene/service.log" >"$scene/said" &
@@ -39,8 +41,18 @@ fill() {
 }
 t 'the pipe is full' fill
 t 'incidents and decisions go on' scene_active
+old=$(signer_pids)
 t 'a batch is asked for' scene_batch all
 t 'and signed, by signers whose lines nobody reads' eventually batch_is 'done'
+# It has set counters aside, and its module keeps memory of every object that this destroyed.
+renewed() {
+    new=$(signer_pids) && [ -n "$new" ] && [ "$new" != "$old" ] && signers_ready
+}
+t 'the signer begins anew when nothing is signed' eventually renewed
+not_lost() {
+    get /v1/status | jq -e '.signers[0].restarts == 0'
+}
+t 'which is no loss' not_lost
 asked() {
     "$tools/test/bench/bench-ask" --socket "$socket" --times 1000 >"$scene/asked" 2>&1
     sed 's/^/# status while the reader sleeps: /' "$scene/asked" >&3
