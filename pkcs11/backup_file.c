@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define SCHEMA   "smki-recovery/backup/1"
-#define FILE_MAX (64 * 1024)
+#define FILE_MAX ((size_t)64 * 1024)
 
 static const char *const uses[] = {"signing", "agreement", NULL};
 static const char *const mechanisms[] = {"AES-256 key wrap with padding, RFC 5649", NULL};

@@ -15,7 +15,7 @@
 
 #define SCHEMA   "smki-recovery/share/1"
 #define FILE_MAX 4096
-#define HEAP     (256 * 1024)
+#define HEAP     ((size_t)256 * 1024)
 
 /* --- memory and chance --- */
 

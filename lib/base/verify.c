@@ -419,6 +419,7 @@ bool verify_to_base64(const struct sig_p256 *s, char out[VERIFY_BASE64_MAX])
 bool verify_from_base64(const char *text, struct sig_p256 *out)
 {
     uint8_t der[(VERIFY_DER_MAX + 2) / 3 * 3 + 3];
+    char again[VERIFY_BASE64_MAX];
     size_t n = strlen(text);
     size_t fill = 0;
     int got;
@@ -428,5 +429,7 @@ bool verify_from_base64(const char *text, struct sig_p256 *out)
     if (n == 0 || n % 4 != 0 || n / 4 * 3 > sizeof der)
         return false;
     got = EVP_DecodeBlock(der, (const unsigned char *)text, (int)n);
-    return got > (int)fill && from_der(span_of(der, (size_t)got - fill), out);
+    /* one text for a signature: the last digit has bits to spare */
+    return got > (int)fill && from_der(span_of(der, (size_t)got - fill), out) &&
+           verify_to_base64(out, again) && strcmp(again, text) == 0;
 }

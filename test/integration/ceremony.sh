@@ -342,7 +342,7 @@ t 'when the shares have to be proven again is among the alarms' alarm '.overdue 
 
 must scene_active
 must scene_batch all
-t 'the service signs with the restored key' eventually batch_is done
+t 'the service signs with the restored key' eventually batch_is 'done'
 must commands_out "$scene/commands"
 t 'every device gets its command' commands_are "$scene/commands" 10
 t 'meters that hold the old certificate accept each' meters_accept "$scene/commands"
