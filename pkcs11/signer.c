@@ -27,6 +27,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,6 +41,7 @@
 static struct config config;
 static struct trust trust;
 static struct token_p11_note note;
+static int peer_fd = -1;
 
 /* To the journal, which understands "<level>" in front; never a secret. */
 __attribute__((format(printf, 2, 3))) static void say(int level, const char *fmt, ...)
@@ -60,9 +62,21 @@ static void say_err(const struct err *e)
     say(3, "%s [%s]", e->text, e->id);
 }
 
+/* A service that was stopped meanwhile may have been stopped because of the PIN: no try is
+ * spent for it, and this process read its PIN before that was mended. */
+static bool somebody_waits(struct err *e)
+{
+    struct pollfd peer = {.fd = peer_fd, .events = POLLRDHUP};
+
+    return poll(&peer, 1, 0) == 0 ||
+           err_set(e, ERR_BUSY, "signer.socket", "whoever asked for the token is gone");
+}
+
 static bool open_token(void *arg, const struct config *c, const struct trust *t,
                        const char *token, struct token **out, struct err *e)
 {
+    if (!somebody_waits(e))
+        return false;
     if (!token_p11_open(arg, c, t, token, out, e)) {
         say_err(e);
         return false;
@@ -168,6 +182,7 @@ static int run(const char *path, int fd)
     int status;
 
     harden();
+    peer_fd = fd;
     if (!config_load(path, true, &config, &e) || !trust_load(&config, &trust, &e)) {
         say_err(&e);
         return EX_CONFIG;

@@ -279,13 +279,16 @@ wrong_pin() {
         [ "$(signer_says 'not again \[token.pin-wrong' | wc -l)" -eq 1 ] && not usable
 }
 t 'a wrong PIN is tried once, not again' wrong_pin
+no_signer() {
+    [ -z "$(signers)" ]
+}
 # SoftHSM, as other tokens, remembers the wrong try until the next good one: a person's.
 mended_pin() {
-    systemctl stop smki-recovery.service && encrypt "$pin" &&
+    systemctl stop smki-recovery.service && stage_wait $$ no_signer && encrypt "$pin" &&
         as smki-signer pkcs11-tool --module /usr/lib/softhsm/libsofthsm2.so \
             --token-label rehearsal --login --pin "$pin" --list-objects &&
-        systemd-run --quiet --wait --pipe -p User=smki-signer "$(command -v smki-recovery-ceremony)" \
-            pin-retry --config $etc/recovery.conf && stage_wait $$ usable
+        systemd-run --quiet --wait --pipe -p User=smki-signer -p LoadCredentialEncrypted=hsm-pin:$etc/hsm-pin.cred \
+            -E SOFTHSM2_CONF="$SOFTHSM2_CONF" "$(command -v smki-recovery-ceremony)" pin-retry --config $etc/recovery.conf && stage_wait $$ usable
 }
 t 'mended, proven by hand and forgiven, it serves again' mended_pin
 t 'the incident ends' rehearsal_close
@@ -306,9 +309,6 @@ stop() {
         [ "$(systemctl show -P ExecMainStatus smki-recovery.service)" = 0 ]
 }
 t 'stops cleanly' stop
-no_signer() {
-    [ -z "$(signers)" ]
-}
 t 'no signer is left' stage_wait $$ no_signer
 t 'no unit has failed' quiet systemctl --failed --no-legend
 [ $failed -eq 0 ] || journalctl --no-pager -o cat -u 'smki-recovery*' | tail -n 60 | sed 's/^/# /'
