@@ -20,11 +20,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *signer_state_name(enum signer_state s)
+/* One that is down: it was asked and could not reach its token, it waits out a pause, or its
+ * turn. */
+static const char *signer_state_name(const struct signer_info *w)
 {
-    static const char *const names[] = {"down", "starting", "ready", "leaving", "barred"};
+    static const char *const names[] = {"starting", "starting", "ready", "leaving",
+                                        "barred"};
 
-    return names[s];
+    if (w->state == SIGNER_DOWN && w->spoke)
+        return "absent";
+    return w->state == SIGNER_DOWN && w->again_us > 0 ? "coming back" : names[w->state];
+}
+
+/* What somebody can do about it; null: no rule says. */
+static json_t *advice_json(const char *rule)
+{
+    const struct rule *r = rules_find(rule);
+
+    return r != NULL ? json_string(r->advice) : json_null();
+}
+
+/* When it is started again; null: it sits out no pause. */
+static json_t *again_json(const struct service *sv, const struct signer_info *w)
+{
+    return w->again_us > 0
+               ? docket_show_time(clock_now(&sv->clock) + w->again_us - pump_monotonic_us())
+               : json_null();
 }
 
 /* How many endings this signer has not acknowledged; null: it was never there to say whose
@@ -57,11 +78,12 @@ static bool signers_json(struct service *sv, json_t **out, struct err *e)
         if (!untold(sv, w, &waits, e))
             return false;
         (void)json_array_append_new(
-            list,
-            json_pack("{s:i,s:s,s:s,s:s,s:i,s:i,s:i,s:o}", "signer", (int)i, "state",
-                      signer_state_name(w->state), "what", w->what, "trouble", w->trouble,
-                      "restarts", (int)w->restarts, "pid", w->pid < 0 ? -w->pid : w->pid,
-                      "waiting", (int)w->waiting, "untold", waits));
+            list, json_pack("{s:i,s:s,s:s,s:s,s:s,s:o,s:o,s:i,s:i,s:i,s:o}", "signer",
+                            (int)i, "state", signer_state_name(w), "what", w->what, "rule",
+                            w->rule, "trouble", w->trouble, "advice", advice_json(w->rule),
+                            "again", again_json(sv, w), "restarts", (int)w->restarts, "pid",
+                            w->pid < 0 ? -w->pid : w->pid, "waiting", (int)w->waiting,
+                            "untold", waits));
     }
     return true;
 }
@@ -216,16 +238,32 @@ static const char *overall(const struct service *sv)
     const struct signers *s = pump_signers(sv->pump);
     unsigned ready = 0;
     unsigned barred = 0;
+    unsigned pausing = 0;
 
     for (unsigned i = 0; i < signers_count(s); i++) {
         ready += signers_info(s, i)->state == SIGNER_READY;
         barred += signers_info(s, i)->state == SIGNER_BARRED;
+        pausing += signers_info(s, i)->again_us > 0;
     }
     if (barred > 0)
         return "token needs a person";
+    if (ready == 0 && signers_spoke(s))
+        return "token absent";
     if (ready == 0)
-        return signers_spoke(s) ? "token absent" : "signers starting";
+        return pausing > 0 ? "signers coming back" : "signers starting";
+    if (pump_faulted(sv->pump)->rule[0] != '\0')
+        return "orders fail";
     return ready < signers_count(s) ? "degraded" : "ready";
+}
+
+/* Why orders fail, while they do: the first reason. */
+static json_t *fault_json(const struct service *sv)
+{
+    const struct pump_fault *f = pump_faulted(sv->pump);
+
+    return f->rule[0] != '\0' ? json_pack("{s:s,s:s,s:o}", "rule", f->rule, "reason",
+                                          f->reason, "advice", advice_json(f->rule))
+                              : json_null();
 }
 
 HANDLER(api_status)
@@ -251,14 +289,15 @@ HANDLER(api_status)
         return false;
     }
     standard_text(sv, standard);
-    j = json_pack(
-        "{s:s,s:s,s:b,s:o,s:I,s:o,s:o,s:o,s:o,s:I,s:o,s:I,s:o,s:I,s:s}", "service",
-        SMKI_VERSION, "state", overall(sv), "exercise", (int)sv->config.service.exercise,
-        "started", docket_show_time(sv->started_us), "open_incidents", (json_int_t)a.open,
-        "signers", signers, "keys", keys, "counters", marks, "alarms", a.list,
-        "alarms_unlisted", (json_int_t)a.unlisted, "batch", batch_json(sv), "audit_records",
-        (json_int_t)audit.seq, "last_probe", docket_show_time(pump_probed_us(sv->pump)),
-        "log_lines_lost", (json_int_t)log_lost(), "standard", standard);
+    j = json_pack("{s:s,s:s,s:o,s:b,s:o,s:I,s:o,s:o,s:o,s:o,s:I,s:o,s:I,s:o,s:I,s:s}",
+                  "service", SMKI_VERSION, "state", overall(sv), "fault", fault_json(sv),
+                  "exercise", (int)sv->config.service.exercise, "started",
+                  docket_show_time(sv->started_us), "open_incidents", (json_int_t)a.open,
+                  "signers", signers, "keys", keys, "counters", marks, "alarms", a.list,
+                  "alarms_unlisted", (json_int_t)a.unlisted, "batch", batch_json(sv),
+                  "audit_records", (json_int_t)audit.seq, "last_probe",
+                  docket_show_time(pump_probed_us(sv->pump)), "log_lines_lost",
+                  (json_int_t)log_lost(), "standard", standard);
     return reply_json(out, 200, j, e);
 }
 

@@ -178,6 +178,7 @@ static bool wire(struct running *run, const char *config_path, struct err *e)
                             .config = &sv->config,
                             .config_path = config_path,
                             .ended = service_batch_ended,
+                            .lost = service_token_lost,
                             .store = sv->store,
                             .ready = service_signer_ready,
                             .trust = &sv->trust,
@@ -229,6 +230,18 @@ static int on_signal(sd_event_source *src, const struct signalfd_siginfo *si, vo
     return sd_event_exit(run->sv.loop, 0);
 }
 
+/* Half of a configuration is none: a new one is read by whoever starts. */
+static int on_hang_up(sd_event_source *src, const struct signalfd_siginfo *si, void *arg)
+{
+    (void)src;
+    (void)si;
+    (void)arg;
+    log_event(LOG_NOTICE, NULL, NULL,
+              "SIGHUP is ignored: the configuration is read at the start, so restart "
+              "smki-recovery.service; a batch goes on where it was");
+    return 0;
+}
+
 /* Fed only while the loop turns and no signer has been silent beyond patience. */
 static int on_watchdog(sd_event_source *src, uint64_t usec, void *arg)
 {
@@ -262,11 +275,13 @@ static bool watch(struct running *run, struct err *e)
     (void)sigemptyset(&set);
     (void)sigaddset(&set, SIGTERM);
     (void)sigaddset(&set, SIGINT);
+    (void)sigaddset(&set, SIGHUP);
     (void)sigaddset(&set, SIGCHLD);
     (void)sigprocmask(SIG_BLOCK, &set, NULL);
     run->watchdog_us = sd_watchdog_enabled(0, &us) > 0 ? us / 3 : 5000000;
     if (sd_event_add_signal(loop, NULL, SIGTERM, on_signal, run) < 0 ||
         sd_event_add_signal(loop, NULL, SIGINT, on_signal, run) < 0 ||
+        sd_event_add_signal(loop, NULL, SIGHUP, on_hang_up, run) < 0 ||
         sd_event_now(loop, CLOCK_MONOTONIC, &now) < 0 ||
         sd_event_add_time(loop, &run->watch, CLOCK_MONOTONIC, now + 100000, 0, on_watchdog,
                           run) < 0)

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <time.h>
 
+#define OVERDUE_US 20000000 /* a signer that should have been killed long ago */
+
 int64_t pump_monotonic_us(void)
 {
     struct timespec t;
@@ -42,14 +44,16 @@ static void batch_over(struct pump *p, int64_t id)
 {
     p->generation++;
     p->n_rate = 0;
+    for (unsigned i = 0; i < p->n; i++)
+        p->hands[i].strikes = 0;
     pump_seal(p);
     if (p->s.ended != NULL)
         p->s.ended(p->s.arg, id);
     pump_wake(p);
 }
 
-static bool end_now(struct pump *p, enum batch_state to, const char *rule,
-                    const char *reason, struct err *e)
+bool pump_end(struct pump *p, enum batch_state to, const char *rule, const char *reason,
+              struct err *e)
 {
     int64_t id = engine_batch(p->s.engine)->id;
 
@@ -61,8 +65,15 @@ static bool end_now(struct pump *p, enum batch_state to, const char *rule,
     return true;
 }
 
-/* An engine call failed: what becomes of the batch, or of the service? */
-static void engine_trouble(struct pump *p, const struct err *why)
+/* What the authority does not carry is over, but a ledger that does not fit waits for a
+ * person, and so does a clock that stands before the window. */
+static bool waits_for_a_person(const struct err *why)
+{
+    return why->code != ERR_DENIED || strncmp(why->id, "ledger.", 7) == 0 ||
+           engine_too_early(why->id);
+}
+
+void pump_trouble(struct pump *p, const struct err *why)
 {
     char reason[QUEUE_TEXT];
     struct err e;
@@ -72,12 +83,18 @@ static void engine_trouble(struct pump *p, const struct err *why)
         return;
     }
     (void)snprintf(reason, sizeof reason, "%s: %.200s", why->id, why->text);
-    if (!end_now(p,
-                 why->code == ERR_DENIED && strncmp(why->id, "ledger.", 7) != 0
-                     ? BATCH_STOPPED
-                     : BATCH_HELD,
-                 why->id, reason, &e))
+    if (!pump_end(p, waits_for_a_person(why) ? BATCH_HELD : BATCH_STOPPED, why->id, reason,
+                  &e))
         pump_fatal(p, &e);
+}
+
+void pump_fault(struct pump *p, const char *rule, const char *reason)
+{
+    if (p->fault.rule[0] != '\0' && p->fault_at == p->generation)
+        return;
+    p->fault_at = p->generation;
+    (void)snprintf(p->fault.rule, sizeof p->fault.rule, "%s", rule);
+    (void)snprintf(p->fault.reason, sizeof p->fault.reason, "%s", reason);
 }
 
 /* --- towards the signers --- */
@@ -93,24 +110,45 @@ static void open_on(struct pump *p, unsigned i)
     p->hands[i].asked = p->generation;
     p->hands[i].next = 1;
     p->hands[i].last = 0;
-    (void)signers_send(p->signers, i, &open, fds, n);
+    (void)signers_send(p->signers, i, &open, CALLS_FEW, fds, n);
 }
 
-static bool lend(struct pump *p, unsigned i, struct err *e)
+/* Counters that signers have and did not use yet. */
+static uint64_t lent(const struct pump *p)
 {
+    uint64_t n = 0;
+
+    for (unsigned i = 0; i < p->n; i++)
+        if (p->hands[i].asked == p->generation)
+            n += p->hands[i].last + 1 - p->hands[i].next;
+    return n;
+}
+
+/* *found false: the others have counters for all that is left. */
+static bool lend(struct pump *p, unsigned i, bool *found, struct err *e)
+{
+    struct hand *h = &p->hands[i];
+    struct engine_share share = {.signers = p->n,
+                                 .lent = lent(p),
+                                 .least = pace_lend_least(&h->pace),
+                                 .most = pace_lend_most(&h->pace)};
     struct proto reserve = {.type = PROTO_RESERVE};
 
-    if (!engine_lease(p->s.engine, p->n, &reserve.u.reserve.first, &reserve.u.reserve.n,
-                      e) ||
-        (p->s.leased != NULL && !p->s.leased(p->s.arg, e)))
+    if (!engine_lease(p->s.engine, &share, &reserve.u.reserve.first, &reserve.u.reserve.n,
+                      e))
+        return false;
+    *found = reserve.u.reserve.n > 0;
+    if (!*found)
+        return true;
+    if (p->s.leased != NULL && !p->s.leased(p->s.arg, e))
         return false;
     p->lent.originator = engine_batch(p->s.engine)->originator;
     p->lent.last = reserve.u.reserve.first + reserve.u.reserve.n - 1;
     reserve.u.reserve.known = pump_mark_known(p, &p->lent.originator);
-    p->reserving = p->hands[i].reserving = true;
-    p->hands[i].next = reserve.u.reserve.first;
-    p->hands[i].last = reserve.u.reserve.first + reserve.u.reserve.n - 1;
-    (void)signers_send(p->signers, i, &reserve, NULL, 0);
+    p->reserving = h->reserving = true;
+    h->next = reserve.u.reserve.first;
+    h->last = reserve.u.reserve.first + reserve.u.reserve.n - 1;
+    (void)signers_send(p->signers, i, &reserve, CALLS_FEW, NULL, 0);
     return true;
 }
 
@@ -121,23 +159,27 @@ static bool order_on(struct pump *p, unsigned i, bool *found, struct err *e)
     struct order *o = &h->flight[h->n_flight].o;
     struct proto sign = {.type = PROTO_SIGN};
 
-    if (!engine_order(p->s.engine, left < PROTO_ROWS ? (uint32_t)left : PROTO_ROWS, h->next,
-                      o, found, e))
+    if (!engine_order(p->s.engine, left < h->pace.rows ? (uint32_t)left : h->pace.rows,
+                      h->next, o, found, e))
         return false;
     if (!*found)
         return true;
     sign.u.sign = o->sign;
     h->next += o->sign.n;
+    h->flight[h->n_flight].sent_us = pump_monotonic_us();
     h->flight[h->n_flight++].generation = p->generation;
-    (void)signers_send(p->signers, i, &sign, NULL, 0);
+    /* the MAC of the last row takes some more */
+    (void)signers_send(p->signers, i, &sign, engine_macs(p->s.engine) ? CALLS_FEW : 1, NULL,
+                       0);
     return true;
 }
 
-static bool busy_hand(struct pump *p, unsigned i, struct err *e)
+bool pump_feed(struct pump *p, unsigned i, struct err *e)
 {
     struct hand *h = &p->hands[i];
 
-    if (signers_info(p->signers, i)->state != SIGNER_READY || h->telling || h->marking)
+    if (signers_info(p->signers, i)->state != SIGNER_READY || h->telling || h->marking ||
+        h->failed)
         return true;
     if (h->opened != p->generation) {
         /* wait until the answers of the batch before are in: an OPEN closes its warrant */
@@ -145,7 +187,8 @@ static bool busy_hand(struct pump *p, unsigned i, struct err *e)
             open_on(p, i);
         return true;
     }
-    while (h->n_flight < IN_FLIGHT && engine_batch(p->s.engine) != NULL) {
+    while (h->n_flight < (pace_full(&h->pace) ? IN_FLIGHT : 1) &&
+           engine_batch(p->s.engine) != NULL) {
         bool found = true;
 
         /* orders follow at once: the signer takes up the RESERVE first, and denies them
@@ -153,7 +196,7 @@ static bool busy_hand(struct pump *p, unsigned i, struct err *e)
         if (h->next > h->last) {
             if (p->reserving || !engine_has_rows(p->s.engine))
                 return true;
-            if (!lend(p, i, e))
+            if (!lend(p, i, &found, e))
                 return false;
         } else if (!order_on(p, i, &found, e)) {
             return false;
@@ -162,6 +205,75 @@ static bool busy_hand(struct pump *p, unsigned i, struct err *e)
             return true;
     }
     return true;
+}
+
+/* A signer that died comes back; a token that is gone for long is a matter for custodians. */
+static int on_lost(sd_event_source *src, uint64_t usec, void *arg)
+{
+    struct pump *p = arg;
+    int64_t id;
+    struct err e;
+
+    (void)src;
+    (void)usec;
+    p->lost = sd_event_source_disable_unref(p->lost);
+    if (engine_batch(p->s.engine) == NULL)
+        return 0;
+    id = engine_batch(p->s.engine)->id;
+    log_event(LOG_CRIT, MSG_TOKEN_TROUBLE, NULL,
+              "no signer for %u seconds: the token is lost",
+              p->s.config->signer.token_lost_s);
+    if (!pump_end(p, BATCH_HELD, "token.lost",
+                  "token.lost: no signer could reach the token", &e))
+        pump_fatal(p, &e);
+    else if (p->s.lost != NULL)
+        p->s.lost(p->s.arg, id);
+    return 0;
+}
+
+static bool any_ready(const struct pump *p)
+{
+    for (unsigned i = 0; i < p->n; i++)
+        if (signers_info(p->signers, i)->state == SIGNER_READY)
+            return true;
+    return false;
+}
+
+/* Somebody failed again and again, and nobody got on; or only a person can bring signers
+ * back. */
+static bool hopeless(struct pump *p)
+{
+    unsigned barred = 0;
+
+    for (unsigned i = 0; i < p->n; i++) {
+        const struct signer_info *w = signers_info(p->signers, i);
+
+        if (p->hands[i].strikes >= STRIKES) {
+            p->failing = true;
+            return true;
+        }
+        barred += w->state == SIGNER_BARRED;
+        if (w->state == SIGNER_BARRED)
+            pump_fault(p, w->rule, w->trouble);
+    }
+    return barred == p->n;
+}
+
+/* While a batch is at work: can it get on? */
+static void look_for_signers(struct pump *p)
+{
+    struct err e;
+
+    if (hopeless(p)) {
+        if (!pump_end(p, BATCH_HELD, p->fault.rule, p->fault.reason, &e))
+            pump_fatal(p, &e);
+    } else if (any_ready(p)) {
+        p->lost = sd_event_source_disable_unref(p->lost);
+    } else if (p->lost == NULL) {
+        (void)sd_event_add_time_relative(
+            p->s.loop, &p->lost, CLOCK_MONOTONIC,
+            (uint64_t)p->s.config->signer.token_lost_s * 1000000, 1000, on_lost, p);
+    }
 }
 
 static int on_idle(sd_event_source *src, void *arg)
@@ -177,8 +289,12 @@ static int on_idle(sd_event_source *src, void *arg)
         pump_fatal(p, &e);
         return 0;
     }
-    if (!busy)
+    if (busy)
+        look_for_signers(p);
+    if (engine_batch(p->s.engine) == NULL) {
+        p->lost = sd_event_source_disable_unref(p->lost);
         return 0;
+    }
     if (!had) {
         p->generation++;
         p->total = engine_batch(p->s.engine)->signed_;
@@ -186,8 +302,8 @@ static int on_idle(sd_event_source *src, void *arg)
                   engine_batch(p->s.engine)->id);
     }
     for (unsigned i = 0; i < p->n && engine_batch(p->s.engine) != NULL; i++)
-        if (!busy_hand(p, i, &e)) {
-            engine_trouble(p, &e);
+        if (!pump_feed(p, i, &e)) {
+            pump_trouble(p, &e);
             return 0;
         }
     if (engine_batch(p->s.engine) != NULL) {
@@ -205,256 +321,12 @@ static int on_idle(sd_event_source *src, void *arg)
     return 0;
 }
 
-/* --- from the signers --- */
-
-static void on_ready(void *arg, unsigned i)
-{
-    struct pump *p = arg;
-    struct err e;
-
-    memset(&p->hands[i], 0, sizeof p->hands[i]);
-    p->hands[i].next = 1;
-    if (!told_latest(p->s.store, &p->hands[i].since, &e)) {
-        pump_fatal(p, &e);
-        return;
-    }
-    pump_tell_one(p, i);
-    pump_mark_ask(p, i);
-    pump_wake(p);
-    if (p->s.ready != NULL)
-        p->s.ready(p->s.arg);
-}
-
-static void on_gone(void *arg, unsigned i, const char *why)
-{
-    struct pump *p = arg;
-    struct hand *h = &p->hands[i];
-    struct err e;
-
-    if (h->reserving)
-        p->reserving = false;
-    if (p->head.worker == i)
-        p->head.asked = false;
-    for (size_t k = 0; k < h->n_flight; k++)
-        if (h->flight[k].generation == p->generation &&
-            !engine_lost(p->s.engine, &h->flight[k].o, why, &e)) {
-            pump_fatal(p, &e);
-            return;
-        }
-    memset(h, 0, sizeof *h);
-    h->next = 1;
-    pump_wake(p);
-}
-
-/* What the signers have counted under the decision at work. */
-static void note_count(struct pump *p, unsigned i, const struct proto_count *c)
-{
-    if (p->hands[i].opened == p->generation)
-        engine_count(p->s.engine, c);
-}
-
-static void note_rate(struct pump *p, uint32_t n)
-{
-    int64_t now = pump_monotonic_us();
-
-    p->total += n;
-    if (p->n_rate > 0 && now - p->rate[p->n_rate - 1].at_us < 500000)
-        return;
-    if (p->n_rate == sizeof p->rate / sizeof p->rate[0]) {
-        memmove(&p->rate[0], &p->rate[1], sizeof p->rate - sizeof p->rate[0]);
-        p->n_rate--;
-    }
-    p->rate[p->n_rate].at_us = now;
-    p->rate[p->n_rate++].total = p->total;
-}
-
-static void on_signed(struct pump *p, unsigned i, const struct proto_signed *got)
-{
-    struct hand *h = &p->hands[i];
-    struct order o = h->flight[0].o;
-    uint64_t generation = h->flight[0].generation;
-    struct err e;
-    struct err void_;
-    bool more;
-
-    memmove(&h->flight[0], &h->flight[1], (IN_FLIGHT - 1) * sizeof h->flight[0]);
-    h->n_flight--;
-    if (generation != p->generation || engine_batch(p->s.engine) == NULL)
-        return; /* of a batch that ended meanwhile: void, its counters are spent */
-    note_rate(p, got->n);
-    /* its next order first: to verify this one takes as long as to sign a good part of it */
-    more = busy_hand(p, i, &void_);
-    if (!engine_signed(p->s.engine, &o, got, &e)) {
-        if (e.code == ERR_TOKEN) {
-            log_event(LOG_CRIT, MSG_SIGNATURE_BAD, &(struct log_fields){.err = &e},
-                      "the token is out of service: %s", e.text);
-            for (unsigned k = 0; k < p->n; k++)
-                signers_kill(p->signers, k, e.text, true);
-        }
-        engine_trouble(p, &e);
-        return;
-    }
-    if (!engine_flush(p->s.engine, false, &e))
-        pump_fatal(p, &e);
-    else if (!more)
-        engine_trouble(p, &void_);
-}
-
-/* Say that the answers for these rows never came: they may be signed again (spent.h). */
-static void claim(struct pump *p, unsigned i, const struct order *o)
-{
-    struct proto lost = {.type = PROTO_LOST};
-
-    lost.u.lost.authority = o->sign.authority;
-    lost.u.lost.n = o->sign.n;
-    memcpy(lost.u.lost.rows, o->sign.rows, sizeof lost.u.lost.rows);
-    (void)signers_send(p->signers, i, &lost, NULL, 0);
-}
-
-/* A refusal by the signer: of the warrant, of the counters, of the order. */
-static void on_fail(struct pump *p, unsigned i, enum proto_type asked,
-                    const struct proto_fail *f)
-{
-    struct hand *h = &p->hands[i];
-    uint64_t generation = asked == PROTO_OPEN                      ? h->asked
-                          : asked == PROTO_SIGN && h->n_flight > 0 ? h->flight[0].generation
-                                                                   : h->opened;
-    char reason[QUEUE_TEXT];
-    struct err e;
-
-    (void)snprintf(reason, sizeof reason, "signer: %s: %.180s", f->id, f->text);
-    /* one that cannot note what has ended gets no order */
-    if (f->code == ERR_TOKEN || f->code == ERR_STORE || f->code == ERR_BUSY ||
-        asked == PROTO_REVOKE || asked == PROTO_HEAD) {
-        signers_kill(p->signers, i, reason, false); /* on_gone takes back its orders */
-        return;
-    }
-    if (asked == PROTO_SIGN && h->n_flight > 0) {
-        struct order o = h->flight[0].o;
-
-        memmove(&h->flight[0], &h->flight[1], (IN_FLIGHT - 1) * sizeof h->flight[0]);
-        h->n_flight--;
-        if (generation == p->generation && !engine_lost(p->s.engine, &o, reason, &e)) {
-            pump_fatal(p, &e);
-            return;
-        }
-        /* the ledger does not hold them, or they were not in an order: an answer was lost */
-        if (generation == p->generation && strcmp(f->id, "signer.attempts") == 0) {
-            claim(p, i, &o);
-            return;
-        }
-    }
-    if (asked == PROTO_RESERVE && strcmp(f->id, "ledger.token-behind") == 0)
-        pump_mark_ask(p, i); /* for whoever else has to know */
-    if (engine_batch(p->s.engine) == NULL || generation != p->generation)
-        return;
-    log_event(LOG_ERR, MSG_BATCH_STOPPED, NULL, "%s", reason);
-    /* the counter mark is a matter for a ceremony, a count that is gone for a person;
-     * all else says that the authority is void */
-    if (!end_now(p,
-                 strcmp(f->id, "token.counter-mark") == 0 ||
-                         strncmp(f->id, "signer.counter", 14) == 0 ||
-                         strncmp(f->id, "ledger.", 7) == 0 ||
-                         strcmp(f->id, "signer.count-lost") == 0
-                     ? BATCH_HELD
-                     : BATCH_STOPPED,
-                 f->id, reason, &e))
-        pump_fatal(p, &e);
-}
-
-static void on_opened(struct pump *p, unsigned i, const struct proto_opened *o)
-{
-    struct hand *h = &p->hands[i];
-    struct err e;
-
-    h->opened = h->asked;
-    if (h->asked != p->generation || engine_batch(p->s.engine) == NULL)
-        return;
-    if (!digest_equal(&o->authority,
-                      &warrant_authority(engine_warrant(p->s.engine))->digest)) {
-        signers_kill(p->signers, i, "it opened another authority", false);
-        return;
-    }
-    note_count(p, i, &o->count);
-    if (!engine_check_mark(p->s.engine, o->mark, &e)) {
-        log_event(LOG_CRIT, MSG_COUNTER_BEHIND, &(struct log_fields){.err = &e}, "%s",
-                  e.text);
-        engine_trouble(p, &e);
-    }
-}
-
-static void on_answer(void *arg, unsigned i, const struct proto *asked,
-                      const struct proto *reply)
-{
-    struct pump *p = arg;
-    struct hand *h = &p->hands[i];
-
-    if (asked->type == PROTO_OPEN)
-        h->opening = false;
-    if (asked->type == PROTO_RESERVE)
-        p->reserving = h->reserving = false;
-    if (asked->type == PROTO_PROBE)
-        h->probing = false;
-    if (reply->type == PROTO_FAIL) {
-        on_fail(p, i, asked->type, &reply->u.fail);
-    } else if (reply->type == PROTO_OPENED && asked->type == PROTO_OPEN) {
-        on_opened(p, i, &reply->u.opened);
-    } else if (reply->type == PROTO_SIGNED && asked->type == PROTO_SIGN &&
-               h->n_flight > 0) {
-        note_count(p, i, &reply->u.signed_.count);
-        on_signed(p, i, &reply->u.signed_);
-    } else if (reply->type == PROTO_PROBED) {
-        p->probed_us = pump_now_us();
-    } else if (reply->type == PROTO_GRANTED && asked->type == PROTO_LOST) {
-        note_count(p, i, &reply->u.granted.count);
-    } else if (reply->type == PROTO_REVOKED && asked->type == PROTO_REVOKE) {
-        pump_revoked(p, i);
-    } else if (reply->type == PROTO_HEADED && asked->type == PROTO_HEAD) {
-        pump_headed(p, i, &reply->u.headed);
-    } else if (reply->type == PROTO_MARKED && asked->type == PROTO_MARK && h->marking) {
-        pump_marked(p, i, reply->u.marked.mark);
-    } else if (reply->type == PROTO_RESERVED && asked->type == PROTO_RESERVE) {
-        pump_mark_raised(p);
-    } else {
-        signers_kill(p->signers, i, "it answered out of turn", false);
-    }
-    pump_wake(p);
-}
-
 /* --- now and then --- */
-
-/* A signer that died comes back;
- * a token that is gone for long is a matter for custodians. */
-static void look_for_token(struct pump *p)
-{
-    bool ready = false;
-    struct err e;
-
-    for (unsigned i = 0; i < p->n; i++)
-        ready = ready || signers_info(p->signers, i)->state == SIGNER_READY;
-    if (ready || engine_batch(p->s.engine) == NULL) {
-        p->alone_us = 0;
-        return;
-    }
-    if (p->alone_us == 0)
-        p->alone_us = pump_monotonic_us();
-    if (pump_monotonic_us() - p->alone_us <
-        (int64_t)p->s.config->signer.token_lost_s * 1000000)
-        return;
-    p->alone_us = 0;
-    log_event(LOG_CRIT, MSG_TOKEN_TROUBLE, NULL,
-              "no signer for %u seconds: the token is lost",
-              p->s.config->signer.token_lost_s);
-    if (!end_now(p, BATCH_HELD, "token.lost", "token.lost: no signer could reach the token",
-                 &e))
-        pump_fatal(p, &e);
-}
 
 static int on_tick(sd_event_source *src, uint64_t usec, void *arg)
 {
     struct pump *p = arg;
 
-    look_for_token(p);
     if (pump_monotonic_us() >= p->head.due_us)
         pump_seal(p);
     for (unsigned i = 0; i < p->n; i++) {
@@ -465,7 +337,7 @@ static int on_tick(sd_event_source *src, uint64_t usec, void *arg)
         if (signers_info(p->signers, i)->state == SIGNER_READY && h->n_flight == 0 &&
             !h->probing && p->s.token->probe_id[0] != '\0') {
             h->probing = true;
-            (void)signers_send(p->signers, i, &probe, NULL, 0);
+            (void)signers_send(p->signers, i, &probe, p->s.token->sessions, NULL, 0);
         }
         /* a token may be exchanged for an older copy of it under an idle signer too */
         if (signers_info(p->signers, i)->state == SIGNER_READY && h->n_flight == 0)
@@ -511,8 +383,14 @@ double pump_rate(const struct pump *p)
 
 bool pump_alive(const struct pump *p)
 {
-    return signers_stalled_us(p->signers) <
-           (int64_t)p->s.config->signer.call_timeout_s * 6 * 1000000;
+    return signers_overdue_us(p->signers) < OVERDUE_US;
+}
+
+const struct pump_fault *pump_faulted(const struct pump *p)
+{
+    static const struct pump_fault none;
+
+    return p->failing ? &p->fault : &none;
 }
 
 int64_t pump_probed_us(const struct pump *p)
@@ -522,7 +400,7 @@ int64_t pump_probed_us(const struct pump *p)
 
 bool pump_new(const struct pump_setup *s, struct pump **out, struct err *e)
 {
-    struct signer_hooks hooks = {on_ready, on_answer, on_gone, NULL};
+    struct signer_hooks hooks = {pump_on_ready, pump_on_answer, pump_on_gone, NULL};
     struct pump *p = calloc(1, sizeof *p);
     uint64_t now;
 
@@ -532,6 +410,8 @@ bool pump_new(const struct pump_setup *s, struct pump **out, struct err *e)
     }
     p->s = *s;
     p->n = s->token->workers;
+    for (unsigned i = 0; i < p->n; i++)
+        pump_hand_empty(p, i);
     hooks.arg = p;
     p->head.due_us =
         pump_monotonic_us() + (int64_t)s->config->signer.head_interval_s * 1000000;
@@ -560,6 +440,7 @@ void pump_free(struct pump *p)
     signers_free(p->signers);
     (void)sd_event_source_disable_unref(p->idle);
     (void)sd_event_source_disable_unref(p->tick);
+    (void)sd_event_source_disable_unref(p->lost);
     free(p->hands);
     free(p);
 }

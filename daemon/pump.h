@@ -23,6 +23,8 @@ struct pump_setup { /* borrowed */
     struct store *store; /* what has ended, and who knows; the audit trail */
     /* A batch left the engine (done, stopped, held): the incident may want to know. */
     void (*ended)(void *arg, int64_t batch);
+    /* ... and that one because no signer could reach the token for TokenLostSec. */
+    void (*lost)(void *arg, int64_t batch);
     /* A signer is ready: who waits for the token's word may ask. May be NULL. */
     void (*ready)(void *arg);
     const struct trust *trust; /* whose counters these are */
@@ -56,10 +58,18 @@ uint64_t pump_sealed(const struct pump *p);
 struct signers *pump_signers(struct pump *p);
 /* Signatures per second over the last few seconds; 0 when idle. */
 double pump_rate(const struct pump *p);
+struct pump_fault { /* why signers cannot sign what a batch wants */
+    char rule[64];  /* "": they can, as far as is known */
+    char reason[320];
+};
+/* The first reason since a row was signed last; it stands until one is. */
+const struct pump_fault *pump_faulted(const struct pump *p);
 /* Is the whole pump alive: nothing waits beyond patience (for the watchdog)? */
 bool pump_alive(const struct pump *p);
 /* When the last probe-key signature was verified, wall clock; 0: never. */
 int64_t pump_probed_us(const struct pump *p);
+/* The clock that pauses and times of the pump are by. */
+int64_t pump_monotonic_us(void);
 void pump_free(struct pump *p);
 
 #endif

@@ -31,7 +31,7 @@ void pump_seal(struct pump *p)
     head.u.head.hash = at.hash;
     for (unsigned i = 0; i < p->n && !p->head.asked; i++)
         if (signers_info(p->signers, i)->state == SIGNER_READY &&
-            signers_send(p->signers, i, &head, NULL, 0)) {
+            signers_send(p->signers, i, &head, CALLS_FEW, NULL, 0)) {
             p->head.asked = true;
             p->head.worker = i;
             p->head.at = at;

@@ -2,10 +2,11 @@
  *
  * pump_impl - what the pump's files share; private to them.
  *
- *   pump       keeps signers busy: opens, lends, orders, takes what comes back
- *   pump_tell  tells them what has ended, before anything else
- *   pump_head  lets them sign heads of the audit trail
- *   pump_mark  asks them how far the token has counted, before any order
+ *   pump         keeps signers busy: opens, lends, orders
+ *   pump_answer  takes what comes back: signatures, failures, the end of a signer
+ *   pump_tell    tells them what has ended, before anything else
+ *   pump_head    lets them sign heads of the audit trail
+ *   pump_mark    asks them how far the token has counted, before any order
  */
 #ifndef PUMP_IMPL_H
 #define PUMP_IMPL_H
@@ -13,9 +14,15 @@
 #include "pump.h"
 
 #include "chain.h"
+#include "pace.h"
 #include "place.h"
 
 #define IN_FLIGHT 2 /* orders a worker has at a time: one being signed, one ready */
+#define STRIKES   3 /* a batch is held when a worker failed so often and nobody got on */
+
+/* Calls into the token that an answer waits for, at most, where one is not enough: each may
+ * take CallTimeoutSec=. */
+#define CALLS_FEW 4
 
 struct hand {        /* one worker, as the pump sees it */
     uint64_t opened; /* generation of the batch it has open; 0: none */
@@ -24,10 +31,15 @@ struct hand {        /* one worker, as the pump sees it */
     uint64_t next, last; /* counters lent and not used; next > last: none */
     struct {
         uint64_t generation;
+        int64_t sent_us;
         struct order o;
     } flight[IN_FLIGHT]; /* in the order they were sent */
     size_t n_flight;
+    int64_t answered_us; /* when the last came back: the next was begun then */
+    struct pace pace;
     bool probing;
+    bool failed;      /* it has said that it cannot do what the batch wants of it */
+    unsigned strikes; /* ended over the batch at work, since anybody signed a row */
     /* what has ended (told.h): a REVOKE is out, none follows before it is answered */
     bool telling;
     struct digest tells;
@@ -56,6 +68,9 @@ struct pump {
     } lent; /* by that RESERVE */
     struct pump_mark marks[PLACE_COUNTERS_MAX];
     size_t n_marks;
+    struct pump_fault fault; /* the first reason, of a failure or of a signer's end */
+    uint64_t fault_at;       /* the generation it is of */
+    bool failing;            /* an order could not be done by a signer that was there */
     sd_event_source *idle, *tick;
     struct {
         bool asked;
@@ -66,7 +81,7 @@ struct pump {
         int64_t due_us;        /* monotonic: when the next is */
     } head;
     int64_t probed_us;
-    int64_t alone_us; /* since when a batch waits with no signer at all; 0: it does not */
+    sd_event_source *lost; /* armed while a batch waits with no signer at all */
     struct {
         int64_t at_us;
         int64_t total;
@@ -75,7 +90,22 @@ struct pump {
     int64_t total;
 };
 
-int64_t pump_monotonic_us(void);
+/* Something is wrong since a row was signed last: the first reason is the true one. */
+void pump_fault(struct pump *p, const char *rule, const char *reason);
+/* An engine call failed: what becomes of the batch, or of the service? */
+void pump_trouble(struct pump *p, const struct err *why);
+/* The batch leaves the engine. */
+MUST_CHECK bool pump_end(struct pump *p, enum batch_state to, const char *rule,
+                         const char *reason, struct err *e);
+/* Give a worker what it lacks: the documents, counters, orders. Errors are the batch's. */
+MUST_CHECK bool pump_feed(struct pump *p, unsigned i, struct err *e);
+/* Nothing in hand, nothing known. */
+void pump_hand_empty(struct pump *p, unsigned i);
+void pump_on_ready(void *arg, unsigned i);
+void pump_on_gone(void *arg, unsigned i);
+void pump_on_answer(void *arg, unsigned i, const struct proto *asked,
+                    const struct proto *reply);
+
 int64_t pump_now_us(void);
 /* A promise that cannot be kept on disk: stop loudly, nothing may leave. */
 void pump_fatal(struct pump *p, const struct err *e);

@@ -33,7 +33,7 @@ static void ask_next(struct pump *p, unsigned i)
         return;
     ask.u.mark.originator = p->marks[h->mark].originator;
     h->floor = p->marks[h->mark].most;
-    (void)signers_send(p->signers, i, &ask, NULL, 0);
+    (void)signers_send(p->signers, i, &ask, CALLS_FEW, NULL, 0);
 }
 
 void pump_mark_ask(struct pump *p, unsigned i)

@@ -30,7 +30,7 @@ static bool send_end(struct pump *p, unsigned i, const struct digest *what, stru
     free((void *)(uintptr_t)cms.at);
     revoke.u.revoke.authority = *what;
     if (ok)
-        (void)signers_send(p->signers, i, &revoke, &fd, fd >= 0);
+        (void)signers_send(p->signers, i, &revoke, CALLS_FEW, &fd, fd >= 0);
     return ok;
 }
 
@@ -50,7 +50,7 @@ void pump_tell_one(struct pump *p, unsigned i)
         h->telling = true;
         (void)told(p, send_end(p, i, &h->tells, &e), &e);
     } else if (signers_info(p->signers, i)->state == SIGNER_LEAVING) {
-        signers_kill(p->signers, i, "the key was switched off", false);
+        signers_kill(p->signers, i, "", "the key was switched off", false);
     }
 }
 

@@ -253,6 +253,17 @@ static bool own_step(struct service *sv, const char *incident, enum event event,
     return ok;
 }
 
+void service_token_lost(void *arg, int64_t batch)
+{
+    struct service *sv = arg;
+    struct batch b;
+    struct err e;
+
+    if (!queue_get(sv->store, batch, &b, &e) ||
+        !own_step(sv, b.incident, EVENT_LOSE_TOKEN, &e))
+        store_trouble(sv, &e);
+}
+
 /* A batch left the engine: does the incident move with it? */
 void service_batch_ended(void *arg, int64_t batch)
 {
@@ -261,9 +272,7 @@ void service_batch_ended(void *arg, int64_t batch)
     struct err e;
     bool ok = queue_get(sv->store, batch, &b, &e);
 
-    if (ok && b.state == BATCH_HELD && strcmp(b.rule, "token.lost") == 0)
-        ok = own_step(sv, b.incident, EVENT_LOSE_TOKEN, &e);
-    else if (ok && b.state == BATCH_STOPPED && strcmp(b.rule, "decision.window") == 0)
+    if (ok && b.state == BATCH_STOPPED && strcmp(b.rule, "decision.window") == 0)
         ok = own_step(sv, b.incident, EVENT_EXPIRE, &e);
     if (!ok)
         store_trouble(sv, &e);

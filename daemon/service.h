@@ -68,6 +68,7 @@ MUST_CHECK bool service_learn_keys(struct service *sv, struct err *e);
 /* A configured key that has ended, each in the journal. */
 MUST_CHECK bool service_tell_keys(struct service *sv, struct err *e);
 void service_batch_ended(void *arg, int64_t batch);
+void service_token_lost(void *arg, int64_t batch);
 /* Batches under decisions that do not stand any more, or of an incident that stopped: written
  * here, put down after commit. why: for people. */
 MUST_CHECK bool service_stop_batches(struct service *sv, const char *incident,

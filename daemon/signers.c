@@ -3,37 +3,42 @@
 
 #include "log.h"
 #include "mem.h"
+#include "signer_start.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 
-#define WAITING_MAX  16
-#define PAUSE_MIN_US 500000
-#define PAUSE_MAX_US 60000000
-#define EXIT_HUMAN   78
+#define WAITING_MAX      16
+#define PAUSE_MIN_US     500000
+#define PAUSE_MAX_US     60000000
+#define EXIT_HUMAN       78
+#define DEADLINE_TICK_US 500000
+#define STEADY_US        10000000 /* a worker that has served so long and signed is sound */
+/* Beside the calls that an answer waits for: to sign until the time of an order is over, and
+ * for the signer's own alarm to fire first (session_deadline). */
+#define ANSWER_US   ((PROTO_SIGN_MS + 2000) * INT64_C(1000))
+#define HELLO_CALLS 4 /* besides the proof of each session */
 
 struct worker {
     struct signers *pool;
     unsigned no;
     struct signer_info info;
     int fd;
-    bool told; /* this process has said why it goes: trouble is its word */
+    bool told;   /* this process has said why it goes: trouble is its word */
+    bool person; /* and that none is to be started before a person has acted */
+    int64_t ready_us;
     int64_t pause_us;
     unsigned runs; /* of counters that this process was asked to set aside */
     uint32_t seq;
     struct {
         uint32_t seq;
         enum proto_type type;
-        int64_t since_us; /* monotonic */
+        int64_t since_us; /* monotonic: it is the first in line, since then */
+        int64_t patience_us;
     } waiting[WAITING_MAX];
     sd_event_source *io, *child, *again;
 };
@@ -50,8 +55,6 @@ struct signers {
     int account; /* of the signers that spoke last, to read; -1: none did */
     bool ending;
 };
-
-extern char **environ;
 
 static int64_t monotonic_us(void)
 {
@@ -76,6 +79,7 @@ static int on_again(sd_event_source *src, uint64_t usec, void *arg)
     (void)src;
     (void)usec;
     w->again = sd_event_source_disable_unref(w->again);
+    w->info.again_us = 0;
     start_next(w->pool);
     return 0;
 }
@@ -85,12 +89,8 @@ static bool serves(const struct worker *w)
     return w->info.state == SIGNER_READY || w->info.state == SIGNER_LEAVING;
 }
 
-/* Down it goes; unless a person is needed, up again after a pause that doubles. */
-static void go_down(struct worker *w, const char *why, bool barred)
+static void end_process(struct worker *w)
 {
-    struct signers *s = w->pool;
-    bool was_ready = serves(w);
-
     forget_sources(w);
     fd_auto(&w->fd);
     if (w->info.pid > 0) {
@@ -101,22 +101,86 @@ static void go_down(struct worker *w, const char *why, bool barred)
     w->info.pid = 0;
     w->info.keys = 0;
     w->info.waiting = 0;
+}
+
+/* Up again after a pause, and after twice as long when that was of no use. */
+static void pause_for(struct worker *w, bool told_to_go)
+{
+    (void)sd_event_add_time_relative(w->pool->loop, &w->again, CLOCK_MONOTONIC,
+                                     (uint64_t)w->pause_us, 0, on_again, w);
+    w->info.again_us = monotonic_us() + w->pause_us;
+    w->info.restarts++;
+    if (!told_to_go)
+        w->pause_us = w->pause_us * 2 > PAUSE_MAX_US ? PAUSE_MAX_US : w->pause_us * 2;
+}
+
+/* Down it goes. What it said last of its own end holds, whoever ends it. */
+static void go_down(struct worker *w, const char *rule, const char *why, bool barred)
+{
+    struct signers *s = w->pool;
+    bool told_to_go = rule[0] == '\0';
+
+    barred = barred || w->person;
+    end_process(w);
     w->info.state = barred ? SIGNER_BARRED : SIGNER_DOWN;
-    if (why != w->info.trouble)
+    if (why != w->info.trouble) {
         (void)snprintf(w->info.trouble, sizeof w->info.trouble, "%s", why);
+        (void)snprintf(w->info.rule, sizeof w->info.rule, "%s", rule);
+    }
     if (s->ending)
         return;
     log_event(LOG_WARNING, barred ? MSG_TOKEN_TROUBLE : MSG_SIGNER_LOST, NULL,
               "signer %u of token %s is down: %s", w->no, s->token->name, w->info.trouble);
-    if (was_ready)
-        s->hooks.gone(s->hooks.arg, w->no, w->info.trouble);
-    if (!barred) {
-        w->info.restarts++;
-        (void)sd_event_add_time_relative(s->loop, &w->again, CLOCK_MONOTONIC,
-                                         (uint64_t)w->pause_us, 0, on_again, w);
-        w->pause_us = w->pause_us * 2 > PAUSE_MAX_US ? PAUSE_MAX_US : w->pause_us * 2;
-    }
+    if (!barred)
+        pause_for(w, told_to_go);
+    s->hooks.gone(s->hooks.arg, w->no);
     start_next(s);
+}
+
+/* Why none serves here: kept until it ends, and its exit status says the rest. */
+static void hear_refusal(struct worker *w, const struct proto *p)
+{
+    bool said = p->type == PROTO_FAIL;
+
+    (void)snprintf(w->info.rule, sizeof w->info.rule, "%s",
+                   said ? p->u.fail.id : "signer.order");
+    (void)snprintf(w->info.trouble, sizeof w->info.trouble, "%s: %.240s", w->info.rule,
+                   said ? p->u.fail.text : "no READY after HELLO");
+    w->told = true;
+    /* busy: a ceremony has the token, which says nothing about it */
+    w->info.spoke = !said || p->u.fail.code != ERR_BUSY;
+}
+
+static void hear_ready(struct worker *w, const struct proto *p, int *fd)
+{
+    struct signers *s = w->pool;
+
+    w->info.state = SIGNER_READY;
+    w->info.keys = p->u.ready.keys;
+    w->info.list = p->u.ready.list;
+    w->info.audit = p->u.ready.audit;
+    if (*fd >= 0) {
+        fd_auto(&s->account);
+        s->account = *fd;
+        *fd = -1;
+    }
+    if (w->info.pid == 0)
+        w->info.pid = -(int)p->u.ready.pid; /* not our child: shown, never signalled */
+    (void)snprintf(w->info.what, sizeof w->info.what, "%s", p->u.ready.what);
+    w->info.rule[0] = w->info.trouble[0] = '\0';
+    w->info.spoke = false;
+    w->ready_us = monotonic_us();
+    log_event(LOG_INFO, MSG_SIGNER_READY, NULL, "signer %u ready: %s", w->no, w->info.what);
+    s->hooks.ready(s->hooks.arg, w->no);
+    start_next(s);
+}
+
+/* Does it say that no other is to be started? That holds even if it is killed first, or is
+ * nobody's child here and has no exit status to show. */
+static bool wants_person(const struct proto *p)
+{
+    return (p->type == PROTO_FAIL && p->u.fail.end == PROTO_PERSON) ||
+           (p->type == PROTO_SIGNED && p->u.signed_.stop.end == PROTO_PERSON);
 }
 
 /* fd: what came beside it, -1: nothing; the caller closes what is left there. */
@@ -126,48 +190,21 @@ static void on_reply(struct worker *w, const struct proto *p, int *fd)
     struct proto asked = {0};
 
     if (w->info.waiting == 0 || w->waiting[0].seq != p->seq) {
-        go_down(w, "answered a record that was not sent", false);
+        go_down(w, "signer.record", "answered a record that was not sent", false);
         return;
     }
     asked.type = w->waiting[0].type;
     asked.seq = p->seq;
     memmove(&w->waiting[0], &w->waiting[1], (WAITING_MAX - 1) * sizeof w->waiting[0]);
     w->info.waiting--;
-    if (asked.type == PROTO_HELLO) {
-        if (p->type != PROTO_READY) {
-            char why[sizeof w->info.trouble];
-
-            (void)snprintf(why, sizeof why, "%s: %.240s",
-                           p->type == PROTO_FAIL ? p->u.fail.id : "signer.order",
-                           p->type == PROTO_FAIL ? p->u.fail.text : "no READY after HELLO");
-            (void)snprintf(w->info.trouble, sizeof w->info.trouble, "%s", why);
-            w->told = true;
-            /* busy: a ceremony has the token, which says nothing about it */
-            w->info.spoke = p->type != PROTO_FAIL || p->u.fail.code != ERR_BUSY;
-            return; /* its exit status, which follows, says whether to try again */
-        }
-        w->info.state = SIGNER_READY;
-        w->info.keys = p->u.ready.keys;
-        w->info.list = p->u.ready.list;
-        w->info.audit = p->u.ready.audit;
-        if (*fd >= 0) {
-            fd_auto(&s->account);
-            s->account = *fd;
-            *fd = -1;
-        }
-        if (w->info.pid == 0)
-            w->info.pid = -(int)p->u.ready.pid; /* not our child: shown, never signalled */
-        (void)snprintf(w->info.what, sizeof w->info.what, "%s", p->u.ready.what);
-        w->info.trouble[0] = '\0';
-        w->info.spoke = false;
-        w->pause_us = PAUSE_MIN_US;
-        log_event(LOG_INFO, MSG_SIGNER_READY, NULL, "signer %u ready: %s", w->no,
-                  w->info.what);
-        s->hooks.ready(s->hooks.arg, w->no);
-        start_next(s);
-        return;
-    }
-    s->hooks.answer(s->hooks.arg, w->no, &asked, p);
+    w->waiting[0].since_us = monotonic_us();
+    w->person = w->person || wants_person(p);
+    if (asked.type != PROTO_HELLO)
+        s->hooks.answer(s->hooks.arg, w->no, &asked, p);
+    else if (p->type == PROTO_READY)
+        hear_ready(w, p, fd);
+    else
+        hear_refusal(w, p);
 }
 
 static int on_child(sd_event_source *src, const siginfo_t *si, void *arg)
@@ -178,15 +215,20 @@ static int on_child(sd_event_source *src, const siginfo_t *si, void *arg)
 
     (void)src;
     w->info.pid = 0; /* reaped by the loop */
-    if (w->told)
-        (void)snprintf(why, sizeof why, "%s", w->info.trouble);
-    else if (si->si_code == CLD_EXITED)
+    if (w->told) {
+        go_down(w, w->info.rule, w->info.trouble, human);
+        return 0;
+    }
+    if (si->si_code == CLD_EXITED)
         (void)snprintf(why, sizeof why, "its process ended with status %d", si->si_status);
     else
         (void)snprintf(why, sizeof why, "its process was killed by signal %d%s",
                        si->si_status,
                        si->si_status == SIGALRM ? " (a call into the module hung)" : "");
-    go_down(w, why, human);
+    go_down(w,
+            si->si_code != CLD_EXITED && si->si_status == SIGALRM ? "token.lost"
+                                                                  : "signer.socket",
+            why, human);
     return 0;
 }
 
@@ -210,7 +252,7 @@ static int on_io(sd_event_source *src, int fd, uint32_t revents, void *arg)
         return 0;
     }
     if (!gone) {
-        go_down(w, e.text, false);
+        go_down(w, e.id, e.text, false);
         return 0;
     }
     if (w->info.pid > 0) {
@@ -218,77 +260,13 @@ static int on_io(sd_event_source *src, int fd, uint32_t revents, void *arg)
         w->io = sd_event_source_disable_unref(w->io);
         return 0;
     }
-    go_down(w, w->told ? w->info.trouble : "it closed its connection", false);
+    go_down(w, w->told ? w->info.rule : "signer.socket",
+            w->told ? w->info.trouble : "it closed its connection", false);
     return 0;
 }
 
-/* A child with nothing of ours but its socket on descriptor 3 and stderr. */
-static bool spawn(struct worker *w, int *ours, struct err *e)
-{
-    struct signers *s = w->pool;
-    const char *program = s->config->service.signer_program;
-    char *argv[] = {(char *)(uintptr_t)program,        (char *)(uintptr_t) "--config",
-                    (char *)(uintptr_t)s->config_path, (char *)(uintptr_t) "--fd",
-                    (char *)(uintptr_t) "3",           NULL};
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attr;
-    sigset_t none;
-    int pair[2];
-    pid_t pid;
-    int rc;
-
-    if (s->config_path == NULL)
-        argv[1] = argv[3], argv[2] = argv[4], argv[3] = NULL;
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
-        return err_set(e, ERR_BUSY, "signer.socket", "socketpair: %s", strerror(errno));
-    (void)posix_spawn_file_actions_init(&actions);
-    (void)posix_spawn_file_actions_adddup2(&actions, pair[1], 3);
-    (void)posix_spawnattr_init(&attr);
-    (void)sigemptyset(&none);
-    (void)posix_spawnattr_setsigmask(&attr, &none);
-    (void)posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
-    /* dup2 onto itself keeps close-on-exec: move it out of the way first */
-    if (pair[1] == 3) {
-        int up = fcntl(pair[1], F_DUPFD_CLOEXEC, 10);
-
-        (void)close(pair[1]);
-        pair[1] = up;
-        (void)posix_spawn_file_actions_destroy(&actions);
-        (void)posix_spawn_file_actions_init(&actions);
-        (void)posix_spawn_file_actions_adddup2(&actions, pair[1], 3);
-    }
-    rc = posix_spawn(&pid, program, &actions, &attr, argv, environ);
-    (void)posix_spawn_file_actions_destroy(&actions);
-    (void)posix_spawnattr_destroy(&attr);
-    (void)close(pair[1]);
-    if (rc != 0) {
-        (void)close(pair[0]);
-        return err_set(e, ERR_BUSY, "signer.socket", "cannot start %s: %s", program,
-                       strerror(rc));
-    }
-    w->info.pid = pid;
-    *ours = pair[0];
-    return true;
-}
-
-static bool reach(struct worker *w, int *ours, struct err *e)
-{
-    const char *path = w->pool->config->service.signer_socket;
-    struct sockaddr_un a = {.sun_family = AF_UNIX};
-    AUTO(fd) int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-
-    if (strlen(path) >= sizeof a.sun_path)
-        return err_set(e, ERR_INPUT, "config.service", "SignerSocket= is too long");
-    (void)strcpy(a.sun_path, path);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof a) != 0)
-        return err_set(e, ERR_BUSY, "signer.socket", "%s: %s", path, strerror(errno));
-    *ours = fd;
-    fd = -1;
-    return true;
-}
-
-static bool send_record(struct worker *w, struct proto *p, const int fds[], size_t n_fds,
-                        struct err *e)
+static bool send_record(struct worker *w, struct proto *p, unsigned calls, const int fds[],
+                        size_t n_fds, struct err *e)
 {
     size_t i = w->info.waiting;
 
@@ -300,6 +278,8 @@ static bool send_record(struct worker *w, struct proto *p, const int fds[], size
     w->waiting[i].seq = p->seq;
     w->waiting[i].type = p->type;
     w->waiting[i].since_us = monotonic_us();
+    w->waiting[i].patience_us =
+        (int64_t)calls * w->pool->config->signer.call_timeout_s * 1000000 + ANSWER_US;
     w->info.waiting++;
     w->runs += p->type == PROTO_RESERVE;
     return true;
@@ -313,14 +293,14 @@ static void start(struct worker *w)
     int fd = -1;
 
     w->info.state = SIGNER_STARTING;
-    w->told = false;
+    w->info.again_us = 0;
+    w->told = w->person = false;
     w->runs = 0;
-    if (s->config->service.signer_socket[0] != '\0' ? !reach(w, &fd, &e)
-                                                    : !spawn(w, &fd, &e)) {
+    if (!signer_start(s->config, s->config_path, &fd, &w->info.pid, &e)) {
         char why[sizeof w->info.trouble];
 
         (void)snprintf(why, sizeof why, "%s: %.240s", e.id, e.text);
-        go_down(w, why, false);
+        go_down(w, e.id, why, false);
         return;
     }
     w->fd = fd;
@@ -330,8 +310,8 @@ static void start(struct worker *w)
         sd_event_add_io(s->loop, &w->io, fd, EPOLLIN, on_io, w) < 0 ||
         /* what it said before it ended is heard before it is missed */
         sd_event_source_set_priority(w->io, SD_EVENT_PRIORITY_NORMAL - 1) < 0 ||
-        !send_record(w, &hello, NULL, 0, &e))
-        go_down(w, "cannot be watched or spoken to", false);
+        !send_record(w, &hello, HELLO_CALLS + s->token->sessions, NULL, 0, &e))
+        go_down(w, "signer.socket", "cannot be watched or spoken to", false);
 }
 
 /* One at a time: the next begins when none is starting. */
@@ -349,27 +329,29 @@ static void start_next(struct signers *s)
         }
 }
 
-/* A chunk may take as long as the token needs, so the bound is on one answer, with room for
- * a whole slice behind another. The signer's own alarm fires first. */
-static int64_t patience_us(const struct signers *s)
+/* How long its answer is late; the signer's own alarm fires first, unless it is stopped. */
+static int64_t overdue_us(const struct worker *w)
 {
-    return (int64_t)s->config->signer.call_timeout_s * 4 * 1000000;
+    int64_t late = w->info.waiting == 0 ? 0
+                                        : monotonic_us() - w->waiting[0].since_us -
+                                              w->waiting[0].patience_us;
+
+    return late > 0 ? late : 0;
 }
 
 static int on_deadline(sd_event_source *src, uint64_t usec, void *arg)
 {
     struct signers *s = arg;
-    int64_t now = monotonic_us();
 
     for (unsigned i = 0; i < s->n; i++) {
         struct worker *w = &s->at[i];
 
-        if (w->info.waiting > 0 && now - w->waiting[0].since_us > patience_us(s)) {
+        if (overdue_us(w) > 0) {
             log_event(LOG_ERR, MSG_SIGNER_HUNG, NULL, "signer %u does not answer", i);
-            go_down(w, "it did not answer in time and was killed", false);
+            go_down(w, "token.lost", "it did not answer in time and was killed", false);
         }
     }
-    (void)sd_event_source_set_time(src, usec + 1000000);
+    (void)sd_event_source_set_time(src, usec + DEADLINE_TICK_US);
     (void)sd_event_source_set_enabled(src, SD_EVENT_ONESHOT);
     return 0;
 }
@@ -404,8 +386,8 @@ bool signers_new(sd_event *loop, const struct config *c, const char *config_path
         signers_free(s);
         return err_set(e, ERR_STORE, "store.memory", "cannot watch signers");
     }
+    *out = s; /* the hooks may ask already */
     start_next(s);
-    *out = s;
     return true;
 }
 
@@ -419,18 +401,26 @@ const struct signer_info *signers_info(const struct signers *s, unsigned worker)
     return &s->at[worker].info;
 }
 
-bool signers_send(struct signers *s, unsigned worker, struct proto *p, const int fds[],
-                  size_t n_fds)
+bool signers_send(struct signers *s, unsigned worker, struct proto *p, unsigned calls,
+                  const int fds[], size_t n_fds)
 {
     struct worker *w = &s->at[worker];
     struct err e;
 
     if (!serves(w))
         return false;
-    if (send_record(w, p, fds, n_fds, &e))
+    if (send_record(w, p, calls, fds, n_fds, &e))
         return true;
-    go_down(w, e.text, false);
+    go_down(w, e.id, e.text, false);
     return false;
+}
+
+void signers_worked(struct signers *s, unsigned worker)
+{
+    struct worker *w = &s->at[worker];
+
+    if (w->pause_us > PAUSE_MIN_US && monotonic_us() - w->ready_us >= STEADY_US)
+        w->pause_us = PAUSE_MIN_US;
 }
 
 void signers_leave(struct signers *s, unsigned worker)
@@ -439,16 +429,18 @@ void signers_leave(struct signers *s, unsigned worker)
         s->at[worker].info.state = SIGNER_LEAVING;
 }
 
-void signers_kill(struct signers *s, unsigned worker, const char *why, bool barred)
+void signers_kill(struct signers *s, unsigned worker, const char *rule, const char *why,
+                  bool barred)
 {
     struct worker *w = &s->at[worker];
 
     if (serves(w) || w->info.state == SIGNER_STARTING) {
-        go_down(w, why, barred);
+        go_down(w, rule, why, barred);
         return;
     }
     if (barred) {
         w->info.state = SIGNER_BARRED;
+        w->info.again_us = 0;
         w->again = sd_event_source_disable_unref(w->again);
     }
 }
@@ -464,7 +456,7 @@ void signers_renew(struct signers *s)
             return;
     for (unsigned i = 0; i < s->n; i++)
         if (s->at[i].runs >= after) {
-            signers_kill(s, i, "it begins anew: see RenewAfter=", false);
+            signers_kill(s, i, "", "it begins anew: see RenewAfter=", false);
             s->at[i].info.restarts--; /* not lost */
             return;
         }
@@ -504,18 +496,18 @@ void signers_hasten(struct signers *s)
         s->at[i].info.spoke = false;
         s->at[i].pause_us = PAUSE_MIN_US; /* somebody waits */
         s->at[i].again = sd_event_source_disable_unref(s->at[i].again);
+        s->at[i].info.again_us = 0;
     }
     start_next(s);
 }
 
-int64_t signers_stalled_us(const struct signers *s)
+int64_t signers_overdue_us(const struct signers *s)
 {
-    int64_t now = monotonic_us();
     int64_t worst = 0;
 
     for (unsigned i = 0; i < s->n; i++)
-        if (s->at[i].info.waiting > 0 && now - s->at[i].waiting[0].since_us > worst)
-            worst = now - s->at[i].waiting[0].since_us;
+        if (overdue_us(&s->at[i]) > worst)
+            worst = overdue_us(&s->at[i]);
     return worst;
 }
 
@@ -537,7 +529,7 @@ void signers_free(struct signers *s)
             if (waitpid(w->info.pid, NULL, WNOHANG) != 0)
                 w->info.pid = 0;
         }
-        go_down(w, "the service ends", false);
+        go_down(w, "", "the service ends", false);
     }
     fd_auto(&s->account);
     (void)sd_event_source_disable_unref(s->deadline);

@@ -4,10 +4,11 @@
  *
  * Only processes and records: what the records mean is pump's business. Workers start one
  * after the other (a login rewrites SoftHSM's token file); each says READY or why not. One
- * that does not answer in time is killed, one that dies is started again after a growing
- * pause, one that says "stop and call a human" (exit 78: configuration or PIN) is not. A
- * worker is a child process, or, with SignerSocket=, a connection to a unit of its own
- * user.
+ * that does not answer in time is killed, one that dies is started again after a pause; the
+ * pause grows until a worker has proved of use: READY is no proof. One that says that a
+ * person has to act first (exit 78, or PROTO_PERSON in an answer: configuration, PIN, rights)
+ * is not started again, whoever ends it. A worker is a child process, or, with SignerSocket=,
+ * a connection to a unit of its own user.
  *
  * Effects: processes, sockets, timers of the event loop.
  */
@@ -33,7 +34,9 @@ struct signer_info { /* for status */
     enum signer_state state;
     int pid;
     char what[128];
+    char rule[64];     /* of trouble; "": it was told to go */
     char trouble[320]; /* last reason it went down; "" when all is well */
+    int64_t again_us;  /* monotonic: when it is started again; 0: it sits out no pause */
     bool spoke; /* asked since it was last ready or hastened, it said why it cannot serve */
     uint32_t keys;
     struct proto_list list; /* of what was revoked, the signer's own */
@@ -47,8 +50,9 @@ struct signer_hooks {
     /* The answer to a request sent by signers_send; FAIL is an answer too. */
     void (*answer)(void *arg, unsigned worker, const struct proto *asked_type,
                    const struct proto *reply);
-    /* Gone; every unanswered request is forgotten. */
-    void (*gone)(void *arg, unsigned worker, const char *why);
+    /* Gone, says its info; every unanswered request is forgotten. One that was never READY
+     * too. */
+    void (*gone)(void *arg, unsigned worker);
     void *arg;
 };
 
@@ -59,13 +63,18 @@ MUST_CHECK bool signers_new(sd_event *loop, const struct config *c, const char *
 unsigned signers_count(const struct signers *s);
 const struct signer_info *signers_info(const struct signers *s, unsigned worker);
 /* Send; fds are borrowed. False when the worker is neither ready nor leaving (or just died).
- * Only type and body of *p are used. */
-bool signers_send(struct signers *s, unsigned worker, struct proto *p, const int fds[],
-                  size_t n_fds);
+ * Only type and body of *p are used.
+ *   calls  into the token that the answer waits for, at most: each may take CallTimeoutSec=;
+ *          a worker that takes longer is killed */
+bool signers_send(struct signers *s, unsigned worker, struct proto *p, unsigned calls,
+                  const int fds[], size_t n_fds);
+/* It has done what it is for: the next pause is a short one again. */
+void signers_worked(struct signers *s, unsigned worker);
 /* A ready worker is to end, once it was told something. */
 void signers_leave(struct signers *s, unsigned worker);
 /* End one worker; barred: it is not started again. */
-void signers_kill(struct signers *s, unsigned worker, const char *why, bool barred);
+void signers_kill(struct signers *s, unsigned worker, const char *rule, const char *why,
+                  bool barred);
 /* Nothing is being signed: whoever has set more runs of counters aside than RenewAfter= ends
  * and begins anew, one at a time. Modules keep memory of token objects that were destroyed. */
 void signers_renew(struct signers *s);
@@ -83,9 +92,8 @@ bool signers_spoke(const struct signers *s);
 /* Ask the token now: signers that sit out a pause are started, what they said before is
  * forgotten. Nothing when settled. */
 void signers_hasten(struct signers *s);
-/* Longest time that the oldest unanswered request of any worker
- * has waited, microseconds. */
-int64_t signers_stalled_us(const struct signers *s);
+/* How long ago the slowest answer should have been here, microseconds; 0: none is late. */
+int64_t signers_overdue_us(const struct signers *s);
 /* End all workers and wait for children. */
 void signers_free(struct signers *s);
 

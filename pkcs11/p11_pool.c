@@ -40,6 +40,7 @@ struct p11_pool {
     unsigned long round; /* counts jobs, so that a worker takes part in each once */
     unsigned busy;
     bool quit;
+    bool struck; /* the last run failed at its first row */
     struct worker workers[];
 };
 
@@ -205,15 +206,39 @@ static bool repeat_bad(struct p11_pool *p, struct job *j, size_t *done, struct e
     return true;
 }
 
+/* Each session that failed may be thrown away, and that be all? */
+static bool fresh_may_do(const struct p11_pool *p)
+{
+    for (unsigned i = 0; i < p->n; i++) {
+        enum p11_class class = p11_code(p->workers[i].bad.rv)->class;
+
+        if (p->workers[i].bad.is && class != P11_REBUILD && class != P11_UNKNOWN)
+            return false;
+    }
+    return !p->struck;
+}
+
+/* What was not planned for: a fresh session first; a fresh process when not even its first
+ * signature is made. */
+static bool failed(struct p11_pool *p, const struct worker *w, size_t done, struct err *e)
+{
+    if (done > 0)
+        p->struck = false;
+    if (!fresh_may_do(p))
+        return session_failed(p->s, w->bad.call, w->bad.rv, e);
+    p->struck = true;
+    return p11_error(w->bad.call, w->bad.rv, e);
+}
+
 bool p11_pool_sign(struct p11_pool *p, CK_OBJECT_HANDLE key, const struct digest d[],
                    struct sig_p256 out[], size_t n, bool (*go_on)(void *), void *arg,
-                   size_t *done, struct err *e)
+                   struct token_run *made, struct err *e)
 {
     struct job j = {.key = key, .d = d, .out = out, .n = n, .go_on = go_on, .arg = arg};
     struct worker *w;
     bool repeat;
 
-    *done = 0;
+    *made = (struct token_run){0, 0};
     for (unsigned i = 0; i < p->n; i++)
         p->workers[i].bad.is = false;
     if (!revive(p, e))
@@ -221,13 +246,18 @@ bool p11_pool_sign(struct p11_pool *p, CK_OBJECT_HANDLE key, const struct digest
     run(p, &j);
     w = first_bad(p, &repeat);
     if (w != NULL && repeat && (go_on == NULL || go_on(arg))) {
-        if (!repeat_bad(p, &j, done, e))
+        made->begun = j.next;
+        if (!repeat_bad(p, &j, &made->done, e))
             return false;
         run(p, &j);
         w = first_bad(p, &repeat);
     }
-    *done = w != NULL ? w->bad.row : j.next;
-    return w == NULL || session_failed(p->s, w->bad.call, w->bad.rv, e);
+    made->begun = j.next;
+    made->done = w != NULL ? w->bad.row : j.next;
+    if (w != NULL)
+        return failed(p, w, made->done, e);
+    p->struck = p->struck && made->done == 0;
+    return true;
 }
 
 bool p11_pool_sign_on(struct p11_pool *p, unsigned i, CK_OBJECT_HANDLE key,

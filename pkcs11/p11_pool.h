@@ -14,6 +14,7 @@
 #define P11_POOL_H
 
 #include "session.h"
+#include "token.h"
 
 #define P11_SESSIONS_MAX 64 /* config refuses more */
 
@@ -26,11 +27,16 @@ MUST_CHECK bool p11_pool_new(struct session *s, unsigned n, struct p11_pool **ou
 /* Joins the threads; the sessions close with the anchor. */
 void p11_pool_free(struct p11_pool *p);
 
-/* As token_ops.sign. go_on is called from any of the threads, one at a time. A dead session
- * is replaced once, if it died before a signature could have been made. */
+/*
+ * As token_ops.sign. go_on is called from any of the threads, one at a time. A session that
+ * died before a signature could have been made is replaced, and its row tried once more.
+ * After any other code that was not planned for the run ends with that error, and the next
+ * one begins on fresh sessions; when that fails too, at its first row, and for codes that say
+ * "stop", session_failed is told: only a fresh process may help.
+ */
 MUST_CHECK bool p11_pool_sign(struct p11_pool *p, CK_OBJECT_HANDLE key,
                               const struct digest d[], struct sig_p256 out[], size_t n,
-                              bool (*go_on)(void *), void *arg, size_t *done,
+                              bool (*go_on)(void *), void *arg, struct token_run *made,
                               struct err *e);
 /* One signature on session i of 0..n-1, from the calling thread. */
 MUST_CHECK bool p11_pool_sign_on(struct p11_pool *p, unsigned i, CK_OBJECT_HANDLE key,

@@ -28,6 +28,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -121,6 +122,22 @@ static int socket_of(const char *option)
     return fd;
 }
 
+/* With the reason goes what becomes of this process: whoever hears it need not wait for its
+ * exit status, nor be its parent. */
+static void say_end(struct proto *reply)
+{
+    static const enum proto_end ends[] = {[P11_FINE] = PROTO_GOES_ON,
+                                          [P11_REBUILD] = PROTO_ENDS,
+                                          [P11_UNKNOWN] = PROTO_ENDS,
+                                          [P11_STOP] = PROTO_PERSON,
+                                          [P11_BUG] = PROTO_ENDS};
+
+    if (reply->type == PROTO_FAIL)
+        reply->u.fail.end = ends[note.worst];
+    if (reply->type == PROTO_SIGNED && reply->u.signed_.stop.code != ERR_NONE)
+        reply->u.signed_.stop.end = ends[note.worst];
+}
+
 /* Until the peer is gone, or the token says that this process is of no more use. */
 static int serve(struct desk *d, int fd)
 {
@@ -140,9 +157,13 @@ static int serve(struct desk *d, int fd)
             return e.code == ERR_INPUT ? EX_SOFTWARE : EX_TEMPFAIL;
         }
         desk_handle(d, &in, fds, n_fds, &reply);
+        say_end(&reply);
         if (reply.type == PROTO_FAIL)
             say(4, "record %u refused: %s [%s]", reply.seq, reply.u.fail.text,
                 reply.u.fail.id);
+        if (reply.type == PROTO_SIGNED && reply.u.signed_.stop.code != ERR_NONE)
+            say(4, "record %u: %u rows signed, then: %s [%s]", reply.seq, reply.u.signed_.n,
+                reply.u.signed_.stop.text, reply.u.signed_.stop.id);
         beside = desk_beside(d, &reply);
         if (!proto_send(fd, &reply, &beside, beside >= 0, &e))
             return 0;
@@ -165,7 +186,18 @@ static void refuse(int fd, const struct err *why)
     while (n_fds > 0)
         (void)close(fds[--n_fds]);
     desk_refuse(&in, why, &reply);
+    reply.u.fail.end = PROTO_PERSON;
     (void)!proto_send(fd, &reply, NULL, 0, &e);
+}
+
+static void on_hang_up(int sig)
+{
+    static const char text[] =
+        "<5>SIGHUP is ignored: the configuration is read at the start; "
+        "restart smki-recovery.service\n";
+
+    (void)sig;
+    (void)!write(STDERR_FILENO, text, sizeof text - 1);
 }
 
 static int run(const char *path, int fd)
@@ -173,6 +205,7 @@ static int run(const char *path, int fd)
     struct desk_setup setup = {.config = &config,
                                .trust = &trust,
                                .clock = clock_system(),
+                               .steady = clock_steady(),
                                .state_dir = config.signer.state_dir,
                                .stop_fd = fd,
                                .open_token = open_token,
@@ -183,6 +216,9 @@ static int run(const char *path, int fd)
 
     harden();
     peer_fd = fd;
+    (void)sigaction(SIGHUP,
+                    &(struct sigaction){.sa_handler = on_hang_up, .sa_flags = SA_RESTART},
+                    NULL);
     if (!config_load(path, true, &config, &e) || !trust_load(&config, &trust, &e)) {
         say_err(&e);
         return EX_CONFIG;

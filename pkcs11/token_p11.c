@@ -102,19 +102,19 @@ static bool p11_has_key(struct token *t, size_t key, struct err *e)
 
 static bool p11_sign(struct token *t, size_t key, const struct digest d[],
                      struct sig_p256 out[], size_t n, bool (*go_on)(void *), void *arg,
-                     size_t *done, struct err *e)
+                     struct token_run *run, struct err *e)
 {
     struct token_p11 *p = self(t);
 
-    *done = 0;
+    *run = (struct token_run){0, 0};
     if (!usable(p, e) || !told(p, bind_key(p, key, e)))
         return false;
     if (use_of(p, key) != P11_USE_SIGN)
         return err_set(e, ERR_TOKEN, "token.key-attributes", "%s: not a signing key",
                        p->config->keys[key].name);
-    if (!p11_pool_sign(p->pool, p->keys[key].key.in_use, d, out, n, go_on, arg, done, e))
+    if (!p11_pool_sign(p->pool, p->keys[key].key.in_use, d, out, n, go_on, arg, run, e))
         return told(p, false);
-    if (*done > 0)
+    if (run->done > 0)
         session_proven(&p->s);
     return true;
 }
@@ -201,8 +201,15 @@ static bool p11_seal(struct token *t, const struct digest *d, struct sig_p256 *o
                      struct err *e)
 {
     struct token_p11 *p = self(t);
+    struct token_run run;
+    bool ok;
 
-    if (!usable(p, e) || !told(p, p11_pool_sign_on(p->pool, 0, p->audit.token, d, out, e)))
+    if (!usable(p, e))
+        return false;
+    ok = p11_pool_sign(p->pool, p->audit.token, d, out, 1, NULL, NULL, &run, e);
+    if (!ok && p->s.worst == P11_FINE) /* a fresh session may do; a head has no counter */
+        ok = p11_pool_sign(p->pool, p->audit.token, d, out, 1, NULL, NULL, &run, e);
+    if (!told(p, ok))
         return false;
     if (verify_one(p->audit_pkey, d, out))
         return true;

@@ -189,7 +189,7 @@ static const struct {
     /* of a decision; and the processes that sign */
     {"signers",
      "holder seat organisation counted reason signer state what waiting untold restarts "
-     "trouble"},
+     "again trouble"},
     /* of the configuration; and the register of keys */
     {"keys", "key token usable certificate authority ended "
              "at what incident cell subject source taken_back sha256"},

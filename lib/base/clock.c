@@ -19,6 +19,20 @@ struct clock clock_system(void)
     return (struct clock){system_now, NULL};
 }
 
+static int64_t steady_now(void *arg)
+{
+    struct timespec t;
+
+    (void)arg;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+struct clock clock_steady(void)
+{
+    return (struct clock){steady_now, NULL};
+}
+
 void clock_text(int64_t us, char out[static CLOCK_TEXT_LEN])
 {
     time_t sec = (time_t)(us / 1000000);

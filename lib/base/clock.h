@@ -25,6 +25,9 @@ static inline int64_t clock_now(const struct clock *c)
 }
 /* The system's clock; for main functions and tests. */
 struct clock clock_system(void);
+/* Never set, from some beginning, in steps of a few milliseconds: for how long something
+ * takes. */
+struct clock clock_steady(void);
 
 /* RFC 3339 in UTC with microseconds. */
 void clock_text(int64_t us, char out[static CLOCK_TEXT_LEN]);

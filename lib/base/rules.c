@@ -152,7 +152,8 @@ const struct rule rules[] = {
      "Somebody of each required seat is among those counted.",
      "Have a member of that seat sign too."},
 
-    /* decision, what it is about and when - lib/signing/policy_document.c */
+    /* decision, what it is about and when - lib/signing/policy_document.c,
+     * lib/signing/warrant.c */
     {"decision.exercise", "SEC L10 (testing)", "INFERRED", "Exercise and live never mix.",
      "Use the service that fits the document."},
     {"decision.incident", "SEC L10.9", "INFERRED",
@@ -167,6 +168,9 @@ const struct rule rules[] = {
     {"decision.window", "SEC L10.9", "INFERRED",
      "A document is used inside its window only; once expired it allows nothing.",
      "Wait for it to begin, or ask for a new decision."},
+    {"decision.early", "SEC L10.9", "INFERRED",
+     "Before the window of a document begins nothing is signed under it; a batch is held.",
+     "Look at this machine's clock; once it is inside the window: `batch resume`."},
 
     /* activation - lib/signing/activation.c, lib/signing/desk.c */
     {"activation.missing", "SEC Appendix L 3", "INFERRED",
@@ -187,6 +191,9 @@ const struct rule rules[] = {
     {"activation.window", "SEC Appendix L 3", "INFERRED",
      "A key is in use inside the window of its activation only.",
      "Call the custodians again."},
+    {"activation.early", "SEC Appendix L 3", "INFERRED",
+     "Before the window of its activation begins a key signs nothing; a batch is held.",
+     "Look at this machine's clock; once it is inside the window: `batch resume`."},
     {"activation.revoked", "SEC Appendix L 3", "INFERRED",
      "An activation that was revoked switches no key on.",
      "Call the custodians again; they sign an activation with another id."},

@@ -106,6 +106,11 @@ const struct warrant *engine_warrant(const struct engine *g)
     return g->w;
 }
 
+bool engine_macs(const struct engine *g)
+{
+    return g->macs && gbcs_mode(warrant_authority(g->w)->mode)->mac;
+}
+
 uint32_t engine_parts(const struct engine *g, int fds[PROTO_FDS], size_t *n)
 {
     uint32_t parts = 0;
@@ -297,6 +302,11 @@ static bool in_transaction(struct engine *g, bool ok, struct err *e)
     return false;
 }
 
+bool engine_too_early(const char *rule)
+{
+    return strcmp(rule, "decision.early") == 0 || strcmp(rule, "activation.early") == 0;
+}
+
 /* What the authority does not carry is over; what the machine lacks waits for a person, and
  * so do counters that may have been used. */
 static bool leave_unopened(struct engine *g, const struct err *why, struct err *e)
@@ -307,9 +317,12 @@ static bool leave_unopened(struct engine *g, const struct err *why, struct err *
         (void)snprintf(reason, sizeof reason, "%s: %.200s", why->id, why->text);
         return leave(g, BATCH_HELD, why->id, reason, e);
     }
-    return leave(
-        g, why->code == ERR_DENIED || why->code == ERR_INPUT ? BATCH_STOPPED : BATCH_HELD,
-        why->id, why->text, e);
+    return leave(g,
+                 (why->code == ERR_DENIED || why->code == ERR_INPUT) &&
+                         !engine_too_early(why->id)
+                     ? BATCH_STOPPED
+                     : BATCH_HELD,
+                 why->id, why->text, e);
 }
 
 bool engine_pick(struct engine *g, bool *busy, struct err *e)
@@ -375,22 +388,24 @@ bool engine_has_rows(const struct engine *g)
     return g->n_gaps > 0;
 }
 
-/* A fair share, and enough to be busy with; what is reserved and not used is lost for good. */
-static uint32_t block_for(const struct engine *g, unsigned signers)
+/* What is reserved and not used is lost for good: none for rows that somebody has counters
+ * for. */
+static uint32_t block_for(const struct engine *g, const struct engine_share *s)
 {
     uint64_t rows = to_hand_out(g);
-    uint64_t share = (rows + signers - 1) / signers;
-    uint64_t busy = UINT64_C(2) * PROTO_ROWS;
+    uint64_t open = rows > s->lent ? rows - s->lent : 0;
+    uint64_t share = (open + s->signers - 1) / s->signers;
 
-    if (share < busy)
-        share = rows < busy ? rows : busy;
-    if (share > g->s.config->counter.block)
-        share = g->s.config->counter.block;
-    return share > 0 ? (uint32_t)share : 1;
+    if (share < s->least)
+        share = open < s->least ? open : s->least;
+    if (share > s->most)
+        share = s->most;
+    return share > g->s.config->counter.block ? g->s.config->counter.block
+                                              : (uint32_t)share;
 }
 
-bool engine_lease(struct engine *g, unsigned signers, uint64_t *first, uint32_t *n,
-                  struct err *e)
+bool engine_lease(struct engine *g, const struct engine_share *s, uint64_t *first,
+                  uint32_t *n, struct err *e)
 {
     const struct config *c = g->s.config;
     const struct eui64 *originator = &warrant_key_cert(g->w)->eui;
@@ -410,7 +425,9 @@ bool engine_lease(struct engine *g, unsigned signers, uint64_t *first, uint32_t 
             return err_set(e, ERR_DENIED, "ledger.no-start",
                            "[Counter] Start= is not set and no counter was ever used");
     }
-    *n = block_for(g, signers);
+    *n = block_for(g, s);
+    if (*n == 0)
+        return true;
     if (!store_begin(g->s.store, e))
         return false;
     hex_encode(originator->b, sizeof originator->b, hex);
@@ -516,26 +533,32 @@ bool engine_order(struct engine *g, uint32_t most, uint64_t counter, struct orde
     return true;
 }
 
-bool engine_lost(struct engine *g, const struct order *o, const char *why, struct err *e)
+/* Rows from number `from` on: signed perhaps, released never. The ledger does not hold them,
+ * and their counters are spent. */
+static bool put_lost(struct engine *g, const struct order *o, uint32_t from,
+                     const char *why, struct err *e)
 {
     char text[sizeof e->text];
     bool ok;
 
+    (void)snprintf(text, sizeof text, "%s", why);
+    plain_tidy(text);
+    if (!store_begin(g->s.store, e))
+        return false;
+    ok = audit_put(g->s.store, now_us(g), "ORDER_LOST", g->b.incident, AUDIT_ACTOR_SYSTEM,
+                   e, "{s:I,s:i,s:I,s:s}", "batch", (long long)g->b.id, "count",
+                   (int)(o->sign.n - from), "first_counter_spent",
+                   (long long)(o->sign.counter + from), "reason", text);
+    return in_transaction(g, ok, e);
+}
+
+bool engine_lost(struct engine *g, const struct order *o, const char *why, struct err *e)
+{
     if (!g->active)
         return true;
     assert(g->out > 0);
     g->out--;
-    (void)snprintf(text, sizeof text, "%s", why);
-    plain_tidy(text);
-    if (!give_back_rows(g, o, 0, e) || !store_begin(g->s.store, e))
-        return false;
-    /* signed perhaps, released never:
-     * the ledger does not hold them and their counters are spent */
-    ok =
-        audit_put(g->s.store, now_us(g), "ORDER_LOST", g->b.incident, AUDIT_ACTOR_SYSTEM, e,
-                  "{s:I,s:i,s:I,s:s}", "batch", (long long)g->b.id, "count", (int)o->sign.n,
-                  "first_counter_spent", (long long)o->sign.counter, "reason", text);
-    return in_transaction(g, ok, e);
+    return give_back_rows(g, o, 0, e) && put_lost(g, o, 0, why, e);
 }
 
 static bool verified(struct engine *g, const struct order *o,
@@ -544,7 +567,7 @@ static bool verified(struct engine *g, const struct order *o,
     struct digest digests[PROTO_ROWS];
     bool good[PROTO_ROWS];
 
-    if (got->n > o->sign.n || got->counter != o->sign.counter)
+    if (got->spent > o->sign.n || got->counter != o->sign.counter)
         return err_set(e, ERR_TOKEN, "token.bad-signature",
                        "the signer answered an order that was not given");
     for (uint32_t i = 0; i < got->n; i++)
@@ -569,7 +592,8 @@ bool engine_signed(struct engine *g, const struct order *o, const struct proto_s
         (void)give_back_rows(g, o, 0, &ignored); /* all of it is to do again */
         return false;
     }
-    if (!give_back_rows(g, o, got->n, e))
+    if (!give_back_rows(g, o, got->n, e) ||
+        (got->stop.code != ERR_NONE && !put_lost(g, o, got->n, got->stop.text, e)))
         return false;
     if (got->n == 0)
         return true;

@@ -54,6 +54,10 @@ MUST_CHECK bool engine_pick(struct engine *g, bool *busy, struct err *e);
 /* The batch being worked on; NULL when none. */
 const struct batch *engine_batch(const struct engine *g);
 const struct warrant *engine_warrant(const struct engine *g);
+/* Is that rule of a clock that stands before a window? Nothing ends by it. */
+bool engine_too_early(const char *rule);
+/* Does each of its commands get the ACB's MAC from the token? */
+bool engine_macs(const struct engine *g);
 /* Sealed memfds for PROTO_OPEN and how many; returns its `parts`. Kept by the engine. */
 uint32_t engine_parts(const struct engine *g, int fds[PROTO_FDS], size_t *n);
 
@@ -61,10 +65,15 @@ uint32_t engine_parts(const struct engine *g, int fds[PROTO_FDS], size_t *n);
 MUST_CHECK bool engine_check_mark(struct engine *g, uint64_t token_mark, struct err *e);
 /* Are there rows that nobody has an order for? Then a signer needs counters. */
 bool engine_has_rows(const struct engine *g);
-/* Reserve a block of counters for one of so many signers, no more than there are rows for;
- * on disk when this returns. */
-MUST_CHECK bool engine_lease(struct engine *g, unsigned signers, uint64_t *first,
-                             uint32_t *n, struct err *e);
+struct engine_share { /* of counters, for one signer */
+    unsigned signers;
+    uint64_t lent;        /* to all of them, and not used yet */
+    uint32_t least, most; /* at a time; least only where there are rows for them */
+};
+/* Reserve a block of counters for a fair share of the rows that nobody has an order or
+ * counters for; on disk when this returns. *n 0: there are no such rows. */
+MUST_CHECK bool engine_lease(struct engine *g, const struct engine_share *s,
+                             uint64_t *first, uint32_t *n, struct err *e);
 
 /* What the signers say was used under the decision: for status, and for the record that the
  * batch leaves. */
@@ -86,7 +95,8 @@ struct order {
  */
 MUST_CHECK bool engine_order(struct engine *g, uint32_t most, uint64_t counter,
                              struct order *out, bool *found, struct err *e);
-/* Signatures came back for o (maybe fewer than asked: the rest is to do again).
+/* Signatures came back for o (maybe fewer than asked: the rest is to do again; where the
+ * token failed, that is on record).
  * Errors: ERR_TOKEN "token.bad-signature": nothing of it is kept; take the token out of
  *         service. */
 MUST_CHECK bool engine_signed(struct engine *g, const struct order *o,

@@ -93,6 +93,7 @@ bool activation_live(const struct activation *a, int64_t now_us, struct err *e)
         return true;
     clock_text(a->valid_from_us, from);
     clock_text(a->valid_to_us, to);
-    return err_set(e, ERR_DENIED, "activation.window",
+    return err_set(e, ERR_DENIED,
+                   now_us < a->valid_from_us ? "activation.early" : "activation.window",
                    "the key is switched on from %s to %s", from, to);
 }

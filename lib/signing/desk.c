@@ -245,6 +245,18 @@ static struct proto_count count_now(const struct desk *d)
         .used = sums->made, .allowed = spent_allowed(d->lease.spent), .lost = sums->lost};
 }
 
+/* A token that is gone looks like an empty one: the probe key tells. */
+static bool key_there(struct desk *d, size_t key, struct err *e)
+{
+    struct err lost;
+
+    if (d->token->ops->has_key(d->token, key, e))
+        return true;
+    if (strcmp(e->id, "token.key-missing") == 0 && !d->token->ops->probe(d->token, &lost))
+        *e = lost;
+    return false;
+}
+
 static bool do_open(struct desk *d, const struct proto *in, const int fds[], size_t n_fds,
                     struct proto *reply, struct err *e)
 {
@@ -267,8 +279,7 @@ static bool do_open(struct desk *d, const struct proto *in, const int fds[], siz
         return false;
     a = warrant_authority(d->warrant);
     key = warrant_key(d->warrant);
-    if (!not_revoked(d, e) || !not_ended(d, e) ||
-        !d->token->ops->has_key(d->token, key, e) ||
+    if (!not_revoked(d, e) || !not_ended(d, e) || !key_there(d, key, e) ||
         !d->token->ops->mark_get(d->token, &warrant_key_cert(d->warrant)->eui, &mark, e))
         return false;
     if (!lease_open(&d->lease, d->token, d->counts,
@@ -339,10 +350,20 @@ static bool do_reserve(struct desk *d, const struct proto *in, struct proto *rep
 
 struct run {
     const struct desk *d;
+    int64_t until_us; /* steady: no row begins later */
     /* The next order stands first in line and stays there until this one is done: looking
      * again would say the same, and costs as much as the hash of a command. */
     bool order_first;
+    bool begun; /* the first row is always signed: an order makes progress at any speed */
 };
+
+static bool in_time(struct run *r)
+{
+    bool first = !r->begun;
+
+    r->begun = true;
+    return first || clock_now(&r->d->s.steady) < r->until_us;
+}
 
 /* Asked before each row, perhaps from several threads, one at a time. */
 static bool go_on(void *arg)
@@ -358,7 +379,7 @@ static bool go_on(void *arg)
             return false;
         r->order_first = first == PROTO_FIRST_OTHER;
     }
-    return warrant_live(d->warrant, clock_now(&d->s.clock), &why);
+    return in_time(r) && warrant_live(d->warrant, clock_now(&d->s.clock), &why);
 }
 
 /* An order, or a word about one: under the open authority, about rows that it names? */
@@ -379,36 +400,49 @@ static bool may_sign(struct desk *d, const struct digest *authority, const uint3
     return true;
 }
 
-/* GBCS 6.2.3: modes 0 to 7 carry the ACB's MAC, made for each device with its own key. */
-static bool add_macs(struct desk *d, const struct proto_sign *o, struct proto_signed *out,
-                     struct err *e)
+/* GBCS 6.2.3: modes 0 to 7 carry the ACB's MAC, made for each device with its own key. Of
+ * out->n rows those stay that have one. */
+static bool add_macs(struct desk *d, const struct proto_sign *o, struct run *r,
+                     struct proto_signed *out, struct err *e)
 {
     size_t key;
+    uint32_t n = out->n;
 
     if (!gbcs_mode(warrant_authority(d->warrant)->mode)->mac ||
         !trust_acb_key(d->s.trust, &key))
         return true;
-    for (uint32_t i = 0; i < out->n; i++)
-        if (!warrant_mac(d->warrant, o->rows[i], o->counter + i, &out->sigs[i], d->token,
-                         key, out->macs[i], e))
-            return err_wrap(e, "row %u", o->rows[i]);
     out->maced = 1;
+    r->begun = false;
+    for (out->n = 0; out->n < n && in_time(r); out->n++)
+        if (!warrant_mac(d->warrant, o->rows[out->n], o->counter + out->n,
+                         &out->sigs[out->n], d->token, key, out->macs[out->n], e))
+            return err_wrap(e, "row %u", o->rows[out->n]);
     return true;
 }
 
-/* Signatures for the rows of o, counted before. *done: how many from the front. */
-static bool make(struct desk *d, const struct proto_sign *o, struct sig_p256 out[],
-                 size_t *done, struct err *e)
+/* Signatures for the rows of o, counted before. */
+static bool make(struct desk *d, const struct proto_sign *o, struct proto_signed *out,
+                 struct err *e)
 {
     struct digest digests[PROTO_ROWS];
-    struct run run = {d, false};
+    struct run r = {.d = d,
+                    .until_us = clock_now(&d->s.steady) + PROTO_SIGN_MS * INT64_C(1000)};
+    struct token_run made = {0, 0};
+    struct err why;
+    bool ok;
 
-    *done = 0;
     for (uint32_t i = 0; i < o->n; i++)
         if (!warrant_digest(d->warrant, o->rows[i], o->counter + i, &digests[i], e))
             return err_wrap(e, "row %u", o->rows[i]);
-    return d->token->ops->sign(d->token, warrant_key(d->warrant), digests, out, o->n, go_on,
-                               &run, done, e);
+    ok = d->token->ops->sign(d->token, warrant_key(d->warrant), digests, out->sigs, o->n,
+                             go_on, &r, &made, e);
+    out->n = (uint32_t)made.done;
+    out->spent = (uint32_t)made.begun;
+    if (add_macs(d, o, &r, out, &why))
+        return ok;
+    if (ok)
+        *e = why; /* else the first reason stays */
+    return false;
 }
 
 /* In the signers' own account, on disk, before it leaves. */
@@ -426,33 +460,45 @@ static bool set_down(struct desk *d, const struct proto_sign *o,
     return made->n == 0 || witness_signed(&d->witness, &s, clock_now(&d->s.clock), e);
 }
 
+static void say_why(struct proto_fail *f, const struct err *why)
+{
+    f->code = (uint32_t)why->code;
+    (void)snprintf(f->id, sizeof f->id, "%s", why->id);
+    (void)snprintf(f->text, sizeof f->text, "%s", why->text);
+}
+
 static bool do_sign(struct desk *d, const struct proto *in, struct proto *reply,
                     struct err *e)
 {
     const struct proto_sign *o = &in->u.sign;
-    struct err uncounted;
-    size_t done = 0;
+    struct proto_signed *out = &reply->u.signed_;
+    struct err why = {0};
     bool ok;
 
     if (!may_sign(d, &o->authority, o->rows, o->n, e) || !witness_ready(&d->witness, e) ||
         !lease_spend(&d->lease, o->counter, o->rows, o->n, e))
         return false;
-    ok = make(d, o, reply->u.signed_.sigs, &done, e);
-    /* what was made stays counted, also before a failure; the rest never leaves this
-     * process, though it may exist half-way */
-    memset(reply->u.signed_.sigs + done, 0, (PROTO_ROWS - done) * sizeof(struct sig_p256));
-    if (!lease_unsigned(&d->lease, o->rows + done, o->n - (uint32_t)done, &uncounted) &&
-        ok) {
-        *e = uncounted;
+    ok = make(d, o, out, &why);
+    if (!ok && why.code != ERR_TOKEN)
+        out->spent = o->n; /* an order that should not have been given */
+    /* what leaves stays counted; the rest never leaves this process, though it may exist
+     * half-way */
+    memset(out->sigs + out->n, 0, (PROTO_ROWS - out->n) * sizeof out->sigs[0]);
+    memset(out->macs + out->n, 0, (PROTO_ROWS - out->n) * sizeof out->macs[0]);
+    if (!lease_unsigned(&d->lease, o->counter + out->spent, o->rows + out->n, o->n - out->n,
+                        e) &&
+        ok)
+        return false;
+    if (!ok && why.code != ERR_TOKEN) {
+        *e = why;
         return false;
     }
-    if (!ok)
-        return false;
     reply->type = PROTO_SIGNED;
-    reply->u.signed_.counter = o->counter;
-    reply->u.signed_.n = (uint32_t)done;
-    reply->u.signed_.count = count_now(d);
-    return set_down(d, o, &reply->u.signed_, e) && add_macs(d, o, &reply->u.signed_, e);
+    out->counter = o->counter;
+    out->count = count_now(d);
+    if (!ok)
+        say_why(&out->stop, &why);
+    return set_down(d, o, out, e);
 }
 
 /* The service lost the answers, or the signer that made them: within a small budget these
@@ -619,9 +665,7 @@ void desk_refuse(const struct proto *in, const struct err *why, struct proto *re
     memset(reply, 0, sizeof *reply);
     reply->type = PROTO_FAIL;
     reply->seq = in->seq;
-    reply->u.fail.code = (uint32_t)why->code;
-    (void)snprintf(reply->u.fail.id, sizeof reply->u.fail.id, "%s", why->id);
-    (void)snprintf(reply->u.fail.text, sizeof reply->u.fail.text, "%s", why->text);
+    say_why(&reply->u.fail, why);
 }
 
 void desk_handle(struct desk *d, const struct proto *in, int fds[], size_t n_fds,

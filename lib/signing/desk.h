@@ -28,6 +28,7 @@ struct desk_setup {
     const struct config *config; /* borrowed */
     const struct trust *trust;   /* borrowed */
     struct clock clock;
+    struct clock steady;   /* never set: how long an order takes */
     const char *state_dir; /* of the signers of this machine: revoked, counts/,
                               account.jsonl */
     int stop_fd;           /* looked at before each row (proto_first); -1: none */

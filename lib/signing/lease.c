@@ -146,10 +146,12 @@ bool lease_spend(struct lease *l, uint64_t first, const uint32_t rows[], uint32_
     return true;
 }
 
-bool lease_unsigned(struct lease *l, const uint32_t rows[], uint32_t n, struct err *e)
+bool lease_unsigned(struct lease *l, uint64_t next, const uint32_t rows[], uint32_t n,
+                    struct err *e)
 {
     if (n == 0)
         return true;
+    l->next = next;
     l->left += n;
     return spent_give_back(l->spent, rows, n, e);
 }

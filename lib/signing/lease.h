@@ -47,13 +47,14 @@ void lease_close(struct lease *l);
  * "signer.spent" when all that a decision can come to is drawn; "signer.count-lost". */
 MUST_CHECK bool lease_reserve(struct lease *l, const struct eui64 *originator,
                               uint64_t first, uint64_t last, struct err *e);
-/* Take counters first..first+n-1 out of the run for good, whatever becomes of them, and
- * count the rows. ERR_DENIED "signer.counter", "signer.attempts". Then lease_unsigned for
- * those that were not signed. */
+/* Take counters first..first+n-1 out of the run and count the rows. ERR_DENIED
+ * "signer.counter", "signer.attempts". */
 MUST_CHECK bool lease_spend(struct lease *l, uint64_t first, const uint32_t rows[],
                             uint32_t n, struct err *e);
-MUST_CHECK bool lease_unsigned(struct lease *l, const uint32_t rows[], uint32_t n,
-                               struct err *e);
+/* Of those, right after: n rows were not signed, or their signatures do not leave; counters
+ * from `next` on were used for nothing, and are back in the run. */
+MUST_CHECK bool lease_unsigned(struct lease *l, uint64_t next, const uint32_t rows[],
+                               uint32_t n, struct err *e);
 
 /* Mark in the token that this decision or activation has ended, for ever; marked already is
  * no error. Errors: the token's; ERR_DENIED "signer.count-lost": others change it without a

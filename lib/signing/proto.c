@@ -9,7 +9,7 @@
 
 #define HEAD 12
 
-static const uint8_t magic[4] = {'S', 'M', 'R', '1'};
+static const uint8_t magic[4] = {'S', 'M', 'R', '2'};
 
 static const size_t body_sizes[PROTO_TYPES] = {
     [PROTO_HELLO] = PROTO_NAME,
@@ -19,14 +19,14 @@ static const size_t body_sizes[PROTO_TYPES] = {
     [PROTO_RESERVE] = 8 + 4 + 8,
     [PROTO_RESERVED] = 0,
     [PROTO_SIGN] = 32 + 8 + 4 + 4 * PROTO_ROWS,
-    [PROTO_SIGNED] = 8 + 4 + 4 + (64 + 12) * PROTO_ROWS + 24,
+    [PROTO_SIGNED] = 8 + 4 + 4 + 4 + (64 + 12) * PROTO_ROWS + 24 + PROTO_FAIL_SIZE,
     [PROTO_REVOKE] = 32,
     [PROTO_REVOKED] = 0,
     [PROTO_PROBE] = 0,
     [PROTO_PROBED] = 0,
     [PROTO_MARK] = 8,
     [PROTO_MARKED] = 8,
-    [PROTO_FAIL] = 4 + 64 + 512,
+    [PROTO_FAIL] = PROTO_FAIL_SIZE,
     [PROTO_LOST] = 32 + 4 + 4 * PROTO_ROWS,
     [PROTO_GRANTED] = 4 + 24,
     [PROTO_HEAD] = 8 + 32,
@@ -117,6 +117,19 @@ static void count(struct cursor *c, struct proto_count *v)
     f64(c, &v->lost);
 }
 
+/* Nothing failed: nothing is said. */
+static void fail(struct cursor *c, bool may_be_none, struct proto_fail *v)
+{
+    f32(c, &v->code);
+    f32(c, &v->end);
+    text(c, v->id, sizeof v->id);
+    text(c, v->text, sizeof v->text);
+    if (v->code > ERR_STORE || v->end >= PROTO_END_N ||
+        (v->code == ERR_NONE && (!may_be_none || v->end != PROTO_GOES_ON ||
+                                 v->id[0] != '\0' || v->text[0] != '\0')))
+        c->bad = true;
+}
+
 static void body(struct cursor *c, struct proto *p)
 {
     switch (p->type) {
@@ -159,12 +172,15 @@ static void body(struct cursor *c, struct proto *p)
     case PROTO_SIGNED:
         f64(c, &p->u.signed_.counter);
         f32(c, &p->u.signed_.n);
+        f32(c, &p->u.signed_.spent);
         f32(c, &p->u.signed_.maced);
-        if (p->u.signed_.n > PROTO_ROWS || p->u.signed_.maced > 1)
+        if (p->u.signed_.n > p->u.signed_.spent || p->u.signed_.spent > PROTO_ROWS ||
+            p->u.signed_.maced > 1)
             c->bad = true;
         raw(c, p->u.signed_.sigs, sizeof p->u.signed_.sigs);
         raw(c, p->u.signed_.macs, sizeof p->u.signed_.macs);
         count(c, &p->u.signed_.count);
+        fail(c, true, &p->u.signed_.stop);
         break;
     case PROTO_REVOKE:
         raw(c, p->u.revoke.authority.b, 32);
@@ -176,11 +192,7 @@ static void body(struct cursor *c, struct proto *p)
         f64(c, &p->u.marked.mark);
         break;
     case PROTO_FAIL:
-        f32(c, &p->u.fail.code);
-        if (p->u.fail.code == ERR_NONE || p->u.fail.code > ERR_STORE)
-            c->bad = true;
-        text(c, p->u.fail.id, sizeof p->u.fail.id);
-        text(c, p->u.fail.text, sizeof p->u.fail.text);
+        fail(c, false, &p->u.fail);
         break;
     case PROTO_LOST:
         raw(c, p->u.lost.authority.b, 32);

@@ -8,12 +8,16 @@
  * The service asks, the signer answers each request with exactly one record of the same
  * seq, in order: the wanted one or FAIL. REVOKE alone may overtake: the signer looks for it
  * before each row of the SIGN it works on (a SIGN that was sent before the REVOKE and has
- * not begun is worked on first). Beside a REVOKE may travel the document itself, as a sealed
- * memfd: one that counts here is marked in the token as well. What is no record at all ends the signer: it is not
- * answered.
+ * not begun is worked on first). Beside a REVOKE may travel the document itself, as a
+ * sealed memfd: one that counts here is marked in the token as well. What is no record at all
+ * ends the signer: it is not answered.
+ *
+ * A SIGN is answered within PROTO_SIGN_MS and one call into the token: what is not signed by
+ * then is not begun. So an answer may come with fewer rows than were asked for, at any speed
+ * of the token; and what was signed before a failure comes with the word of the failure.
  *
  *   octets  head of every record
- *   0..3    "SMR1"
+ *   0..3    "SMR2"
  *   4..5    type (enum proto_type)
  *   6..7    zero
  *   8..11   seq, chosen by the service, echoed
@@ -34,6 +38,7 @@
 #define PROTO_ROWS      256
 #define PROTO_FDS       PROTO_PARTS
 #define PROTO_NAME      40
+#define PROTO_SIGN_MS   1000 /* of a SIGN: then no other row is begun */
 #define PROTO_NO_MEMBER 0xFFFFFFFFu
 
 enum proto_part { /* what comes beside an OPEN; bits of its `parts` */
@@ -112,13 +117,28 @@ struct proto_sign {
     uint32_t n;       /* 1..PROTO_ROWS */
     uint32_t rows[PROTO_ROWS]; /* indexes into the roster, ascending */
 };
+enum proto_end { /* what becomes of the process that says it */
+                 PROTO_GOES_ON,
+                 PROTO_ENDS, /* starting another may help */
+                 PROTO_PERSON, /* it ends, and no other is to be started: a person acts first */
+                 PROTO_END_N
+};
+struct proto_fail {
+    uint32_t code; /* enum err_code */
+    uint32_t end;  /* enum proto_end */
+    char id[64];
+    char text[512];
+};
 struct proto_signed {
     uint64_t counter;
     uint32_t n;     /* signed from the front; fewer than asked: stopped between rows */
+    uint32_t spent; /* counters that are used up, from the front; n or more: a call that
+                       failed may have signed. Those beyond were never used */
     uint32_t maced; /* 1: macs holds the ACB MAC of each (modes 0 to 7, key in the token) */
     struct sig_p256 sigs[PROTO_ROWS];
     uint8_t macs[PROTO_ROWS][12];
     struct proto_count count;
+    struct proto_fail stop; /* the token failed at row n; code ERR_NONE: it did not */
 };
 struct proto_lost {
     struct digest authority;   /* must be the open one */
@@ -148,11 +168,6 @@ struct proto_headed { /* with what was asked: an audit_head */
     struct digest hash;
     struct sig_p256 sig;
 };
-struct proto_fail {
-    uint32_t code; /* enum err_code */
-    char id[64];
-    char text[512];
-};
 
 struct proto {
     enum proto_type type;
@@ -176,7 +191,8 @@ struct proto {
     } u;
 };
 
-#define PROTO_SIZE_MAX (12 + 8 + 4 + 4 + PROTO_ROWS * (64 + 12) + 24)
+#define PROTO_FAIL_SIZE (4 + 4 + 64 + 512)
+#define PROTO_SIZE_MAX  (12 + 8 + 4 + 4 + 4 + PROTO_ROWS * (64 + 12) + 24 + PROTO_FAIL_SIZE)
 
 /* Octets of a record of that type; 0: no such type. */
 size_t proto_size(uint16_t type);

@@ -12,18 +12,22 @@
 
 struct token;
 
+struct token_run {
+    size_t
+        done; /* rows from the front that are signed; signatures beyond are not to be used */
+    size_t begun; /* rows from the front that calls were made for; none beyond */
+};
+
 struct token_ops {
     /*
      * Sign n digests with one key. go_on is asked before each row (from the calling thread
      * or from session threads) and false stops the run between rows.
-     *   done  out: how many rows from the front are signed; signatures beyond are not to be
-     *         used
      *
-     * Errors: ERR_TOKEN "token.*"; *done is valid then too.
+     * Errors: ERR_TOKEN "token.*"; *run is valid then too.
      */
     bool (*sign)(struct token *t, size_t key, const struct digest d[],
                  struct sig_p256 out[], size_t n, bool (*go_on)(void *), void *arg,
-                 size_t *done, struct err *e);
+                 struct token_run *run, struct err *e);
     /* A real signature by the probe key on every session, verified. Never a command key. */
     bool (*probe)(struct token *t, struct err *e);
     /* Is the key there: exactly one match, same public key as its certificate, right

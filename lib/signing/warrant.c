@@ -429,5 +429,8 @@ bool warrant_live(const struct warrant *w, int64_t now_us, struct err *e)
         return activation_live(&w->activation, now_us, e);
     clock_text(w->authority.valid_from_us, from);
     clock_text(w->authority.valid_to_us, to);
-    return err_set(e, ERR_DENIED, "decision.window", "valid from %s to %s", from, to);
+    return err_set(e, ERR_DENIED,
+                   now_us < w->authority.valid_from_us ? "decision.early"
+                                                       : "decision.window",
+                   "valid from %s to %s", from, to);
 }

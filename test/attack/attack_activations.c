@@ -216,7 +216,7 @@ const struct attack attack_activations[] = {
     {"act-refuse", "an activation that refuses", "activation.kind", refusing},
     {"act-kind", "a decision by the custodians", "activation.kind", decision_by_custodians},
     {"act-expired", "an activation that expired", "activation.window", expired},
-    {"act-not-yet", "an activation not yet valid", "activation.window", not_yet},
+    {"act-not-yet", "an activation not yet valid", "activation.early", not_yet},
     {"act-too-long", "an activation longer than configured", "decision.window-length",
      too_long},
     {"act-closes", "SIGN when the activation has ended", "activation.window", closes},

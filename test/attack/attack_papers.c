@@ -287,7 +287,7 @@ static void number_as_text(struct stage *s)
 
 const struct attack attack_papers[] = {
     {"expired", "a decision that expired", "decision.window", expired},
-    {"not-yet", "a decision not yet valid", "decision.window", not_yet},
+    {"not-yet", "a decision not yet valid", "decision.early", not_yet},
     {"too-long", "a window longer than configured", "decision.window-length", too_long},
     {"exercise-live", "an exercise decision, a live signer", "decision.exercise",
      exercise_live},

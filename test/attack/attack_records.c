@@ -69,7 +69,7 @@ static void wrong_magic(struct stage *s)
 {
     size_t n = order(s);
 
-    octets[3] = '2';
+    octets[3] = '1';
     (void)stage_raw(s, octets, n);
 }
 
@@ -126,7 +126,7 @@ static void reserve_none(struct stage *s)
     {
         size_t n = proto_encode(&s->in, octets);
 
-        put_be32(octets + n - 4, 0);
+        put_be32(octets + n - 8 - 4, 0);
         (void)stage_raw(s, octets, n);
     }
     (void)stage_order(s, s->first + 60);

@@ -62,7 +62,8 @@ enum p11_plan p11_plan(const char *plan, const char *function, CK_RV *rv)
         if (strncmp(p, function, len) != 0 || p[len] != ':')
             continue;
         at = strtoul(p + len + 1, &end, 10);
-        if ((*end == '+' && end[1] == '=' && n >= at) || (*end == '=' && n == at))
+        if ((*end == '+' && end[1] == '=' && n >= at) ||
+            (*end == '*' && end[1] == '=' && n % at == 0) || (*end == '=' && n == at))
             return act(strchr(end, '=') + 1, rv);
     }
     return PLAN_NONE;

@@ -4,6 +4,7 @@
  *
  *   C_Sign:3=0x32     the third C_Sign of this process returns 0x32
  *   C_Sign:3+=0x32    the third and all later ones
+ *   C_Sign:3*=0x32    every third one
  *   C_Sign:5=hang     never returns
  *   C_Sign:7=kill     the process dies by SIGKILL
  *   C_Sign:2=spoil    the signature has one wrong bit; a C_DestroyObject destroys nothing

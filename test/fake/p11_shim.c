@@ -14,6 +14,8 @@
  *   P11_SHIM_COUNT_DIR    a folder: every use of any key adds one to the file of its label
  *   P11_SHIM_GATE_DIR     a folder: while it has a file of a key's label, in it a number, uses
  *                         of that key beyond so many, as COUNT_DIR has them, wait
+ *   P11_SHIM_SLOW_FILE    a file with a number: so many milliseconds each C_Sign takes; it may
+ *                         change at any time
  *   P11_SHIM_LOGIN_FILE   a file to which every C_Login adds one octet
  */
 #include "p11_plan.h"
@@ -97,6 +99,22 @@ static CK_RV shim_sign_init(CK_SESSION_HANDLE h, CK_MECHANISM_PTR m, CK_OBJECT_H
     return real->C_SignInit(h, m, key);
 }
 
+/* As slow as the file says just now. */
+static void dawdle(void)
+{
+    const char *path = getenv("P11_SHIM_SLOW_FILE");
+    FILE *f = path == NULL ? NULL : fopen(path, "re");
+    unsigned ms = 0;
+
+    if (f == NULL)
+        return;
+    if (fscanf(f, "%u", &ms) != 1)
+        ms = 0;
+    (void)fclose(f);
+    for (; ms > 0; ms--)
+        (void)usleep(1000);
+}
+
 static CK_RV shim_sign(CK_SESSION_HANDLE h, CK_BYTE_PTR data, CK_ULONG len, CK_BYTE_PTR sig,
                        CK_ULONG_PTR sig_len)
 {
@@ -105,6 +123,7 @@ static CK_RV shim_sign(CK_SESSION_HANDLE h, CK_BYTE_PTR data, CK_ULONG len, CK_B
 
     if (rv != CKR_OK)
         return rv;
+    dawdle();
     rv = real->C_Sign(h, data, len, sig, sig_len);
     if (rv == CKR_OK && p == PLAN_SPOIL)
         sig[*sig_len - 1] ^= 1;

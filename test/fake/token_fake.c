@@ -45,22 +45,23 @@ static bool fake_has_key(struct token *t, size_t key, struct err *e)
 
 static bool fake_sign(struct token *t, size_t key, const struct digest d[],
                       struct sig_p256 out[], size_t n, bool (*go_on)(void *), void *arg,
-                      size_t *done, struct err *e)
+                      struct token_run *run, struct err *e)
 {
     struct token_fake *f = fake(t);
 
-    *done = 0;
+    *run = (struct token_run){0, 0};
     f->calls++;
     if (!fake_has_key(t, key, e))
         return false;
-    while (*done < n) {
+    while (run->done < n) {
         if (f->each_row != NULL)
             f->each_row(f->arg);
         if (!go_on(arg))
             return true;
-        if (!sign_one(f->keys[key], &d[*done], &out[*done]))
+        run->begun++;
+        if (!sign_one(f->keys[key], &d[run->done], &out[run->done]))
             return err_set(e, ERR_TOKEN, "token.sign", "%s", err_openssl());
-        (*done)++;
+        run->done++;
         f->rows++;
     }
     return true;
@@ -195,29 +196,33 @@ static struct token_flaky *flaky(struct token *t)
 
 static bool flaky_sign(struct token *t, size_t key, const struct digest d[],
                        struct sig_p256 out[], size_t n, bool (*go_on)(void *), void *arg,
-                       size_t *done, struct err *e)
+                       struct token_run *run, struct err *e)
 {
     struct token_flaky *f = flaky(t);
     bool now = ++f->calls == f->at || f->at == 0;
     struct sig_p256 swap;
 
-    *done = 0;
-    if (now && f->way == FLAKY_FAIL)
+    *run = (struct token_run){0, 0};
+    if (now && f->way == FLAKY_FAIL) {
+        run->begun = 1;
         return err_set(e, ERR_TOKEN, "token.sign", "it fails in call %llu",
                        (unsigned long long)f->calls);
+    }
     if (now && f->way == FLAKY_STALL)
         f->stall(f->arg);
     if (!f->inner->ops->sign(f->inner, key, d, out,
-                             now && f->way == FLAKY_SHORT ? n / 2 : n, go_on, arg, done, e))
+                             now && f->way == FLAKY_SHORT ? n / 2 : n, go_on, arg, run, e))
         return false;
-    if (now && f->way == FLAKY_FAIL_LATE)
+    if (now && f->way == FLAKY_FAIL_LATE) {
+        run->done = n / 2;
         return err_set(e, ERR_TOKEN, "token.sign", "it fails late");
-    if (now && f->way == FLAKY_SPOIL && *done > 0)
-        out[*done - 1].b[63] ^= 1;
-    if (now && f->way == FLAKY_SWAP && *done > 1) {
+    }
+    if (now && f->way == FLAKY_SPOIL && run->done > 0)
+        out[run->done - 1].b[63] ^= 1;
+    if (now && f->way == FLAKY_SWAP && run->done > 1) {
         swap = out[0];
-        out[0] = out[*done - 1];
-        out[*done - 1] = swap;
+        out[0] = out[run->done - 1];
+        out[run->done - 1] = swap;
     }
     return true;
 }

@@ -43,8 +43,8 @@ void token_fake_audit(struct token_fake *t, EVP_PKEY *key);
 
 enum flaky_way {
     FLAKY_SOUND,
-    FLAKY_FAIL,      /* ERR_TOKEN, nothing signed */
-    FLAKY_FAIL_LATE, /* ERR_TOKEN after the rows were signed */
+    FLAKY_FAIL,      /* ERR_TOKEN at the first row */
+    FLAKY_FAIL_LATE, /* ERR_TOKEN after half of the rows; the others may be signed */
     FLAKY_STALL,     /* stall() is called first */
     FLAKY_SHORT,     /* half of the rows */
     FLAKY_SPOIL,     /* one bit of the last signature */

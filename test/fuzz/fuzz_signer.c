@@ -357,6 +357,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct desk_setup setup = {.config = &scene.config,
                                .trust = &scene.trust,
                                .clock = {noon, NULL},
+                               .steady = {noon, NULL},
                                .state_dir = dir,
                                .stop_fd = -1,
                                .open_token = open_token};

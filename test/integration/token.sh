@@ -39,7 +39,7 @@ back() {
 must away
 t 'the service starts without its token' service_start
 t 'status says that it is absent' eventually overall 'token absent'
-t 'and why' eventually trouble down token.not-found
+t 'and why' eventually trouble absent token.not-found
 by_command() {
     ctl status >"$scene/out" && grep -q 'token absent' "$scene/out" && grep -q token.not-found "$scene/out"
 }
@@ -57,7 +57,7 @@ must scene_batch all
 must eventually gate_reached recovery
 must eventually signed_above 0
 lose() {
-    away && signers_kill && gate_open recovery && eventually trouble down token.not-found && batch_is running && not signed_above $((devices - 1))
+    away && signers_kill && gate_open recovery && eventually trouble absent token.not-found && batch_is running && not signed_above $((devices - 1))
 }
 t 'the token is lost in the middle of a batch: the batch stays, nothing else signs' lose
 must back

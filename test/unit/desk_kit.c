@@ -6,6 +6,7 @@ struct token *token;
 struct desk *desk;
 struct proto in, reply;
 int64_t now;
+int64_t steady;
 int stop[2];
 struct engine *engine;
 struct order order;
@@ -18,6 +19,12 @@ static int64_t turned_clock(void *arg)
 {
     (void)arg;
     return now;
+}
+
+static int64_t steady_clock(void *arg)
+{
+    (void)arg;
+    return steady;
 }
 
 static bool open_token(void *arg, const struct config *c, const struct trust *t,
@@ -37,6 +44,7 @@ bool desk_kit_new(void)
     struct desk_setup d = {.config = &scene.config,
                            .trust = &scene.trust,
                            .clock = {turned_clock, NULL},
+                           .steady = {steady_clock, NULL},
                            .state_dir = kit_dir,
                            .stop_fd = stop[0],
                            .open_token = open_token};
@@ -315,10 +323,13 @@ void begin_batch(void)
 
 void lend(void)
 {
+    const struct engine_share share = {.signers = 1, .least = 512, .most = UINT32_MAX};
     uint64_t first;
     uint32_t n;
 
-    OK(engine_lease(engine, 1, &first, &n, &e));
+    OK(engine_lease(engine, &share, &first, &n, &e));
+    if (n == 0)
+        return;
     reserve(first, n);
     ANSWERED(PROTO_RESERVED);
     lease_next = first;
@@ -332,6 +343,8 @@ bool plan(void)
 
     if (lease_next > lease_last)
         lend();
+    if (lease_next > lease_last)
+        return false;
     left = lease_last - lease_next + 1;
     OK(engine_order(engine, left < rows_per_order ? (uint32_t)left : rows_per_order,
                     lease_next, &order, &found, &e));
@@ -353,6 +366,7 @@ bool turn(void)
         return false;
     sign_order();
     ANSWERED(PROTO_SIGNED);
+    lease_next = order.sign.counter + reply.u.signed_.spent;
     OK(engine_signed(engine, &order, &reply.u.signed_, &e));
     OK(engine_flush(engine, false, &e));
     return true;

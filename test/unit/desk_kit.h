@@ -35,6 +35,7 @@ extern struct token *token; /* what HELLO opens; NULL: it fails */
 extern struct desk *desk;
 extern struct proto in, reply; /* what was asked last, what came back */
 extern int64_t now;            /* the clock of desk and engine */
+extern int64_t steady;         /* by which the desk measures an order */
 extern int stop[2];            /* the desk looks at [0] */
 
 void desk_kit_begin(void);
@@ -104,6 +105,7 @@ int64_t whole_batch(uint32_t n, const char *(*status)(uint32_t row));
 bool picks(void);
 /* Pick a batch and open it on the desk. */
 void begin_batch(void);
+/* Counters for the rows that nobody has; none where there are none. */
 void lend(void);
 /* The next order, under counters that are lent; false: nothing to hand out. */
 bool plan(void);

@@ -221,21 +221,28 @@ START_TEST(attempts_are_used_up)
 }
 END_TEST
 
-START_TEST(signatures_of_a_call_that_failed_are_used_up_too)
+START_TEST(what_was_signed_before_a_failure_leaves_with_its_reason)
 {
     static struct token_flaky f;
 
     token = token_flaky_init(&f, token, FLAKY_FAIL_LATE, 1);
     ready_to_sign();
     sign(1000, 0, 2);
-    FAILED("token.sign");
-    ck_assert_uint_eq(reply.u.fail.code, ERR_TOKEN);
-    sign(1000, 2, 1); /* and their counters are spent */
-    FAILED("signer.counter");
-    sign(1002, 0, 2);
-    FAILED("signer.attempts");
-    sign(1002, 2, 1);
     ANSWERED(PROTO_SIGNED);
+    ck_assert_uint_eq(reply.u.signed_.n, 1);
+    ck_assert_uint_eq(reply.u.signed_.spent, 2); /* the other may have been signed too */
+    ck_assert_uint_eq(reply.u.signed_.count.used, 1);
+    ck_assert_uint_eq(reply.u.signed_.stop.code, ERR_TOKEN);
+    ck_assert_str_eq(reply.u.signed_.stop.id, "token.sign");
+    verifies(0, 1000, &reply.u.signed_.sigs[0]);
+    ck_assert(is_zero(&reply.u.signed_.sigs[1]));
+    sign(1001, 1, 1); /* its counter is spent, the row is not */
+    FAILED("signer.counter");
+    sign(1002, 0, 1);
+    FAILED("signer.attempts");
+    sign(1002, 1, 2);
+    ANSWERED(PROTO_SIGNED);
+    ck_assert_uint_eq(reply.u.signed_.stop.code, ERR_NONE);
 }
 END_TEST
 
@@ -405,6 +412,30 @@ static void before_row(unsigned n, void (*fn)(void *arg))
     fake_token.each_row = fn;
 }
 
+/* Each row takes this token longer than an order may take. */
+static void crawl(void *arg)
+{
+    (void)arg;
+    steady += (PROTO_SIGN_MS + 1) * INT64_C(1000);
+}
+
+START_TEST(an_order_ends_in_time_with_what_is_done)
+{
+    ready_to_sign();
+    fake_token.each_row = crawl;
+    for (uint32_t row = 0; row < 3; row++) {
+        /* at any speed one row is signed; the counters of the others are as good as new */
+        sign(1000 + row, row, 3 - row);
+        ANSWERED(PROTO_SIGNED);
+        ck_assert_uint_eq(reply.u.signed_.n, 1);
+        ck_assert_uint_eq(reply.u.signed_.spent, 1);
+        ck_assert_uint_eq(reply.u.signed_.stop.code, ERR_NONE);
+        ck_assert_uint_eq(reply.u.signed_.count.used, row + 1);
+        verifies(row, 1000 + row, &reply.u.signed_.sigs[0]);
+    }
+}
+END_TEST
+
 static void close_window(void *arg)
 {
     (void)arg;
@@ -514,10 +545,13 @@ START_TEST(a_token_that_fails_or_stops_short_says_so)
     token = token_flaky_init(&f, token, FLAKY_FAIL, 1);
     ready_to_sign();
     sign(1000, 0, 2);
-    FAILED("token.sign");
+    ANSWERED(PROTO_SIGNED);
+    ck_assert_uint_eq(reply.u.signed_.n, 0);
+    ck_assert_uint_eq(reply.u.signed_.spent, 1);
+    ck_assert_str_eq(reply.u.signed_.stop.id, "token.sign");
     f.way = FLAKY_SHORT;
     f.at = 0;
-    sign(1002, 0, 3);
+    sign(1001, 0, 3);
     ANSWERED(PROTO_SIGNED);
     ck_assert_uint_eq(reply.u.signed_.n, 1);
     ck_assert(is_zero(&reply.u.signed_.sigs[1]));
@@ -568,7 +602,8 @@ KIT_MAIN("desk", desk_kit_begin, desk_kit_end, what_it_signs_verifies_with_the_c
          without_a_warrant_nothing_is_signed, an_order_for_another_authority_is_refused,
          each_counter_is_used_once_and_only_from_the_lease, a_reserved_run_is_in_range,
          a_row_beyond_the_roster_is_refused, attempts_are_used_up,
-         signatures_of_a_call_that_failed_are_used_up_too,
+         what_was_signed_before_a_failure_leaves_with_its_reason,
+         an_order_ends_in_time_with_what_is_done,
          a_bad_row_spoils_its_order_and_spends_its_counters, parts_are_sealed_memfds,
          parts_have_no_holes, parts_have_a_limit, descriptors_come_in_the_right_number,
          a_symmetric_key_has_a_limit, documents_are_judged_here_too,

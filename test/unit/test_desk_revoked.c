@@ -169,7 +169,7 @@ START_TEST(a_paper_ends_nothing_before_its_time)
     scene_set(&scene, "exercise", json_false());
     scene_set(&scene, "valid_from", json_string("2026-11-25T12:00:00Z"));
     hand_in("D-2", "D-1");
-    FAILED("decision.window");
+    FAILED("decision.early");
     scene_set(&scene, "valid_from", json_string("2026-11-24T12:00:00Z"));
     hand_in("D-1", NULL);
     ANSWERED(PROTO_OPENED);

@@ -252,6 +252,8 @@ START_TEST(a_database_of_yesterday_is_noticed)
 }
 END_TEST
 
+static const struct engine_share alone = {.signers = 1, .least = 512, .most = UINT32_MAX};
+
 START_TEST(a_person_says_where_the_sequence_begins)
 {
     uint64_t first;
@@ -260,9 +262,9 @@ START_TEST(a_person_says_where_the_sequence_begins)
     scene.config.counter.has_start = false;
     (void)whole_batch(10, NULL);
     begin_batch();
-    REFUSED(engine_lease(engine, 1, &first, &n, &e), "ledger.no-start");
+    REFUSED(engine_lease(engine, &alone, &first, &n, &e), "ledger.no-start");
     OK(ledger_raise(store, &scene.trust.keys[SCENE_RECOVERY].cert.at[0].eui, 50, &e));
-    OK(engine_lease(engine, 1, &first, &n, &e));
+    OK(engine_lease(engine, &alone, &first, &n, &e));
     ck_assert_uint_eq(first, 51);
     ck_assert_uint_eq(n, 10); /* no more than there are rows */
 }
@@ -276,10 +278,10 @@ START_TEST(a_lease_is_on_disk_before_it_is_lent)
 
     (void)whole_batch(10, NULL);
     begin_batch();
-    OK(engine_lease(engine, 1, &first, &n, &e));
+    OK(engine_lease(engine, &alone, &first, &n, &e));
     crash();
     ck_assert(picks());
-    OK(engine_lease(engine, 1, &again, &n, &e));
+    OK(engine_lease(engine, &alone, &again, &n, &e));
     ck_assert_uint_eq(n, 10);
     ck_assert_uint_eq(again, first + n);
 }
@@ -327,12 +329,14 @@ START_TEST(what_was_signed_stands_in_the_ledger)
 }
 END_TEST
 
-static uint32_t lent_to(unsigned signers)
+static uint32_t lent_to(unsigned signers, uint64_t lent, uint32_t least, uint32_t most)
 {
     uint64_t first;
     uint32_t n;
 
-    OK(engine_lease(engine, signers, &first, &n, &e));
+    OK(engine_lease(
+        engine, &(struct engine_share){signers, .lent = lent, .least = least, .most = most},
+        &first, &n, &e));
     return n;
 }
 
@@ -341,11 +345,16 @@ START_TEST(a_lease_is_a_share_of_the_rows)
     (void)whole_batch(4000, NULL);
     begin_batch();
     scene.config.counter.block = 8192;
-    ck_assert_uint_eq(lent_to(1), 4000);
-    ck_assert_uint_eq(lent_to(3), 1334);
-    ck_assert_uint_eq(lent_to(100), 512); /* two orders: enough to be busy with */
+    ck_assert_uint_eq(lent_to(1, 0, 512, UINT32_MAX), 4000);
+    ck_assert_uint_eq(lent_to(3, 0, 512, UINT32_MAX), 1334);
+    ck_assert_uint_eq(lent_to(100, 0, 512, UINT32_MAX), 512); /* enough to be busy with */
+    ck_assert_uint_eq(lent_to(1, 0, 1, 4), 4);                /* of a token that is slow */
+    ck_assert_uint_eq(lent_to(2, 3990, 1, 40),
+                      5); /* the others have counters for the rest */
+    ck_assert_uint_eq(lent_to(2, 3999, 512, UINT32_MAX), 1);
+    ck_assert_uint_eq(lent_to(2, 4000, 512, UINT32_MAX), 0);
     scene.config.counter.block = 256;
-    ck_assert_uint_eq(lent_to(1), 256);
+    ck_assert_uint_eq(lent_to(1, 0, 512, UINT32_MAX), 256);
 }
 END_TEST
 

@@ -284,53 +284,75 @@ static void check_signatures(size_t n)
 
 START_TEST(a_failed_signature_is_never_tried_again)
 {
-    size_t n;
+    struct token_run n;
 
-    shim("C_Sign:6=0xb3"); /* 1 is the probe */
+    shim(_i == 0 ? "C_Sign:6=0xb3" : "C_Sign:6=0x80000103"); /* 1 is the probe */
     opened();
     ck_assert(!token->ops->sign(token, 0, digests, sigs, ROWS, NULL, NULL, &n, &e));
-    ck_assert_uint_eq(n, 4);
-    check_signatures(n);
-    ck_assert_str_eq(e.id, "token.lost");
-    ck_assert_int_eq(note.worst, P11_REBUILD);
+    ck_assert_uint_eq(n.done, 4);
+    ck_assert_uint_eq(n.begun, 5);
+    check_signatures(n.done);
+    ck_assert_str_eq(e.id, _i == 0 ? "token.lost" : "token.unknown-code");
+    /* the session is thrown away, and a fresh one does */
+    ck_assert_int_eq(note.worst, P11_FINE);
+    ck_assert_msg(token->ops->sign(token, 0, digests, sigs, ROWS, NULL, NULL, &n, &e), "%s",
+                  e.text);
+    ck_assert_uint_eq(n.done, ROWS);
+    check_signatures(ROWS);
+}
+END_TEST
+
+START_TEST(when_a_fresh_session_fails_too_a_fresh_process_is_wanted)
+{
+    struct token_run n;
+
+    shim("C_Sign:6+=0x80000103");
+    opened();
+    ck_assert(!token->ops->sign(token, 0, digests, sigs, ROWS, NULL, NULL, &n, &e));
+    ck_assert_uint_eq(n.done, 4);
+    ck_assert_int_eq(note.worst, P11_FINE);
+    ck_assert(!token->ops->sign(token, 0, digests, sigs, ROWS, NULL, NULL, &n, &e));
+    ck_assert_uint_eq(n.done, 0);
+    ck_assert_str_eq(e.id, "token.unknown-code");
+    ck_assert_int_eq(note.worst, P11_UNKNOWN);
     ck_assert(!token->ops->sign(token, 0, digests, sigs, ROWS, NULL, NULL, &n, &e));
     ck_assert_str_eq(e.id, "token.spent");
-    ck_assert_uint_eq(n, 0);
+    ck_assert_uint_eq(n.begun, 0);
 }
 END_TEST
 
 START_TEST(a_session_that_dies_in_a_run_does_not_stop_it)
 {
-    size_t n;
+    struct token_run n;
 
     shim("C_SignInit:6=0xb3,C_OpenSession:99=0x5");
     kit.config.tokens[0].sessions = _i == 0 ? 1 : 4;
     opened();
     ck_assert_msg(token->ops->sign(token, 0, digests, sigs, ROWS, NULL, NULL, &n, &e), "%s",
                   e.text);
-    ck_assert_uint_eq(n, ROWS);
-    check_signatures(n);
+    ck_assert_uint_eq(n.done, ROWS);
+    check_signatures(n.done);
     ck_assert_int_eq(note.worst, P11_FINE);
 }
 END_TEST
 
 START_TEST(a_removed_device_stops_the_run_at_a_row)
 {
-    size_t n;
+    struct token_run n;
 
     shim("C_SignInit:9+=0x32");
     kit.config.tokens[0].sessions = 4;
     opened();
     ck_assert(!token->ops->sign(token, 0, digests, sigs, ROWS, NULL, NULL, &n, &e));
     ck_assert_ptr_nonnull(strstr(e.text, "CKR_DEVICE_REMOVED"));
-    ck_assert_uint_le(n, 4);
-    check_signatures(n);
+    ck_assert_uint_le(n.done, 4);
+    check_signatures(n.done);
 }
 END_TEST
 
 START_TEST(a_refused_copy_falls_back_in_silence)
 {
-    size_t n;
+    struct token_run n;
 
     shim("C_CopyObject:1+=0xb8");
     opened();
@@ -346,7 +368,7 @@ static int sign_once(struct token_kit *r, void *arg)
     struct token_p11_note how = {0};
     struct token *t;
     struct err why;
-    size_t n;
+    struct token_run n;
 
     (void)arg;
     return token_p11_open(&how, &r->config, &r->trust, "main", &t, &why) &&
@@ -372,7 +394,7 @@ START_TEST(opening_probing_and_looking_do_not_use_a_command_key)
 {
     const char *file = kit_path("uses");
     struct stat st;
-    size_t n;
+    struct token_run n;
 
     shim("");
     (void)setenv("P11_SHIM_COUNT_LABEL", "recovery", 1);
@@ -415,7 +437,8 @@ int main(void)
     suite_add_tcase(s, m);
     tcase_add_checked_fixture(t, soft, done);
     tcase_set_timeout(t, 300);
-    tcase_add_test(t, a_failed_signature_is_never_tried_again);
+    tcase_add_loop_test(t, a_failed_signature_is_never_tried_again, 0, 2);
+    tcase_add_test(t, when_a_fresh_session_fails_too_a_fresh_process_is_wanted);
     tcase_add_loop_test(t, a_session_that_dies_in_a_run_does_not_stop_it, 0, 2);
     tcase_add_test(t, a_removed_device_stops_the_run_at_a_row);
     tcase_add_test(t, a_refused_copy_falls_back_in_silence);

@@ -83,7 +83,7 @@ START_TEST(signs_rows_that_verify)
 {
     struct digest d[ROWS];
     struct sig_p256 s[ROWS];
-    size_t done;
+    struct token_run run;
 
     kit.config.tokens[0].sessions = shapes[_i].sessions;
     kit.config.tokens[0].copy_key = shapes[_i].copy;
@@ -92,9 +92,9 @@ START_TEST(signs_rows_that_verify)
                   "%s", token->what);
     ck_assert(token->ops->has_key(token, 0, &e));
     some_digests(d);
-    ck_assert_msg(token->ops->sign(token, 0, d, s, ROWS, NULL, NULL, &done, &e), "%s",
+    ck_assert_msg(token->ops->sign(token, 0, d, s, ROWS, NULL, NULL, &run, &e), "%s",
                   e.text);
-    ck_assert_uint_eq(done, ROWS);
+    ck_assert_uint_eq(run.done, ROWS);
     check_signatures(d, s, ROWS);
     ck_assert(token->ops->probe(token, &e));
     ck_assert_int_eq(note.worst, P11_FINE);
@@ -112,17 +112,19 @@ START_TEST(stops_between_rows_when_told)
 {
     struct digest d[ROWS];
     struct sig_p256 s[ROWS];
-    size_t done = 77, left = 17;
+    struct token_run run;
+    size_t left = 17;
 
     kit.config.tokens[0].sessions = shapes[_i].sessions;
     open_token();
     some_digests(d);
-    ck_assert(token->ops->sign(token, 0, d, s, ROWS, until, &left, &done, &e));
-    ck_assert_uint_eq(done, 17);
-    check_signatures(d, s, done);
+    ck_assert(token->ops->sign(token, 0, d, s, ROWS, until, &left, &run, &e));
+    ck_assert_uint_eq(run.done, 17);
+    check_signatures(d, s, run.done);
+    ck_assert_uint_eq(run.begun, 17);
     left = 0;
-    ck_assert(token->ops->sign(token, 0, d, s, ROWS, until, &left, &done, &e));
-    ck_assert_uint_eq(done, 0);
+    ck_assert(token->ops->sign(token, 0, d, s, ROWS, until, &left, &run, &e));
+    ck_assert_uint_eq(run.done, 0);
 }
 END_TEST
 
@@ -251,12 +253,12 @@ START_TEST(a_signing_key_does_not_agree_and_the_reverse)
     struct digest d = {{1}};
     struct sig_p256 s;
     uint8_t z[32];
-    size_t done;
+    struct token_run run;
 
     open_token();
     ck_assert(!token->ops->agree(token, 0, &kit.probe, z, &e));
     ck_assert_str_eq(e.id, "token.key-attributes");
-    ck_assert(!token->ops->sign(token, 1, &d, &s, 1, NULL, NULL, &done, &e));
+    ck_assert(!token->ops->sign(token, 1, &d, &s, 1, NULL, NULL, &run, &e));
     ck_assert_str_eq(e.id, "token.key-attributes");
 }
 END_TEST
@@ -322,7 +324,7 @@ START_TEST(a_lost_token_is_noticed_by_the_probe_and_found_by_a_fresh_process)
 {
     struct digest d = {{1}};
     struct sig_p256 s;
-    size_t done;
+    struct token_run run;
 
     open_token();
     ck_assert_int_eq(rename(kit_path("tokens"), kit_path("away")), 0);
@@ -330,7 +332,7 @@ START_TEST(a_lost_token_is_noticed_by_the_probe_and_found_by_a_fresh_process)
     ck_assert_str_eq(e.id, "token.lost");
     ck_assert_int_eq(p11_exit_status(note.worst), EX_TEMPFAIL);
     /* after that nothing is signed, session copy or not */
-    ck_assert(!token->ops->sign(token, 0, &d, &s, 1, NULL, NULL, &done, &e));
+    ck_assert(!token->ops->sign(token, 0, &d, &s, 1, NULL, NULL, &run, &e));
     ck_assert_str_eq(e.id, "token.spent");
     ck_assert_int_eq(rename(kit_path("away"), kit_path("tokens")), 0);
     ck_assert(!token->ops->probe(token, &e)); /* the old process stays out */

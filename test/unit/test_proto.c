@@ -73,11 +73,16 @@ static void make(enum proto_type type)
         break;
     case PROTO_SIGNED:
         p.u.signed_.counter = 5;
-        p.u.signed_.n = PROTO_ROWS;
+        p.u.signed_.n = PROTO_ROWS - 1;
+        p.u.signed_.spent = PROTO_ROWS;
         p.u.signed_.maced = 1;
         octets(p.u.signed_.sigs, sizeof p.u.signed_.sigs, 3);
         octets(p.u.signed_.macs, sizeof p.u.signed_.macs, 7);
         p.u.signed_.count = (struct proto_count){UINT64_MAX, 2, 1};
+        p.u.signed_.stop.code = ERR_TOKEN;
+        p.u.signed_.stop.end = PROTO_ENDS;
+        memset(p.u.signed_.stop.id, 'j', sizeof p.u.signed_.stop.id - 1);
+        memset(p.u.signed_.stop.text, 'u', sizeof p.u.signed_.stop.text - 1);
         break;
     case PROTO_LOST:
         octets(&p.u.lost.authority, 32, 6);
@@ -108,6 +113,7 @@ static void make(enum proto_type type)
         break;
     case PROTO_FAIL:
         p.u.fail.code = ERR_STORE;
+        p.u.fail.end = PROTO_PERSON;
         memset(p.u.fail.id, 'i', sizeof p.u.fail.id - 1);
         memset(p.u.fail.text, 't', sizeof p.u.fail.text - 1);
         break;
@@ -148,7 +154,7 @@ START_TEST(the_head_is_held_to_its_form)
     static const struct {
         size_t at;
         uint8_t value;
-    } faults[] = {{0, 'T'}, {3, '2'}, {4, 1}, {5, 0}, {5, PROTO_TYPES}, {6, 1}, {7, 1}};
+    } faults[] = {{0, 'T'}, {3, '1'}, {4, 1}, {5, 0}, {5, PROTO_TYPES}, {6, 1}, {7, 1}};
 
     ck_assert_uint_eq(proto_size(0), 0);
     ck_assert_uint_eq(proto_size(PROTO_TYPES), 0);
@@ -179,7 +185,12 @@ START_TEST(fields_out_of_range_are_refused)
     bad32(PROTO_SIGN, 40, 0);
     bad32(PROTO_SIGN, 40, PROTO_ROWS + 1);
     bad32(PROTO_SIGNED, 8, PROTO_ROWS + 1);
-    bad32(PROTO_SIGNED, 12, 2);
+    bad32(PROTO_SIGNED, 12, PROTO_ROWS + 1);
+    bad32(PROTO_SIGNED, 12, PROTO_ROWS - 2); /* fewer counters than signatures */
+    bad32(PROTO_SIGNED, 16, 2);
+    bad32(PROTO_SIGNED, PROTO_SIZE_MAX - 12 - PROTO_FAIL_SIZE, ERR_NONE); /* and a reason */
+    bad32(PROTO_SIGNED, PROTO_SIZE_MAX - 12 - PROTO_FAIL_SIZE, ERR_STORE + 1);
+    bad32(PROTO_SIGNED, PROTO_SIZE_MAX - 12 - PROTO_FAIL_SIZE + 4, PROTO_END_N);
     bad32(PROTO_LOST, 32, 0);
     bad32(PROTO_LOST, 32, PROTO_ROWS + 1);
     bad32(PROTO_LOST, 36 + 4 * 255, 0);
@@ -188,6 +199,7 @@ START_TEST(fields_out_of_range_are_refused)
     bad32(PROTO_HEADED, 16, 0x80000000);
     bad32(PROTO_FAIL, 0, ERR_NONE);
     bad32(PROTO_FAIL, 0, ERR_STORE + 1);
+    bad32(PROTO_FAIL, 4, PROTO_END_N);
 }
 END_TEST
 

@@ -166,13 +166,13 @@ static void sign_with(EVP_PKEY *key)
     struct token *port = token_fake_init(&t, &key, 1);
     struct message again;
     struct digest d;
-    size_t done;
+    struct token_run run;
 
     encode();
     OK(message_decode(span_of(octets, len), &again, &e));
     d = digest_of(again.signed_octets, span_of(NULL, 0));
     message_done(&again);
-    OK(port->ops->sign(port, 0, &d, &m.sig, 1, yes, NULL, &done, &e));
+    OK(port->ops->sign(port, 0, &d, &m.sig, 1, yes, NULL, &run, &e));
     encode();
 }
 

@@ -29,7 +29,7 @@ START_TEST(the_window_is_kept)
     ck_assert(!warrant_live(warrant, to + 1, &e));
     ck_assert_str_eq(e.id, "decision.window");
     ck_assert(!warrant_live(warrant, from - 1, &e));
-    REFUSED(read_warrant_at(from - 1), "decision.window");
+    REFUSED(read_warrant_at(from - 1), "decision.early");
     REFUSED(read_warrant_at(to + 1), "decision.window");
     scene.config.authorities[0].max_window_s = 6 * 86400 - 1;
     REFUSED(read_warrant(), "decision.window-length");
