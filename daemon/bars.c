@@ -169,7 +169,9 @@ static bool put_place(struct service *sv, const struct place *p, const char *whe
         bool news;
 
         (void)snprintf(r.where, sizeof r.where, "%s", where);
-        (void)snprintf(r.reason, sizeof r.reason, "this state is older than the %s: %s",
+        (void)snprintf(r.reason, sizeof r.reason,
+                       strcmp(where, "backup") == 0 ? "this state is a %s: %s"
+                                                    : "this state is older than the %s: %s",
                        where, why);
         if (!restored_put(sv->store, &r, &news, e))
             return false;
@@ -185,6 +187,12 @@ bool bars_place(struct service *sv, const struct place *p, const char *where, bo
 {
     return place_judge(sv->store, p, older, why, e) &&
            (!*older || put_place(sv, p, where, why, e));
+}
+
+bool bars_restored(struct service *sv, const struct place *record, struct err *e)
+{
+    return put_place(sv, record, "backup",
+                     "it was put back, and nobody knows what was used since", e);
 }
 
 static bool hold_against(struct service *sv, const struct place *p, const char *where,

@@ -51,6 +51,9 @@ MUST_CHECK bool bars_account(struct service *sv, struct err *e);
  *   where  "word"     *older: so it is, and it is found now */
 MUST_CHECK bool bars_place(struct service *sv, const struct place *p, const char *where,
                            bool *older, char why[static PLACE_TEXT], struct err *e);
+/* The state was put back from a backup with that record: a finding; inside a transaction. */
+MUST_CHECK bool bars_restored(struct service *sv, const struct place *record,
+                              struct err *e);
 /* A mark was raised and is on disk: what does not bar any more is seen by itself, the anchor
  * follows. */
 void bars_raised(struct service *sv);

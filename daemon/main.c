@@ -10,6 +10,7 @@
 #include "keys.h"
 #include "listening.h"
 #include "log.h"
+#include "restore.h"
 #include "server.h"
 #include "service.h"
 #include "sound.h"
@@ -43,11 +44,12 @@ struct running {
 static int usage(FILE *to, int status)
 {
     (void)fputs(
-        "Usage: smki-recoveryd [--config FILE] [--check | --dump-config]\n"
+        "Usage: smki-recoveryd [--config FILE] [--check | --dump-config | --restore DIR]\n"
         "The SMKI recovery service: takes requests on a Unix socket, signs what the PMA\n"
         "has authorised. See smki-recoveryd(8).\n\n"
         "  --config FILE   read FILE and FILE.d/*.conf instead of the three roots\n"
         "  --check         read configuration and anchors, say what is wrong, end\n"
+        "  --restore DIR   put an unpacked backup back where there is no state, end\n"
         "  --dump-config   print the merged configuration, end\n"
         "  --version       print the version, end\n"
         "Exit status: 0 ended in order, 1 stopped on a failure of the store, 64 usage,\n"
@@ -105,6 +107,7 @@ static bool open_state(struct service *sv, struct err *e)
     (void)snprintf(sv->incoming_dir, sizeof sv->incoming_dir, "%s/incoming", dir);
     (void)snprintf(sv->outbox_dir, sizeof sv->outbox_dir, "%s/outbox", dir);
     (void)snprintf(sv->files_dir, sizeof sv->files_dir, "%s/files", dir);
+    (void)snprintf(sv->backup_dir, sizeof sv->backup_dir, "%s/backup", dir);
     (void)snprintf(path, sizeof path, "%s/recovery.db", dir);
     ask_for_time(path);
     return make_dir(dir, e) && lock_state(dir, e) && make_dir(sv->roster_dir, e) &&
@@ -303,8 +306,9 @@ static int serve(struct running *run, const char *config_path)
     if (sd_event_default(&sv->loop) < 0)
         return 1;
     ok = watch(run, &e) && open_state(sv, &e) && begin_record(sv, "SERVICE_STARTED", &e) &&
-         recall_keys(sv, &e) && upload_sweep(sv, &e) && bars_start(sv, &e) &&
-         wire(run, config_path, &e) && listen_on(run, &router, &roles, &e);
+         recall_keys(sv, &e) && upload_sweep(sv, &e) && api_backup_end(sv, &e) &&
+         bars_start(sv, &e) && wire(run, config_path, &e) &&
+         listen_on(run, &router, &roles, &e);
     if (ok) {
         (void)sd_notify(0, "READY=1\nSTATUS=idle");
         log_event(LOG_NOTICE, MSG_READY, NULL, "ready%s",
@@ -316,6 +320,8 @@ static int serve(struct running *run, const char *config_path)
             rc = 1;
     }
     server_close(run->sv.server);
+    if (ok && !api_backup_end(sv, &e))
+        log_event(LOG_ERR, NULL, &(struct log_fields){.err = &e}, "%s", e.text);
     if (ok && rc == 0 &&
         (!pump_settle(sv->pump, &e) || !service_refusals(sv, true, &e) ||
          !begin_record(sv, "SERVICE_STOPPED", &e)))
@@ -336,14 +342,34 @@ static int serve(struct running *run, const char *config_path)
     return rc;
 }
 
+static int put_back(struct service *sv, const char *dir)
+{
+    struct err e;
+
+    sv->clock = clock_system();
+    if (!make_dir(sv->config.service.state_dir, &e) ||
+        !lock_state(sv->config.service.state_dir, &e) || !restore(sv, dir, &e)) {
+        (void)complain(&e);
+        return e.code == ERR_INPUT || e.code == ERR_DENIED ? EXIT_CONFIG : 1;
+    }
+    (void)puts(
+        "The backup is in place. Start the service: it signs nothing until two operators "
+        "have\nraised the counters as far as status says (counter raise).");
+    return 0;
+}
+
 int main(int argc, char *argv[])
 {
-    static const struct option options[] = {
-        {"config", required_argument, NULL, 'c'}, {"check", no_argument, NULL, 'k'},
-        {"dump-config", no_argument, NULL, 'd'},  {"version", no_argument, NULL, 'v'},
-        {"help", no_argument, NULL, 'h'},         {0}};
+    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+                                            {"check", no_argument, NULL, 'k'},
+                                            {"dump-config", no_argument, NULL, 'd'},
+                                            {"version", no_argument, NULL, 'v'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {"restore", required_argument, NULL, 'r'},
+                                            {0}};
     static struct running run;
     const char *config_path = NULL;
+    const char *backup = NULL;
     bool check = false;
     bool dump = false;
     struct err e;
@@ -359,6 +385,9 @@ int main(int argc, char *argv[])
             break;
         case 'd':
             dump = true;
+            break;
+        case 'r':
+            backup = optarg;
             break;
         case 'v':
             (void)puts("smki-recoveryd " SMKI_VERSION);
@@ -391,7 +420,7 @@ int main(int argc, char *argv[])
         trust_done(&run.sv.trust);
         return 0;
     }
-    rc = serve(&run, config_path);
+    rc = backup != NULL ? put_back(&run.sv, backup) : serve(&run, config_path);
     trust_done(&run.sv.trust);
     return rc;
 }

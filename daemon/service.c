@@ -7,6 +7,7 @@
 #include "mem.h"
 #include "outbox.h"
 #include "requests.h"
+#include "retention.h"
 #include "standard.h"
 #include "upload.h"
 
@@ -313,7 +314,7 @@ void service_tick(struct service *sv)
         return;
     service_notices(sv);
     if (!service_refusals(sv, false, &e) || !service_deadlines(sv, &e) ||
-        !upload_expire(sv, &e)) {
+        !upload_expire(sv, &e) || !retention_notices(sv, &e)) {
         store_trouble(sv, &e);
         return;
     }

@@ -6,6 +6,7 @@
 #ifndef SERVICE_H
 #define SERVICE_H
 
+#include "backup.h"
 #include "bars.h"
 #include "docket_show.h"
 #include "export.h"
@@ -27,8 +28,17 @@ struct service {
     char incoming_dir[CONFIG_PATH_MAX + 16];
     char outbox_dir[CONFIG_PATH_MAX + 16];
     char files_dir[CONFIG_PATH_MAX + 16];
-    int64_t started_us;
+    char backup_dir[CONFIG_PATH_MAX + 16];
+    int64_t started_us, swept_us; /* when the outbox was looked through last */
     struct bars bars;
+    struct service_backup {
+        struct backup *under_way; /* NULL: none is */
+        sd_event_source *turn;
+        bool is_ready; /* the folder holds one that is whole */
+        struct place ready;
+        unsigned readers; /* who fetch it */
+        struct err trouble;
+    } backup;
     struct refusals refusals;
     bool standard_seen; /* the token has said what it is, since the start */
     struct upload *uploads; /* on their way */
@@ -105,6 +115,9 @@ typedef bool (*service_step)(struct service *sv, const struct request *r, struct
 bool service_change(struct service *sv, const struct request *r, struct span body,
                     struct span what, service_step step, struct reply *out, struct err *e);
 
+/* At start and end: no backup is under way, and none is left. */
+MUST_CHECK bool api_backup_end(struct service *sv, struct err *e);
+
 /* Every version of the incident's list that counts, opened (lists_done either way). Errors:
  * as lists_open. */
 MUST_CHECK bool api_lists_open(struct service *sv, const char *incident, struct lists *out,
@@ -134,6 +147,9 @@ HANDLER(api_account);
 HANDLER(api_audit_key);
 HANDLER(api_audit_head);
 HANDLER(api_expected);
+HANDLER(api_backup_begin);
+HANDLER(api_backup);
+HANDLER(api_backup_archive);
 HANDLER(api_policy);
 HANDLER(api_policy_test);
 HANDLER(api_incidents);

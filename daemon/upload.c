@@ -227,6 +227,11 @@ bool upload_sweep(struct service *sv, struct err *e)
     return false;
 }
 
+static int64_t wait_us(const struct service *sv)
+{
+    return sv->config.service.keep_uploads_d * INT64_C(86400000000);
+}
+
 #define OVER_MAX 64 /* at a time; more wait for the next tick */
 
 struct over {
@@ -243,7 +248,7 @@ static bool note_over(void *arg, const struct uploads_one *u)
 
     rosters_path(dir_of(o->sv, u->kind), &u->sha256, path);
     /* one that a record names has no end; somebody may have put it elsewhere */
-    if ((!u->named && o->now_us - u->at_us >= UPLOADS_WAIT_US) || access(path, F_OK) != 0)
+    if ((!u->named && o->now_us - u->at_us >= wait_us(o->sv)) || access(path, F_OK) != 0)
         o->at[o->n++] = *u;
     return o->n < OVER_MAX;
 }

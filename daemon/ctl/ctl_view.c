@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static int run_status(struct ctl *c, const struct ctl_args *a)
 {
@@ -132,6 +133,38 @@ static int run_audit_expect(struct ctl *c, const struct ctl_args *a)
     return rc == CTL_OK && older ? CTL_DENIED : rc;
 }
 
+static int run_backup(struct ctl *c, const struct ctl_args *a)
+{
+    const char *state = "copying";
+    json_t *j;
+    int rc;
+
+    if (a->opt[0] == NULL) {
+        ctl_say("usage: backup --out FILE");
+        return CTL_USAGE;
+    }
+    rc = ctl_send(c, "POST", "/v1/backup", NULL, &j, NULL);
+    while (rc == CTL_OK && strcmp(state, "copying") == 0) {
+        json_decref(j);
+        (void)nanosleep(&(struct timespec){0, 100000000}, NULL);
+        rc = ctl_get(c, "/v1/backup", &j, NULL);
+        if (rc == CTL_OK)
+            state = ctl_text(j, "state");
+    }
+    if (rc != CTL_OK)
+        return rc;
+    if (strcmp(state, "ready") != 0) {
+        ctl_say("no backup was made: %s", ctl_text(j, "reason"));
+        rc = CTL_STORE;
+    }
+    if (rc == CTL_OK && !c->quiet && !c->json)
+        ctl_say("it holds the audit trail up to record %lld",
+                (long long)json_integer_value(
+                    json_object_get(json_object_get(j, "record"), "records")));
+    json_decref(j);
+    return rc == CTL_OK ? ctl_download(c, "/v1/backup/archive", a->opt[0]) : rc;
+}
+
 const struct ctl_verb ctl_view_verbs[] = {
     {"status",
      "",
@@ -179,6 +212,13 @@ const struct ctl_verb ctl_view_verbs[] = {
      run_audit_expect,
      {{"records", "N", "of a head, as the journal has it"},
       {"hash", "HASH", "of that record"}}},
+    {"backup",
+     "",
+     0,
+     0,
+     "A consistent copy of the state, while the service works",
+     run_backup,
+     {{"out", "FILE", "the archive, tar (needed)"}}},
     {"metrics", "", 0, 0, "Prometheus text", run_metrics, {{0}}},
     {0},
 };

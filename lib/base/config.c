@@ -77,6 +77,8 @@ static const struct key_row table[] = {
     UINT("Service", "DecisionAlarmSec", config, service.decision_alarm_s, 0, 31536000),
     UINT("Service", "CeremonyAlarmDays", config, service.reshare_alarm_d, 0, 36500),
     UINT("Service", "RefusedListDays", config, service.refused_list_d, 0, 36500),
+    UINT("Service", "KeepUploadsDays", config, service.keep_uploads_d, 1, 36500),
+    UINT("Service", "KeepNoticesDays", config, service.keep_notices_d, 0, 36500),
     TEXT("Service", "EndDecision", config, service.end_decision),
     PATH("Signer", "StateDirectory", config, signer.state_dir),
     UINT("Signer", "CallTimeoutSec", config, signer.call_timeout_s, 1, 3600),
@@ -163,6 +165,7 @@ void config_defaults(struct config *c)
     c->service.two_person_s = 600;
     (void)strcpy(c->signer.state_dir, "/var/lib/smki-recovery-signer");
     c->service.refused_list_d = 28;
+    c->service.keep_uploads_d = 14;
     (void)strcpy(c->service.end_decision, "pma");
     c->signer.call_timeout_s = 30;
     c->signer.probe_interval_s = 10;

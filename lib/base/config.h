@@ -110,6 +110,8 @@ struct config {
         unsigned decision_alarm_s;  /* DecisionAlarmSec= */
         unsigned reshare_alarm_d;   /* CeremonyAlarmDays= */
         unsigned refused_list_d;    /* RefusedListDays= */
+        unsigned keep_uploads_d;    /* KeepUploadsDays= */
+        unsigned keep_notices_d;    /* KeepNoticesDays=, 0: for ever */
         char end_decision[16];      /* EndDecision=: pma, subscriber, dcc */
     } service;
     struct { /* [Signer] */

@@ -1262,7 +1262,7 @@ const struct rule rules[] = {
      "Files that nobody has signed yet are few: 16 of a user, 64 of all, and no more "
      "octets "
      "than a few of the largest.",
-     "Hand in the signatures of those that wait; one without goes 14 days after it came. "
+     "Hand in the signatures of those that wait; one without goes after KeepUploadsDays=. "
      "Files that a record of a refusal names stay, until an administrator puts them "
      "elsewhere."},
     {"upload.late", "project", "choice", "What is handed in is whole within a day.",
@@ -1273,6 +1273,23 @@ const struct rule rules[] = {
      "looked at. Put the last backup back: smki-recovery-backup(7)."},
     {"store.version", "project", "choice",
      "A database is not opened by a program older than it.", "Use the newer program."},
+
+    /* backup - lib/record/backup.c, lib/record/backup_check.c, lib/record/store.c,
+     * daemon/api_backup.c, daemon/restore.c */
+    {"backup.none", "project", "choice", "A backup is fetched once it is ready.",
+     "Ask for one: backup --out FILE."},
+    {"backup.failed", "project", "choice",
+     "A backup needs room for another copy of the database beside it.",
+     "Look at the disk and its free space; the service works on."},
+    {"backup.read", "project", "choice", "A backup that is being fetched is not made anew.",
+     "Wait until it was fetched."},
+    {"backup.manifest", "project", "choice", "A backup is what its manifest says.",
+     "Unpack the archive again, into an empty folder; take another backup where that does "
+     "not "
+     "help."},
+    {"backup.in-the-way", "project", "choice",
+     "A backup is put back where there is no state.",
+     "Move what is in the state folder aside, and keep it for examination."},
 
     /* audit - lib/formats/audit_check.c, lib/formats/audit_head.c, lib/formats/chain.c,
      * lib/record/sound.c */

@@ -59,7 +59,12 @@ void tar_header(uint8_t out[static TAR_BLOCK], const char *name, uint64_t size,
     put_octal(out + AT_MODE, 8, 0644);
     put_octal(out + AT_UID, 8, 0);
     put_octal(out + AT_GID, 8, 0);
-    put_octal(out + AT_SIZE, 12, size);
+    if (size >> 33 == 0) {
+        put_octal(out + AT_SIZE, 12, size);
+    } else {
+        out[AT_SIZE] = 0x80;
+        put_be64(out + AT_SIZE + 4, size);
+    }
     put_octal(out + AT_MTIME, 12, mtime_s > 0 ? (uint64_t)mtime_s : 0);
     out[AT_TYPE] = '0';
     memcpy(out + AT_MAGIC, "ustar\00000", 8);

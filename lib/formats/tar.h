@@ -26,7 +26,7 @@
 /*
  * One header: mode 0644, uid and gid 0, no names of users.
  *   name     1..TAR_NAME_MAX octets
- *   size     up to TAR_FILE_MAX
+ *   size     any; what eleven octal digits do not hold is written in base 256, as GNU tar does
  *   mtime_s  seconds since 1970, 0 or more
  */
 void tar_header(uint8_t out[static TAR_BLOCK], const char *name, uint64_t size,

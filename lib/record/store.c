@@ -393,6 +393,61 @@ void store_close(struct store *s)
     free(s);
 }
 
+struct store_copy {
+    sqlite3 *to;
+    sqlite3_backup *under_way;
+};
+
+static bool copy_failed(const struct store_copy *c, struct err *e)
+{
+    return err_set(e, ERR_BUSY, "backup.failed", "the copy of the database: %s",
+                   c->to != NULL ? sqlite3_errmsg(c->to) : "out of memory");
+}
+
+bool store_copy_begin(struct store *s, const char *path, struct store_copy **out,
+                      struct err *e)
+{
+    struct store_copy *c = calloc(1, sizeof *c);
+
+    if (c == NULL)
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
+    /* it is flushed as a whole by whoever asked for it, and thrown away where it fails */
+    if (sqlite3_open_v2(path, &c->to,
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
+                            SQLITE_OPEN_NOFOLLOW,
+                        NULL) != SQLITE_OK ||
+        sqlite3_exec(c->to, "PRAGMA synchronous=OFF; PRAGMA journal_mode=OFF", NULL, NULL,
+                     NULL) != SQLITE_OK ||
+        (c->under_way = sqlite3_backup_init(c->to, "main", s->db, "main")) == NULL) {
+        (void)copy_failed(c, e);
+        store_copy_end(c);
+        return false;
+    }
+    *out = c;
+    return true;
+}
+
+bool store_copy_step(struct store_copy *c, int pages, bool *done, int *percent,
+                     struct err *e)
+{
+    int rc = sqlite3_backup_step(c->under_way, pages);
+    int all = sqlite3_backup_pagecount(c->under_way);
+
+    *done = rc == SQLITE_DONE;
+    *percent =
+        all > 0 ? (int)(100LL * (all - sqlite3_backup_remaining(c->under_way)) / all) : 0;
+    return rc == SQLITE_OK || rc == SQLITE_DONE || copy_failed(c, e);
+}
+
+void store_copy_end(struct store_copy *c)
+{
+    if (c == NULL)
+        return;
+    (void)sqlite3_backup_finish(c->under_way);
+    (void)sqlite3_close(c->to);
+    free(c);
+}
+
 bool store_failed(const struct store *s)
 {
     return s->failed;

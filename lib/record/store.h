@@ -48,6 +48,16 @@ MUST_CHECK bool store_number(struct store *s, int64_t *out, bool *found, struct 
 int64_t store_last_id(const struct store *s);
 int64_t store_changes(const struct store *s);
 
+/* A copy of the database under way (SQLite's online backup), a few pages at a time between other
+ * uses; what changes meanwhile changes in the copy. Its last step: it is what the store is now.
+ * Errors: ERR_BUSY "backup.failed". */
+struct store_copy;
+MUST_CHECK bool store_copy_begin(struct store *s, const char *path, struct store_copy **out,
+                                 struct err *e);
+MUST_CHECK bool store_copy_step(struct store_copy *c, int pages, bool *done, int *percent,
+                                struct err *e);
+void store_copy_end(struct store_copy *c); /* NULL: nothing */
+
 int64_t store_i64(const struct store_row *r, int column);
 const char *store_text(const struct store_row *r, int column); /* "" for NULL */
 /* The text, cut to what out has room for, and tidy (err.h). */

@@ -8,7 +8,7 @@
  * belongs to the incident for good. What a record of the audit chain names, a refused
  * signature say, keeps its octets too.
  *
- * Decided here: 14 days, then an upload goes. A uid may have 16 that wait, all together 64;
+ * An upload goes after KeepUploadsDays= (recovery.conf(5)). Decided here: a uid may have 16 that wait, all together 64;
  * how many octets is the caller's to say.
  * Effects: the store. The files are the caller's.
  */
@@ -18,7 +18,6 @@
 #include "bytes.h"
 #include "store.h"
 
-#define UPLOADS_WAIT_US INT64_C(1209600000000)
 #define UPLOADS_PER_UID 16
 #define UPLOADS_IN_ALL  64
 #define UPLOADS_NOBODY  (-1) /* the uid of what a crash or an older program has left */

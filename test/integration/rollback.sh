@@ -6,6 +6,8 @@ set -u
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=test/integration/scene.sh
 . "$here/scene.sh"
+# shellcheck source=test/fake/shim.sh
+. "$top/test/fake/shim.sh"
 for word in pkcs11-tool sqlite3; do
     command -v $word >/dev/null || scene_skip "$word is not installed"
 done
@@ -63,6 +65,20 @@ put_back() { # put_back NAME PART...
 restarted() {
     service_stop && up && eventually no_alarm
 }
+one_text() { # one_text DIR...: a file of one name has one content
+    find "$@" -name '*.bin' -exec sha256sum {} + | sed 's|  .*/| |' | sort -u | cut -d ' ' -f 2 | uniq -d >"$scene/twice"
+    head -n 5 "$scene/twice"
+    [ ! -s "$scene/twice" ]
+}
+raise() { # raise TO
+    ctl --yes counter raise $us "$1" --ceremony 'the disk was put back' 2>"$scene/said" || {
+        cat "$scene/said"
+        false
+    }
+}
+lifted() {
+    raise "$(needed)" && as_second --yes counter confirm $us && no_alarm && ctl batch resume "$batch" && eventually batch_is 'done'
+}
 needed() {
     get /v1/status | jq -r '[.alarms[].raise_to_at_least // empty] | max'
 }
@@ -102,6 +118,20 @@ must up
 t 'an older token is told at the start' told ledger.token-behind
 t 'and signs nothing' refused ledger.token-behind
 
+# ... exchanged under the running service
+must put_back new tokens
+must up
+cp -a "$scene/old/tokens" "$scene/tokens.old"
+exchanged() {
+    no_alarm && mv "$scene/tokens" "$scene/tokens.new" && mv "$scene/tokens.old" "$scene/tokens" && told ledger.token-behind
+}
+t 'a token exchanged for an older copy is told while the service runs' exchanged
+resumed() {
+    ctl batch resume "$batch" && eventually batch_is held && field "/v1/batches/$batch" .reason | grep '^ledger.token-behind' && same "$(signed)" 0
+}
+must eventually signers_ready
+t 'and signs nothing, resumed' resumed
+
 # --- 3: both, and the signers' files with them ---
 
 must put_back old service tokens signer
@@ -109,20 +139,14 @@ must up
 t 'state and token put back together are told at the start, by the anchor' told ledger.restored
 t 'and sign nothing' refused ledger.restored
 t 'the anchor keeps what it knows' test "$(jq '.record.counters[0].up_to' "$anchor")" -eq "$(needed)"
-raise() { # raise TO
-    ctl --yes counter raise $us "$1" --ceremony 'the disk was put back' 2>"$scene/said" || { cat "$scene/said"; false; }
-}
 short() {
     not raise $(($(needed) - 1)) && grep 'ledger.raise-short' "$scene/said"
 }
 t 'raised less far than counters were used: refused' short
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null && as_second --version >"$scene/log" 2>&1; then
-    lifted() {
-        raise "$(needed)" && as_second --yes counter confirm $us && no_alarm && ctl batch resume "$batch" && eventually batch_is 'done'
-    }
     t 'raised by two operators it signs again' lifted
     must commands_out "$scene/third.d"
-    t 'and no counter has two texts' counters_once "$scene/first.d" "$scene/second.d" "$scene/third.d"
+    t 'and no counter has two texts' one_text "$scene/first.d" "$scene/second.d" "$scene/third.d"
     t 'the anchor follows' eventually anchored
     t 'it is not told again after the next start' restarted
 else
@@ -180,6 +204,70 @@ must pkcs11-tool --module /usr/lib/softhsm/libsofthsm2.so --token-label rehearsa
 must up
 t 'a token without a mark is told at the start' told ledger.token-fresh
 t 'and signs nothing' refused ledger.token-fresh
+
+# --- a backup, made while it signs, and put back ---
+
+must put_back new service tokens signer
+must scene_set 'Token "rehearsal"' "Module=$shim"
+must up
+none() {
+    get /v1/backup/archive | grep backup.none
+}
+t 'there is no backup to be fetched' none
+ln -s "$scene" "$scene/service/backup"
+no_room() {
+    not ctl backup --out "$scene/backup.tar" 2>"$scene/said" && grep backup.failed "$scene/said"
+}
+t 'where its folder cannot be made there is none' no_room
+must rm "$scene/service/backup"
+gate_shut recovery 300
+must again
+must eventually gate_reached recovery
+taken() {
+    batch_is running && ctl backup --out "$scene/backup.tar" && batch_is running && not signed_above 300
+}
+t 'a backup is made while a batch is being signed' taken
+gate_open recovery
+must eventually batch_is 'done'
+busy() { # while somebody fetches it slowly
+    curl -sS --limit-rate 1k --unix-socket "$socket" http://localhost/v1/backup/archive -o "$scene/slow" &
+    slow=$!
+    eventually test -s "$scene/slow" && not ctl backup --out "$scene/other.tar" 2>"$scene/said"
+    kill $slow
+    grep backup.read "$scene/said"
+}
+t 'one that is being fetched is not made anew' busy
+must commands_out "$scene/fourth.d"
+used=$(field /v1/status '.counters[0].reserved_up_to')
+mkdir "$scene/unpacked"
+t 'it is an archive that tar reads' tar -xf "$scene/backup.tar" -C "$scene/unpacked"
+must service_stop
+restore() {
+    "$tools/daemon/smki-recoveryd" --config "$scene/recovery.conf" --restore "$scene/unpacked"
+}
+fails_by() { # fails_by RULE COMMAND...
+    fails_rule=$1
+    shift
+    not "$@" 2>"$scene/said" && grep "($fails_rule)" "$scene/said"
+}
+t 'it is not put back over a state' fails_by backup.in-the-way restore
+must mv "$scene/service" "$scene/destroyed"
+echo >>"$scene/unpacked/recovery.db"
+t 'nor when it is not what its manifest says' fails_by backup.manifest restore
+truncate -s -1 "$scene/unpacked/recovery.db"
+t 'put back where nothing is' restore
+: >"$scene/service.log"
+must up
+t 'the service says that it was restored' told ledger.restored
+t 'and signs nothing of the batch' eventually batch_is held
+t 'counters are skipped over all that may have been used' test "$(needed)" -gt "$used"
+if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null && as_second --version >"$scene/log" 2>&1; then
+    t 'raised by two operators the batch goes on' lifted
+    must commands_out "$scene/fifth.d"
+    t 'every device has its command' commands_are "$scene/fifth.d" $devices
+    t 'and no counter has two texts' one_text "$scene/first.d" "$scene/second.d" "$scene/fourth.d" "$scene/fifth.d"
+    t 'the audit trail is whole' chain_whole
+fi
 
 # --- a damaged database ---
 

@@ -167,6 +167,10 @@ START_TEST(each_counter_is_used_once_and_only_from_the_lease)
     reserve(1005, 1); /* the token remembers */
     FAILED("token.counter-mark");
     ck_assert_uint_eq(reply.u.fail.code, ERR_DENIED);
+    memset(&in, 0, sizeof in);
+    in.u.reserve = (struct proto_reserve){.first = 1010, .n = 1, .known = 2000};
+    ask(PROTO_RESERVE); /* an older copy of the token knows less than it did */
+    FAILED("ledger.token-behind");
     reserve(1010, 1);
     ANSWERED(PROTO_RESERVED);
     sign(1010, 0, 1);

@@ -4,6 +4,7 @@
  * has left. And what never goes.
  */
 #include "incident_kit.h"
+#include "retention.h"
 #include "rosters.h"
 #include "upload.h"
 #include "uploads.h"
@@ -12,6 +13,8 @@
 #include <sys/stat.h>
 
 #define LARGEST 1000
+
+#define WAIT_US INT64_C(1209600000000) /* fourteen days */
 
 static struct service sv;
 static int64_t now;
@@ -30,6 +33,9 @@ static void setup(void)
     now = NOW;
     sv = (struct service){.store = store, .clock = {tell, NULL}};
     sv.config.service.max_roster_bytes = LARGEST;
+    sv.config.service.keep_uploads_d = 14;
+    (void)snprintf(sv.outbox_dir, sizeof sv.outbox_dir, "%s", kit_path("outbox"));
+    ck_assert_int_eq(mkdir(sv.outbox_dir, 0700), 0);
     (void)snprintf(sv.files_dir, sizeof sv.files_dir, "%s", kit_path("files"));
     (void)snprintf(sv.roster_dir, sizeof sv.roster_dir, "%s", kit_path("rosters"));
     (void)snprintf(sv.incoming_dir, sizeof sv.incoming_dir, "%s", kit_path("incoming"));
@@ -182,7 +188,7 @@ START_TEST(who_is_not_signed_for_in_time_goes)
 {
     leave(sv.files_dir, "a");
     wait_for(UPLOADS_FILE, 7, 1);
-    now += UPLOADS_WAIT_US - 1;
+    now += WAIT_US - 1;
     OK(upload_expire(&sv, &e));
     ck_assert(there(sv.files_dir));
     now++;
@@ -203,7 +209,7 @@ START_TEST(what_is_used_or_spoken_of_never_goes)
     wait_for(UPLOADS_FILE, 7, 5);
     hex_encode_lower(kept.b, 32, hex);
     OK(uploads_name(store, hex, &e));
-    now += 2 * UPLOADS_WAIT_US;
+    now += 2 * WAIT_US;
     OK(upload_expire(&sv, &e));
     ck_assert(there(sv.files_dir));
     leave(sv.roster_dir, "used");
@@ -212,7 +218,7 @@ START_TEST(what_is_used_or_spoken_of_never_goes)
                  "INSERT INTO roster (incident, version, sha256, rows, by_type, at_us)"
                  " VALUES ('I-1', 1, ?1, 1, '{}', 1)",
                  "b", span_of(kept.b, 32)));
-    now += 2 * UPLOADS_WAIT_US;
+    now += 2 * WAIT_US;
     OK(upload_expire(&sv, &e));
     ck_assert(there(sv.roster_dir));
     ck_assert_int_eq(dropped(), 0);
@@ -256,7 +262,7 @@ START_TEST(what_a_crash_has_left_goes_or_waits_for_its_time)
     ck_assert_int_eq(number("SELECT count(*) FROM upload"), 2);
     ck_assert_int_eq(number("SELECT count(*) FROM upload WHERE named = 1"), 1);
     ck_assert_int_eq(number("SELECT sum(uid) FROM upload"), 2 * UPLOADS_NOBODY);
-    now += UPLOADS_WAIT_US;
+    now += WAIT_US;
     OK(upload_expire(&sv, &e));
     ck_assert(!there(sv.roster_dir));
     ck_assert_int_eq(dropped(), 1);
@@ -268,8 +274,50 @@ START_TEST(what_a_crash_has_left_goes_or_waits_for_its_time)
 }
 END_TEST
 
+static void notice(const char *name, const char *text)
+{
+    char path[100];
+
+    (void)snprintf(path, sizeof path, "outbox/%s", name);
+    kit_text(path, text);
+}
+
+static bool lies(const char *name)
+{
+    char path[100];
+
+    (void)snprintf(path, sizeof path, "outbox/%s", name);
+    return access(kit_path(path), F_OK) == 0;
+}
+
+/* Only those that are old, and of no incident that is open; never, where it is not said. */
+START_TEST(old_notices_go_where_that_is_configured)
+{
+    now = 1800000000 * INT64_C(1000000); /* 15 January 2027 */
+    open_incident("I-81", ROUTE_UNDECIDED);
+    OK(store_run(store, &e, "UPDATE incident SET state = 'CLOSED' WHERE id = 'I-81'", ""));
+    notice("20261201T000000.000000Z-pma-e1.json", "{\"incident\": null}");
+    notice("20261201T000000.000000Z-pma-e2.json", "{\"incident\": \"I-81\"}");
+    notice("20261201T000000.000000Z-pma-e3.json", "{\"incident\": \"I-1\"}");
+    notice("20261201T000000.000000Z-pma-e4.json", "no notice");
+    notice("20270110T000000.000000Z-pma-e5.json", "{\"incident\": null}");
+    OK(retention_notices(&sv, &e));
+    ck_assert(lies("20261201T000000.000000Z-pma-e1.json"));
+    sv.config.service.keep_notices_d = 30;
+    OK(retention_notices(&sv, &e));
+    ck_assert(!lies("20261201T000000.000000Z-pma-e1.json"));
+    ck_assert(!lies("20261201T000000.000000Z-pma-e2.json"));
+    ck_assert(lies("20261201T000000.000000Z-pma-e3.json"));
+    ck_assert(lies("20261201T000000.000000Z-pma-e4.json"));
+    ck_assert(lies("20270110T000000.000000Z-pma-e5.json"));
+    ck_assert_int_eq(
+        number("SELECT count(*) FROM audit WHERE line LIKE '%NOTICES_REMOVED%'"), 1);
+}
+END_TEST
+
 KIT_MAIN("upload", setup, incident_kit_end, a_user_has_so_many_that_wait,
          those_on_their_way_count, octets_that_wait_count_for_the_user_and_for_all,
          what_takes_longer_than_a_day_is_let_go, who_is_not_signed_for_in_time_goes,
          what_is_used_or_spoken_of_never_goes, a_file_that_somebody_took_away_waits_no_more,
-         what_a_crash_has_left_goes_or_waits_for_its_time)
+         what_a_crash_has_left_goes_or_waits_for_its_time,
+         old_notices_go_where_that_is_configured)
