@@ -40,7 +40,7 @@ struct service {
         struct err trouble;
     } backup;
     struct refusals refusals;
-    bool standard_seen; /* the token has said what it is, since the start */
+    bool standard_seen;     /* the token has said what it is, since the start */
     struct upload *uploads; /* on their way */
     char
         about[AUTHORITY_ID_MAX]; /* the incident of this request, where its path has none */

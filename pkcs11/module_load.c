@@ -27,28 +27,31 @@ static bool bridge_file(char *real, struct err *e)
     return module_file_check(path, real, e);
 }
 
+typedef void function(void); /* of any type; cast before it is called */
+
 /* Never unloaded, and nobody else's names are bound to it. */
-static void *map(const char *path, const char *name, struct err *e)
+static function *map(const char *path, const char *name, struct err *e)
 {
     void *file = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
-    void *symbol = file == NULL ? NULL : dlsym(file, name);
+    union {
+        void *object; /* what dlsym says; ISO C has no cast from it */
+        function *function;
+    } symbol = {.object = file == NULL ? NULL : dlsym(file, name)};
 
-    if (symbol == NULL)
+    if (symbol.object == NULL)
         (void)err_set(e, ERR_TOKEN, "token.module", "%s", dlerror());
-    return symbol;
+    return symbol.function;
 }
 
 /* The only call of the module's own C_GetFunctionList. */
 static CK_FUNCTION_LIST *list_of(const char *path, struct err *e)
 {
-    CK_RV (*get)(CK_FUNCTION_LIST_PTR_PTR);
-    void *symbol = map(path, "C_GetFunctionList", e);
+    CK_C_GetFunctionList get = (CK_C_GetFunctionList)map(path, "C_GetFunctionList", e);
     CK_FUNCTION_LIST *f = NULL;
     CK_RV rv;
 
-    if (symbol == NULL)
+    if (get == NULL)
         return NULL;
-    memcpy(&get, &symbol, sizeof get);
     rv = get(&f);
     if (rv == CKR_OK && f != NULL)
         return f;
@@ -59,12 +62,11 @@ static CK_FUNCTION_LIST *list_of(const char *path, struct err *e)
 
 static bool hand_on(const char *bridge, CK_FUNCTION_LIST *f, struct err *e)
 {
-    void (*hold)(CK_FUNCTION_LIST *);
-    void *symbol = map(bridge, BRIDGE_HOLD, e);
+    void (*hold)(CK_FUNCTION_LIST *) =
+        (void (*)(CK_FUNCTION_LIST *))map(bridge, BRIDGE_HOLD, e);
 
-    if (symbol == NULL)
+    if (hold == NULL)
         return false;
-    memcpy(&hold, &symbol, sizeof hold);
     hold(f);
     return true;
 }

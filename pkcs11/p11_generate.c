@@ -97,12 +97,12 @@ bool p11_generate(struct session *s, const char *name, const char *id, const cha
         if (!p11_id_free(s, name, id, e)) /* nor half a pair of the try before */
             return false;
         rv = generate(s, &wanted, label, use, extractable, without);
+        *left = left_out[without];
         if (!about_template(rv))
             break;
     }
     if (rv != CKR_OK)
         return session_failed(s, "C_GenerateKeyPair", rv, e);
-    *left = left_out[without];
     return extractable ? p11_key_find_extractable(s, name, id, label, use, out, e)
                        : p11_key_find(s, name, id, label, use, out, e);
 }

@@ -47,7 +47,8 @@ bool p11_number_whole(const struct p11_number *which, const uint8_t *value, size
         return false;
     for (size_t i = 0; i < which->n_words; i++)
         words[i] = get_be64(value + i * WORD_LEN);
-    return memcmp(value, want, p11_number_value(which, words, want)) == 0;
+    len = p11_number_value(which, words, want);
+    return memcmp(value, want, len) == 0;
 }
 
 /* *gone: another machine destroyed it since it was found. */

@@ -57,9 +57,9 @@ all_out() {
 # --- slow ---
 
 frugal() { # at most two in a hundred are thrown away
-    spent=$(($(reserved) - before)) && [ $((spent * 100)) -le $((devices * 102)) ] || {
-        echo "$spent counters for $devices rows" && false
-    }
+    spent=$(($(reserved) - before))
+    echo "$spent counters for $devices rows"
+    [ $((spent * 100)) -le $((devices * 102)) ]
 }
 must eventually signers_ready
 for ms in 50 500 5000; do
@@ -190,6 +190,7 @@ t 'back again it is ready' eventually overall ready
 # --- SIGHUP ---
 
 hung_up() {
+    # shellcheck disable=SC2046 # a list of numbers
     kill -HUP "$(service_pid)" $(signer_pids) && eventually grep -q 'SIGHUP is ignored.*restart smki-recovery.service;' "$scene/service.log" &&
         eventually grep -q 'SIGHUP is ignored.*restart smki-recovery.service$' "$scene/service.log" && overall ready
 }

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Database, token, both, or neither: what was put back is told at the start, bars the signers, and no counter gets a
 # second text. rollback.sh BUILD SOURCE. TAP.
+# shellcheck disable=SC2119 # services that take settings, or none
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=test/integration/scene.sh
@@ -28,8 +29,8 @@ as_second() {
         "$tools/daemon/smki-recoveryctl" --socket "$socket" "$@"
 }
 
-up() { # up [NAME=VALUE...]
-    service_start "$@" && eventually signers_ready
+up() {
+    service_start && eventually signers_ready
 }
 alarm() { # alarm RULE: status has it
     get /v1/status | jq -e --arg rule "$1" '[.alarms[] | select(.alarm == $rule)] | length > 0'
@@ -51,7 +52,7 @@ refused() { # refused RULE: a batch is held by it, and nothing of it was signed
     again && eventually batch_is held && field "/v1/batches/$batch" .reason | grep "^$1" && same "$(signed)" 0
 }
 keep() { # keep NAME: service, token and signer's files as they are now, with the service stopped
-    service_stop && rm -rf "$scene/$1" && mkdir "$scene/$1" && cp -a "$scene/service" "$scene/tokens" "$scene/signer" "$scene/$1"
+    service_stop && rm -rf "${scene:?}/$1" && mkdir "$scene/$1" && cp -a "$scene/service" "$scene/tokens" "$scene/signer" "$scene/$1"
 }
 put_back() { # put_back NAME PART...
     put_from=$1
