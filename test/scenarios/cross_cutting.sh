@@ -116,6 +116,10 @@ cp "$work/recovery.conf" "$work/exercise.conf"
 sed -i -e 's/^Exercise=.*/Exercise=no/' -e "s|^StateDirectory=$work/|&live-|" "$work/recovery.conf"
 mkdir "$work/live-service" "$work/live-signer"
 check 'a live service answers' service_start
+told_rolled_back() {
+    get /v1/status | jq -e '[.alarms[].alarm] == ["ledger.rolled-back"]'
+}
+check 'it has no record, the token has counted: that is told' eventually told_rolled_back
 rehearsed=$incident
 refuse 'an exercise in the live service' incident.exercise ctl incident open --exercise --initiator dcc --notice x 'Exercise'
 incident=$(ctl --json incident open --initiator subscriber --subscriber "$stage_supplier" --notice 'Officer One' 'Supplier Ltd: keys exposed' | jq -r .id)
