@@ -108,6 +108,7 @@ static void open_on(struct pump *p, unsigned i)
     open.u.open.parts = engine_parts(p->s.engine, fds, &n);
     p->hands[i].opening = true;
     p->hands[i].asked = p->generation;
+    p->hands[i].known = pump_mark_known(p, &engine_batch(p->s.engine)->originator);
     p->hands[i].next = 1;
     p->hands[i].last = 0;
     (void)signers_send(p->signers, i, &open, CALLS_FEW, fds, n);

@@ -264,6 +264,7 @@ static void on_fail(struct pump *p, unsigned i, enum proto_type asked,
 static void on_opened(struct pump *p, unsigned i, const struct proto_opened *o)
 {
     struct hand *h = &p->hands[i];
+    uint64_t mark;
     struct err e;
 
     h->opened = h->asked;
@@ -276,7 +277,8 @@ static void on_opened(struct pump *p, unsigned i, const struct proto_opened *o)
         return;
     }
     note_count(p, i, &o->count);
-    if (!engine_check_mark(p->s.engine, o->mark, &e)) {
+    mark = pump_mark_meant(p, &engine_batch(p->s.engine)->originator, o->mark, h->known);
+    if (!engine_check_mark(p->s.engine, mark, &e)) {
         log_event(LOG_CRIT, MSG_COUNTER_BEHIND, &(struct log_fields){.err = &e}, "%s",
                   e.text);
         pump_trouble(p, &e);

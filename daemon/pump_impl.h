@@ -27,6 +27,7 @@
 struct hand {        /* one worker, as the pump sees it */
     uint64_t opened; /* generation of the batch it has open; 0: none */
     uint64_t asked;  /* generation it was asked to open */
+    uint64_t known;  /* the token's mark, as it was known then */
     bool opening, reserving;
     uint64_t next, last; /* counters lent and not used; next > last: none */
     struct {
@@ -116,6 +117,10 @@ void pump_fatal(struct pump *p, const struct err *e);
 void pump_tell_one(struct pump *p, unsigned i);
 /* It has acknowledged what it was told last. */
 void pump_revoked(struct pump *p, unsigned i);
+/* A signer has said `mark`, asked when `known` was known: is it lower than it was? Then it stands.
+ * Else others may have been granted more since it looked: what is known now. */
+uint64_t pump_mark_meant(struct pump *p, const struct eui64 *originator, uint64_t mark,
+                         uint64_t known);
 /* Ask a signer for the token's mark of each originator, one after the other. */
 void pump_mark_ask(struct pump *p, unsigned i);
 void pump_marked(struct pump *p, unsigned i, uint64_t mark);

@@ -53,16 +53,26 @@ void pump_mark_ask(struct pump *p, unsigned i)
     ask_next(p, i);
 }
 
+uint64_t pump_mark_meant(struct pump *p, const struct eui64 *originator, uint64_t mark,
+                         uint64_t known)
+{
+    struct pump_mark *m = mark_of(p, originator);
+
+    if (mark < known || m == NULL)
+        return mark;
+    if (mark > m->most)
+        m->most = mark;
+    return m->most;
+}
+
 void pump_marked(struct pump *p, unsigned i, uint64_t mark)
 {
     struct hand *h = &p->hands[i];
-    struct pump_mark *m = &p->marks[h->mark];
+    struct eui64 originator = p->marks[h->mark].originator;
 
-    if (mark > m->most)
-        m->most = mark;
-    /* signers may have been granted more since this one was asked */
+    mark = pump_mark_meant(p, &originator, mark, h->floor);
     if (p->s.marked != NULL)
-        p->s.marked(p->s.arg, &m->originator, mark < h->floor ? mark : m->most, h->floor);
+        p->s.marked(p->s.arg, &originator, mark, h->floor);
     h->mark++;
     ask_next(p, i);
 }

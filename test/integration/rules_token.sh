@@ -119,18 +119,27 @@ must ctl batch resume "$batch"
 rule ledger.counters-used-up 'no counters are left for four devices' held_for ledger.counters-used-up
 must start_at 1000
 must service_stop
-must cp -a "$scene/tokens" "$scene/tokens.old"
-must cp -a "$scene/signer" "$scene/signer.old"
-must service_start
+keep() { # keep NAME: token and signer's files as they are, with the service stopped
+    service_stop && cp -a "$scene/tokens" "$scene/tokens.$1" && cp -a "$scene/signer" "$scene/signer.$1" && service_start
+}
+must keep before
 must ctl batch resume "$batch"
 must eventually batch_is 'done'
-put_back() { # put_back SUFFIX: token and signer's files as they were
-    service_stop
-    rm -rf "$scene/tokens" "$scene/signer" && cp -a "$scene/tokens.old" "$scene/tokens" && cp -a "$scene/signer.old" "$scene/signer" &&
-        service_start && eventually signers_ready && batch=$(ctl --json --yes batch start "$incident" "$decision" | jq -r .id)
+must keep once
+again() {
+    batch=$(ctl --json --yes batch start "$incident" "$decision" | jq -r .id)
 }
-must put_back
+must again
+must eventually batch_is 'done'
+put_back() { # put_back NAME: as they were
+    service_stop
+    rm -rf "$scene/tokens" "$scene/signer" && cp -a "$scene/tokens.$1" "$scene/tokens" && cp -a "$scene/signer.$1" "$scene/signer" &&
+        service_start && eventually signers_ready && again
+}
+must put_back once
 rule ledger.token-behind 'an older token under a newer database' held_for ledger.token-behind
+must put_back before
+rule ledger.token-fresh 'a token that has counted nothing yet' held_for ledger.token-fresh
 t 'and nothing was signed by it' same "$(signed)" 0
 t 'the service ends in order' service_stop
 plan
