@@ -60,6 +60,16 @@ static size_t on_send(char *to, size_t size, size_t n, void *arg)
     return (size_t)got;
 }
 
+/* Octets that a body of so many has: it grows by doubling, not with every piece. */
+static size_t room_for(size_t len)
+{
+    size_t room = 65536;
+
+    while (room <= len)
+        room *= 2;
+    return room;
+}
+
 static size_t keep(struct transfer *t, const char *data, size_t n)
 {
     struct client_answer *a = t->answer;
@@ -69,7 +79,9 @@ static size_t keep(struct transfer *t, const char *data, size_t n)
         t->own_error = !err_set(t->e, ERR_INPUT, "client.answer", "the answer is too long");
         return 0;
     }
-    bigger = realloc(a->body, a->len + n + 1);
+    bigger = a->body;
+    if (bigger == NULL || room_for(a->len + n) > room_for(a->len))
+        bigger = realloc(a->body, room_for(a->len + n));
     if (bigger == NULL) {
         t->own_error = !err_set(t->e, ERR_STORE, "store.memory", "out of memory");
         return 0;
