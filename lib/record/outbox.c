@@ -79,37 +79,35 @@ static bool queue_all(struct store *s, const struct notice *n, uint32_t to, json
     return true;
 }
 
+/* What no step of an incident says: its id is a letter and a number of the caller's. */
+static bool queue_news(struct store *s, char letter, int64_t n, const char *kind,
+                       const char *incident, uint32_t to, const json_t *body, int64_t at_us,
+                       struct err *e)
+{
+    char id[NOTICE_ID_MAX];
+    struct notice notice = {.id = id, .kind = kind, .incident = incident, .at_us = at_us};
+
+    (void)snprintf(id, sizeof id, "%c%lld", letter, (long long)n);
+    return queue_all(s, &notice, to, json_deep_copy(body), e);
+}
+
 bool outbox_held(struct store *s, const char *incident, int64_t n, const json_t *held,
                  int64_t at_us, struct err *e)
 {
-    char id[NOTICE_ID_MAX];
-    struct notice notice = {
-        .id = id, .kind = "DEVICES_HOLD_OTHERWISE", .incident = incident, .at_us = at_us};
-
-    (void)snprintf(id, sizeof id, "h%lld", (long long)n);
-    return queue_all(s, &notice, EVERYBODY | TO(DCC), json_deep_copy(held), e);
+    return queue_news(s, 'h', n, "DEVICES_HOLD_OTHERWISE", incident, EVERYBODY | TO(DCC),
+                      held, at_us, e);
 }
 
 bool outbox_roll_back(struct store *s, int64_t n, const json_t *found, int64_t at_us,
                       struct err *e)
 {
-    char id[NOTICE_ID_MAX];
-    struct notice notice = {
-        .id = id, .kind = "ROLL_BACK_FOUND", .incident = "", .at_us = at_us};
-
-    (void)snprintf(id, sizeof id, "r%lld", (long long)n);
-    return queue_all(s, &notice, TO(DCC) | TO(PMA), json_deep_copy(found), e);
+    return queue_news(s, 'r', n, "ROLL_BACK_FOUND", "", TO(DCC) | TO(PMA), found, at_us, e);
 }
 
 bool outbox_ceremony(struct store *s, int64_t n, const json_t *body, int64_t at_us,
                      struct err *e)
 {
-    char id[NOTICE_ID_MAX];
-    struct notice notice = {
-        .id = id, .kind = "CEREMONY_DUE", .incident = "", .at_us = at_us};
-
-    (void)snprintf(id, sizeof id, "c%lld", (long long)n);
-    return queue_all(s, &notice, TO(DCC) | TO(PMA), json_deep_copy(body), e);
+    return queue_news(s, 'c', n, "CEREMONY_DUE", "", TO(DCC) | TO(PMA), body, at_us, e);
 }
 
 bool outbox_queue(struct store *s, const struct outbox_step *step, struct err *e)
