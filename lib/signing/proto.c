@@ -345,14 +345,16 @@ bool proto_recv(int fd, struct proto *out, int fds[static PROTO_FDS], size_t *n_
                        .msg_iovlen = 1,
                        .msg_control = control.b,
                        .msg_controllen = sizeof control.b};
-    bool many = false;
+    bool many = false, reset = false;
     ssize_t n;
 
     *n_fds = 0;
     *gone = false;
+    /* a peer that ends with records of ours unread resets the socket, and the kernel says so
+     * once before it hands out what the peer had said last */
     do
         n = recvmsg(fd, &m, MSG_CMSG_CLOEXEC);
-    while (n < 0 && errno == EINTR);
+    while (n < 0 && (errno == EINTR || (errno == ECONNRESET && !reset && (reset = true))));
     if (n < 0 && errno != ECONNRESET)
         return err_set(e, ERR_BUSY, "signer.socket", "cannot receive: %s", strerror(errno));
     if (n >= 0)

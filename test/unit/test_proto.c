@@ -346,6 +346,27 @@ START_TEST(a_hang_up_is_told_apart)
 }
 END_TEST
 
+START_TEST(the_last_word_is_heard_of_a_peer_that_leaves_records_unread)
+{
+    struct proto ask = {.type = PROTO_PROBE, .seq = 3};
+    struct proto word = {.type = PROTO_FAIL, .seq = 3};
+    int got[PROTO_FDS];
+    size_t n;
+    bool gone;
+
+    OK(proto_send(pair[0], &ask, NULL, 0, &e)); /* which is never read */
+    word.u.fail.code = ERR_TOKEN;
+    (void)strcpy(word.u.fail.id, "token.probe");
+    OK(proto_send(pair[1], &word, NULL, 0, &e));
+    ck_assert_int_eq(close(pair[1]), 0);
+    OK(proto_recv(pair[0], &back, got, &n, &gone, &e));
+    ck_assert_str_eq(back.u.fail.id, "token.probe");
+    REFUSED(proto_recv(pair[0], &back, got, &n, &gone, &e), "signer.socket");
+    ck_assert(gone);
+    pair[1] = -1;
+}
+END_TEST
+
 START_TEST(only_a_revoke_or_a_hang_up_stops)
 {
     int got[PROTO_FDS];
@@ -385,6 +406,7 @@ static void add(TCase *t)
     tcase_add_test(t, too_many_descriptors_are_closed);
     tcase_add_test(t, descriptors_of_a_bad_record_are_closed);
     tcase_add_test(t, a_hang_up_is_told_apart);
+    tcase_add_test(t, the_last_word_is_heard_of_a_peer_that_leaves_records_unread);
     tcase_add_test(t, only_a_revoke_or_a_hang_up_stops);
 }
 
