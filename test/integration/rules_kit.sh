@@ -11,7 +11,8 @@ fires() {
     shift
     "$@" >"$scene/said" 2>&1 </dev/null
     tail -n 20 "$scene/said"
-    grep -Eq "(^|[^a-z.-])$(echo "$fires_rule" | sed 's/\./[.]/g')([^a-z.-]|\$)" "$scene/said" && echo "$fires_rule" >>"$scene/fired"
+    # what was waited for in vain names the rule, too
+    grep -v '^waited for: ' "$scene/said" | grep -Eq "(^|[^a-z.-])$(echo "$fires_rule" | sed 's/\./[.]/g')([^a-z.-]|\$)" && echo "$fires_rule" >>"$scene/fired"
 }
 # rule RULE WHAT COMMAND...: one case
 rule() {

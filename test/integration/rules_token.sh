@@ -36,6 +36,7 @@ echo 'no number' >"$bad.number"
 must p11 --write-object "$bad.number" --type data --application-label smki-recovery --label 'originator-counter 90B3D51F30010002'
 rule token.counter-mark-bad 'a counter mark that is no number' ceremony mark --config "$scene/recovery.conf" \
     --originator 90B3D51F30010002
+must p11 --delete-object --type data --application-label smki-recovery --label 'originator-counter 90B3D51F30010002'
 
 # --- a module that goes wrong ---
 
@@ -71,8 +72,10 @@ troubled() { # troubled RULE [NAME=VALUE...]: the service starts, with that in i
 }
 rule token.probe 'a probe key that signs wrongly' with "Module=$shim" -- troubled token.probe P11_SHIM_PLAN=C_Sign:1=spoil
 rule token.no-data-objects 'a token that keeps no data objects' with "Module=$shim" -- troubled token.no-data-objects P11_SHIM_PLAN=C_CreateObject:1=0x13
-# The first signature is the probe's when the signer starts; the next that is asked for is a head of the audit trail.
-rule token.audit-key 'an audit key that signs wrongly' with "Module=$shim" -- troubled token.audit-key P11_SHIM_PLAN=C_Sign:2=spoil
+# The first signature is the probe's when the signer starts; when the service next looks, a head is due, and is asked
+# for before the next probe.
+must scene_set Signer HeadIntervalSec=1
+rule token.audit-key 'an audit key that signs wrongly' with "Module=$shim" ProbeIntervalSec=2 -- troubled token.audit-key P11_SHIM_PLAN=C_Sign:2=spoil
 must with Id=07 -- ceremony generate --config "$scene/recovery.conf" --key recovery
 rule token.key-mismatch 'another key under the id' with Id=07 -- troubled token.key-mismatch
 rule token.key-certificate 'six certificates where one is due' with "Certificate=$pki/bundle.pem" -- troubled token.key-certificate
@@ -134,11 +137,13 @@ must eventually batch_is 'done'
 put_back() { # put_back NAME: as they were
     service_stop
     rm -rf "$scene/tokens" "$scene/signer" && cp -a "$scene/tokens.$1" "$scene/tokens" && cp -a "$scene/signer.$1" "$scene/signer" &&
-        service_start && eventually signers_ready && again
+        service_start && eventually signers_ready
 }
 must put_back once
+must again
 rule ledger.token-behind 'an older token under a newer database' held_for ledger.token-behind
 must put_back before
+must ctl batch resume "$batch"
 rule ledger.token-fresh 'a token that has counted nothing yet' held_for ledger.token-fresh
 t 'and nothing was signed by it' same "$(signed)" 0
 t 'the service ends in order' service_stop
