@@ -43,32 +43,35 @@ static CK_RV generate(struct session *s, const struct p11_id *id, const char *la
     char text[CONFIG_NAME_MAX];
     CK_ULONG text_len = strnlen(label, sizeof text);
     struct p11_id copy = *id;
-    CK_ATTRIBUTE public[5] = {{CKA_TOKEN, &yes, sizeof yes},
-                              {CKA_EC_PARAMS, curve, sizeof curve},
-                              {CKA_ID, copy.id, copy.len},
-                              {CKA_LABEL, text, text_len}};
-    CK_ATTRIBUTE private[9] = {{CKA_TOKEN, &yes, sizeof yes},
-                               {CKA_PRIVATE, &yes, sizeof yes},
-                               {CKA_SENSITIVE, &yes, sizeof yes},
-                               {CKA_EXTRACTABLE, &out, sizeof out},
-                               {CKA_ID, copy.id, copy.len},
-                               {CKA_LABEL, text, text_len},
-                               {sign ? CKA_SIGN : CKA_DERIVE, &yes, sizeof yes}};
-    CK_ULONG n_public = 4, n_private = 7;
+    CK_ATTRIBUTE of_public[5] = {{CKA_TOKEN, &yes, sizeof yes},
+                                 {CKA_EC_PARAMS, curve, sizeof curve},
+                                 {CKA_ID, copy.id, copy.len},
+                                 {CKA_LABEL, text, text_len}};
+    CK_ATTRIBUTE of_private[9] = {{CKA_TOKEN, &yes, sizeof yes},
+                                  {CKA_PRIVATE, &yes, sizeof yes},
+                                  {CKA_SENSITIVE, &yes, sizeof yes},
+                                  {CKA_EXTRACTABLE, &out, sizeof out},
+                                  {CKA_ID, copy.id, copy.len},
+                                  {CKA_LABEL, text, text_len},
+                                  {sign ? CKA_SIGN : CKA_DERIVE, &yes, sizeof yes}};
+    CK_ULONG n_of_public = 4, n_of_private = 7;
     CK_OBJECT_HANDLE h_public, h_private;
     CK_RV rv;
 
     memcpy(curve, p11_p256, sizeof curve);
     memcpy(text, label, text_len);
     if (sign || without < 2)
-    public[n_public++] = (CK_ATTRIBUTE){CKA_VERIFY, sign ? &yes : &no, sizeof yes};
+        of_public[n_of_public++] =
+            (CK_ATTRIBUTE){CKA_VERIFY, sign ? &yes : &no, sizeof yes};
     if (without < 2)
-    private[n_private++] = (CK_ATTRIBUTE){sign ? CKA_DERIVE : CKA_SIGN, &no, sizeof no};
+        of_private[n_of_private++] =
+            (CK_ATTRIBUTE){sign ? CKA_DERIVE : CKA_SIGN, &no, sizeof no};
     if (sign && without < 1)
-    private[n_private++] = (CK_ATTRIBUTE){CKA_ALLOWED_MECHANISMS, only, sizeof only};
+        of_private[n_of_private++] =
+            (CK_ATTRIBUTE){CKA_ALLOWED_MECHANISMS, only, sizeof only};
     session_deadline(s);
-    rv = s->f->C_GenerateKeyPair(s->anchor, &ec, public, n_public, private, n_private,
-                                 &h_public, &h_private);
+    rv = s->f->C_GenerateKeyPair(s->anchor, &ec, of_public, n_of_public, of_private,
+                                 n_of_private, &h_public, &h_private);
     session_idle();
     return rv;
 }

@@ -65,10 +65,10 @@ check 'the key is on' story_activate m3
 gate_shut recovery 0
 batch=$(ctl --json --yes batch start "$incident" "$decision" 2>>"$log" | jq -r .id)
 begun=$batch
-# Beyond the first order: what comes before is answered, the one under way will fail.
+# Beyond the first orders, however large they are: those are answered, what is under way will fail.
 gate_shut recovery 270
 in_the_middle() {
-    gate_reached recovery && ctl --json status | jq -e '.signers[0].waiting >= 1'
+    gate_reached recovery && ctl --json batch show "$begun" | jq -e '.signed > 0'
 }
 check 'the batch is under way' eventually in_the_middle
 token_goes() { # for good, and with it whoever uses it

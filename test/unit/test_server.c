@@ -18,6 +18,11 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#if __has_include(<valgrind/valgrind.h>)
+#include <valgrind/valgrind.h>
+#else
+#define RUNNING_ON_VALGRIND 0
+#endif
 
 #define BIG (64LL << 20)
 
@@ -657,6 +662,8 @@ START_TEST(without_a_descriptor_the_door_is_shut_and_nothing_spins)
     int inside, outside, tried;
     rlim_t most;
 
+    if (RUNNING_ON_VALGRIND) /* counts descriptors itself: takes a connection, then closes it */
+        return;
     hear_log();
     served_start(&router);
     inside = dial();
