@@ -51,21 +51,20 @@ static bool source_path(const struct config_token *t, char *path, size_t cap, st
                    t->name);
 }
 
-static void fingerprint(const struct config_token *t, const struct stat *st, char *out)
+static void fingerprint(const struct config_token *t, const struct stat *st,
+                        struct p11_pin *out)
 {
     uint8_t seen[32];
     struct digest d;
 
-    if (t->pin_credential[0] != '\0') {
-        (void)strcpy(out, from_credential);
-        return;
-    }
     put_be64(seen, (uint64_t)st->st_ino);
     put_be64(seen + 8, (uint64_t)st->st_size);
     put_be64(seen + 16, (uint64_t)st->st_mtim.tv_sec);
     put_be64(seen + 24, (uint64_t)st->st_mtim.tv_nsec);
     d = digest_of(span_of(seen, sizeof seen), span_of(NULL, 0));
-    hex_encode_lower(d.b, sizeof d.b, out);
+    hex_encode_lower(d.b, sizeof d.b, out->copy);
+    (void)snprintf(out->fingerprint, sizeof out->fingerprint, "%s",
+                   t->pin_credential[0] != '\0' ? from_credential : out->copy);
 }
 
 /* Up to cap octets straight into secure memory: no stdio buffer keeps a copy. */
@@ -118,7 +117,7 @@ bool p11_pin_read(const struct config_token *t, struct p11_pin *out, struct err 
         return err_set(e, ERR_TOKEN, "token.pin-form",
                        "%s: a PIN has 1 to %d octets and no NUL", path, P11_PIN_MAX);
     }
-    fingerprint(t, &st, out->fingerprint);
+    fingerprint(t, &st, out);
     return true;
 }
 
@@ -133,7 +132,7 @@ void p11_pin_wipe(struct p11_pin *p)
 struct mark {
     bool there;
     char text[MARK_MAX + 1];
-    const char *source, *since, *why; /* into text; "" where it was cut */
+    const char *source, *since, *why, *copy; /* into text; "" where it was cut */
 };
 
 static const char *line_of(char **rest)
@@ -155,14 +154,16 @@ static bool read_mark(const char *path, struct mark *m, struct err *e)
     m->source = line_of(&rest);
     m->since = line_of(&rest);
     m->why = line_of(&rest);
+    m->copy = line_of(&rest);
     return true;
 }
 
 /* An empty mark was cut by a crash: it stands for any source. */
 static bool stands_for(const struct mark *m, const struct p11_pin *p)
 {
-    return m->there && (m->source[0] == '\0' || strcmp(m->source, from_credential) == 0 ||
-                        strcmp(m->source, p->fingerprint) == 0);
+    return m->there &&
+           (m->source[0] == '\0' || strcmp(m->source, from_credential) == 0 ||
+            strcmp(m->source, p->fingerprint) == 0 || strcmp(m->source, p->copy) == 0);
 }
 
 static bool as_said_then(const struct mark *m, const char *path, struct err *e)
@@ -181,19 +182,26 @@ bool p11_pin_allowed(const struct p11_pin *p, const char *path, struct err *e)
     return read_mark(path, &m, e) && (!stands_for(&m, p) || as_said_then(&m, path, e));
 }
 
-bool p11_pin_block(const struct p11_pin *p, const char *path, int64_t now_us,
-                   const char *why, struct err *e)
+static bool put_mark(const char *path, const char *source, const char *since,
+                     const char *why, const char *copy, struct err *e)
 {
-    char text[MARK_MAX], at[CLOCK_TEXT_LEN];
-    int n;
+    char text[MARK_MAX];
     AUTO(fd)
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int n = snprintf(text, sizeof text, "%s\n%s\n%.200s\n%s\n", source, since, why, copy);
 
-    clock_text(now_us, at);
-    n = snprintf(text, sizeof text, "%s\n%s\n%.200s\n", p->fingerprint, at, why);
     if (fd < 0 || n < 0 || write(fd, text, (size_t)n) != n || fsync(fd) != 0)
         return err_set(e, ERR_STORE, "token.state", "%s: %s", path, strerror(errno));
     return true;
+}
+
+bool p11_pin_block(const struct p11_pin *p, const char *path, int64_t now_us,
+                   const char *why, struct err *e)
+{
+    char at[CLOCK_TEXT_LEN];
+
+    clock_text(now_us, at);
+    return put_mark(path, p->fingerprint, at, why, p->copy, e);
 }
 
 bool p11_pin_unblock(const struct p11_pin *p, const char *path, bool *lifted, struct err *e)
@@ -208,6 +216,13 @@ bool p11_pin_unblock(const struct p11_pin *p, const char *path, bool *lifted, st
         (void)as_said_then(&m, path, e);
         return err_wrap(e, "the PIN in PinFile= is still the wrong one, and a try would be "
                            "lost: put the right one there, which lifts the bar");
+    }
+    if (m.there && m.copy[0] != '\0' && strcmp(m.source, m.copy) == 0 &&
+        (p == NULL || strcmp(p->fingerprint, from_credential) == 0))
+        return true; /* lifted before, but for that copy */
+    if (m.there && strcmp(m.source, from_credential) == 0 && m.copy[0] != '\0') {
+        *lifted = put_mark(path, m.copy, m.since, m.why, m.copy, e);
+        return *lifted;
     }
     if (m.there && unlink(path) != 0)
         return err_set(e, ERR_STORE, "token.state", "%s: %s", path, strerror(errno));

@@ -7,9 +7,10 @@
  * inode number, never by anything computed from the PIN, and keeps when the PIN was wrong
  * and what was said then: whoever meets the mark later says the same. A credential is copied
  * anew at every service start, so that it always looks changed: a mark made for a credential
- * stays until a person lifts it (smki-recovery-ceremony pin-retry).
+ * stays until a person lifts it (smki-recovery-ceremony pin-retry), and then still stands for
+ * that very copy, which a service that was not started anew hands to its signers.
  *
- * The mark is three lines: the source, the time (UTC), the words.
+ * The mark is four lines: the source, the time (UTC), the words, the copy.
  *
  * Effects: reads the environment variable CREDENTIALS_DIRECTORY and one file; the mark.
  */
@@ -24,8 +25,10 @@
 struct p11_pin {
     char *at; /* P11_PIN_MAX + 1 octets of the secure heap, no NUL at the end */
     size_t len;
-    bool locked;                  /* the memory is locked against swapping */
-    char fingerprint[2 * 32 + 1]; /* of the source's size, time and inode */
+    bool locked; /* the memory is locked against swapping */
+    char
+        fingerprint[2 * 32 + 1]; /* of the source's size, time and inode; or "credential" */
+    char copy[2 * 32 + 1];       /* the same of this very copy of a credential */
 };
 
 /*
@@ -47,7 +50,7 @@ MUST_CHECK bool p11_pin_allowed(const struct p11_pin *p, const char *path, struc
 /* Set the mark, on disk before the return; why: one line. Errors: ERR_STORE "token.state". */
 MUST_CHECK bool p11_pin_block(const struct p11_pin *p, const char *path, int64_t now_us,
                               const char *why, struct err *e);
-/* Take the mark away, of whatever source but this very one, when that is a file: the PIN in
+/* Take the mark away (of a credential: from all but the copy that was wrong), of whatever source but this very one, when that is a file: the PIN in
  * it is the wrong one. p NULL: the source cannot be read from here. *lifted: was there a
  * mark? Errors: ERR_TOKEN "token.pin-wrong"; ERR_STORE "token.state". */
 MUST_CHECK bool p11_pin_unblock(const struct p11_pin *p, const char *path, bool *lifted,

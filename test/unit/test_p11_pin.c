@@ -168,6 +168,33 @@ START_TEST(a_credentials_block_stands_until_a_person_lifts_it)
 }
 END_TEST
 
+/* A service that runs on hands its signers the copy that was wrong. */
+START_TEST(lifted_it_still_stands_for_the_copy_that_was_wrong)
+{
+    const char *mark = kit_path("mark");
+    struct p11_pin pin, fresh;
+    bool lifted;
+
+    memset(&e, 0, sizeof e);
+    (void)strcpy(token->pin_credential, "pin");
+    (void)setenv("CREDENTIALS_DIRECTORY", kit_dir, 1);
+    ck_assert(p11_pin_read(token, &pin, &e));
+    ck_assert(p11_pin_block(&pin, mark, WHEN, "C_Login: CKR_PIN_INCORRECT", &e));
+    for (int again = 0; again < 2; again++) {
+        ck_assert(p11_pin_unblock(NULL, mark, &lifted, &e));
+        ck_assert_int_eq(lifted, again == 0);
+        ck_assert(!p11_pin_allowed(&pin, mark, &e));
+        ck_assert_str_eq(e.id, "token.pin-wrong");
+        ck_assert_ptr_nonnull(strstr(e.text, WHEN_TEXT ": C_Login: CKR_PIN_INCORRECT ("));
+    }
+    put("12345\n", 6);
+    ck_assert(p11_pin_read(token, &fresh, &e));
+    ck_assert(p11_pin_allowed(&fresh, mark, &e));
+    p11_pin_wipe(&pin);
+    p11_pin_wipe(&fresh);
+}
+END_TEST
+
 START_TEST(a_torn_block_stands_for_any_source)
 {
     struct p11_pin pin;
@@ -226,6 +253,7 @@ int main(void)
     tcase_add_test(t, a_credential_comes_from_the_directory_of_credentials);
     tcase_add_test(t, a_block_stands_until_the_source_changes);
     tcase_add_test(t, a_credentials_block_stands_until_a_person_lifts_it);
+    tcase_add_test(t, lifted_it_still_stands_for_the_copy_that_was_wrong);
     tcase_add_test(t, a_torn_block_stands_for_any_source);
     tcase_add_test(t, the_bar_of_a_file_that_is_as_it_was_is_not_lifted);
     suite_add_tcase(s, t);
