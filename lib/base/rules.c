@@ -1194,6 +1194,9 @@ const struct rule rules[] = {
      * lib/record/queue.c, lib/record/reconcile.c, lib/record/export.c */
     {"request.key-reused", "project", "choice",
      "An Idempotency-Key stands for one request.", "Choose another key."},
+    {"request.key-quota", "project", "choice",
+     "Answers under Idempotency-Keys are few: 20000 of a user within a day.",
+     "Find out who asks so much; send it without a key, or tomorrow."},
     {"request.no-batch", "project", "choice", "A batch is asked for by its number.",
      "See batch list."},
     {"response.unknown-device", "SEC L10.30(a)", "INFERRED",

@@ -57,9 +57,33 @@ bool requests_find(struct store *s, int64_t uid, const char *id, const struct di
     return true;
 }
 
+/* Room for one more of that user's. */
+static bool make_room(struct store *s, int64_t uid, int64_t now_us, struct err *e)
+{
+    int64_t n = 0;
+    bool found;
+
+    if (!store_number(s, &n, &found, e, "SELECT count(*) FROM request WHERE uid = ?1", "i",
+                      uid))
+        return false;
+    if (n < REQUESTS_MAX)
+        return true;
+    if (!store_run(s, e, "DELETE FROM request WHERE uid = ?1 AND at_us <= ?2", "ii", uid,
+                   now_us - REQUESTS_AGE_US) ||
+        !store_number(s, &n, &found, e, "SELECT count(*) FROM request WHERE uid = ?1", "i",
+                      uid))
+        return false;
+    return n < REQUESTS_MAX ||
+           err_set(e, ERR_BUSY, "request.key-quota",
+                   "%d answers to uid %lld are kept under Idempotency-Keys of the last day",
+                   REQUESTS_MAX, (long long)uid);
+}
+
 bool requests_keep(struct store *s, int64_t uid, const char *id, const struct digest *what,
                    const struct requests_answer *answer, int64_t now_us, struct err *e)
 {
+    if (!make_room(s, uid, now_us, e))
+        return false;
     return store_run(s, e,
                      "INSERT INTO request (uid, key, what, status, type, body, at_us)"
                      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",

@@ -12,6 +12,9 @@
 
 #include "store.h"
 
+#define REQUESTS_MAX    20000
+#define REQUESTS_AGE_US (24 * INT64_C(3600000000))
+
 struct requests_answer {
     unsigned status; /* HTTP */
     char type[64];   /* media type; "" where there is no body */
@@ -28,7 +31,9 @@ struct requests_answer {
 MUST_CHECK bool requests_find(struct store *s, int64_t uid, const char *id,
                               const struct digest *what, struct requests_answer *out,
                               bool *known, struct err *e);
-/* Keep the answer to an id that is not known yet. */
+/* Keep the answer to an id that is not known yet. Of one user's there are REQUESTS_MAX at most:
+ * those of more than a day ago go then. Errors: ERR_BUSY "request.key-quota"
+ * where none is that old; ERR_STORE. */
 MUST_CHECK bool requests_keep(struct store *s, int64_t uid, const char *id,
                               const struct digest *what,
                               const struct requests_answer *answer, int64_t now_us,

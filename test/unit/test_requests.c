@@ -88,6 +88,34 @@ START_TEST(ids_of_two_users_are_two_ids)
 }
 END_TEST
 
+/* What so many answers would be, without writing each through the door. */
+static void fill(int64_t uid, int64_t n, int64_t at_us)
+{
+    OK(store_run(
+        store, &e,
+        "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < ?2)"
+        " INSERT INTO request (uid, key, what, status, type, body, at_us)"
+        " SELECT ?1, ?3 || i, x'00', 200, '', x'', ?3 FROM c",
+        "iii", uid, n, at_us));
+}
+
+START_TEST(answers_of_a_user_are_few)
+{
+    struct requests_answer a = {.status = 201, .type = "application/json"};
+    struct digest d = what("POST /a");
+    int64_t now = REQUESTS_AGE_US + 5;
+
+    fill(1000, REQUESTS_MAX - 1, 6);
+    OK(requests_keep(store, 1000, "last", &d, &a, now, &e));
+    REFUSED(requests_keep(store, 1000, "one-more", &d, &a, now, &e), "request.key-quota");
+    ck_assert_int_eq(e.code, ERR_BUSY);
+    OK(requests_keep(store, 1001, "of-another", &d, &a, now, &e));
+    OK(requests_keep(store, 1000, "a-day-later", &d, &a, now + 1, &e));
+    OK(find(1000, "last", "POST /a"));
+    ck_assert(known); /* what is younger than a day stays */
+}
+END_TEST
+
 START_TEST(a_step_undone_leaves_no_answer)
 {
     OK(store_begin(store, &e));
@@ -132,5 +160,5 @@ END_TEST
 
 KIT_MAIN("requests", setup, teardown, an_id_asked_again_gets_its_answer_octet_for_octet,
          an_answer_without_a_body_has_none_again, an_id_stands_for_one_request,
-         ids_of_two_users_are_two_ids, a_step_undone_leaves_no_answer,
-         a_refusal_is_on_record_with_its_incident)
+         ids_of_two_users_are_two_ids, answers_of_a_user_are_few,
+         a_step_undone_leaves_no_answer, a_refusal_is_on_record_with_its_incident)
