@@ -25,6 +25,7 @@ const struct router_row api_rows[] = {
     GET("/v1/audit/account", PEER_AUDITOR, api_account),
     GET("/v1/audit/key", ANY, api_audit_key),
     POST("/v1/audit/heads", OP | PEER_AUDITOR, BODY_NONE, api_audit_head),
+    GET("/v1/audit/record", ANY, api_place),
     POST("/v1/audit/expected", OP, BODY_JSON, api_expected),
     POST("/v1/backup", OP, BODY_NONE, api_backup_begin),
     GET("/v1/backup", OP, api_backup),

@@ -504,6 +504,7 @@ struct download {
     struct tar_writer tar;
     int64_t rows;
     uint32_t last;
+    struct service_place place;
     struct request r;
 };
 
@@ -514,13 +515,16 @@ static bool next_command(void *arg, struct tar_file *out, bool *found)
     struct err e;
     char device[HEX_LEN(8)];
 
+    *found = false;
+    if (d->place.text != NULL)
+        return true; /* it is the last */
     if (!export_next(d->x, &row, found, &e)) {
         log_event(LOG_ERR, NULL, &(struct log_fields){.err = &e}, "export stops: %s",
                   e.text);
         return false;
     }
     if (!*found)
-        return true;
+        return service_place_file(d->sv, &d->place, out, found, &e);
     hex_encode(row.device.b, 8, device);
     (void)snprintf(out->name, sizeof out->name, "%s-%" PRIu64 ".bin", device, row.counter);
     out->data = row.command;
@@ -559,6 +563,7 @@ static void commands_close(void *arg)
     log_event(LOG_NOTICE, MSG_COMMANDS_EXPORTED, &(struct log_fields){.peer = &d->r.peer},
               "%" PRId64 " commands of batch %" PRId64 " exported", d->rows, b->id);
     export_close(d->x);
+    free(d->place.text);
     free(d);
 }
 

@@ -2,7 +2,7 @@
  *
  * What an operator has at hand - an anchor, a notice, the manifest of a backup, a head out of
  * the journal - held against the state. Where the state is older that stands from now on
- * (restored.h).
+ * (restored.h). And what goes out for that: how far the record had come, in every export.
  */
 #include "service.h"
 
@@ -12,8 +12,46 @@
 #include "raising.h"
 
 #include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
 
 AUTO_DEFINE(json, json_t *, NULL, json_decref)
+
+static json_t *place_now(struct service *sv, struct err *e)
+{
+    struct place p;
+    json_t *j;
+
+    if (!place_take(sv->store, &p, e))
+        return NULL;
+    j = place_document(&p, "smki-recovery/record/1", clock_now(&sv->clock));
+    if (j == NULL)
+        (void)err_set(e, ERR_STORE, "store.memory", "out of memory");
+    return j;
+}
+
+HANDLER(api_place)
+{
+    json_t *j = place_now(arg, e);
+
+    (void)r;
+    (void)body;
+    return j != NULL && reply_json(out, 200, j, e);
+}
+
+bool service_place_file(struct service *sv, struct service_place *p, struct tar_file *out,
+                        bool *found, struct err *e)
+{
+    *found = true;
+    AUTO(json) json_t *j = place_now(sv, e);
+    p->text = j != NULL ? json_dumps(j, JSON_INDENT(2)) : NULL;
+    if (p->text == NULL)
+        return j == NULL ? false : err_set(e, ERR_STORE, "store.memory", "out of memory");
+    (void)snprintf(out->name, sizeof out->name, "record.json");
+    out->data = span_of(p->text, strlen(p->text));
+    out->mtime_s = clock_now(&sv->clock) / 1000000;
+    return true;
+}
 
 /* A word that no raising could ever answer would bar the service for good. */
 static bool within_reach(struct service *sv, const struct place *p, struct err *e)

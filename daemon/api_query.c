@@ -27,6 +27,7 @@ struct download {
     struct device_query_before first; /* before anything is signed, instead of rec */
     bool before;
     int64_t n;
+    struct service_place place;
     struct request r;
 };
 
@@ -36,6 +37,9 @@ static bool next_query(void *arg, struct tar_file *out, bool *found)
     struct err e;
     char device[HEX_LEN(8)];
 
+    *found = false;
+    if (d->place.text != NULL)
+        return true; /* it is the last */
     if (d->before ? !device_query_before_next(&d->first, &d->asker, &d->query, found, &e)
                   : !device_query_next(d->rec, &d->asker, d->begun ? &d->behind : NULL,
                                        &d->query, found, &e)) {
@@ -44,7 +48,7 @@ static bool next_query(void *arg, struct tar_file *out, bool *found)
         return false;
     }
     if (!*found)
-        return true;
+        return service_place_file(d->sv, &d->place, out, found, &e);
     hex_encode(d->query.device.b, 8, device);
     (void)snprintf(out->name, sizeof out->name, "%s-0.bin", device);
     out->data = span_of(d->query.octets, d->query.len);
@@ -65,6 +69,7 @@ static void download_free(struct download *d)
     reconcile_close(d->rec);
     device_query_before_close(&d->first);
     lists_done(&d->lists);
+    free(d->place.text);
     free(d);
 }
 

@@ -105,6 +105,20 @@ static bool ended_json(struct service *sv, size_t key, json_t **out, struct err 
     return true;
 }
 
+/* What a signer that is ready says of a key that does nothing; NULL: nobody does. */
+static const struct proto_unusable *unusable_key(struct service *sv, size_t key)
+{
+    struct signers *s = pump_signers(sv->pump);
+
+    for (unsigned i = 0; i < signers_count(s); i++) {
+        const struct signer_info *w = signers_info(s, i);
+
+        if (w->state == SIGNER_READY && w->unusable[key].id[0] != '\0')
+            return &w->unusable[key];
+    }
+    return NULL;
+}
+
 static bool keys_json(struct service *sv, json_t **out, struct err *e)
 {
     struct docket d = service_docket(sv);
@@ -113,17 +127,21 @@ static bool keys_json(struct service *sv, json_t **out, struct err *e)
     for (size_t i = 0; i < sv->config.n_keys; i++) {
         const struct config_key *k = &sv->config.keys[i];
         bool proven = (d.token_keys >> i & 1) != 0;
+        const struct proto_unusable *why = proven ? NULL : unusable_key(sv, i);
         json_t *ended;
 
         if (!ended_json(sv, i, &ended, e))
             return false;
         (void)json_array_append_new(
             list,
-            json_pack("{s:s,s:s,s:b,s:s,s:s,s:o}", "key", k->name, "token", k->token,
-                      "usable", (int)(proven && sv->trust.keys[i].present), "certificate",
+            json_pack("{s:s,s:s,s:b,s:s,s:s,s:o,s:s,s:s,s:o}", "key", k->name, "token",
+                      k->token, "usable", (int)(proven && sv->trust.keys[i].present),
+                      "certificate",
                       sv->trust.keys[i].present ? sv->trust.keys[i].cert.at[0].subject
                                                 : sv->trust.keys[i].missing,
-                      "authority", k->authority, "ended", ended));
+                      "authority", k->authority, "ended", ended, "rule",
+                      why != NULL ? why->id : "", "trouble", why != NULL ? why->text : "",
+                      "advice", advice_json(why != NULL ? why->id : "")));
     }
     return true;
 }
@@ -154,6 +172,7 @@ struct alarms {
     json_t *list;
     int64_t now_us;
     int64_t open, overdue, unlisted;
+    bool barred; /* somebody's counters are not to be used (bars.h) */
     bool failed;
     struct err e;
 };
@@ -213,6 +232,7 @@ static bool alarms_of(struct alarms *a, struct err *e)
 {
     if (!bars_alarms(a->sv, a->list, e))
         return false;
+    a->barred = json_array_size(a->list) > 0;
     a->overdue += (int64_t)json_array_size(a->list);
     if (!docket_each(a->sv->store, add_alarm, a, e))
         return false;
@@ -233,7 +253,7 @@ static json_t *batch_json(const struct service *sv)
     return j;
 }
 
-static const char *overall(const struct service *sv)
+static const char *overall(const struct service *sv, bool counters_barred)
 {
     const struct signers *s = pump_signers(sv->pump);
     unsigned ready = 0;
@@ -253,6 +273,8 @@ static const char *overall(const struct service *sv)
         return pausing > 0 ? "signers coming back" : "signers starting";
     if (pump_faulted(sv->pump)->rule[0] != '\0')
         return "orders fail";
+    if (counters_barred)
+        return "counters barred";
     return ready < signers_count(s) ? "degraded" : "ready";
 }
 
@@ -290,8 +312,8 @@ HANDLER(api_status)
     }
     standard_text(sv, standard);
     j = json_pack("{s:s,s:s,s:o,s:b,s:o,s:I,s:o,s:o,s:o,s:o,s:I,s:o,s:I,s:o,s:I,s:s}",
-                  "service", SMKI_VERSION, "state", overall(sv), "fault", fault_json(sv),
-                  "exercise", (int)sv->config.service.exercise, "started",
+                  "service", SMKI_VERSION, "state", overall(sv, a.barred), "fault",
+                  fault_json(sv), "exercise", (int)sv->config.service.exercise, "started",
                   docket_show_time(sv->started_us), "open_incidents", (json_int_t)a.open,
                   "signers", signers, "keys", keys, "counters", marks, "alarms", a.list,
                   "alarms_unlisted", (json_int_t)a.unlisted, "batch", batch_json(sv),

@@ -228,57 +228,38 @@ static void anchor_trouble(struct service *sv, const struct err *why)
         tell(sv, why, NULL);
 }
 
-/* What stands there is the better knowledge while a finding stands. */
-static bool write_anchor(struct service *sv, struct err *e)
-{
-    struct anchor *a = &sv->bars.anchor;
-    struct restored r;
-    bool stands;
-    struct place now;
+#define ANCHOR_WAIT_MS 1000
 
-    if (a->path == NULL)
-        return true;
-    if (!restored_any(sv->store, &r, &stands, e))
-        return false;
-    if (stands)
-        return true;
-    if (!place_take(sv->store, &now, e) || !anchor_write(a, &now, clock_now(&sv->clock), e))
-        return false;
-    sv->bars.trouble = (struct err){0};
-    return true;
+static void do_job(void *arg)
+{
+    struct bars_anchor_job *j = arg;
+
+    j->ok = j->writes ? anchor_write(&j->anchor, &j->place, j->now_us, &j->e)
+                      : anchor_read(&j->anchor, &j->place, &j->found, &j->e);
 }
 
-static void follow(struct service *sv)
+/* b->job, done aside; its error is *e. */
+static bool anchor_ask(struct bars *b, struct err *e)
 {
-    struct err e;
+    bool begun, over;
 
-    if (write_anchor(sv, &e))
-        return;
-    if (e.code == ERR_STORE)
-        fatal(sv, &e);
-    else
-        anchor_trouble(sv, &e);
-}
-
-bool bars_leased(void *arg, struct err *e)
-{
-    struct service *sv = arg;
-
-    if (write_anchor(sv, e))
-        return true;
-    if (e->code != ERR_STORE)
-        anchor_trouble(sv, e);
-    return false;
-}
-
-void bars_sealed(void *arg)
-{
-    follow(arg);
-}
-
-void bars_raised(struct service *sv)
-{
-    follow(sv);
+    if (!aside_busy(&b->aside)) {
+        if (b->late)
+            b->anchor = b->job.anchor; /* what it came to in the end */
+        b->late = false;
+        b->job = b->next;
+        b->job.anchor = b->anchor;
+    }
+    over = aside_run(&b->aside, do_job, &b->job, ANCHOR_WAIT_MS, &begun);
+    if (!over) {
+        b->late = b->late || begun;
+        return err_set(e, ERR_BUSY, "ledger.anchor", "%s: %s", b->anchor.path,
+                       begun || b->late ? "it does not answer: does its share hang?"
+                                        : "no thread to ask it with");
+    }
+    b->anchor = b->job.anchor;
+    *e = b->job.e;
+    return b->job.ok;
 }
 
 static bool begin_anchor(struct service *sv, struct err *e)
@@ -316,33 +297,108 @@ static bool tells_how_far(struct service *sv, const struct place *p, struct err 
     return store_commit(sv->store, e);
 }
 
-bool bars_start(struct service *sv, struct err *e)
+/* How far it says that the record had come, against the state. Where it cannot be had that is
+ * tried again, before anything is written there. */
+static bool first_look(struct service *sv, struct err *e)
 {
-    struct anchor *a = &sv->bars.anchor;
-    struct place p;
-    struct err why;
-    bool found, before, older;
+    struct bars *b = &sv->bars;
+    bool before, older;
 
-    if (sv->config.service.anchor[0] == '\0')
-        return true;
-    a->path = sv->config.service.anchor;
-    if (!anchor_known(sv->store, a->path, &before, e))
+    if (!anchor_known(sv->store, b->anchor.path, &before, e))
         return false;
-    if (!anchor_read(a, &p, &found, &why)) {
-        anchor_trouble(sv, &why);
-        return true;
-    }
-    if (!found && before) {
-        (void)err_set(&why, ERR_BUSY, "ledger.anchor", "%s is gone", a->path);
-        a->there = true; /* it must not be made anew */
-        anchor_trouble(sv, &why);
-        return true;
-    }
-    if (found && (!hold_against(sv, &p, "anchor", &older, e) || !tells_how_far(sv, &p, e)))
+    b->next = (struct bars_anchor_job){.writes = false};
+    if (!anchor_ask(b, e))
+        return false;
+    if (!b->job.found && before)
+        return err_set(e, ERR_BUSY, "ledger.anchor", "%s is gone", b->anchor.path);
+    if (b->job.found && (!hold_against(sv, &b->job.place, "anchor", &older, e) ||
+                         !tells_how_far(sv, &b->job.place, e)))
         return false;
     if (!before && !begin_anchor(sv, e))
         return false;
+    b->looked = true;
+    return true;
+}
+
+/* What stands there is the better knowledge while a finding stands. */
+static bool write_anchor(struct service *sv, struct err *e)
+{
+    struct bars *b = &sv->bars;
+    struct restored r;
+    bool stands;
+
+    if (b->anchor.path == NULL)
+        return true;
+    if (!b->looked && !first_look(sv, e))
+        return false;
+    if (!restored_any(sv->store, &r, &stands, e))
+        return false;
+    if (stands)
+        return true;
+    b->next = (struct bars_anchor_job){.writes = true, .now_us = clock_now(&sv->clock)};
+    if (!place_take(sv->store, &b->next.place, e) || !anchor_ask(b, e))
+        return false;
+    b->trouble = (struct err){0};
+    return true;
+}
+
+static void follow(struct service *sv)
+{
+    struct err e;
+
+    if (write_anchor(sv, &e))
+        return;
+    if (e.code == ERR_STORE)
+        fatal(sv, &e);
+    else
+        anchor_trouble(sv, &e);
+}
+
+bool bars_leased(void *arg, struct err *e)
+{
+    struct service *sv = arg;
+    struct restored r;
+    bool stands;
+
+    if (!write_anchor(sv, e)) {
+        if (e->code != ERR_STORE)
+            anchor_trouble(sv, e);
+        return false;
+    }
+    if (!restored_any(sv->store, &r, &stands, e))
+        return false;
+    /* an anchor that answers only now may have told it */
+    return !stands || err_set(e, ERR_DENIED, "ledger.restored", "%s", r.reason);
+}
+
+void bars_sealed(void *arg)
+{
+    follow(arg);
+}
+
+void bars_tick(struct service *sv)
+{
+    if (sv->bars.trouble.code != ERR_NONE)
+        follow(sv);
+}
+
+void bars_raised(struct service *sv)
+{
     follow(sv);
+}
+
+bool bars_start(struct service *sv, struct err *e)
+{
+    if (sv->config.service.anchor[0] == '\0')
+        return true;
+    sv->bars.anchor.path = sv->config.service.anchor;
+    if (first_look(sv, e)) {
+        follow(sv);
+        return true;
+    }
+    if (e->code == ERR_STORE)
+        return false;
+    anchor_trouble(sv, e);
     return true;
 }
 

@@ -16,12 +16,16 @@
  * held) until the cause is gone: a mark raised by two people (raising.h), the token's mark
  * raised in a ceremony, the anchor back.
  *
+ * The anchor lies on another disk, or on a share that may hang: it is read and written aside
+ * (aside.h), and one that does not answer within a second is as good as none.
+ *
  * Source:  GBCS 4.3.1.5. Effects: the store, the anchor, the journal.
  */
 #ifndef BARS_H
 #define BARS_H
 
 #include "anchor.h"
+#include "aside.h"
 
 #include <jansson.h>
 
@@ -36,6 +40,17 @@ struct bars {
     } marks[PLACE_COUNTERS_MAX];
     size_t n;
     struct anchor anchor;
+    bool looked; /* it was held against the state since the start */
+    struct aside aside;
+    struct bars_anchor_job {
+        struct anchor anchor;
+        bool writes; /* else it reads */
+        int64_t now_us;
+        struct place place;
+        bool found, ok;
+        struct err e;
+    } job, next;        /* under way, or done; to be done */
+    bool late;          /* the job was given up, and what became of it is not known yet */
     struct err trouble; /* of the anchor; ERR_NONE: it is there, or none is configured */
 };
 
@@ -54,6 +69,8 @@ MUST_CHECK bool bars_place(struct service *sv, const struct place *p, const char
 /* The state was put back from a backup with that record: a finding; inside a transaction. */
 MUST_CHECK bool bars_restored(struct service *sv, const struct place *record,
                               struct err *e);
+/* Now and then: an anchor that could not be had may answer by now. */
+void bars_tick(struct service *sv);
 /* A mark was raised and is on disk: what does not bar any more is seen by itself, the anchor
  * follows. */
 void bars_raised(struct service *sv);

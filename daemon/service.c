@@ -313,6 +313,7 @@ void service_tick(struct service *sv)
     if (x == NULL)
         return;
     service_notices(sv);
+    bars_tick(sv);
     if (!service_refusals(sv, false, &e) || !service_deadlines(sv, &e) ||
         !upload_expire(sv, &e) || !retention_notices(sv, &e)) {
         store_trouble(sv, &e);

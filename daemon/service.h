@@ -13,6 +13,7 @@
 #include "pump.h"
 #include "refusals.h"
 #include "server.h"
+#include "tar.h"
 
 struct service {
     struct config config;
@@ -118,6 +119,14 @@ bool service_change(struct service *sv, const struct request *r, struct span bod
 /* At start and end: no backup is under way, and none is left. */
 MUST_CHECK bool api_backup_end(struct service *sv, struct err *e);
 
+/* How far the record has come, as the last file of an archive that leaves the house: record.json.
+ * text: freed by the owner of *p. */
+struct service_place {
+    char *text; /* NULL: not given out yet */
+};
+MUST_CHECK bool service_place_file(struct service *sv, struct service_place *p,
+                                   struct tar_file *out, bool *found, struct err *e);
+
 /* Every version of the incident's list that counts, opened (lists_done either way). Errors:
  * as lists_open. */
 MUST_CHECK bool api_lists_open(struct service *sv, const char *incident, struct lists *out,
@@ -146,6 +155,7 @@ HANDLER(api_audit);
 HANDLER(api_account);
 HANDLER(api_audit_key);
 HANDLER(api_audit_head);
+HANDLER(api_place);
 HANDLER(api_expected);
 HANDLER(api_backup_begin);
 HANDLER(api_backup);

@@ -157,6 +157,7 @@ static void hear_ready(struct worker *w, const struct proto *p, int *fd)
 
     w->info.state = SIGNER_READY;
     w->info.keys = p->u.ready.keys;
+    memcpy(w->info.unusable, p->u.ready.unusable, sizeof w->info.unusable);
     w->info.list = p->u.ready.list;
     w->info.audit = p->u.ready.audit;
     if (*fd >= 0) {

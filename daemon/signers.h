@@ -39,8 +39,9 @@ struct signer_info { /* for status */
     int64_t again_us;  /* monotonic: when it is started again; 0: it sits out no pause */
     bool spoke; /* asked since it was last ready or hastened, it said why it cannot serve */
     uint32_t keys;
-    struct proto_list list; /* of what was revoked, the signer's own */
-    struct point audit;     /* public part of the token's audit key; zeros: never ready */
+    struct proto_unusable unusable[PROTO_KEYS]; /* beside keys: why not */
+    struct proto_list list;                     /* of what was revoked, the signer's own */
+    struct point audit; /* public part of the token's audit key; zeros: never ready */
     unsigned restarts;
     size_t waiting; /* requests not answered yet */
 };

@@ -4,7 +4,7 @@
 #
 # The folder that `smki-recoveryctl evidence export` fills, judged by jq, openssl, sha256sum and awk
 # alone: is each chain whole, do the signed heads fit both, do the service's trail and the signers'
-# account tell the same? Says where it does not.
+# account tell the same, and does record.json fit? Says where it does not.
 #
 #   -k  the audit key as the ceremony printed it, one behind the other where the token was replaced; without it the
 #       copy in the folder is believed
@@ -91,6 +91,12 @@ for name in audit account; do
 done
 grep -qx account "$dir/heads.of" 2>/dev/null || ! grep -q '"kind":"SIGNED"' "$folder/account.jsonl" ||
     bad 'account.jsonl holds no signed head'
+
+# What the service said beside it of how far its trail was.
+if [ -f "$folder/record.json" ]; then
+    jq -r '[.record.records, .record.hash] | @tsv' "$folder/record.json" >"$dir/record" || bad 'record.json is no JSON'
+    grep -qxFf "$dir/record" "$dir/audit.hashes" || bad 'audit.jsonl is not the trail that record.json tells of'
+fi
 
 # What was signed, as both tell it.
 signed() { # NAME KIND

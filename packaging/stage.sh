@@ -59,7 +59,7 @@ ctl() {
 }
 
 signers_ready() {
-    ctl_once --json status | jq -e '.state == "ready"'
+    ctl_once --json status | jq -e '.state == "ready" or (.state == "counters barred" and all(.signers[]; .state == "ready"))'
 }
 signer_pids() {
     ctl_once --json status | jq -r '.signers[] | select(.pid > 0) | .pid'

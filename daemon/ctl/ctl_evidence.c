@@ -427,7 +427,8 @@ static int readme(const struct folder *x)
         "certificates.pem       new and compromised certificates; the decision names "
         "their\n"
         "                       digests. certificates-N.pem: earlier versions\n"
-        "commands-*.tar         what was signed, <device>-<counter>.bin each.\n"
+        "commands-*.tar         what was signed, <device>-<counter>.bin each, and a "
+        "record.json.\n"
         "                       verify-command.sh COMMAND.bin CERTIFICATE.pem\n"
         "audit.jsonl            the service's audit trail, whole; what was exported stands "
         "there\n"
@@ -436,6 +437,9 @@ static int readme(const struct folder *x)
         "audit-key.pem          the token's audit key. Compare it with what the ceremony\n"
         "                       printed when it was made: this copy comes from the "
         "service.\n"
+        "record.json            how far counters and trail had come: what a restored state "
+        "is\n"
+        "                       held against (smki-recoveryctl audit expect record.json)\n"
         "unused-counters.csv    counters that were reserved and never used\n"
         "SHA256SUMS             sha256sum -c SHA256SUMS\n\n"
         "Trail and account against each other and the signed heads, by this software, and "
@@ -525,6 +529,8 @@ static int fill(struct folder *x, bool with_commands)
         return rc;
     rc = seal(x); /* so that all of it is covered; without, the last head stands */
     if (rc == CTL_OK || rc == CTL_BUSY)
+        rc = get(x, "/v1/audit/record", "record.json"); /* first: the trail reaches it */
+    if (rc == CTL_OK)
         rc = get(x, "/v1/audit?from=1", "audit.jsonl");
     if (rc == CTL_OK)
         rc = from_signers(x);

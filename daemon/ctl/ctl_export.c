@@ -3,9 +3,9 @@
  * commands export, queries export: the tar stream of a batch, or of an incident's queries,
  * into a directory, one file per message.
  *
- * A file gets its name when it is whole and on disk, so what is there is right. A name
- * other than <EUI-64>-<counter>.bin ends the export: nothing the service says may choose
- * where a file goes. An export that breaks off says where to go on.
+ * A file gets its name when it is whole and on disk, so what is there is right. Another name
+ * than <EUI-64>-<counter>.bin ends the export: nothing the service says may choose
+ * where a file goes. Beside them comes record.json (place.h), the last of the archive. An export that breaks off says where to go on.
  */
 #include "ctl.h"
 
@@ -61,7 +61,9 @@ static bool on_file(void *arg, const char *name, struct span data, struct err *e
     struct unpack *x = arg;
     AUTO(fd) int fd = -1;
 
-    if (!name_ok(name))
+    bool record = strcmp(name, "record.json") == 0; /* how far the service's record was */
+
+    if (!record && !name_ok(name))
         return err_set(e, ERR_INPUT, "export.name",
                        "the service sent a file called \"%s\"; nothing more is written",
                        name);
@@ -70,7 +72,7 @@ static bool on_file(void *arg, const char *name, struct span data, struct err *e
                 0640);
     if (fd < 0 || !write_all(fd, data) || renameat(x->dir, TEMP_NAME, x->dir, name) < 0)
         return err_set(e, ERR_STORE, "client.file", "%s: %s", name, strerror(errno));
-    x->n++;
+    x->n += !record;
     progress_show(&x->bar, x->n, x->total, -1, NULL);
     return true;
 }

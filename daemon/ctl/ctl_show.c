@@ -191,7 +191,7 @@ static const struct {
      "holder seat organisation counted reason signer state what waiting untold restarts "
      "again trouble"},
     /* of the configuration; and the register of keys */
-    {"keys", "key token usable certificate authority ended "
+    {"keys", "key token usable trouble certificate authority ended "
              "at what incident cell subject source taken_back sha256"},
     {"ceremonies", "n ceremony what at token serial result taken taken_by"},
     {"custodians", "person name party set version keys since proven left reason ended"},

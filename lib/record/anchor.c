@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "anchor.h"
 
-#include "clock.h"
 #include "mem.h"
 #include "statefile.h"
 
@@ -68,7 +67,7 @@ static bool unmoved(const struct anchor *a, struct err *e)
     if (len == -1)
         return !a->there || err_set(e, ERR_BUSY, "ledger.anchor", "%s is gone", a->path);
     now = digest_of(span_of(text, (size_t)len), span_of(NULL, 0));
-    return (a->there && digest_equal(&now, &a->text)) ||
+    return (a->there && digest_equal(&now, &a->text)) || digest_equal(&now, &a->tried) ||
            err_set(e, ERR_BUSY, "ledger.anchor",
                    "%s was written by somebody else: another service has this anchor, or "
                    "another copy of this one runs",
@@ -97,19 +96,17 @@ static bool put(const struct anchor *a, const char *text, size_t len, struct err
 
 bool anchor_write(struct anchor *a, const struct place *p, int64_t now_us, struct err *e)
 {
-    char at[CLOCK_TEXT_LEN];
-
-    clock_text(now_us, at);
-    AUTO(json)
-    json_t *j = json_pack("{s:s,s:s,s:o}", "schema", "smki-recovery/anchor/1", "at", at,
-                          "record", place_json(p));
+    AUTO(json) json_t *j = place_document(p, "smki-recovery/anchor/1", now_us);
     AUTO(mem) char *text = j != NULL ? json_dumps(j, JSON_INDENT(2)) : NULL;
     if (text == NULL)
         return err_set(e, ERR_STORE, "store.memory", "out of memory");
-    if (!unmoved(a, e) || !put(a, text, strlen(text), e))
+    if (!unmoved(a, e))
+        return false;
+    a->tried = digest_of(span_of(text, strlen(text)), span_of(NULL, 0));
+    if (!put(a, text, strlen(text), e))
         return false;
     a->there = true;
-    a->text = digest_of(span_of(text, strlen(text)), span_of(NULL, 0));
+    a->text = a->tried;
     return true;
 }
 

@@ -19,6 +19,7 @@ struct anchor {
     const char *path; /* borrowed */
     bool there;       /* this process has read or written it */
     struct digest text;
+    struct digest tried; /* to be written last; it may be there though that failed */
 };
 
 /* *found false: there is no such file. Errors here and below: ERR_BUSY "ledger.anchor". */

@@ -2,6 +2,7 @@
 #include "place.h"
 
 #include "audit.h"
+#include "clock.h"
 #include "ledger.h"
 
 #include <inttypes.h>
@@ -65,6 +66,14 @@ json_t *place_json(const struct place *p)
     hex_encode_lower(p->hash.b, 32, hash);
     return json_pack("{s:s,s:I,s:s,s:o}", "trail", trail, "records", (json_int_t)p->records,
                      "hash", hash, "counters", counters);
+}
+
+json_t *place_document(const struct place *p, const char *schema, int64_t now_us)
+{
+    char at[CLOCK_TEXT_LEN];
+
+    clock_text(now_us, at);
+    return json_pack("{s:s,s:s,s:o}", "schema", schema, "at", at, "record", place_json(p));
 }
 
 static bool read_counters(json_t *counters, struct place *out)

@@ -7,8 +7,8 @@
  *
  * trail is the hash of record 1 and tells one service's trail from another's; records and
  * hash are the last record's; up_to is the highest counter that was set aside. The anchor
- * (anchor.h) is such a place, and so are every notice and the manifest of a backup; a signed
- * head has records and hash alone.
+ * (anchor.h) is such a place, and so are every notice, record.json in every export, and the
+ * manifest of a backup; a signed head has records and hash alone.
  *
  * A state is older than a place that names a record or a counter which it does not know, or
  * another hash for a record that it has: it was restored, or the place is another service's.
@@ -41,6 +41,8 @@ struct place {
 MUST_CHECK bool place_take(struct store *s, struct place *out, struct err *e);
 /* NULL: out of memory. */
 json_t *place_json(const struct place *p);
+/* {"schema", "at", "record": that object}: what a place says of itself. NULL: out of memory. */
+json_t *place_document(const struct place *p, const char *schema, int64_t now_us);
 /* That object, or the one under "record" of a larger one (an anchor, a manifest, the body of a
  * notice). Members beside those above do not matter. Errors: ERR_INPUT "ledger.place". */
 MUST_CHECK bool place_from_json(const json_t *j, struct place *out, struct err *e);

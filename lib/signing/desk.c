@@ -531,11 +531,17 @@ static bool do_hello(struct desk *d, const struct proto *in, struct proto *reply
     (void)snprintf(reply->u.ready.what, sizeof reply->u.ready.what, "%.127s",
                    d->token->what);
     for (size_t i = 0; i < c->n_keys; i++) {
-        struct err ignored;
+        struct proto_unusable *u = &reply->u.ready.unusable[i];
+        struct err why;
 
-        if (strcmp(c->keys[i].token, in->u.hello.token) == 0 &&
-            d->token->ops->has_key(d->token, i, &ignored))
+        if (strcmp(c->keys[i].token, in->u.hello.token) != 0)
+            continue;
+        if (d->token->ops->has_key(d->token, i, &why)) {
             reply->u.ready.keys |= 1u << i;
+            continue;
+        }
+        (void)snprintf(u->id, sizeof u->id, "%s", why.id);
+        (void)snprintf(u->text, sizeof u->text, "%.159s", why.text);
     }
     for (size_t i = 0; i < c->n_tokens; i++)
         if (strcmp(c->tokens[i].name, in->u.hello.token) == 0)

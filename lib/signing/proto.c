@@ -13,7 +13,7 @@ static const uint8_t magic[4] = {'S', 'M', 'R', '2'};
 
 static const size_t body_sizes[PROTO_TYPES] = {
     [PROTO_HELLO] = PROTO_NAME,
-    [PROTO_READY] = 128 + 4 + 4 + 4 + 16 + 65,
+    [PROTO_READY] = 128 + 4 + 4 + 4 + 16 + 65 + PROTO_KEYS * (64 + 160),
     [PROTO_OPEN] = 4,
     [PROTO_OPENED] = 32 + 4 + 4 + 8 + 24,
     [PROTO_RESERVE] = 8 + 4 + 8,
@@ -143,6 +143,14 @@ static void body(struct cursor *c, struct proto *p)
         f32(c, &p->u.ready.pid);
         raw(c, p->u.ready.list.id, sizeof p->u.ready.list.id);
         raw(c, p->u.ready.audit.b, sizeof p->u.ready.audit.b);
+        for (size_t i = 0; i < PROTO_KEYS; i++) {
+            struct proto_unusable *u = &p->u.ready.unusable[i];
+
+            text(c, u->id, sizeof u->id);
+            text(c, u->text, sizeof u->text);
+            if ((p->u.ready.keys >> i & 1) != 0 && u->id[0] != '\0')
+                c->bad = true;
+        }
         break;
     case PROTO_OPEN:
         f32(c, &p->u.open.parts);

@@ -38,6 +38,7 @@
 #define PROTO_ROWS      256
 #define PROTO_FDS       PROTO_PARTS
 #define PROTO_NAME      40
+#define PROTO_KEYS      12
 #define PROTO_SIGN_MS   1000 /* of a SIGN: then no other row is begun */
 #define PROTO_NO_MEMBER 0xFFFFFFFFu
 
@@ -81,6 +82,11 @@ struct proto_hello {
 struct proto_list { /* which list of what was revoked this is (revoked.h) */
     uint8_t id[16];
 };
+struct
+    proto_unusable { /* a key of this token, and why it does nothing; "" and "": it does */
+    char id[64];
+    char text[160];
+};
 struct proto_ready {
     char what[128]; /* token_what */
     uint32_t
@@ -88,7 +94,8 @@ struct proto_ready {
     uint32_t sessions;
     uint32_t pid;
     struct proto_list list;
-    struct point audit; /* public part of the audit key */
+    struct point audit;                         /* public part of the audit key */
+    struct proto_unusable unusable[PROTO_KEYS]; /* as config keys; none that is in `keys` */
 };
 struct proto_open {
     uint32_t parts; /* PROTO_PART_BIT of each descriptor beside it */

@@ -27,7 +27,7 @@ die() { # die N: one life of the service, up to that step
     for part in service signer tokens; do
         rm -rf "${scene:?}/$part" && cp -a "$scene/$part.kept" "$scene/$part"
     done
-    service_launch LD_PRELOAD="$tools/test/crash/die_at.so" DIE_AT_PROGRAM=smki-recoveryd DIE_AT="$1" \
+    service_launch LD_PRELOAD="$tools/test/fake/die_at.so" DIE_AT_PROGRAM=smki-recoveryd DIE_AT="$1" \
         DIE_AT_COUNT="$scene/count"
     eventually get /v1/status && scene_batch all && eventually finished
     service_stop

@@ -25,7 +25,7 @@ has() {
 }
 t 'story, papers, list, certificates, commands, both chains, key, sums' has incident.json "decision-$decision.cms" \
     "decision-$decision.json" roster.csv certificates.pem "commands-$batch.tar" audit.jsonl account.jsonl audit-key.pem \
-    unused-counters.csv README.txt SHA256SUMS
+    record.json unused-counters.csv README.txt SHA256SUMS
 activation_is_there() {
     same "$(find "$folder" -name 'decision-*.cms' | wc -l)" 2
 }
@@ -46,6 +46,7 @@ t 'the audit key is the one that the ceremony printed' key_is_the_ceremonys
 commands_hold() {
     mkdir -p "$scene/commands" && tar -xf "$folder/commands-$batch.tar" -C "$scene/commands" &&
         same "$(find "$scene/commands" -name '*.bin' | wc -l)" $devices &&
+        jq -e '.record.counters[0].up_to > 1000' "$scene/commands/record.json" &&
         "$top/packaging/verify-command.sh" "$(find "$scene/commands" -name '*.bin' | sort | head -n 1)" "$pki/recovery-ds.pem"
 }
 t 'the commands are all there, and verify' commands_hold

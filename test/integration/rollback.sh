@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: MIT
 # Database, token, both, or neither: what was put back is told at the start, bars the signers, and no counter gets a
 # second text. rollback.sh BUILD SOURCE. TAP.
+#
+#   SMKI_DEVICES=N  so many (default 600)
 # shellcheck disable=SC2119 # services that take settings, or none
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
@@ -12,10 +14,10 @@ here=$(cd "$(dirname "$0")" && pwd)
 for word in pkcs11-tool sqlite3; do
     command -v $word >/dev/null || scene_skip "$word is not installed"
 done
-devices=600
+devices=${SMKI_DEVICES:-600}
 us=90B3D51F30010001
 
-must stage_make $devices
+must stage_make "$devices"
 must scene_set 'Token "rehearsal"' Workers=1
 must scene_set Signer ProbeIntervalSec=1
 second=3106 # another operator, where there can be one
@@ -42,8 +44,12 @@ noticed() { # noticed RULE: somebody outside is told
     jq -se --arg rule "$1" 'map(select(.kind == "ROLL_BACK_FOUND" and .body.alarm == $rule and .body.advice != "")) | map(.to) | unique == ["dcc", "pma"]' \
         "$scene"/service/outbox/*.json
 }
+state_barred() { # status does not call that ready
+    same "$(field /v1/status .state)" 'counters barred'
+}
 told() { # told RULE: at the start, before anybody asks for a batch
-    eventually alarm "$1" && grep -q "($1)" "$scene/service.log" && eventually noticed "$1"
+    eventually alarm "$1" && grep -q "($1)" "$scene/service.log" && eventually noticed "$1" &&
+        eventually state_barred
 }
 again() { # another batch of all devices
     batch=$(ctl --json --yes batch start "$incident" "$decision" | jq -r .id) && [ "$batch" -gt 0 ]
@@ -80,6 +86,9 @@ raise() { # raise TO
 lifted() {
     raise "$(needed)" && as_second --yes counter confirm $us && no_alarm && ctl batch resume "$batch" && eventually batch_is 'done'
 }
+lifted_by_itself() {
+    ctl batch resume "$batch" && eventually batch_is 'done'
+}
 needed() {
     get /v1/status | jq -r '[.alarms[].raise_to_at_least // empty] | max'
 }
@@ -103,6 +112,7 @@ must again
 must eventually batch_is 'done'
 must commands_out "$scene/second.d"
 must keep new
+must cp "$anchor" "$scene/new/anchor.json"
 
 # --- 1: the database ---
 
@@ -169,6 +179,11 @@ word() {
 }
 t 'an operator has a notice or an anchor at hand: it is older' word
 t 'that is told as well' told ledger.restored
+of_an_export() { # ... or any export
+    same "$(ctl audit expect "$scene/second.d/record.json" >"$scene/said" 2>&1; echo $?)" 1 &&
+        same "$(ctl audit expect "$scene/first.d/record.json" >"$scene/said" 2>&1; echo $?)" 0
+}
+t 'commands exported since tell it as well, those of before agree' of_an_export
 t 'and counters are skipped far ahead' test "$(needed)" -gt 10000000
 head_of() { # head_of DIR: the figures of the last head in the signers' account there
     grep '"kind":"HEAD"' "$scene/$1/signer/account.jsonl" | tail -n 1 | jq -r "$2"
@@ -187,13 +202,30 @@ t 'what says nothing of a state is refused' no_place
 # ... the anchor cannot be had
 must put_back new service tokens signer
 must scene_set Service "Anchor=$anchor"
-must cp "$scene/word.json" "$anchor"
+must cp "$scene/new/anchor.json" "$anchor"
 must mv "$scene/share" "$scene/away"
 must up
 t 'a share that is not mounted is told' told ledger.anchor
 t 'and nothing is signed' refused ledger.anchor
-must service_stop
 must mv "$scene/away" "$scene/share"
+t 'mounted again it is held against the state, and nothing bars any more' eventually no_alarm
+t 'the batch goes on' lifted_by_itself
+must service_stop
+
+# ... or hangs: nobody writes into that pipe
+must mv "$anchor" "$anchor.kept"
+must mkfifo "$anchor"
+must up
+t 'a share that hangs is told' told ledger.anchor
+t 'and status is answered meanwhile' "$tools/test/bench/bench-ask" --socket "$socket" --times 200
+t 'and nothing is signed' refused ledger.anchor
+answers_again() {
+    mv "$anchor.kept" "$anchor.new" && exec 9<>"$anchor" && mv "$anchor.new" "$anchor" && exec 9>&-
+}
+must answers_again
+t 'when it answers again nothing bars any more' eventually no_alarm
+t 'the batch that it held goes on' lifted_by_itself
+must service_stop
 
 # --- 4: a fresh token ---
 
@@ -257,6 +289,44 @@ echo >>"$scene/unpacked/recovery.db"
 t 'nor when it is not what its manifest says' fails_by backup.manifest restore
 truncate -s -1 "$scene/unpacked/recovery.db"
 t 'put back where nothing is' restore
+mv "$scene/service" "$scene/restored"
+
+# ... and killed at each of its durable steps: then there is no database, or the whole one
+state_of() { # state_of DB: what a restore makes of it, without times and hashes
+    sqlite3 "$1" 'PRAGMA quick_check; SELECT kind, count(*) FROM audit GROUP BY kind; SELECT hex(originator), needed, reason FROM restored ORDER BY 1' >"$scene/state"
+    cat "$scene/state"
+}
+die() { # die N
+    mkdir "$scene/service" &&
+        LD_PRELOAD="$tools/test/fake/die_at.so" DIE_AT_PROGRAM=smki-recoveryd DIE_AT="$1" DIE_AT_COUNT="$scene/count" \
+            "$tools/daemon/smki-recoveryd" --config "$scene/recovery.conf" --restore "$scene/unpacked"
+}
+must state_of "$scene/restored/recovery.db"
+mv "$scene/state" "$scene/whole"
+halves=0
+each_step() {
+    die 0 && steps=$(cat "$scene/count") && [ "$steps" -gt 10 ] && rm -rf "${scene:?}/service" || return 1
+    step=1
+    while [ $step -le "$steps" ]; do
+        die $step && break # no two lives take the same number of steps
+        if [ ! -e "$scene/service/recovery.db" ]; then
+            halves=$((halves + 1))
+            restore || { echo "step $step: not put back again"; return 1; }
+        fi
+        if ! state_of "$scene/service/recovery.db" || ! cmp "$scene/state" "$scene/whole"; then
+            echo "step $step"
+            return 1
+        fi
+        rm -rf "${scene:?}/service"
+        step=$((step + 1))
+    done
+    rm -rf "${scene:?}/service"
+    [ $step -gt $((steps / 2)) ] && [ $halves -gt 0 ]
+}
+t 'killed at any step it leaves no database or the whole one, and is begun again' each_step
+echo "# $steps durable steps, without a database after $halves of them"
+rm -rf "${scene:?}/service"
+must mv "$scene/restored" "$scene/service"
 : >"$scene/service.log"
 must up
 t 'the service says that it was restored' told ledger.restored
@@ -265,7 +335,7 @@ t 'counters are skipped over all that may have been used' test "$(needed)" -gt "
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null && as_second --version >"$scene/log" 2>&1; then
     t 'raised by two operators the batch goes on' lifted
     must commands_out "$scene/fifth.d"
-    t 'every device has its command' commands_are "$scene/fifth.d" $devices
+    t 'every device has its command' commands_are "$scene/fifth.d" "$devices"
     t 'and no counter has two texts' one_text "$scene/first.d" "$scene/second.d" "$scene/fourth.d" "$scene/fifth.d"
     t 'the audit trail is whole' chain_whole
 fi

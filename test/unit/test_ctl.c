@@ -196,6 +196,7 @@ static void make_archive(const char *third, bool whole)
     add_file(f, "00DB1234567890A0-1.bin", 700);
     add_file(f, "00DB1234567890A1-18446744073709551615.bin", 512);
     add_file(f, third, 1);
+    add_file(f, "record.json", 2); /* is no command */
     for (int i = 0; whole && i < TAR_END; i++)
         (void)fputc(0, f);
     (void)fclose(f);
@@ -602,6 +603,7 @@ START_TEST(commands_become_files_under_strict_names)
     HAS(out, "3 commands in d\n");
     ck_assert_int_eq(size_of("d/00DB1234567890A0-1.bin"), 700);
     ck_assert_int_eq(size_of("d/00DB1234567890A1-18446744073709551615.bin"), 512);
+    ck_assert_int_eq(size_of("d/record.json"), 2);
     ck_assert_int_eq(ctl("commands export 7 --tar all.tar"), 0);
     ck_assert_int_eq(size_of("all.tar"), (off_t)archive_len);
     ck_assert_int_eq(ctl("commands export 7 --tar -"), 0);
@@ -620,6 +622,7 @@ START_TEST(commands_become_files_under_strict_names)
     drop("d/00DB1234567890A0-1.bin");
     drop("d/00DB1234567890A1-18446744073709551615.bin");
     drop("d/00DB1234567890A2-3.bin");
+    drop("d/record.json");
     drop("d");
     drop("all.tar");
     served_stop();

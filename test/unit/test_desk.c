@@ -521,6 +521,9 @@ START_TEST(what_the_token_lacks_is_not_opened)
     hello();
     ANSWERED(PROTO_READY);
     ck_assert_uint_eq(reply.u.ready.keys, 0);
+    ck_assert_str_eq(reply.u.ready.unusable[SCENE_RECOVERY].id, "token.key-missing");
+    ck_assert_str_eq(reply.u.ready.unusable[SCENE_RECOVERY].text, "it has no key today");
+    ck_assert_str_eq(reply.u.ready.unusable[3].id, ""); /* it is on another token */
     open_warrant();
     FAILED("token.key-missing");
     reserve(1000, 1);

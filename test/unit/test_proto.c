@@ -51,6 +51,8 @@ static void make(enum proto_type type)
         p.u.ready.pid = 4711;
         memset(p.u.ready.list.id, 0xA5, sizeof p.u.ready.list.id);
         octets(p.u.ready.audit.b, sizeof p.u.ready.audit.b, 12);
+        memset(p.u.ready.unusable[11].id, 'r', sizeof p.u.ready.unusable[11].id - 1);
+        memset(p.u.ready.unusable[11].text, 'w', sizeof p.u.ready.unusable[11].text - 1);
         break;
     case PROTO_OPEN:
         p.u.open.parts = PROTO_PARTS_ALWAYS | PROTO_PART_BIT(PROTO_PART_SYMMETRIC_KEY);
@@ -180,6 +182,7 @@ static void bad32(enum proto_type type, size_t at, uint32_t v)
 
 START_TEST(fields_out_of_range_are_refused)
 {
+    bad32(PROTO_READY, 128, 1u << 11); /* usable, and a reason why not */
     bad32(PROTO_OPEN, 0, 2);
     bad32(PROTO_RESERVE, 8, 0);
     bad32(PROTO_SIGN, 40, 0);
