@@ -26,6 +26,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 static CK_FUNCTION_LIST *real;
@@ -111,8 +112,7 @@ static void dawdle(void)
     if (fscanf(f, "%u", &ms) != 1)
         ms = 0;
     (void)fclose(f);
-    for (; ms > 0; ms--)
-        (void)usleep(1000);
+    (void)nanosleep(&(struct timespec){ms / 1000, (long)(ms % 1000) * 1000000}, NULL);
 }
 
 static CK_RV shim_sign(CK_SESSION_HANDLE h, CK_BYTE_PTR data, CK_ULONG len, CK_BYTE_PTR sig,

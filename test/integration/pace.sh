@@ -2,14 +2,16 @@
 # SPDX-License-Identifier: MIT
 # A token of any speed, and any failure after READY: pace.sh BUILD SOURCE. TAP.
 #
-#   SMKI_DEVICES=N   so many (default 8), signed once at each speed
+#   SMKI_DEVICES=N     so many (default 8), signed once at each speed
+#   SMKI_SPEEDS=LIST   milliseconds a signature (default "50 500 5000")
+#   SMKI_FAULT_EACH=N  each so-manieth signature gives a vendor's code (default 5)
 #
 # Figures are printed; none of them decides.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=test/integration/scene.sh
 . "$here/scene.sh"
-devices=${SMKI_DEVICES:-8}
+devices=${SMKI_DEVICES:-8} speeds=${SMKI_SPEEDS:-50 500 5000} each=${SMKI_FAULT_EACH:-5}
 # shellcheck source=test/fake/shim.sh
 . "$top/test/fake/shim.sh"
 P11_SHIM_SLOW_FILE=$scene/slow
@@ -62,7 +64,7 @@ frugal() { # at most two in a hundred are thrown away
     [ $((spent * 100)) -le $((devices * 102)) ]
 }
 must eventually signers_ready
-for ms in 50 500 5000; do
+for ms in $speeds; do
     echo "$ms" >"$scene/slow"
     before=$(reserved)
     stage_now
@@ -118,10 +120,10 @@ must scene_set Signer CallTimeoutSec=30
 few_restarts() {
     same "$(field /v1/status '[.signers[].restarts] | max')" 0 && all_out
 }
-must service_start P11_SHIM_PLAN='C_Sign:5*=0x80000103'
+must service_start "P11_SHIM_PLAN=C_Sign:$each*=0x80000103"
 must eventually signers_ready
 must again
-t 'a vendor code at every fifth signature: all rows are signed' ends 'done'
+t "a vendor code at every ${each}th signature: all rows are signed" ends 'done'
 t 'no signer was started anew for it' few_restarts
 must service_stop
 
