@@ -5,7 +5,8 @@
 #define QUICK_US  (LIMIT_US / 4)
 #define SLOW_US   (LIMIT_US * 3 / 4)
 #define TARGET_US (LIMIT_US / 2)
-#define ORDERS    4 /* of counters, lent at a time */
+#define ORDERS    4  /* of counters, lent at a time */
+#define GROWTH    16 /* times as many rows, at most */
 
 static uint32_t most(const struct pace *p)
 {
@@ -29,8 +30,10 @@ void pace_answered(struct pace *p, uint32_t asked, uint32_t done, int64_t took_u
     uint32_t fits;
 
     if (done >= asked && took_us < QUICK_US) {
+        int64_t times = TARGET_US / (took_us + 1);
+
         if (asked >= p->rows)
-            p->rows = whole_rounds(p, (int64_t)p->rows * (took_us < QUICK_US / 4 ? 4 : 2));
+            p->rows = whole_rounds(p, p->rows * (times > GROWTH ? GROWTH : times));
         return;
     }
     if (done >= asked && took_us <= SLOW_US)

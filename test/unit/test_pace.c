@@ -78,6 +78,23 @@ START_TEST(a_token_that_becomes_slow_is_given_less_and_gets_more_again)
 }
 END_TEST
 
+/* Each step on the way costs a run of counters, which the token sets aside slowly. */
+START_TEST(a_fast_token_has_whole_orders_after_two)
+{
+    int64_t took_us;
+
+    pace_begin(&p, 1);
+    (void)order_takes(40, &took_us);
+    (void)order_takes(40, &took_us);
+    ck_assert(pace_full(&p));
+    pace_begin(&p, 1); /* and one of 0.05 s no more than it does in good time */
+    (void)order_takes(50000, &took_us);
+    ck_assert_uint_gt(p.rows, 2);
+    (void)order_takes(50000, &took_us);
+    ck_assert_int_lt(took_us, PROTO_SIGN_MS * INT64_C(500));
+}
+END_TEST
+
 START_TEST(the_last_rows_of_a_batch_say_nothing_of_the_token)
 {
     pace_begin(&p, 1);
@@ -99,6 +116,7 @@ int main(void)
     tcase_add_loop_test(t, orders_settle_at_what_a_token_does_in_good_time, 0,
                         (int)(sizeof tokens / sizeof tokens[0]));
     tcase_add_test(t, a_token_that_becomes_slow_is_given_less_and_gets_more_again);
+    tcase_add_test(t, a_fast_token_has_whole_orders_after_two);
     tcase_add_test(t, the_last_rows_of_a_batch_say_nothing_of_the_token);
     suite_add_tcase(s, t);
     srunner_set_tap(r, "-");
