@@ -3,10 +3,11 @@
  * raw_verify - what one thread does without a token: OpenSSL's EVP_PKEY_sign and
  * EVP_PKEY_verify on ready digests, and this project's verify_batch.
  *
- *   raw_verify [--seconds S]
+ *   raw_verify [--seconds S] [--batch]
  *
  * Prints one line of JSON: of each of the three, operations a second (wall) and per second
- * of processor time (cpu). Exit status 1: a signature did not verify, or OpenSSL failed.
+ * of processor time (cpu); --batch: of verify_batch alone. Exit status 1: a signature did not
+ * verify, or OpenSSL failed.
  */
 #include "bench.h"
 #include "mem.h"
@@ -128,23 +129,33 @@ static bool measure_batch(EVP_PKEY *key, double seconds, struct rate *out)
 
 int main(int argc, char *argv[])
 {
-    static const struct option options[] = {{"seconds", required_argument, NULL, 's'}, {0}};
+    static const struct option options[] = {
+        {"seconds", required_argument, NULL, 's'}, {"batch", no_argument, NULL, 'b'}, {0}};
     AUTO(pkey) EVP_PKEY *key = EVP_EC_gen("P-256");
-    struct rate sign, verify, batch;
+    struct rate sign, verify = {0, 0}, batch;
+    bool batch_alone = false;
     double seconds = 1;
 
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;)
         if (c == 's')
             seconds = strtod(optarg, NULL);
+        else if (c == 'b')
+            batch_alone = true;
         else
             return 64;
     for (size_t i = 0; i < READY; i++)
         if (RAND_bytes(digests[i].b, sizeof digests[i].b) != 1)
             return 1;
-    if (key == NULL || !measure_sign(key, seconds, &sign) ||
-        !measure_verify(key, seconds, &verify) || !measure_batch(key, seconds, &batch)) {
+    if (key == NULL || !measure_sign(key, batch_alone ? 0 : seconds, &sign) ||
+        !(batch_alone || measure_verify(key, seconds, &verify)) ||
+        !measure_batch(key, seconds, &batch)) {
         (void)fputs("raw_verify: failed\n", stderr);
         return 1;
+    }
+    if (batch_alone) {
+        (void)printf("{\"verify_batch\":{\"wall\":%.1f,\"cpu\":%.1f},\"batch\":%d}\n",
+                     batch.wall, batch.cpu, BATCH);
+        return 0;
     }
     (void)printf("{\"evp_sign\":{\"wall\":%.1f,\"cpu\":%.1f},"
                  "\"evp_verify\":{\"wall\":%.1f,\"cpu\":%.1f},"

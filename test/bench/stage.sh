@@ -24,9 +24,11 @@ bench_finish() { # STATUS
 bench_build() {
     [ -f "$tools/build.ninja" ] ||
         meson setup -Dbuildtype=release -Db_ndebug=false "$tools" "$top" >/dev/null
+    # shellcheck disable=SC2086 # a list of targets
     said=$(ninja -C "$tools" daemon/smki-recoveryd daemon/smki-recoveryctl \
         pkcs11/smki-recovery-signer pkcs11/smki-recovery-ceremony test/pki/smki-test-pki \
-        test/bench/bench-raw-sign test/bench/bench-raw-verify ${bench_more:-}) || {
+        test/bench/bench-raw-sign test/bench/bench-raw-verify \
+        test/bench/smki-recovery-bridge.so ${bench_more:-}) || {
         echo "$said" >&2
         exit 1
     }
