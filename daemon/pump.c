@@ -57,6 +57,9 @@ bool pump_end(struct pump *p, enum batch_state to, const char *rule, const char 
 {
     int64_t id = engine_batch(p->s.engine)->id;
 
+    pump_keep(p, true);
+    if (engine_batch(p->s.engine) == NULL)
+        return true; /* an answer has ended it */
     log_event(LOG_WARNING, MSG_BATCH_STOPPED, NULL, "batch %" PRId64 " is %s: %s", id,
               queue_state_name(to), reason);
     if (!engine_end(p->s.engine, to, rule, reason, e))
@@ -189,6 +192,7 @@ bool pump_feed(struct pump *p, unsigned i, struct err *e)
         return true;
     }
     while (h->n_flight < (pace_full(&h->pace) ? IN_FLIGHT : 1) &&
+           verifiers_waiting(p->verifiers) < VERIFYING * verifiers_threads(p->verifiers) &&
            engine_batch(p->s.engine) != NULL) {
         bool found = true;
 
@@ -354,6 +358,7 @@ static int on_tick(sd_event_source *src, uint64_t usec, void *arg)
 
 bool pump_settle(struct pump *p, struct err *e)
 {
+    pump_keep(p, true);
     return engine_flush(p->s.engine, true, e);
 }
 
@@ -425,8 +430,8 @@ bool pump_new(const struct pump_setup *s, struct pump **out, struct err *e)
         pump_free(p);
         return err_set(e, ERR_STORE, "store.memory", "cannot set up the event loop");
     }
-    if (!signers_new(s->loop, s->config, s->config_path, s->token, &hooks, &p->signers,
-                     e)) {
+    if (!pump_keep_new(p, e) || !signers_new(s->loop, s->config, s->config_path, s->token,
+                                             &hooks, &p->signers, e)) {
         pump_free(p);
         return false;
     }
@@ -439,6 +444,7 @@ void pump_free(struct pump *p)
     if (p == NULL)
         return;
     signers_free(p->signers);
+    pump_keep_free(p);
     (void)sd_event_source_disable_unref(p->idle);
     (void)sd_event_source_disable_unref(p->tick);
     (void)sd_event_source_disable_unref(p->lost);

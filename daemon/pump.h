@@ -4,7 +4,8 @@
  * `status` and `pause` are answered between any two orders.
  *
  * Per worker: open the batch's documents, lend it counters, keep two orders in flight. What
- * comes back goes to the engine. A failure of the store ends the service: pump_fatal.
+ * comes back is verified beside the loop (verifiers.h) and goes to the engine. A failure of
+ * the store ends the service: pump_fatal.
  */
 #ifndef PUMP_H
 #define PUMP_H
@@ -42,8 +43,8 @@ struct pump_setup { /* borrowed */
 MUST_CHECK bool pump_new(const struct pump_setup *s, struct pump **out, struct err *e);
 /* Something may be due: a batch was queued, resumed. */
 void pump_wake(struct pump *p);
-/* Bring everything verified so far onto disk:
- * before a request changes what may be signed. */
+/* Verify all that has come and bring it onto disk (what is under way at a signer is not waited
+ * for): before a request changes what may be signed. */
 MUST_CHECK bool pump_settle(struct pump *p, struct err *e);
 /* The batch's new state is committed: put it down here too; orders in flight are void. */
 void pump_drop(struct pump *p, int64_t batch);

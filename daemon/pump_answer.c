@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 void pump_hand_empty(struct pump *p, unsigned i)
@@ -132,52 +133,42 @@ static void stopped(struct pump *p, unsigned i, const struct proto_signed *got)
     signers_kill(p->signers, i, f->id, reason, f->end == PROTO_PERSON);
 }
 
-/* Nothing of it is kept; nor is any signer of that token. */
-static void distrust(struct pump *p, const struct err *why)
-{
-    log_event(LOG_CRIT, MSG_SIGNATURE_BAD, &(struct log_fields){.err = why},
-              "the token is out of service: %s", why->text);
-    for (unsigned k = 0; k < p->n; k++)
-        signers_kill(p->signers, k, why->id, why->text, true);
-}
-
 static void on_signed(struct pump *p, unsigned i, const struct proto_signed *got)
 {
     struct hand *h = &p->hands[i];
-    struct order o;
-    uint64_t generation;
+    struct answered *x = malloc(sizeof *x);
     int64_t took_us;
-    struct err e;
-    struct err void_;
+    struct err e = {0};
     bool more;
 
-    take_order(h, &o, &generation, &took_us);
-    if (got->n > 0)
-        got_on(p, i);
-    if (generation != p->generation || engine_batch(p->s.engine) == NULL) {
-        if (got->stop.code != ERR_NONE)
-            stopped(p, i, got);
-        return; /* of a batch that ended meanwhile: void, its counters are spent */
-    }
-    pace_answered(&h->pace, o.sign.n, got->n, took_us);
-    if (h->n_flight == 0 && got->spent < o.sign.n)
-        h->next = o.sign.counter + got->spent; /* the rest was used for nothing */
-    note_rate(p, got->n);
-    /* its next order first: to verify this one takes as long as to sign a good part of it */
-    more = got->stop.code != ERR_NONE || pump_feed(p, i, &void_);
-    if (!engine_signed(p->s.engine, &o, got, &e)) {
-        if (e.code == ERR_TOKEN)
-            distrust(p, &e);
-        pump_trouble(p, &e);
+    if (x == NULL) {
+        (void)err_set(&e, ERR_STORE, "store.memory", "out of memory");
+        pump_fatal(p, &e);
         return;
     }
-    /* what comes slowly is not kept waiting for more */
-    if (!engine_flush(p->s.engine, !pace_full(&h->pace), &e))
-        pump_fatal(p, &e);
-    else if (!more)
-        pump_trouble(p, &void_);
-    if (got->stop.code != ERR_NONE)
+    take_order(h, &x->a.o, &x->generation, &took_us);
+    if (got->n > 0)
+        got_on(p, i);
+    if (x->generation != p->generation || engine_batch(p->s.engine) == NULL) {
+        free(x); /* of a batch that ended meanwhile: void, its counters are spent */
+        if (got->stop.code != ERR_NONE)
+            stopped(p, i, got);
+        return;
+    }
+    x->a.got = *got;
+    pace_answered(&h->pace, x->a.o.sign.n, got->n, took_us);
+    x->slow = !pace_full(&h->pace);
+    if (h->n_flight == 0 && got->spent < x->a.o.sign.n)
+        h->next = x->a.o.sign.counter + got->spent; /* the rest was used for nothing */
+    note_rate(p, got->n);
+    more = got->stop.code != ERR_NONE || pump_feed(p, i, &e); /* its next order first */
+    pump_verify(p, x);
+    if (got->stop.code != ERR_NONE) {
+        pump_keep(p, true); /* before it ends over this, perhaps, and the batch with it */
         stopped(p, i, got);
+    } else if (!more && engine_batch(p->s.engine) != NULL) {
+        pump_trouble(p, &e);
+    }
 }
 
 /* Say that the answers for these rows never came: they may be signed again (spent.h). */

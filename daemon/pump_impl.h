@@ -4,6 +4,7 @@
  *
  *   pump         keeps signers busy: opens, lends, orders
  *   pump_answer  takes what comes back: signatures, failures, the end of a signer
+ *   pump_keep    has signatures verified beside the loop, and keeps the good ones
  *   pump_tell    tells them what has ended, before anything else
  *   pump_head    lets them sign heads of the audit trail
  *   pump_mark    asks them how far the token has counted, before any order
@@ -16,8 +17,10 @@
 #include "chain.h"
 #include "pace.h"
 #include "place.h"
+#include "verifiers.h"
 
 #define IN_FLIGHT 2 /* orders a worker has at a time: one being signed, one ready */
+#define VERIFYING 4 /* answers a verifier; where there are more, no order is given */
 #define STRIKES   3 /* a batch is held when a worker failed so often and nobody got on */
 
 /* Calls into the token that an answer waits for, at most, where one is not enough: each may
@@ -59,6 +62,8 @@ struct pump_mark {
 struct pump {
     struct pump_setup s;
     struct signers *signers;
+    struct verifiers *verifiers;
+    sd_event_source *verified;
     struct hand *hands;
     unsigned n;
     uint64_t generation; /* of the batch in the engine; changes with every pick */
@@ -91,6 +96,13 @@ struct pump {
     int64_t total;
 };
 
+/* An answer beside the loop, and what was known when it came. */
+struct answered {
+    struct engine_answer a; /* the first: verifiers give it back */
+    uint64_t generation;
+    bool slow; /* from a token that is not kept waiting for more */
+};
+
 /* Something is wrong since a row was signed last: the first reason is the true one. */
 void pump_fault(struct pump *p, const char *rule, const char *reason);
 /* An engine call failed: what becomes of the batch, or of the service? */
@@ -106,6 +118,14 @@ void pump_on_ready(void *arg, unsigned i);
 void pump_on_gone(void *arg, unsigned i);
 void pump_on_answer(void *arg, unsigned i, const struct proto *asked,
                     const struct proto *reply);
+
+MUST_CHECK bool pump_keep_new(struct pump *p, struct err *e);
+void pump_keep_free(struct pump *p);
+/* x: taken over, of the batch at work. Not to its order: the token is out of service. */
+void pump_verify(struct pump *p, struct answered *x);
+/* Keep what is verified by now; wait: all that has come. One bad signature, and the token is
+ * out of service and the batch held. */
+void pump_keep(struct pump *p, bool wait);
 
 int64_t pump_now_us(void);
 /* A promise that cannot be kept on disk: stop loudly, nothing may leave. */

@@ -7,7 +7,6 @@
 #include "memfd.h"
 #include "plain.h"
 #include "rosters.h"
-#include "verify.h"
 #include "witness.h"
 
 #include <openssl/crypto.h>
@@ -32,7 +31,7 @@ struct engine {
     bool active;
     struct batch b;
     struct warrant *w;
-    struct verifier *v;
+    EVP_PKEY *key; /* of the certificate that signatures verify with */
     struct roster roster;
     int fds[PROTO_PARTS];                                     /* -1: no such part */
     struct span cms, certs, activation, symmetric, selection; /* owned */
@@ -66,7 +65,7 @@ bool engine_new(const struct engine_setup *s, struct engine **out, struct err *e
 static void put_down(struct engine *g)
 {
     warrant_free(TAKE(g->w));
-    verify_free(TAKE(g->v));
+    EVP_PKEY_free(TAKE(g->key));
     roster_done(&g->roster);
     for (size_t i = 0; i < PROTO_PARTS; i++)
         fd_auto(&g->fds[i]);
@@ -235,7 +234,6 @@ static bool open_parts(struct engine *g, struct err *e)
 static bool open_batch(struct engine *g, struct err *e)
 {
     struct warrant_parts p = {.signing = true};
-    AUTO(pkey) EVP_PKEY *key = NULL;
     size_t acb;
 
     if (!open_parts(g, e))
@@ -254,10 +252,10 @@ static bool open_batch(struct engine *g, struct err *e)
         g->picked[g->b.n_rows - 1] >= g->roster.n_rows)
         return err_set(e, ERR_STORE, "store.failed", "batch %lld: its selection is damaged",
                        (long long)g->b.id);
-    key = X509_get_pubkey(warrant_key_cert(g->w)->x);
-    if (key == NULL)
+    g->key = X509_get_pubkey(warrant_key_cert(g->w)->x);
+    if (g->key == NULL)
         return err_set(e, ERR_STORE, "store.memory", "out of memory");
-    return verify_new(key, &g->v, e) && load_gaps(g, e);
+    return load_gaps(g, e);
 }
 
 /* For the story: `status` forgets it with the batch. */
@@ -561,37 +559,59 @@ bool engine_lost(struct engine *g, const struct order *o, const char *why, struc
     return give_back_rows(g, o, 0, e) && put_lost(g, o, 0, why, e);
 }
 
-static bool verified(struct engine *g, const struct order *o,
-                     const struct proto_signed *got, struct err *e)
+/* Not one of its signatures is kept, and all of the order is to do again. */
+static bool refuse(struct engine *g, const struct order *o)
 {
-    struct digest digests[PROTO_ROWS];
-    bool good[PROTO_ROWS];
+    struct err ignored;
 
-    if (got->spent > o->sign.n || got->counter != o->sign.counter)
-        return err_set(e, ERR_TOKEN, "token.bad-signature",
-                       "the signer answered an order that was not given");
-    for (uint32_t i = 0; i < got->n; i++)
-        if (!warrant_digest(g->w, o->sign.rows[i], o->sign.counter + i, &digests[i], e))
-            return false;
-    if (got->n > 0 && verify_batch(g->v, digests, got->sigs, got->n, good) != got->n)
-        return err_set(e, ERR_TOKEN, "token.bad-signature",
-                       "a signature does not verify with the certificate of key %s",
-                       g->b.key);
+    g->out--;
+    (void)give_back_rows(g, o, 0, &ignored);
+    return false;
+}
+
+EVP_PKEY *engine_key(const struct engine *g)
+{
+    return g->key;
+}
+
+bool engine_expect(struct engine *g, struct engine_answer *a, struct err *e)
+{
+    const struct proto_sign *asked = &a->o.sign;
+
+    assert(g->active && g->out > 0);
+    a->good = false;
+    if (a->got.spent > asked->n || a->got.counter != asked->counter) {
+        (void)err_set(e, ERR_TOKEN, "token.bad-signature",
+                      "the signer answered an order that was not given");
+        return refuse(g, &a->o);
+    }
+    for (uint32_t i = 0; i < a->got.n; i++)
+        if (!warrant_digest(g->w, asked->rows[i], asked->counter + i, &a->digests[i], e))
+            return refuse(g, &a->o);
     return true;
 }
 
-bool engine_signed(struct engine *g, const struct order *o, const struct proto_signed *got,
-                   struct err *e)
+void engine_verify(struct verifier *v, struct engine_answer *a)
 {
+    bool good[PROTO_ROWS];
+
+    a->good = verify_batch(v, a->digests, a->got.sigs, a->got.n, good) == a->got.n;
+}
+
+bool engine_signed(struct engine *g, const struct engine_answer *a, struct err *e)
+{
+    const struct order *o = &a->o;
+    const struct proto_signed *got = &a->got;
     struct slice *sl;
-    struct err ignored;
 
     assert(g->active && g->out > 0 && g->n_staged < STAGED_MAX);
-    g->out--;
-    if (!verified(g, o, got, e)) {
-        (void)give_back_rows(g, o, 0, &ignored); /* all of it is to do again */
-        return false;
+    if (!a->good) {
+        (void)err_set(e, ERR_TOKEN, "token.bad-signature",
+                      "a signature does not verify with the certificate of key %s",
+                      g->b.key);
+        return refuse(g, o);
     }
+    g->out--;
     if (!give_back_rows(g, o, got->n, e) ||
         (got->stop.code != ERR_NONE && !put_lost(g, o, got->n, got->stop.text, e)))
         return false;

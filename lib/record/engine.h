@@ -6,7 +6,9 @@
  *   queue_due -> engine_pick      its authority, roster, certificates make a warrant
  *             -> engine_lease     counters reserved and flushed            (reserve, flush)
  *             -> engine_order     next rows, judged again                  -> signer (sign)
- *             -> engine_signed    each signature verified, then kept       (verify)
+ *             -> engine_expect    what each signature is to be of
+ *             -> engine_verify    each of them verified, beside the loop   (verify)
+ *             -> engine_signed    kept, where all of them are good
  *             -> engine_flush     slices, failures, audit: one transaction (flush)
  *   export reads only the ledger                                           (release)
  *
@@ -23,6 +25,7 @@
 #include "clock.h"
 #include "ledger.h"
 #include "queue.h"
+#include "verify.h"
 #include "warrant.h"
 
 struct engine; /* opaque */
@@ -95,12 +98,27 @@ struct order {
  */
 MUST_CHECK bool engine_order(struct engine *g, uint32_t most, uint64_t counter,
                              struct order *out, bool *found, struct err *e);
-/* Signatures came back for o (maybe fewer than asked: the rest is to do again; where the
- * token failed, that is on record).
+/* A signer's answer on its way into the ledger. */
+struct engine_answer {
+    struct order o;
+    struct proto_signed got;           /* maybe fewer than asked */
+    struct digest digests[PROTO_ROWS]; /* of the commands, by engine_expect */
+    bool good;                         /* by engine_verify alone */
+};
+/* An answer has come: what is each of its signatures to be of? o and got are filled in.
+ * Errors: those of engine_signed; the order is over then, all of it is to do again. */
+MUST_CHECK bool engine_expect(struct engine *g, struct engine_answer *a, struct err *e);
+/* The key that signs the batch, borrowed. */
+EVP_PKEY *engine_key(const struct engine *g);
+/* Are all its signatures of what was expected, by that key? In any thread: touches nothing
+ * but its arguments. */
+void engine_verify(struct verifier *v, struct engine_answer *a);
+/* Keep what is good; rows that are not signed are to do again, and where the token failed,
+ * that is on record.
  * Errors: ERR_TOKEN "token.bad-signature": nothing of it is kept; take the token out of
  *         service. */
-MUST_CHECK bool engine_signed(struct engine *g, const struct order *o,
-                              const struct proto_signed *got, struct err *e);
+MUST_CHECK bool engine_signed(struct engine *g, const struct engine_answer *a,
+                              struct err *e);
 /* The signer that had o is gone: its rows are to do again, its counters are spent. */
 MUST_CHECK bool engine_lost(struct engine *g, const struct order *o, const char *why,
                             struct err *e);

@@ -360,6 +360,27 @@ void sign_order(void)
     ask(PROTO_SIGN);
 }
 
+bool answer_kept(const struct order *o, const struct proto_signed *got)
+{
+    static struct verifier *v;
+    static EVP_PKEY *of;
+    static struct engine_answer a;
+
+    a.o = *o;
+    a.got = *got;
+    if (!engine_expect(engine, &a, &e))
+        return false;
+    if (of != engine_key(engine)) {
+        verify_free(v);
+        EVP_PKEY_free(of);
+        of = engine_key(engine);
+        (void)EVP_PKEY_up_ref(of);
+        OK(verify_new(of, &v, &e));
+    }
+    engine_verify(v, &a);
+    return engine_signed(engine, &a, &e);
+}
+
 bool turn(void)
 {
     if (!plan())
@@ -367,7 +388,7 @@ bool turn(void)
     sign_order();
     ANSWERED(PROTO_SIGNED);
     lease_next = order.sign.counter + reply.u.signed_.spent;
-    OK(engine_signed(engine, &order, &reply.u.signed_, &e));
+    OK(answer_kept(&order, &reply.u.signed_));
     OK(engine_flush(engine, false, &e));
     return true;
 }

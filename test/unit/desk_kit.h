@@ -112,6 +112,8 @@ bool plan(void);
 void sign_order(void);
 /* plan(), sign_order(), and keep the answer. */
 bool turn(void);
+/* What was signed for that order, verified and kept; false: refused, e says why. */
+bool answer_kept(const struct order *o, const struct proto_signed *got);
 bool finishes(void);
 void run_to_the_end(void);
 

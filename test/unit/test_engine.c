@@ -103,7 +103,7 @@ START_TEST(an_answer_with_nothing_in_it_leaves_all_to_do)
     ck_assert(plan());
     first = order;
     none.counter = order.sign.counter;
-    OK(engine_signed(engine, &order, &none, &e));
+    OK(answer_kept(&order, &none));
     ck_assert(!finishes());
     ck_assert(plan());
     ck_assert_uint_eq(order.sign.n, 10);
@@ -139,7 +139,7 @@ START_TEST(lost_orders_come_again_under_new_counters)
         ck_assert_uint_gt(order.sign.counter, highest);
         sign_order();
         ANSWERED(PROTO_SIGNED);
-        OK(engine_signed(engine, &order, &reply.u.signed_, &e));
+        OK(answer_kept(&order, &reply.u.signed_));
     }
     run_to_the_end();
     all_is_accounted_for(id, 300);
@@ -160,9 +160,9 @@ START_TEST(answers_out_of_turn_are_kept_where_they_belong)
         ANSWERED(PROTO_SIGNED);
         got[i] = reply.u.signed_;
     }
-    OK(engine_signed(engine, &o[1], &got[1], &e));
+    OK(answer_kept(&o[1], &got[1]));
     OK(engine_flush(engine, true, &e));
-    OK(engine_signed(engine, &o[0], &got[0], &e));
+    OK(answer_kept(&o[0], &got[0]));
     run_to_the_end();
     all_is_accounted_for(id, 300);
 }

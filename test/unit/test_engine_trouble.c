@@ -27,7 +27,7 @@ static void spoilt(enum flaky_way way)
     bad = order;
     sign_order();
     ANSWERED(PROTO_SIGNED);
-    REFUSED(engine_signed(engine, &order, &reply.u.signed_, &e), "token.bad-signature");
+    REFUSED(answer_kept(&order, &reply.u.signed_), "token.bad-signature");
     ck_assert_int_eq(e.code, ERR_TOKEN);
     OK(engine_flush(engine, true, &e));
     ck_assert_int_eq(batch_now(id).signed_, 100);
@@ -61,12 +61,12 @@ START_TEST(an_answer_to_another_order_is_refused)
     sign_order();
     ANSWERED(PROTO_SIGNED);
     reply.u.signed_.counter++;
-    REFUSED(engine_signed(engine, &order, &reply.u.signed_, &e), "token.bad-signature");
+    REFUSED(answer_kept(&order, &reply.u.signed_), "token.bad-signature");
     ck_assert(plan());
     sign_order();
     ANSWERED(PROTO_SIGNED);
     order.sign.n--; /* more than were asked for */
-    REFUSED(engine_signed(engine, &order, &reply.u.signed_, &e), "token.bad-signature");
+    REFUSED(answer_kept(&order, &reply.u.signed_), "token.bad-signature");
     OK(engine_flush(engine, true, &e));
     ck_assert_int_eq(number("SELECT count(*) FROM slice"), 0);
 }
