@@ -74,7 +74,9 @@ static bool find_group(const char *name, gid_t *out)
 
 void peer_roles_resolve(const struct config *c, uid_t service_uid, struct peer_roles *out)
 {
-    *out = (struct peer_roles){.service_uid = service_uid};
+    *out = (struct peer_roles){.service_uid = service_uid,
+                               .exercise_logins =
+                                   c->service.exercise && c->service.exercise_logins};
     for (size_t i = 0; i < c->n_roles; i++) {
         const struct config_role *from = &c->roles[i];
         unsigned role = role_of_name(from->name);
@@ -228,7 +230,29 @@ void peer_text(const struct peer *p, char out[static PEER_TEXT])
                        (unsigned)p->login);
     else
         (void)snprintf(out, PEER_TEXT, "uid %u login %s", (unsigned)p->uid,
-                       p->known == PEER_LOGIN_UNSET ? "unset" : "unknown");
+                       p->known == PEER_LOGIN_UNSET      ? "unset"
+                       : p->known == PEER_LOGIN_EXERCISE ? "exercise"
+                                                         : "unknown");
+}
+
+bool peer_plays(struct peer *p, const struct peer_roles *r, const char *login,
+                struct err *e)
+{
+    uid_t uid;
+
+    if (!r->exercise_logins)
+        return err_set(e, ERR_DENIED, "request.exercise-login",
+                       "a request with Exercise-Login: nobody plays logins here");
+    if (p->uid != r->service_uid)
+        return err_set(e, ERR_DENIED, "request.exercise-login",
+                       "uid %u is not the user of the service", (unsigned)p->uid);
+    if (!parse_id(login, &uid))
+        return err_set(e, ERR_DENIED, "request.exercise-login",
+                       "Exercise-Login \"%.12s\" is no uid", login);
+    p->uid = uid;
+    p->known = PEER_LOGIN_EXERCISE;
+    p->roles = peer_roles_of(r, uid, (gid_t)-1, NULL, 0);
+    return true;
 }
 
 bool peer_of(int fd, const struct peer_roles *r, struct peer *out, struct err *e)

@@ -181,6 +181,10 @@ static struct curl_slist *headers_of(const struct client_call *c)
         (void)snprintf(line, sizeof line, "Idempotency-Key: %s", c->key);
         h = curl_slist_append(h, line);
     }
+    if (c->login != NULL) {
+        (void)snprintf(line, sizeof line, "Exercise-Login: %s", c->login);
+        h = curl_slist_append(h, line);
+    }
     if (c->type != NULL) {
         (void)snprintf(line, sizeof line, "Content-Type: %s", c->type);
         h = curl_slist_append(h, line);

@@ -21,6 +21,7 @@ struct client_call {
     const char *method; /* "GET", "POST", "PUT" */
     const char *path;   /* "/v1/status?x=y" */
     const char *key;    /* Idempotency-Key, or NULL */
+    const char *login;  /* Exercise-Login, or NULL: the kernel says who calls */
     const char *type;   /* Content-Type, or NULL */
     struct span body;   /* used when fd is below 0; len 0: no body */
     int fd;             /* body from here to its end; -1: none. Borrowed. */

@@ -205,7 +205,8 @@ static int parse(struct ctl *c, const struct ctl_verb *v, int argc, char **argv,
 
 int main(int argc, char **argv)
 {
-    struct ctl c = {.socket = getenv("SMKI_RECOVERY_SOCKET")};
+    struct ctl c = {.socket = getenv("SMKI_RECOVERY_SOCKET"),
+                    .login = getenv("SMKI_RECOVERY_EXERCISE_LOGIN")};
     const struct ctl_verb *v;
     struct ctl_args a = {0};
     int words, rc;

@@ -36,6 +36,7 @@ enum ctl_exit { /* part of the interface: scripts look at these */
 
 struct ctl {
     const char *socket;
+    const char *login; /* who is played in an exercise, or NULL */
     bool json, quiet, yes;
     const char *key;  /* Idempotency-Key given, or NULL */
     char new_key[33]; /* one made up when it was not */

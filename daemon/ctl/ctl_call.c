@@ -137,6 +137,7 @@ static int call(struct ctl *c, struct client_call *call_, json_t **out, char **t
     int rc;
 
     call_->socket = c->socket;
+    call_->login = c->login;
     if (!client_call(call_, &a, &e)) {
         rc = a.status >= 300 ? ctl_failed(&a, &e) : ctl_failed_here(&e);
         if (call_->key != NULL && strcmp(e.id, "client.cut") == 0)
@@ -293,6 +294,7 @@ static int download(struct ctl *c, struct client_call get, const char *file)
         }
     }
     get.socket = c->socket;
+    get.login = c->login;
     get.fd = -1;
     get.receive = to_file;
     get.arg = f;

@@ -67,6 +67,7 @@ static const struct key_row table[] = {
     PATH("Service", "SignerSocket", config, service.signer_socket),
     PATH("Service", "Anchor", config, service.anchor),
     BOOL("Service", "Exercise", config, service.exercise),
+    BOOL("Service", "ExerciseLogins", config, service.exercise_logins),
     S64("Service", "MaxRosterBytes", config, service.max_roster_bytes, 1, 1LL << 40),
     UINT("Service", "MaxClients", config, service.max_clients, 1, 10000),
     UINT("Service", "MaxClientsPerUser", config, service.max_clients_per_uid, 1, 10000),

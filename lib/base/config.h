@@ -100,6 +100,7 @@ struct config {
         char signer_socket[CONFIG_PATH_MAX];  /* SignerSocket=, a unit of its own */
         char anchor[CONFIG_PATH_MAX];         /* Anchor=, a second place (anchor.h) */
         bool exercise;                        /* Exercise= */
+        bool exercise_logins;                 /* ExerciseLogins=, peer.h */
         int64_t max_roster_bytes;             /* MaxRosterBytes= */
         unsigned max_clients;                 /* MaxClients= */
         unsigned max_clients_per_uid;         /* MaxClientsPerUser= */

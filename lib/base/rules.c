@@ -797,6 +797,10 @@ const struct rule rules[] = {
      "Use one of the methods in the Allow header."},
     {"request.role", "project", "choice", "Each request needs one of the roles of its row.",
      "Ask for the role: [Role \"...\"] Users= and Groups= in the configuration."},
+    {"request.exercise-login", "project", "choice",
+     "Only in an exercise, and only for the service's own user, is a login taken from a "
+     "request.",
+     "Leave Exercise-Login out. For an exercise: Exercise=yes, ExerciseLogins=yes."},
     {"request.key", "project", "choice",
      "An Idempotency-Key is 1 to 64 printable characters.",
      "Send a random identifier, such as a UUID."},

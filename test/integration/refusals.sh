@@ -125,6 +125,8 @@ t 'not application/json' refused 415 request.type 'text/plain' /v1/incidents -X 
 json 'Idempotency-Key with a space' 400 request.key 'printable' /v1/incidents "$open}" -H 'Idempotency-Key: a b'
 json 'Idempotency-Key too long' 400 request.head 'Idempotency-Key' /v1/incidents "$open}" \
     -H "Idempotency-Key: $(printf %065d 1)"
+json 'a login that is played where nobody plays' 403 request.exercise-login 'nobody plays logins here' /v1/incidents "$open}" \
+    -H 'Exercise-Login: 65534'
 json 'unknown path' 404 request.path 'no /v1/nothing' /v1/nothing '{}'
 json 'path with an escape' 400 request.target 'character other' /v1/incidents%2f1 '{}'
 json 'path that climbs' 400 request.target '".."' /v1/incidents/../batches '{}'
