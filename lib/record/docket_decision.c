@@ -283,8 +283,7 @@ bool docket_void_activations(const struct docket *d, const char *incident, const
 }
 
 struct windows {
-    int64_t now_us;
-    bool (*fn)(void *arg, const char *incident);
+    bool (*fn)(void *arg, const char *incident, int64_t end_us);
     void *arg;
 };
 
@@ -293,15 +292,14 @@ static bool walk_window(void *arg, const struct store_row *r)
     const struct windows *w = arg;
     int64_t to_us;
 
-    return !clock_parse(store_text(r, 1), &to_us) || w->now_us < to_us ||
-           w->fn(w->arg, store_text(r, 0));
+    return !clock_parse(store_text(r, 1), &to_us) || w->fn(w->arg, store_text(r, 0), to_us);
 }
 
-bool docket_each_expired(struct store *s, int64_t now_us,
-                         bool (*fn)(void *arg, const char *incident), void *arg,
-                         struct err *e)
+bool docket_each_window(struct store *s,
+                        bool (*fn)(void *arg, const char *incident, int64_t end_us),
+                        void *arg, struct err *e)
 {
-    struct windows w = {now_us, fn, arg};
+    struct windows w = {fn, arg};
 
     return store_each(
         s, walk_window, &w, e,
