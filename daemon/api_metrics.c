@@ -154,7 +154,7 @@ static bool put_mark(void *arg, const struct eui64 *originator, uint64_t mark)
     char hex[HEX_LEN(8)];
 
     hex_encode(originator->b, 8, hex);
-    put_of(arg, "smki_recovery_counter_reserved", "originator", hex, (double)mark);
+    put_of(arg, "smki_recovery_originator_mark", "originator", hex, (double)mark);
     return true;
 }
 
@@ -167,7 +167,7 @@ static bool put_ends(struct service *sv, FILE *f, struct err *e)
     if (!docket_each_window(sv->store, put_window, f, e))
         return false;
     put_certificates(sv, f);
-    family(f, "smki_recovery_counter_reserved", "gauge",
+    family(f, "smki_recovery_originator_mark", "gauge",
            "The counter mark: the highest counter that was set aside, by originator.");
     if (!ledger_each_mark(sv->store, put_mark, f, e))
         return false;

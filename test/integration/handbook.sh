@@ -77,6 +77,10 @@ if [ -z "$packages" ]; then
     t 'both builds have one hash' one_hash
 fi
 t 'the RPM spec is understood and tells the same version' spec
+rules() {
+    promtool check rules "$source/packaging/watching/rules.yml" && promtool test rules "$source/packaging/watching/rules_test.yml"
+}
+t 'promtool has nothing to say of the alert rules, and they ring when they should' rules
 
 reason=$(machine_skip)
 if [ -n "$reason" ]; then

@@ -82,13 +82,29 @@ twenty() {
 }
 t 'twenty meters are recovered, the incident is closed' twenty
 t 'the upgrade came while the batch was at work' grep upgraded $work/upgraded
-units='smki-recovery.service smki-recovery.socket smki-recovery-signer.socket smki-recovery-signer@1.service'
+units='smki-recovery.service smki-recovery.socket smki-recovery-signer.socket smki-recovery-signer@1.service
+    smki-recovery-metrics.socket smki-recovery-metrics@1.service smki-recovery-textfile.service smki-recovery-textfile.timer'
 # shellcheck disable=SC2086 # a list of words
 t 'systemd-analyze verify prints nothing of the packaged units' quiet systemd-analyze verify --man=no $units
-for unit in smki-recovery.service smki-recovery-signer@1.service; do
+for unit in smki-recovery.service smki-recovery-signer@1.service smki-recovery-metrics@1.service smki-recovery-textfile.service; do
     t "exposure of $unit is at most 0.6" systemd-analyze security --no-pager --threshold=6 $unit
 done
 t 'no unit has failed' quiet systemctl --failed --no-legend
+
+t 'promtool has nothing to say of the metrics' promtool check metrics </tmp/metrics
+# Each name that rules and dashboard use is told, but those there may be none of.
+watched() {
+    cd /usr/share/doc/smki-recovery/watching && grep -oh 'smki_recovery_[a-z_]*' rules.yml dashboard.json | sort -u >$work/used &&
+        sed -n 's/^# TYPE \([a-z_]*\) .*/\1/p' /tmp/metrics | sort -u >$work/told && [ -s $work/told ] &&
+        diff $work/used $work/told
+}
+t 'rules and dashboard use what is told, all of it, and nothing else' watched
+file_too() {
+    grep '^smki_recovery_incidents{state="CLOSED"} 1$' /var/lib/smki-recovery-metrics/smki-recovery.prom &&
+        grep '^smki_recovery_devices{state="success"} ' /tmp/metrics && grep '^smki_recovery_originator_mark{originator="90B3D51F30010001"} [1-9]' /tmp/metrics &&
+        grep '^smki_recovery_disk_free_bytes [1-9]' /tmp/metrics && grep '^smki_recovery_certificate_end_timestamp_seconds{certificate="key recovery"} [1-9]' /tmp/metrics
+}
+t 'both ways tell figures' file_too
 
 # One line spoilt: what runs the page stops there. Functions and words come from the page itself.
 spoilt() { # spoilt NAME SED-EXPRESSION: the line that it changes is the last that ran
