@@ -42,17 +42,9 @@ silent() { # the command must print nothing
     [ -z "$silent_said" ] && [ $silent_status -eq 0 ]
 }
 
-# package PLACE UMASK ZONE: the sources as they are on file or about to be, built there.
+# package PLACE UMASK ZONE
 package() {
-    mkdir -p "$1/source" && (cd "$source" && sources) | tar -xC "$1/source" &&
-        (cd "$1/source" && umask "$2" && TZ=$3 HOME=$1 CCACHE_DISABLE=1 nice dpkg-buildpackage -us -uc -b)
-}
-sources() {
-    if git rev-parse --git-dir >/dev/null 2>&1; then
-        git ls-files -z -co --exclude-standard | tar -c --null -T - --ignore-failed-read
-    else
-        tar -c --exclude='./build*' --exclude=./.git .
-    fi
+    (umask "$2" && TZ=$3 HOME=$share CCACHE_DISABLE=1 nice "$source/packaging/package" "$1")
 }
 hashes() {
     (cd "$1" && sha256sum ./*.deb)
@@ -76,6 +68,11 @@ if [ -z "$packages" ]; then
     t 'built again, elsewhere, for another user in another zone' package "$share/two/further/down" 077 Pacific/Auckland
     t 'both builds have one hash' one_hash
 fi
+rehearse() {
+    SMKI_PACKAGES=$packages "$source/packaging/quickstart" --package --devices 20 --out "$share/rehearsal" &&
+        jq -e '.accepted_by_meters == 20' "$share/rehearsal/summary.json"
+}
+t 'quickstart --package rehearses with the programs of the packages' rehearse
 t 'the RPM spec is understood and tells the same version' spec
 rules() {
     promtool check rules "$source/packaging/watching/rules.yml" && promtool test rules "$source/packaging/watching/rules_test.yml"
