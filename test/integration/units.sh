@@ -64,10 +64,10 @@ man=--man=no
 ! command -v man >/dev/null || man=--man=yes
 t 'systemd-analyze verify prints nothing' quiet systemd-analyze verify "$man" \
     smki-recovery.service smki-recovery.socket smki-recovery-signer.socket smki-recovery-signer@1.service
-t 'exposure of the service is at most 1.0' \
-    systemd-analyze security --no-pager --threshold=10 smki-recovery.service
-t 'exposure of the signer is at most 1.0' \
-    systemd-analyze security --no-pager --threshold=10 smki-recovery-signer@1.service
+t 'exposure of the service is at most 0.6' \
+    systemd-analyze security --no-pager --threshold=6 smki-recovery.service
+t 'exposure of the signer is at most 0.6' \
+    systemd-analyze security --no-pager --threshold=6 smki-recovery-signer@1.service
 dropins=/etc/systemd/system/smki-recovery-signer@.service.d
 examples_verify() {
     for example in "$examples"/*.service.conf; do
