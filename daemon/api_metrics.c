@@ -120,10 +120,10 @@ static bool put_batches(struct service *sv, FILE *f, struct err *e)
 
 /* --- what ends, and what is used up --- */
 
-static bool put_window(void *arg, const char *incident, int64_t end_us)
+static bool put_window(void *arg, const struct docket_window *w)
 {
-    put_of(arg, "smki_recovery_window_end_timestamp_seconds", "incident", incident,
-           (double)end_us / 1e6);
+    put_of(arg, "smki_recovery_window_end_timestamp_seconds", "incident", w->incident,
+           (double)w->to_us / 1e6);
     return true;
 }
 

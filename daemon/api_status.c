@@ -14,6 +14,7 @@
 #include "rules.h"
 #include "standard.h"
 #include "told.h"
+#include "waits.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -127,20 +128,27 @@ static bool keys_json(struct service *sv, json_t **out, struct err *e)
         const struct config_key *k = &sv->config.keys[i];
         bool proven = (d.token_keys >> i & 1) != 0;
         const struct proto_unusable *why = proven ? NULL : unusable_key(sv, i);
+        const char *role = "";
+        char hex[HEX_LEN(32)] = "";
         json_t *ended;
 
         if (!ended_json(sv, i, &ended, e))
             return false;
+        if (sv->trust.keys[i].present) {
+            role = gbcs_role_name(sv->trust.keys[i].cert.at[0].role);
+            hex_encode_lower(sv->trust.keys[i].cert.at[0].sha256.b, 32, hex);
+        }
         (void)json_array_append_new(
             list,
-            json_pack("{s:s,s:s,s:b,s:s,s:s,s:o,s:s,s:s,s:o}", "key", k->name, "token",
-                      k->token, "usable", (int)(proven && sv->trust.keys[i].present),
-                      "certificate",
+            json_pack("{s:s,s:s,s:b,s:s,s:s,s:s,s:s,s:o,s:s,s:s,s:o}", "key", k->name,
+                      "token", k->token, "usable",
+                      (int)(proven && sv->trust.keys[i].present), "certificate",
                       sv->trust.keys[i].present ? sv->trust.keys[i].cert.at[0].subject
                                                 : sv->trust.keys[i].missing,
-                      "authority", k->authority, "ended", ended, "rule",
-                      why != NULL ? why->id : "", "trouble", why != NULL ? why->text : "",
-                      "advice", advice_json(why != NULL ? why->id : "")));
+                      "certificate_sha256", hex, "role", role, "authority", k->authority,
+                      "ended", ended, "rule", why != NULL ? why->id : "", "trouble",
+                      why != NULL ? why->text : "", "advice",
+                      advice_json(why != NULL ? why->id : "")));
     }
     return true;
 }
@@ -305,6 +313,8 @@ HANDLER(api_status)
     json_t *marks = json_array();
     json_t *signers = NULL;
     json_t *keys = NULL;
+    json_t *waits = NULL;
+    int64_t more = 0;
     char standard[STANDARD_TEXT];
     struct chain_place audit;
     json_t *j;
@@ -313,7 +323,8 @@ HANDLER(api_status)
     (void)body;
     if (!alarms_of(&a, e) || !audit_last(sv->store, &audit, e) ||
         !ledger_each_mark(sv->store, add_mark, marks, e) ||
-        !signers_json(sv, &signers, e) || !keys_json(sv, &keys, e)) {
+        !signers_json(sv, &signers, e) || !keys_json(sv, &keys, e) ||
+        !waits_list(sv, overall(sv, a.barred), &waits, &more, e)) {
         json_decref(keys);
         json_decref(a.list);
         json_decref(marks);
@@ -321,15 +332,16 @@ HANDLER(api_status)
         return false;
     }
     standard_text(sv, standard);
-    j = json_pack("{s:s,s:s,s:o,s:b,s:o,s:I,s:o,s:o,s:o,s:o,s:I,s:o,s:I,s:o,s:I,s:s}",
-                  "service", SMKI_VERSION, "state", overall(sv, a.barred), "fault",
-                  fault_json(sv), "exercise", (int)sv->config.service.exercise, "started",
-                  docket_show_time(sv->started_us), "open_incidents", (json_int_t)a.open,
-                  "signers", signers, "keys", keys, "counters", marks, "alarms", a.list,
-                  "alarms_unlisted", (json_int_t)a.unlisted, "batch", batch_json(sv),
-                  "audit_records", (json_int_t)audit.seq, "last_probe",
-                  docket_show_time(pump_probed_us(sv->pump)), "log_lines_lost",
-                  (json_int_t)log_lost(), "standard", standard);
+    j = json_pack(
+        "{s:s,s:s,s:o,s:o,s:I,s:o,s:b,s:o,s:I,s:o,s:o,s:o,s:o,s:I,s:o,s:I,s:o,s:I,s:s}",
+        "service", SMKI_VERSION, "state", overall(sv, a.barred), "fault", fault_json(sv),
+        "waits", waits, "waits_unlisted", (json_int_t)more, "disk", waits_disk(sv),
+        "exercise", (int)sv->config.service.exercise, "started",
+        docket_show_time(sv->started_us), "open_incidents", (json_int_t)a.open, "signers",
+        signers, "keys", keys, "counters", marks, "alarms", a.list, "alarms_unlisted",
+        (json_int_t)a.unlisted, "batch", batch_json(sv), "audit_records",
+        (json_int_t)audit.seq, "last_probe", docket_show_time(pump_probed_us(sv->pump)),
+        "log_lines_lost", (json_int_t)log_lost(), "standard", standard);
     return reply_json(out, 200, j, e);
 }
 

@@ -52,7 +52,7 @@ static bool parse_id(const char *text, uint32_t *out)
     return true;
 }
 
-static bool find_user(const char *name, uid_t *out)
+bool peer_find_user(const char *name, uid_t *out)
 {
     const struct passwd *pw = getpwnam(name);
 
@@ -62,7 +62,7 @@ static bool find_user(const char *name, uid_t *out)
     return true;
 }
 
-static bool find_group(const char *name, gid_t *out)
+bool peer_find_group(const char *name, gid_t *out)
 {
     const struct group *gr = getgrnam(name);
 
@@ -88,8 +88,9 @@ void peer_roles_resolve(const struct config *c, uid_t service_uid, struct peer_r
         }
         out->rows[out->n_rows].role = role;
         for (size_t k = 0; k < from->n_users; k++) {
-            if (find_user(from->users[k],
-                          &out->rows[out->n_rows].users[out->rows[out->n_rows].n_users]))
+            if (peer_find_user(
+                    from->users[k],
+                    &out->rows[out->n_rows].users[out->rows[out->n_rows].n_users]))
                 out->rows[out->n_rows].n_users++;
             else
                 log_event(LOG_WARNING, MSG_ROLE_UNKNOWN_NAME, NULL,
@@ -97,8 +98,9 @@ void peer_roles_resolve(const struct config *c, uid_t service_uid, struct peer_r
                           from->name, from->users[k]);
         }
         for (size_t k = 0; k < from->n_groups; k++) {
-            if (find_group(from->groups[k],
-                           &out->rows[out->n_rows].groups[out->rows[out->n_rows].n_groups]))
+            if (peer_find_group(
+                    from->groups[k],
+                    &out->rows[out->n_rows].groups[out->rows[out->n_rows].n_groups]))
                 out->rows[out->n_rows].n_groups++;
             else
                 log_event(LOG_WARNING, MSG_ROLE_UNKNOWN_NAME, NULL,
@@ -117,7 +119,7 @@ bool peer_logins_resolve(const struct config *c, struct peer_logins *out, struct
             const struct config_person *other;
             uid_t uid;
 
-            if (!find_user(c->people[i].users[k], &uid)) {
+            if (!peer_find_user(c->people[i].users[k], &uid)) {
                 log_event(LOG_WARNING, MSG_ROLE_UNKNOWN_NAME, NULL,
                           "person %s: no user \"%s\"; it is nobody's login",
                           c->people[i].name, c->people[i].users[k]);

@@ -70,6 +70,10 @@ struct peer_roles {
     size_t n_rows;
 };
 
+/* A name that the system knows, or a number, as an id. False: neither. */
+MUST_CHECK bool peer_find_user(const char *name, uid_t *out);
+MUST_CHECK bool peer_find_group(const char *name, gid_t *out);
+
 /* Names or numbers to ids. An unknown name gives nobody anything: logged and left out.
  *   service_uid  geteuid() of the service */
 void peer_roles_resolve(const struct config *c, uid_t service_uid, struct peer_roles *out);

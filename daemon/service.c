@@ -285,13 +285,12 @@ struct expired {
     size_t n;
 };
 
-static bool note_expired(void *arg, const char *incident, int64_t end_us)
+static bool note_expired(void *arg, const struct docket_window *w)
 {
     struct expired *x = arg;
 
-    if (x->now_us < end_us)
-        return true;
-    (void)snprintf(x->ids[x->n++], sizeof x->ids[0], "%s", incident);
+    if (w->to_us <= x->now_us)
+        (void)snprintf(x->ids[x->n++], sizeof x->ids[0], "%s", w->incident);
     return x->n < 64;
 }
 

@@ -50,7 +50,9 @@ struct client_answer {
 
 /* *out is to be released with client_answer_done, also on failure.
  * Errors: those of the service, with the id it gave where rules.c knows it;
- *         ERR_BUSY "client.connect", "client.cut"; what receive said. */
+ *         where no answer came "client.no-socket", "client.not-permitted", "client.down",
+ *         "client.crowded", "client.socket-name", "client.connect"; "client.cut"; what
+ *         receive said. */
 MUST_CHECK bool client_call(const struct client_call *c, struct client_answer *out,
                             struct err *e);
 void client_answer_done(struct client_answer *a);

@@ -113,6 +113,7 @@ struct config {
         unsigned refused_list_d;    /* RefusedListDays= */
         unsigned keep_uploads_d;    /* KeepUploadsDays= */
         unsigned keep_notices_d;    /* KeepNoticesDays=, 0: for ever */
+        unsigned disk_alarm_mb;     /* DiskAlarmMB=, 0: none */
         char end_decision[16];      /* EndDecision=: pma, subscriber, dcc */
     } service;
     struct { /* [Signer] */

@@ -304,6 +304,7 @@ document 'expired' 403 decision.window 'closed' \
     ".valid_from = \"$(at '-2 hours')\" | .valid_to = \"$(at '-1 hour')\""
 document 'not yet valid' 403 decision.window 'not yet' \
     ".valid_from = \"$(at '+1 hour')\" | .valid_to = \"$(at '+2 hours')\""
+document 'voted down' 403 decision.votes '2 voted for and 3 against' '.meeting.votes = {for: 2, against: 3, abstain: 0}'
 document 'valid for too long' 403 decision.window-length '604800' ".valid_to = \"$(at '+9 days')\""
 document 'for another incident' 403 decision.other-incident "$other" ".incident = \"$other\""
 document 'for another roster' 403 decision.roster 'roster' '.roster.sha256 |= sub("^..."; "000")'

@@ -398,9 +398,9 @@ START_TEST(only_a_live_decision_that_authorises_lets_sign)
 }
 END_TEST
 
-static bool count_expired(void *arg, const char *incident, int64_t end_us)
+static bool count_expired(void *arg, const struct docket_window *w)
 {
-    *(size_t *)arg += strcmp(incident, "I-1") == 0 && end_us <= NOW;
+    *(size_t *)arg += strcmp(w->incident, "I-1") == 0 && w->to_us <= NOW;
     return true;
 }
 
