@@ -30,7 +30,7 @@ t() {
 as() { # as USER COMMAND...
     user=$1
     shift
-    setpriv --reuid "$user" --regid "$user" --init-groups --no-new-privs -- "$@"
+    setpriv --reuid "$user" --regid "$(id -g "$user")" --init-groups --no-new-privs -- "$@"
 }
 ctl() {
     as "${me:-smki-anna}" smki-recoveryctl "$@"
