@@ -131,10 +131,12 @@ cut -f 1 "$dir/verbs" | while IFS= read -r verb; do
 done >"$dir/wrong"
 quietly 9 'every verb is in the page and has an example' "$dir/wrong"
 
+# A page of its own, or a name of another one's.
 # shellcheck disable=SC2086 # patterns
 grep -ohE '(smki-[a-z-]+|recovery\.conf)\*?\([1-8]\)' $pages packaging/systemd/* daemon/ctl/*.c | tr -d '*' | sort -u |
     sed 's/(\([1-8]\))/.\1/' | while IFS= read -r page; do
-    [ -f "packaging/man/$page.scd" ] && grep -q "'$page'" packaging/meson.build || echo "no page $page"
+    { [ -f "packaging/man/$page.scd" ] || grep -qE "^smki-[a-z, -]* ${page%.?}[, ].* - " packaging/man/*.scd; } &&
+        grep -q "'$page'" packaging/meson.build || echo "no page $page"
 done >"$dir/wrong"
 quietly 10 'every page that is named is there and installed' "$dir/wrong"
 
