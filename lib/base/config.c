@@ -245,7 +245,7 @@ static bool unknown(const struct parser *p, struct err *e, const char *id, const
                     const char *word, const char *section)
 {
     enum { N = sizeof table / sizeof table[0] };
-    const char *words[N];
+    const char *words[N] = {NULL};
     char hint[NEAR_TEXT];
     size_t n = 0;
 
