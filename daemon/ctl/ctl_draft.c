@@ -191,6 +191,7 @@ static void take_cells(const struct certs *all, enum role role, enum key_usage u
             fit[n++] = &all->at[i];
     if (cells == 0 || n != 2 * cells)
         return;
+    /* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers are what is sorted */
     qsort(fit, n, sizeof fit[0], by_age);
     if (fit[cells - 1]->not_before_us == fit[cells]->not_before_us)
         return;
