@@ -150,6 +150,29 @@ static size_t print_alarms(const json_t *list)
     return n;
 }
 
+/* Keys of the configuration that an incident ended: somebody has to change it. */
+static void print_ended(const json_t *keys)
+{
+    const json_t *x;
+    size_t i, n = 0;
+    char text[512];
+
+    json_array_foreach(keys, i, x)
+    {
+        const json_t *end = json_object_get(x, "ended");
+
+        if (!json_is_object(end))
+            continue;
+        if (n++ == 0)
+            (void)puts("keys that have ended:");
+        (void)snprintf(text, sizeof text, "%s %s by %s at %s: %s", ctl_text(x, "key"),
+                       ctl_text(end, "what"), ctl_text(end, "incident"),
+                       ctl_text(end, "at"), ctl_text(end, "advice"));
+        plain_tidy(text);
+        (void)printf("  %s\n", text);
+    }
+}
+
 static void print_head(const json_t *j)
 {
     const json_t *disk = json_object_get(j, "disk");
@@ -186,6 +209,7 @@ static void print_screen(const json_t *j)
     json_array_foreach(waits, i, x) print_wait(x, now_us);
     if (more > 0)
         (void)printf("  and %lld incidents more: smki-recoveryctl incident list\n", more);
+    print_ended(json_object_get(j, "keys"));
     (void)print_alarms(json_object_get(j, "alarms"));
 }
 
