@@ -132,8 +132,8 @@ MUST_CHECK bool api_backup_end(struct service *sv, struct err *e);
 struct service_place {
     char *text; /* NULL: not given out yet */
 };
-MUST_CHECK bool service_place_file(struct service *sv, struct service_place *p,
-                                   struct tar_file *out, bool *found, struct err *e);
+MUST_CHECK bool api_place_file(struct service *sv, struct service_place *p,
+                               struct tar_file *out, bool *found, struct err *e);
 
 /* Every version of the incident's list that counts, opened (lists_done either way). Errors:
  * as lists_open. */

@@ -32,13 +32,9 @@ END_TEST
 
 START_TEST(what_is_another_word_is_not_taken_for_one)
 {
-    static const char *const none[] = {"",
-                                       "x",
-                                       "confirm",
-                                       "start",
-                                       "frobnicate",
-                                       "a word that is longer than any of those there are, "
-                                       "and longer than words are"};
+    static const char *const none[] = {
+        "",      "x",          "confirm",
+        "start", "frobnicate", "a-word-that-is-longer-than-any-of-those-that-there-are"};
 
     for (size_t i = 0; i < sizeof none / sizeof none[0]; i++)
         ck_assert_ptr_null(near_word(none[i], words, N));
