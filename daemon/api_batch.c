@@ -524,7 +524,7 @@ static bool next_command(void *arg, struct tar_file *out, bool *found)
         return false;
     }
     if (!*found)
-        return service_place_file(d->sv, &d->place, out, found, &e);
+        return api_place_file(d->sv, &d->place, out, found, &e);
     hex_encode(row.device.b, 8, device);
     (void)snprintf(out->name, sizeof out->name, "%s-%" PRIu64 ".bin", device, row.counter);
     out->data = row.command;

@@ -9,6 +9,7 @@
 #include "hsmloss.h"
 #include "log.h"
 #include "mem.h"
+#include "near.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,6 +60,37 @@ static bool loss_of(struct opening *asked, json_t **answer, struct err *e)
     return *answer != NULL || err_set(e, ERR_STORE, "store.memory", "out of memory");
 }
 
+/* --- words that are none of those there are --- */
+
+static const char *actor_word(unsigned i)
+{
+    return incident_actor_name((enum actor)i);
+}
+
+static const char *route_word(unsigned i)
+{
+    return incident_route((enum route)i)->name;
+}
+
+static const char *event_word(unsigned i)
+{
+    return incident_event((enum event)i)->name;
+}
+
+static bool no_word(const char *member, const char *what, const char *given, unsigned n,
+                    const char *(*word)(unsigned i), struct err *e)
+{
+    const char *words[EVENT_COUNT];
+    char hint[NEAR_TEXT];
+
+    _Static_assert(EVENT_COUNT >= (int)ACTOR_COUNT && EVENT_COUNT >= (int)ROUTE_COUNT,
+                   "room for each list");
+    for (unsigned i = 0; i < n; i++)
+        words[i] = word(i);
+    return err_set(e, ERR_INPUT, "request.member", "member %s: \"%.60s\" is %s%s", member,
+                   given, what, near_hint(hint, given, words, n));
+}
+
 static bool step_open(struct service *sv, const struct request *r, struct span body,
                       struct reply *out, struct err *e)
 {
@@ -97,8 +129,7 @@ static bool step_open(struct service *sv, const struct request *r, struct span b
         !eui_or_empty("replacement_subscriber", i->replacement, e))
         return false;
     if (!incident_actor_find(asked.initiator, &i->initiator))
-        return err_set(e, ERR_INPUT, "request.member", "member initiator: \"%s\" is nobody",
-                       asked.initiator);
+        return no_word("initiator", "nobody", asked.initiator, ACTOR_COUNT, actor_word, e);
     if (!loss_of(&asked, &loss, e))
         return false;
     ev = json_pack("{s:s,s:o*}", "notice", asked.notice, "hsm-loss", loss);
@@ -109,8 +140,7 @@ static bool step_open(struct service *sv, const struct request *r, struct span b
     if (asked.route[0] == '\0')
         (void)strcpy(asked.route, incident_route(ROUTE_UNDECIDED)->name);
     if (!incident_route_find(asked.route, &i->route))
-        return err_set(e, ERR_INPUT, "request.member", "member route: \"%s\" is no route",
-                       asked.route);
+        return no_word("route", "no route", asked.route, ROUTE_COUNT, route_word, e);
     service_who(r, who);
     if (!docket_open(&d, i, evidence, who, e)) {
         docket_incident_done(i);
@@ -283,11 +313,9 @@ static bool step_event(struct service *sv, const struct request *r, struct span 
     }
     ok = true;
     if (!incident_event_find(event, &step.event))
-        ok = err_set(e, ERR_INPUT, "request.member", "member event: \"%s\" is no event",
-                     event);
+        ok = no_word("event", "no event", event, EVENT_COUNT, event_word, e);
     else if (!incident_actor_find(as, &step.actor))
-        ok =
-            err_set(e, ERR_INPUT, "request.member", "member as_role: \"%s\" is nobody", as);
+        ok = no_word("as_role", "nobody", as, ACTOR_COUNT, actor_word, e);
     else if (step.actor == ACTOR_PMA || step.actor == ACTOR_CUSTODIANS ||
              step.actor == ACTOR_SYSTEM)
         ok = err_set(

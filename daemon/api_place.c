@@ -39,8 +39,8 @@ HANDLER(api_place)
     return j != NULL && reply_json(out, 200, j, e);
 }
 
-bool service_place_file(struct service *sv, struct service_place *p, struct tar_file *out,
-                        bool *found, struct err *e)
+bool api_place_file(struct service *sv, struct service_place *p, struct tar_file *out,
+                    bool *found, struct err *e)
 {
     *found = true;
     AUTO(json) json_t *j = place_now(sv, e);

@@ -48,7 +48,7 @@ static bool next_query(void *arg, struct tar_file *out, bool *found)
         return false;
     }
     if (!*found)
-        return service_place_file(d->sv, &d->place, out, found, &e);
+        return api_place_file(d->sv, &d->place, out, found, &e);
     hex_encode(d->query.device.b, 8, device);
     (void)snprintf(out->name, sizeof out->name, "%s-0.bin", device);
     out->data = span_of(d->query.octets, d->query.len);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What only looks: status, metrics, the rules.
+ * What only looks: status, the rules.
  */
 #include "service.h"
 
@@ -14,8 +14,8 @@
 #include "rules.h"
 #include "standard.h"
 #include "told.h"
+#include "waits.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -128,20 +128,27 @@ static bool keys_json(struct service *sv, json_t **out, struct err *e)
         const struct config_key *k = &sv->config.keys[i];
         bool proven = (d.token_keys >> i & 1) != 0;
         const struct proto_unusable *why = proven ? NULL : unusable_key(sv, i);
+        const char *role = "";
+        char hex[HEX_LEN(32)] = "";
         json_t *ended;
 
         if (!ended_json(sv, i, &ended, e))
             return false;
+        if (sv->trust.keys[i].present) {
+            role = gbcs_role_name(sv->trust.keys[i].cert.at[0].role);
+            hex_encode_lower(sv->trust.keys[i].cert.at[0].sha256.b, 32, hex);
+        }
         (void)json_array_append_new(
             list,
-            json_pack("{s:s,s:s,s:b,s:s,s:s,s:o,s:s,s:s,s:o}", "key", k->name, "token",
-                      k->token, "usable", (int)(proven && sv->trust.keys[i].present),
-                      "certificate",
+            json_pack("{s:s,s:s,s:b,s:s,s:s,s:s,s:s,s:o,s:s,s:s,s:o}", "key", k->name,
+                      "token", k->token, "usable",
+                      (int)(proven && sv->trust.keys[i].present), "certificate",
                       sv->trust.keys[i].present ? sv->trust.keys[i].cert.at[0].subject
                                                 : sv->trust.keys[i].missing,
-                      "authority", k->authority, "ended", ended, "rule",
-                      why != NULL ? why->id : "", "trouble", why != NULL ? why->text : "",
-                      "advice", advice_json(why != NULL ? why->id : "")));
+                      "certificate_sha256", hex, "role", role, "authority", k->authority,
+                      "ended", ended, "rule", why != NULL ? why->id : "", "trouble",
+                      why != NULL ? why->text : "", "advice",
+                      advice_json(why != NULL ? why->id : "")));
     }
     return true;
 }
@@ -241,6 +248,17 @@ static bool alarms_of(struct alarms *a, struct err *e)
     return !a->failed && api_ceremony_alarms(a->sv, a->list, &a->overdue, e);
 }
 
+bool api_alarms(struct service *sv, json_t *list, int64_t *open, int64_t *overdue,
+                struct err *e)
+{
+    struct alarms a = {.sv = sv, .list = list, .now_us = clock_now(&sv->clock)};
+    bool ok = alarms_of(&a, e);
+
+    *open = a.open;
+    *overdue = a.overdue;
+    return ok;
+}
+
 /* The batch at work, and what signers have counted under its decision. */
 static json_t *batch_json(const struct service *sv)
 {
@@ -295,6 +313,8 @@ HANDLER(api_status)
     json_t *marks = json_array();
     json_t *signers = NULL;
     json_t *keys = NULL;
+    json_t *waits = NULL;
+    int64_t more = 0;
     char standard[STANDARD_TEXT];
     struct chain_place audit;
     json_t *j;
@@ -303,7 +323,8 @@ HANDLER(api_status)
     (void)body;
     if (!alarms_of(&a, e) || !audit_last(sv->store, &audit, e) ||
         !ledger_each_mark(sv->store, add_mark, marks, e) ||
-        !signers_json(sv, &signers, e) || !keys_json(sv, &keys, e)) {
+        !signers_json(sv, &signers, e) || !keys_json(sv, &keys, e) ||
+        !waits_list(sv, overall(sv, a.barred), &waits, &more, e)) {
         json_decref(keys);
         json_decref(a.list);
         json_decref(marks);
@@ -311,85 +332,17 @@ HANDLER(api_status)
         return false;
     }
     standard_text(sv, standard);
-    j = json_pack("{s:s,s:s,s:o,s:b,s:o,s:I,s:o,s:o,s:o,s:o,s:I,s:o,s:I,s:o,s:I,s:s}",
-                  "service", SMKI_VERSION, "state", overall(sv, a.barred), "fault",
-                  fault_json(sv), "exercise", (int)sv->config.service.exercise, "started",
-                  docket_show_time(sv->started_us), "open_incidents", (json_int_t)a.open,
-                  "signers", signers, "keys", keys, "counters", marks, "alarms", a.list,
-                  "alarms_unlisted", (json_int_t)a.unlisted, "batch", batch_json(sv),
-                  "audit_records", (json_int_t)audit.seq, "last_probe",
-                  docket_show_time(pump_probed_us(sv->pump)), "log_lines_lost",
-                  (json_int_t)log_lost(), "standard", standard);
+    j = json_pack(
+        "{s:s,s:s,s:o,s:o,s:I,s:o,s:b,s:o,s:I,s:o,s:o,s:o,s:o,s:I,s:o,s:I,s:o,s:I,s:s}",
+        "service", SMKI_VERSION, "state", overall(sv, a.barred), "fault", fault_json(sv),
+        "waits", waits, "waits_unlisted", (json_int_t)more, "disk", waits_disk(sv),
+        "exercise", (int)sv->config.service.exercise, "started",
+        docket_show_time(sv->started_us), "open_incidents", (json_int_t)a.open, "signers",
+        signers, "keys", keys, "counters", marks, "alarms", a.list, "alarms_unlisted",
+        (json_int_t)a.unlisted, "batch", batch_json(sv), "audit_records",
+        (json_int_t)audit.seq, "last_probe", docket_show_time(pump_probed_us(sv->pump)),
+        "log_lines_lost", (json_int_t)log_lost(), "standard", standard);
     return reply_json(out, 200, j, e);
-}
-
-/* --- metrics --- */
-
-static void put(FILE *f, const char *name, const char *type, const char *help, double v)
-{
-    (void)fprintf(f, "# HELP %s %s\n# TYPE %s %s\n%s %.17g\n", name, help, name, type, name,
-                  v);
-}
-
-HANDLER(api_metrics)
-{
-    struct service *sv = arg;
-    const struct signers *s = pump_signers(sv->pump);
-    struct alarms a = {.sv = sv, .list = json_array(), .now_us = clock_now(&sv->clock)};
-    int64_t signed_rows = 0;
-    struct chain_place audit;
-    unsigned ready = 0;
-    unsigned restarts = 0;
-    int64_t batches[BATCH_STATES];
-    bool ok;
-    char *text = NULL;
-    size_t len = 0;
-    FILE *f;
-
-    (void)r;
-    (void)body;
-    ok = alarms_of(&a, e) && audit_last(sv->store, &audit, e) &&
-         queue_signed(sv->store, &signed_rows, e) && queue_count(sv->store, batches, e);
-    json_decref(a.list);
-    f = ok ? open_memstream(&text, &len) : NULL;
-    if (f == NULL)
-        return ok ? err_set(e, ERR_STORE, "store.memory", "out of memory") : false;
-    for (unsigned i = 0; i < signers_count(s); i++) {
-        ready += signers_info(s, i)->state == SIGNER_READY;
-        restarts += signers_info(s, i)->restarts;
-    }
-    put(f, "smki_recovery_commands_signed_total", "counter", "Commands signed and kept.",
-        (double)signed_rows);
-    put(f, "smki_recovery_commands_per_second", "gauge",
-        "Signing rate of the last seconds.", pump_rate(sv->pump));
-    put(f, "smki_recovery_signers", "gauge", "Signer processes configured.",
-        (double)signers_count(s));
-    put(f, "smki_recovery_signers_ready", "gauge", "Signer processes that can sign.",
-        (double)ready);
-    put(f, "smki_recovery_signer_restarts_total", "counter", "Signer processes lost.",
-        (double)restarts);
-    put(f, "smki_recovery_incidents_open", "gauge", "Incidents not closed.",
-        (double)a.open);
-    put(f, "smki_recovery_alarms_overdue", "gauge", "Deadlines that have passed.",
-        (double)a.overdue);
-    put(f, "smki_recovery_audit_records_total", "counter", "Records of the audit chain.",
-        (double)audit.seq);
-    put(f, "smki_recovery_log_lines_lost_total", "counter",
-        "Lines that nobody read in time.", (double)log_lost());
-    put(f, "smki_recovery_last_probe_timestamp_seconds", "gauge",
-        "When the probe key last signed and was verified.",
-        (double)pump_probed_us(sv->pump) / 1e6);
-    (void)fprintf(f, "# HELP smki_recovery_batches Batches by state.\n"
-                     "# TYPE smki_recovery_batches gauge\n");
-    for (unsigned i = 0; i < BATCH_STATES; i++)
-        if (batches[i] > 0)
-            (void)fprintf(f, "smki_recovery_batches{state=\"%s\"} %" PRId64 "\n",
-                          queue_state_name((enum batch_state)i), batches[i]);
-    if (fclose(f) != 0) {
-        free(text);
-        return err_set(e, ERR_STORE, "store.memory", "out of memory");
-    }
-    return reply_text(out, 200, "text/plain; version=0.0.4", text, len, e);
 }
 
 /* --- rules --- */

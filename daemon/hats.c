@@ -34,6 +34,13 @@ static const struct config_person *person_of_text(const struct service *sv, cons
     return uid_of_text(who, &uid) ? person_of(sv, uid) : NULL;
 }
 
+const char *hats_name(const struct service *sv, const char *who)
+{
+    const struct config_person *p = person_of_text(sv, who);
+
+    return p != NULL ? p->holder : who;
+}
+
 bool hats_same_login(const char *who, const struct request *r)
 {
     uid_t uid;

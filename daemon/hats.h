@@ -23,6 +23,8 @@ MUST_CHECK bool hats_operate(struct service *sv, const struct request *r,
 /* Is that, "uid 1000 ..." as on record, the login of r? However it came to be one: the login
  * uid beside it is told, nobody is told apart by it. */
 bool hats_same_login(const char *who, const struct request *r);
+/* Whose login that is, by name; nobody's: as it is on record. Valid as long as both. */
+const char *hats_name(const struct service *sv, const char *who);
 /* r asks for something that belongs to no decision; somebody else agrees to it. */
 MUST_CHECK bool hats_first(struct service *sv, const struct request *r, struct err *e);
 MUST_CHECK bool hats_second(struct service *sv, const struct request *r,

@@ -6,7 +6,7 @@
 
 struct head_count {
     struct request *r;
-    unsigned host, length, encoding, type, key;
+    unsigned host, length, encoding, type, key, login;
     bool bad;
 };
 
@@ -52,6 +52,10 @@ static enum MHD_Result see_header(void *arg, enum MHD_ValueKind kind, const char
         h->key++;
         h->bad |=
             value_len == 0 || !copy_value(h->r->key, sizeof h->r->key, value, value_len);
+    } else if (strcasecmp(name, "Exercise-Login") == 0) {
+        h->login++;
+        h->bad |= value_len == 0 ||
+                  !copy_value(h->r->login, sizeof h->r->login, value, value_len);
     }
     return MHD_YES;
 }
@@ -72,12 +76,13 @@ bool head_read(struct MHD_Connection *c, const char *version, struct request *r,
     if (h.length > 1 || h.encoding > 1 || (h.length > 0 && h.encoding > 0))
         return err_set(e, ERR_INPUT, "request.head",
                        "more than one statement of how long the body is");
-    if (h.type > 1 || h.key > 1)
+    if (h.type > 1 || h.key > 1 || h.login > 1)
         return err_set(e, ERR_INPUT, "request.head",
-                       "Content-Type or Idempotency-Key appears twice");
+                       "Content-Type, Idempotency-Key or Exercise-Login appears twice");
     if (h.bad)
         return err_set(e, ERR_INPUT, "request.head",
                        "a header has a value that cannot be: Content-Length, "
-                       "Transfer-Encoding, Content-Type or Idempotency-Key");
+                       "Transfer-Encoding, Content-Type, Idempotency-Key or "
+                       "Exercise-Login");
     return true;
 }

@@ -6,6 +6,7 @@
  */
 #include "adopt.h"
 #include "audit.h"
+#include "checkup.h"
 #include "intake.h"
 #include "keys.h"
 #include "listening.h"
@@ -44,11 +45,14 @@ struct running {
 static int usage(FILE *to, int status)
 {
     (void)fputs(
-        "Usage: smki-recoveryd [--config FILE] [--check | --dump-config | --restore DIR]\n"
+        "Usage: smki-recoveryd [--config FILE] [--check [--token] | --dump-config | "
+        "--restore DIR]\n"
         "The SMKI recovery service: takes requests on a Unix socket, signs what the PMA\n"
         "has authorised. See smki-recoveryd(8).\n\n"
         "  --config FILE   read FILE and FILE.d/*.conf instead of the three roots\n"
-        "  --check         read configuration and anchors, say what is wrong, end\n"
+        "  --check         say everything in configuration and anchors that cannot work, "
+        "end\n"
+        "  --token         with --check: look at the token too (one login)\n"
         "  --restore DIR   put an unpacked backup back where there is no state, end\n"
         "  --dump-config   print the merged configuration, end\n"
         "  --version       print the version, end\n"
@@ -148,25 +152,6 @@ static bool recall_keys(struct service *sv, struct err *e)
     return false;
 }
 
-/* One service signs with one token, whose counter mark bounds every run of counters: keys
- * on another token belong to a service of their own. */
-static bool signing_token(const struct config *c, const struct config_token **out,
-                          struct err *e)
-{
-    const struct config_key *first = &c->keys[0];
-
-    *out = c->n_keys > 0 ? config_token_find(c, first->token) : &c->tokens[0];
-    if (c->n_tokens == 0 || *out == NULL)
-        return err_set(e, ERR_INPUT, "config.token", "no [Token] is configured");
-    for (size_t i = 0; i < c->n_keys; i++)
-        if (strcmp(c->keys[i].token, first->token) != 0)
-            return err_set(e, ERR_INPUT, "config.token",
-                           "[Key \"%s\"]: Token=%s, but [Key \"%s\"] is on %s: one service "
-                           "signs with one token, start another for the other",
-                           c->keys[i].name, c->keys[i].token, first->name, first->token);
-    return true;
-}
-
 static bool wire(struct running *run, const char *config_path, struct err *e)
 {
     struct service *sv = &run->sv;
@@ -190,7 +175,7 @@ static bool wire(struct running *run, const char *config_path, struct err *e)
                             .sealed = bars_sealed,
                             .arg = sv};
 
-    if (!signing_token(&sv->config, &ps.token, e))
+    if (!checkup_signing_token(&sv->config, &ps.token, e))
         return false;
     if (sv->config.service.signer_program[0] == '\0' &&
         sv->config.service.signer_socket[0] == '\0')
@@ -358,19 +343,33 @@ static int put_back(struct service *sv, const char *dir)
     return 0;
 }
 
+static int report(struct service *sv, const char *config_path, bool token)
+{
+    struct clock clock = clock_system();
+    unsigned n = checkup_config(&sv->config, &sv->trust, clock_now(&clock), stdout);
+
+    if (token)
+        n += checkup_token(&sv->config, config_path, stdout);
+    if (n > 0)
+        (void)printf("%u %s cannot work\n", n, n == 1 ? "thing" : "things");
+    else
+        (void)printf("configuration and trust anchors can be read, and %s\n",
+                     token ? "the token holds every key" : "nothing in them is amiss");
+    return n > 0 ? EXIT_CONFIG : fflush(stdout) == 0 ? 0 : 1;
+}
+
 int main(int argc, char *argv[])
 {
-    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
-                                            {"check", no_argument, NULL, 'k'},
-                                            {"dump-config", no_argument, NULL, 'd'},
-                                            {"version", no_argument, NULL, 'v'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {"restore", required_argument, NULL, 'r'},
-                                            {0}};
+    static const struct option options[] = {
+        {"config", required_argument, NULL, 'c'},  {"check", no_argument, NULL, 'k'},
+        {"token", no_argument, NULL, 't'},         {"dump-config", no_argument, NULL, 'd'},
+        {"version", no_argument, NULL, 'v'},       {"help", no_argument, NULL, 'h'},
+        {"restore", required_argument, NULL, 'r'}, {0}};
     static struct running run;
     const char *config_path = NULL;
     const char *backup = NULL;
     bool check = false;
+    bool token = false;
     bool dump = false;
     struct err e;
     int rc;
@@ -382,6 +381,9 @@ int main(int argc, char *argv[])
             break;
         case 'k':
             check = true;
+            break;
+        case 't':
+            token = true;
             break;
         case 'd':
             dump = true;
@@ -397,7 +399,7 @@ int main(int argc, char *argv[])
         default:
             return usage(stderr, EXIT_USAGE);
         }
-    if (optind != argc)
+    if (optind != argc || (token && !check))
         return usage(stderr, EXIT_USAGE);
     (void)prctl(PR_SET_DUMPABLE, 0);
     (void)setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
@@ -412,15 +414,13 @@ int main(int argc, char *argv[])
         free(text);
         return 0;
     }
-    if (!peer_logins_resolve(&run.sv.config, &run.sv.logins, &e) ||
+    if ((!check && !peer_logins_resolve(&run.sv.config, &run.sv.logins, &e)) ||
         !trust_load(&run.sv.config, &run.sv.trust, &e))
         return complain(&e);
-    if (check) {
-        (void)puts("configuration and trust anchors can be read");
-        trust_done(&run.sv.trust);
-        return 0;
-    }
-    rc = backup != NULL ? put_back(&run.sv, backup) : serve(&run, config_path);
+    if (check)
+        rc = report(&run.sv, config_path, token);
+    else
+        rc = backup != NULL ? put_back(&run.sv, backup) : serve(&run, config_path);
     trust_done(&run.sv.trust);
     return rc;
 }

@@ -52,7 +52,7 @@ static bool parse_id(const char *text, uint32_t *out)
     return true;
 }
 
-static bool find_user(const char *name, uid_t *out)
+bool peer_find_user(const char *name, uid_t *out)
 {
     const struct passwd *pw = getpwnam(name);
 
@@ -62,7 +62,7 @@ static bool find_user(const char *name, uid_t *out)
     return true;
 }
 
-static bool find_group(const char *name, gid_t *out)
+bool peer_find_group(const char *name, gid_t *out)
 {
     const struct group *gr = getgrnam(name);
 
@@ -74,7 +74,9 @@ static bool find_group(const char *name, gid_t *out)
 
 void peer_roles_resolve(const struct config *c, uid_t service_uid, struct peer_roles *out)
 {
-    *out = (struct peer_roles){.service_uid = service_uid};
+    *out = (struct peer_roles){.service_uid = service_uid,
+                               .exercise_logins =
+                                   c->service.exercise && c->service.exercise_logins};
     for (size_t i = 0; i < c->n_roles; i++) {
         const struct config_role *from = &c->roles[i];
         unsigned role = role_of_name(from->name);
@@ -86,8 +88,9 @@ void peer_roles_resolve(const struct config *c, uid_t service_uid, struct peer_r
         }
         out->rows[out->n_rows].role = role;
         for (size_t k = 0; k < from->n_users; k++) {
-            if (find_user(from->users[k],
-                          &out->rows[out->n_rows].users[out->rows[out->n_rows].n_users]))
+            if (peer_find_user(
+                    from->users[k],
+                    &out->rows[out->n_rows].users[out->rows[out->n_rows].n_users]))
                 out->rows[out->n_rows].n_users++;
             else
                 log_event(LOG_WARNING, MSG_ROLE_UNKNOWN_NAME, NULL,
@@ -95,8 +98,9 @@ void peer_roles_resolve(const struct config *c, uid_t service_uid, struct peer_r
                           from->name, from->users[k]);
         }
         for (size_t k = 0; k < from->n_groups; k++) {
-            if (find_group(from->groups[k],
-                           &out->rows[out->n_rows].groups[out->rows[out->n_rows].n_groups]))
+            if (peer_find_group(
+                    from->groups[k],
+                    &out->rows[out->n_rows].groups[out->rows[out->n_rows].n_groups]))
                 out->rows[out->n_rows].n_groups++;
             else
                 log_event(LOG_WARNING, MSG_ROLE_UNKNOWN_NAME, NULL,
@@ -115,7 +119,7 @@ bool peer_logins_resolve(const struct config *c, struct peer_logins *out, struct
             const struct config_person *other;
             uid_t uid;
 
-            if (!find_user(c->people[i].users[k], &uid)) {
+            if (!peer_find_user(c->people[i].users[k], &uid)) {
                 log_event(LOG_WARNING, MSG_ROLE_UNKNOWN_NAME, NULL,
                           "person %s: no user \"%s\"; it is nobody's login",
                           c->people[i].name, c->people[i].users[k]);
@@ -228,7 +232,29 @@ void peer_text(const struct peer *p, char out[static PEER_TEXT])
                        (unsigned)p->login);
     else
         (void)snprintf(out, PEER_TEXT, "uid %u login %s", (unsigned)p->uid,
-                       p->known == PEER_LOGIN_UNSET ? "unset" : "unknown");
+                       p->known == PEER_LOGIN_UNSET      ? "unset"
+                       : p->known == PEER_LOGIN_EXERCISE ? "exercise"
+                                                         : "unknown");
+}
+
+bool peer_plays(struct peer *p, const struct peer_roles *r, const char *login,
+                struct err *e)
+{
+    uid_t uid;
+
+    if (!r->exercise_logins)
+        return err_set(e, ERR_DENIED, "request.exercise-login",
+                       "a request with Exercise-Login: nobody plays logins here");
+    if (p->uid != r->service_uid)
+        return err_set(e, ERR_DENIED, "request.exercise-login",
+                       "uid %u is not the user of the service", (unsigned)p->uid);
+    if (!parse_id(login, &uid))
+        return err_set(e, ERR_DENIED, "request.exercise-login",
+                       "Exercise-Login \"%.12s\" is no uid", login);
+    p->uid = uid;
+    p->known = PEER_LOGIN_EXERCISE;
+    p->roles = peer_roles_of(r, uid, (gid_t)-1, NULL, 0);
+    return true;
 }
 
 bool peer_of(int fd, const struct peer_roles *r, struct peer *out, struct err *e)

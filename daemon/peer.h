@@ -15,12 +15,18 @@
  * process that hands its connection to another one and ends can still show a stranger's login
  * of its own uid. So it is for the record; no role, hat or count rests on it.
  *
+ * EXERCISE: a room where everybody sits at one machine under one user plays several logins.
+ * With ExerciseLogins=yes a request names the login it is played for (Exercise-Login), and
+ * counts as that uid's: its roles, its [Person]. Only from the service's own user, who could
+ * do to the service what he likes anyway; records show such a login as "exercise".
+ *
  * Effects: reads the user database at start; logs names it does not know.
  */
 #ifndef PEER_H
 #define PEER_H
 
 #include "config.h"
+#include "err.h"
 
 #include <sys/types.h>
 
@@ -37,6 +43,7 @@ enum peer_login {
     PEER_LOGIN_UNKNOWN, /* it cannot be read, or not believed */
     PEER_LOGIN_UNSET,   /* nobody logged in: a system service, a container */
     PEER_LOGIN_IS,
+    PEER_LOGIN_EXERCISE, /* the uid is one that the service's own user plays */
 };
 
 #define PEER_TEXT 32 /* "uid 4294967295 login 4294967295" and NUL */
@@ -52,6 +59,7 @@ struct peer {
 
 struct peer_roles {
     uid_t service_uid;
+    bool exercise_logins; /* Exercise= and ExerciseLogins= */
     struct {
         unsigned role;
         uid_t users[CONFIG_LIST_MAX];
@@ -61,6 +69,10 @@ struct peer_roles {
     } rows[CONFIG_ROLES_MAX];
     size_t n_rows;
 };
+
+/* A name that the system knows, or a number, as an id. False: neither. */
+MUST_CHECK bool peer_find_user(const char *name, uid_t *out);
+MUST_CHECK bool peer_find_group(const char *name, gid_t *out);
 
 /* Names or numbers to ids. An unknown name gives nobody anything: logged and left out.
  *   service_uid  geteuid() of the service */
@@ -89,6 +101,17 @@ unsigned peer_roles_of(const struct peer_roles *r, uid_t uid, gid_t gid,
 /* Ask the kernel about a connected Unix socket. Errors: ERR_BUSY "request.peer". */
 MUST_CHECK bool peer_of(int fd, const struct peer_roles *r, struct peer *out,
                         struct err *e);
+
+/*
+ * The peer as the login that it plays.
+ *
+ *   login  a uid in digits, as a request's Exercise-Login has it
+ *
+ * Untouched on failure. Errors: ERR_DENIED "request.exercise-login": no exercise with logins,
+ * not the service's own user, or no uid.
+ */
+MUST_CHECK bool peer_plays(struct peer *p, const struct peer_roles *r, const char *login,
+                           struct err *e);
 
 /* "uid 1000 login 1001", "... login unset", "... login unknown": as records tell of a peer. */
 void peer_text(const struct peer *p, char out[static PEER_TEXT]);

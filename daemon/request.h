@@ -39,6 +39,7 @@ struct request {
     } query[REQUEST_QUERY_MAX];
     size_t n_query;
     char key[REQUEST_KEY_MAX + 1]; /* Idempotency-Key, "" when there is none */
+    char login[12];                /* Exercise-Login, "" when there is none */
     char type[64];                 /* Content-Type without parameters, lower case, or "" */
     int64_t length;                /* Content-Length; 0: no body; -1: chunked */
     struct peer peer;

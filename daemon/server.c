@@ -237,7 +237,9 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
         job->x.request.verb = request_verb(method);
         job->x.request.peer = client->peer;
         job->x.request.may_wait = true;
-        if (!head_read(c, version, &job->x.request, &e))
+        if (!head_read(c, version, &job->x.request, &e) ||
+            (job->x.request.login[0] != '\0' &&
+             !peer_plays(&job->x.request.peer, s->o.roles, job->x.request.login, &e)))
             route_fail(&job->x, &e);
         if (!route_begin(&job->x, s->o.router) && at_once(c, &job->x.request))
             return answer(c, client, job);

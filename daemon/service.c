@@ -280,15 +280,17 @@ void service_batch_ended(void *arg, int64_t batch)
 }
 
 struct expired {
+    int64_t now_us;
     char ids[64][AUTHORITY_ID_MAX];
     size_t n;
 };
 
-static bool note_expired(void *arg, const char *incident)
+static bool note_expired(void *arg, const struct docket_window *w)
 {
     struct expired *x = arg;
 
-    (void)snprintf(x->ids[x->n++], sizeof x->ids[0], "%s", incident);
+    if (w->to_us <= x->now_us)
+        (void)snprintf(x->ids[x->n++], sizeof x->ids[0], "%s", w->incident);
     return x->n < 64;
 }
 
@@ -319,7 +321,8 @@ void service_tick(struct service *sv)
         store_trouble(sv, &e);
         return;
     }
-    if (!docket_each_expired(sv->store, clock_now(&sv->clock), note_expired, x, &e)) {
+    x->now_us = clock_now(&sv->clock);
+    if (!docket_each_window(sv->store, note_expired, x, &e)) {
         store_trouble(sv, &e);
         return;
     }

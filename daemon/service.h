@@ -41,6 +41,10 @@ struct service {
         struct err trouble;
     } backup;
     struct refusals refusals;
+    struct service_answers {
+        int64_t next_us; /* monotonic: not counted again before */
+        int64_t n[OUTCOME_STATES];
+    } answers;
     bool standard_seen;     /* the token has said what it is, since the start */
     struct upload *uploads; /* on their way */
     char
@@ -93,6 +97,10 @@ MUST_CHECK bool service_deadlines(struct service *sv, struct err *e);
  * added to. */
 MUST_CHECK bool api_ceremony_alarms(struct service *sv, json_t *list, int64_t *overdue,
                                     struct err *e);
+/* All alarms into the list, as `status` shows them; how many incidents are open, and how many
+ * alarms have rung. */
+MUST_CHECK bool api_alarms(struct service *sv, json_t *list, int64_t *open,
+                           int64_t *overdue, struct err *e);
 /* Notices of steps that are on disk, into the outbox;
  * what cannot be written stays queued. */
 void service_notices(struct service *sv);
@@ -124,8 +132,8 @@ MUST_CHECK bool api_backup_end(struct service *sv, struct err *e);
 struct service_place {
     char *text; /* NULL: not given out yet */
 };
-MUST_CHECK bool service_place_file(struct service *sv, struct service_place *p,
-                                   struct tar_file *out, bool *found, struct err *e);
+MUST_CHECK bool api_place_file(struct service *sv, struct service_place *p,
+                               struct tar_file *out, bool *found, struct err *e);
 
 /* Every version of the incident's list that counts, opened (lists_done either way). Errors:
  * as lists_open. */

@@ -116,7 +116,11 @@ rehearsal_activate() {
     decision=$(jq -r .id "$1") &&
         ctl decision submit "$incident" "$2" &&
         rehearsal_event call-custodians --evidence 'three called, two on their way' &&
-        rehearsal_activation "$1" >"$work/activation.json" &&
+        rehearsal_switch_on "$1"
+}
+# rehearsal_switch_on DECISION.json: the last step alone.
+rehearsal_switch_on() {
+    rehearsal_activation "$1" >"$work/activation.json" &&
         rehearsal_sign "$work/activation.json" "$work/activation.cms" custodian-1 custodian-2 &&
         stage_patient ctl decision submit "$incident" "$work/activation.cms"
 }

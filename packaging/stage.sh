@@ -166,6 +166,9 @@ stage_make() {
 stage_pki() {
     "$tools/test/pki/smki-test-pki" "$@"
 }
+stage_meter() {
+    "$tools/test/meter/smki-meter" "$@"
+}
 
 # SoftHSM's configuration, a token with fresh PINs; sets $serial.
 stage_token() {
@@ -202,9 +205,15 @@ stage_keys() {
 
 # Everyone's certificates in $work/pki, and everybody in a drop-in of the configuration.
 stage_certificates() {
-    pki=$work/pki
+    mkdir -p "$work/pki" "$work/recovery.conf.d"
+    sed -n '/^# recovery,/,/^-----END/p' "$work/public.pem" >"$work/pki/recovery.pub"
+    stage_certificates_in "$work/pki"
+    stage_people "$pki" >"$work/recovery.conf.d/people.conf"
+}
+# stage_certificates_in PKI: of everybody, and of the Recovery key in PKI/recovery.pub. Sets $pki.
+stage_certificates_in() {
+    pki=$1
     stage_pki init --dir "$pki"
-    sed -n '/^# recovery,/,/^-----END/p' "$work/public.pem" >"$pki/recovery.pub"
     stage_pki issue --dir "$pki" --out "$pki/recovery-ds.pem" --pubkey "$pki/recovery.pub" \
         --role 01 --eui 90B3D51F30010001 --usage ds --cn R1
     while read -r name role eui usage; do
@@ -225,9 +234,6 @@ tcos-ds 05 90B3D51F30050001 ds
 wan-ds 06 90B3D51F30060001 ds
 END
     cat "$pki"/supplier-??-new.pem "$pki"/supplier-??-old.pem >"$pki/bundle.pem"
-    # a drop-in of the configuration beside PKI
-    mkdir -p "$work/recovery.conf.d"
-    stage_people "$pki" >"$work/recovery.conf.d/people.conf"
 }
 
 # stage_key CERTIFICATE: what Keys= of a [Person] says: SHA-256 of the octets in its public
@@ -260,6 +266,11 @@ stage_login() {
 }
 # stage_people PKI: everybody of a rehearsal; whoever runs it operates.
 stage_people() {
+    stage_members "$1"
+    stage_login operator 'Operator One' "$(id -u)"
+}
+# stage_members PKI: whoever decides, instructs or switches keys on.
+stage_members() {
     for person in pma-1 pma-2 pma-3 pma-4 pma-5; do
         stage_person $person "$1/$person.pem" \
             "Seats=$(stage_subject "$1/$person.pem" organizationalUnitName)"
@@ -267,7 +278,6 @@ stage_people() {
     for person in org-1 org-2 custodian-1 custodian-2 custodian-3; do
         stage_person $person "$1/$person.pem"
     done
-    stage_login operator 'Operator One' "$(id -u)"
 }
 
 # The configuration of a rehearsal by one person, on standard output. The signers run as
@@ -329,7 +339,7 @@ END
 stage_meters() {
     meters_dir=$work/$1 meters_n=$2 meters_of=$3
     shift 3
-    "$tools/test/meter/smki-meter" init --state "$meters_dir" --devices "$meters_n" --keys "$@" \
+    stage_meter init --state "$meters_dir" --devices "$meters_n" --keys "$@" \
         --cell root="$pki/root.pem" --cell recovery-ds="$pki/recovery-ds.pem" \
         --cell supplier-ds="$pki/$meters_of-ds-old.pem" --cell supplier-ka="$pki/$meters_of-ka-old.pem" \
         --cell supplier-pp="$pki/$meters_of-pp-old.pem" --cell network-ds="$pki/network-ds.pem" \

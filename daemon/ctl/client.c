@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define EXPECT_FROM  65536 /* from this size on, ask before sending */
@@ -181,6 +183,10 @@ static struct curl_slist *headers_of(const struct client_call *c)
         (void)snprintf(line, sizeof line, "Idempotency-Key: %s", c->key);
         h = curl_slist_append(h, line);
     }
+    if (c->login != NULL) {
+        (void)snprintf(line, sizeof line, "Exercise-Login: %s", c->login);
+        h = curl_slist_append(h, line);
+    }
     if (c->type != NULL) {
         (void)snprintf(line, sizeof line, "Content-Type: %s", c->type);
         h = curl_slist_append(h, line);
@@ -226,6 +232,44 @@ static bool set_up(CURL *curl, const struct client_call *c, struct transfer *t,
     return rc == CURLE_OK;
 }
 
+/* Why there is no answer: asked of the socket itself, for what is to be done differs. */
+static bool not_reached(const char *path, CURLcode rc, struct err *e)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    int fd, why = 0;
+
+    if (strlen(path) >= sizeof a.sun_path)
+        return err_set(e, ERR_INPUT, "client.socket-name",
+                       "%.40s... has %zu octets; the path of a socket has at most %zu",
+                       path, strlen(path), sizeof a.sun_path - 1);
+    (void)strcpy(a.sun_path, path);
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd >= 0 && connect(fd, (const struct sockaddr *)&a, sizeof a) != 0)
+        why = errno;
+    if (fd >= 0)
+        (void)close(fd);
+    switch (why) {
+    case ENOENT:
+    case ENOTDIR:
+        return err_set(e, ERR_BUSY, "client.no-socket",
+                       "cannot reach the service: there is no socket %s", path);
+    case EACCES:
+    case EPERM:
+        return err_set(e, ERR_DENIED, "client.not-permitted",
+                       "cannot reach the service: you may not use its socket %s", path);
+    case ECONNREFUSED:
+        return err_set(e, ERR_BUSY, "client.down",
+                       "cannot reach the service: nobody listens at %s", path);
+    case EAGAIN:
+        return err_set(e, ERR_BUSY, "client.crowded",
+                       "cannot reach the service: too many wait at %s", path);
+    default:
+        return err_set(e, ERR_BUSY, "client.connect",
+                       "no answer from the service at %s: %s", path,
+                       why != 0 ? strerror(why) : curl_easy_strerror(rc));
+    }
+}
+
 bool client_call(const struct client_call *c, struct client_answer *out, struct err *e)
 {
     struct transfer t = {.call = c, .answer = out, .e = e};
@@ -249,8 +293,7 @@ bool client_call(const struct client_call *c, struct client_answer *out, struct 
     if (t.own_error)
         return false;
     if (out->status == 0)
-        return err_set(e, ERR_BUSY, "client.connect", "cannot reach the service at %s: %s",
-                       c->socket, curl_easy_strerror(rc));
+        return not_reached(c->socket, rc, e);
     if (out->status >= 300) /* the word of the service counts, however the call ended */
         return refused(out, e);
     if (rc != CURLE_OK)

@@ -21,6 +21,7 @@ struct client_call {
     const char *method; /* "GET", "POST", "PUT" */
     const char *path;   /* "/v1/status?x=y" */
     const char *key;    /* Idempotency-Key, or NULL */
+    const char *login;  /* Exercise-Login, or NULL: the kernel says who calls */
     const char *type;   /* Content-Type, or NULL */
     struct span body;   /* used when fd is below 0; len 0: no body */
     int fd;             /* body from here to its end; -1: none. Borrowed. */
@@ -49,7 +50,9 @@ struct client_answer {
 
 /* *out is to be released with client_answer_done, also on failure.
  * Errors: those of the service, with the id it gave where rules.c knows it;
- *         ERR_BUSY "client.connect", "client.cut"; what receive said. */
+ *         where no answer came "client.no-socket", "client.not-permitted", "client.down",
+ *         "client.crowded", "client.socket-name", "client.connect"; "client.cut"; what
+ *         receive said. */
 MUST_CHECK bool client_call(const struct client_call *c, struct client_answer *out,
                             struct err *e);
 void client_answer_done(struct client_answer *a);

@@ -4,6 +4,9 @@
  */
 #include "ctl.h"
 
+#include "near.h"
+
+#include <errno.h>
 #include <getopt.h>
 #include <locale.h>
 #include <signal.h>
@@ -12,7 +15,16 @@
 
 #define OPT_VERB 1000 /* options of a verb: OPT_VERB + place in its table */
 
-enum { OPT_SOCKET = 256, OPT_JSON, OPT_QUIET, OPT_YES, OPT_KEY, OPT_VERSION, OPT_LIST };
+enum {
+    OPT_SOCKET = 256,
+    OPT_JSON,
+    OPT_QUIET,
+    OPT_YES,
+    OPT_KEY,
+    OPT_VERSION,
+    OPT_LIST,
+    OPT_WORDS
+};
 
 static const struct {
     const char *name, *arg;
@@ -27,6 +39,7 @@ static const struct {
     {"help", NULL, 'h', "this text, or that of a verb"},
     {"version", NULL, OPT_VERSION, "version"},
     {"list-verbs", NULL, OPT_LIST, NULL}, /* for the completion */
+    {"list-words", "KIND", OPT_WORDS, NULL},
 };
 #define N_GLOBALS (sizeof globals / sizeof globals[0])
 
@@ -34,7 +47,8 @@ static const struct ctl_verb *const tables[] = {
     ctl_view_verbs,     ctl_incident_verbs, ctl_file_verbs,    ctl_ceremony_verbs,
     ctl_decision_verbs, ctl_batch_verbs,    ctl_offline_verbs, ctl_evidence_verbs,
 };
-#define N_TABLES (sizeof tables / sizeof tables[0])
+#define N_TABLES  (sizeof tables / sizeof tables[0])
+#define VERBS_MAX 96
 
 static void help_options(const struct ctl_verb *v)
 {
@@ -73,7 +87,7 @@ static void help(void)
     (void)puts(
         "\nExit: 0 done, 1 a rule forbids it, 2 usage, 3 bad input, 4 no such thing,\n"
         "5 busy or token away, 6 service not reached, 7 store, 8 answers that do not fit,\n"
-        "9 rows that were not signed.  Options of a verb: smki-recoveryctl VERB --help");
+        "9 rows that were not signed.  Options of a verb: smki-recoveryctl help VERB");
 }
 
 static void help_verb(const struct ctl_verb *v)
@@ -82,6 +96,7 @@ static void help_verb(const struct ctl_verb *v)
     if (v->options[0].name != NULL)
         (void)puts("");
     help_options(v);
+    (void)printf("\nExample:\n  smki-recoveryctl %s\n", ctl_example(v->name));
 }
 
 /* One line per verb: words, a tab, its options. */
@@ -125,6 +140,78 @@ static const struct ctl_verb *find_verb(int argc, char **argv, int *words)
     return found;
 }
 
+/* No verb of that name: the nearest, and those that begin with the same word. */
+static int no_verb(int argc, char **argv)
+{
+    const char *words[VERBS_MAX];
+    char given[2 * CTL_NAME_MAX + 2];
+    char hint[NEAR_TEXT];
+    size_t n = 0, all = 0, first;
+
+    if (argc == 0) {
+        ctl_say("a verb is missing");
+        ctl_next("smki-recoveryctl help lists them; smki-recoveryctl status says what "
+                 "waits for whom");
+        return CTL_USAGE;
+    }
+    first = strlen(argv[0]);
+    for (size_t t = 0; t < N_TABLES; t++)
+        for (const struct ctl_verb *v = tables[t]; v->name != NULL; v++) {
+            if (all < VERBS_MAX)
+                words[all++] = v->name;
+            n += strncmp(v->name, argv[0], first) == 0 && v->name[first] == ' ';
+        }
+    if (n > 0 && argc == 1) {
+        ctl_say("\"%s\" needs a second word:", argv[0]);
+        for (size_t i = 0; i < all; i++)
+            if (strncmp(words[i], argv[0], first) == 0 && words[i][first] == ' ')
+                (void)fprintf(stderr, "  smki-recoveryctl %s\n", words[i]);
+        ctl_next("smki-recoveryctl help says what each does");
+        return CTL_USAGE;
+    }
+    (void)snprintf(given, sizeof given, "%.*s%s%.*s", CTL_NAME_MAX, argv[0],
+                   argc > 1 ? " " : "", CTL_NAME_MAX, argc > 1 ? argv[1] : "");
+    for (size_t i = 0; i < all && n > 0;) /* the first word is one: of its verbs alone */
+        if (strncmp(words[i], argv[0], first) == 0 && words[i][first] == ' ')
+            i++;
+        else
+            words[i] = words[--all];
+    (void)near_hint(hint, given, words, n > 0 || near_word(given, words, all) ? all : 0);
+    if (n == 0 && near_word(given, words, all) != NULL)
+        ctl_say("there is no verb \"%s\"; did you mean \"%s\"?", given,
+                near_word(given, words, all));
+    else
+        ctl_say("there is no verb \"%s\"%s", given, n > 0 ? hint : "");
+    (void)fputs("  next    smki-recoveryctl help lists every verb\n", stderr);
+    return CTL_USAGE;
+}
+
+/* An option that the verb has not: the nearest of those it has. */
+static int no_option(const struct ctl_verb *v, const char *given)
+{
+    const char *words[N_GLOBALS + CTL_OPTIONS_MAX];
+    char hint[NEAR_TEXT];
+    char name[CTL_NAME_MAX + 1];
+    size_t n = 0;
+
+    (void)snprintf(name, sizeof name, "%.*s", (int)strcspn(given + 2, "="), given + 2);
+    for (size_t i = 0; v != NULL && i < CTL_OPTIONS_MAX && v->options[i].name != NULL; i++)
+        words[n++] = v->options[i].name;
+    for (size_t i = 0; i < N_GLOBALS; i++)
+        if (globals[i].help != NULL)
+            words[n++] = globals[i].name;
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(words[i], name) == 0) {
+            ctl_say("--%s needs a value behind it, or takes none", name);
+            goto next;
+        }
+    ctl_say("there is no option --%s%s", name, near_hint(hint, name, words, n));
+next:
+    (void)fprintf(stderr, "  next    smki-recoveryctl %s%s--help\n",
+                  v != NULL ? v->name : "", v != NULL ? " " : "");
+    return CTL_USAGE;
+}
+
 /* Global options and, behind a verb, its own. */
 static void option_table(const struct ctl_verb *v, struct option *out)
 {
@@ -159,6 +246,7 @@ static int parse(struct ctl *c, const struct ctl_verb *v, int argc, char **argv,
     int o;
 
     option_table(v, options);
+    opterr = 0;
     optind = 0; /* GNU: start afresh */
     while ((o = getopt_long(argc, argv, v == NULL ? "+hq" : "hq", options, NULL)) != -1) {
         switch (o) {
@@ -178,6 +266,7 @@ static int parse(struct ctl *c, const struct ctl_verb *v, int argc, char **argv,
         case OPT_KEY:
             if (!key_ok(optarg)) {
                 ctl_say("--key: 1 to 64 printable characters, no space");
+                ctl_next("--key is the Idempotency-Key; without one a random one is used");
                 return CTL_USAGE;
             }
             c->key = optarg;
@@ -194,18 +283,38 @@ static int parse(struct ctl *c, const struct ctl_verb *v, int argc, char **argv,
         case OPT_LIST:
             list_verbs();
             return CTL_OK;
+        case OPT_WORDS:
+            return ctl_words(optarg);
         default:
             if (o < OPT_VERB || a == NULL)
-                return CTL_USAGE; /* getopt has said why */
+                return no_option(v, argv[optind - 1]);
             a->opt[o - OPT_VERB] = optarg != NULL ? optarg : "";
         }
     }
     return -1;
 }
 
+/* What was to be printed is out, or the exit status says that it is not. A reader that wants no
+ * more (head, less) is no failure. */
+static int ended(int rc)
+{
+    int why = 0;
+
+    if (fflush(stdout) != 0)
+        why = errno;
+    else if (ferror(stdout) != 0)
+        why = EIO;
+    if (why == 0 || why == EPIPE || rc != CTL_OK)
+        return rc;
+    ctl_say("standard output cannot be written: %s", strerror(why));
+    ctl_next("make room, or name another file; what was asked for is done");
+    return CTL_STORE;
+}
+
 int main(int argc, char **argv)
 {
-    struct ctl c = {.socket = getenv("SMKI_RECOVERY_SOCKET")};
+    struct ctl c = {.socket = getenv("SMKI_RECOVERY_SOCKET"),
+                    .login = getenv("SMKI_RECOVERY_EXERCISE_LOGIN")};
     const struct ctl_verb *v;
     struct ctl_args a = {0};
     int words, rc;
@@ -216,27 +325,38 @@ int main(int argc, char **argv)
         c.socket = CTL_SOCKET;
     rc = parse(&c, NULL, argc, argv, NULL);
     if (rc >= 0)
-        return rc;
-    v = find_verb(argc - optind, argv + optind, &words);
-    if (v == NULL) {
-        ctl_say(optind < argc ? "there is no such verb; see --help"
-                              : "a verb is missing; see --help");
-        return CTL_USAGE;
+        return ended(rc);
+    if (optind < argc && strcmp(argv[optind], "help") == 0) {
+        argc--; /* "help batch start" is "batch start --help" */
+        memmove(&argv[optind], &argv[optind + 1], (size_t)(argc - optind) * sizeof *argv);
+        if (argc == optind) {
+            help();
+            return ended(CTL_OK);
+        }
+        v = find_verb(argc - optind, argv + optind, &words);
+        if (v == NULL)
+            return no_verb(argc - optind, argv + optind);
+        help_verb(v);
+        return ended(CTL_OK);
     }
+    v = find_verb(argc - optind, argv + optind, &words);
+    if (v == NULL)
+        return no_verb(argc - optind, argv + optind);
     /* getopt looks at argv[1..]: the verb's last word plays the program's name. */
     argc -= optind + words - 1;
     argv += optind + words - 1;
     rc = parse(&c, v, argc, argv, &a);
     if (rc >= 0)
-        return rc;
+        return ended(rc);
     a.n = argc - optind;
     a.v = argv + optind;
     if (a.n < v->min || a.n > v->max) {
-        ctl_say("usage: smki-recoveryctl %s [OPTIONS] %s", v->name, v->args);
+        ctl_say("%s takes %s%s%s, and %d %s given", v->name, v->args[0] != '\0' ? "" : "no",
+                v->args[0] != '\0' ? v->args : " argument",
+                v->args[0] != '\0' && v->min == 0 ? " or none" : "", a.n,
+                a.n == 1 ? "was" : "were");
+        (void)fprintf(stderr, "  next    smki-recoveryctl %s --help\n", v->name);
         return CTL_USAGE;
     }
-    rc = v->run(&c, &a);
-    if (fflush(stdout) != 0 && rc == CTL_OK)
-        rc = CTL_STORE;
-    return rc;
+    return ended(v->run(&c, &a));
 }

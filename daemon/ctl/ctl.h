@@ -36,6 +36,7 @@ enum ctl_exit { /* part of the interface: scripts look at these */
 
 struct ctl {
     const char *socket;
+    const char *login; /* who is played in an exercise, or NULL */
     bool json, quiet, yes;
     const char *key;  /* Idempotency-Key given, or NULL */
     char new_key[33]; /* one made up when it was not */
@@ -76,9 +77,17 @@ extern const struct ctl_verb ctl_view_verbs[];
 extern const struct ctl_verb ctl_offline_verbs[];
 extern const struct ctl_verb ctl_evidence_verbs[];
 
+/* An example of a verb, without the program's name; "": none. */
+const char *ctl_example(const char *verb);
+
+/* For the completion, one a line: "events", "actors", "routes", "facts", "outcomes", "kinds". */
+int ctl_words(const char *kind);
+
 /* Verbs with a file of their own. */
 /* An incident as a story for somebody who was not there. */
 void ctl_story(const json_t *incident);
+int ctl_status(struct ctl *c, const struct ctl_args *a);
+int ctl_draft(struct ctl *c, const struct ctl_args *a);
 int ctl_review(struct ctl *c, const struct ctl_args *a);
 int ctl_export(struct ctl *c, const struct ctl_args *a);
 int ctl_queries(struct ctl *c, const struct ctl_args *a);
@@ -118,6 +127,8 @@ int ctl_failed(const struct client_answer *a, const struct err *e);
 int ctl_failed_here(const struct err *e);
 /* "smki-recoveryctl: ..." on stderr. */
 void ctl_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* "  next    ...": what to do about what was just said. */
+void ctl_next(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Ask for "yes" at the terminal; --yes answers. No terminal and no --yes: no. */
 bool ctl_sure(const struct ctl *c, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));

@@ -6,6 +6,7 @@
 #include "ctl.h"
 
 #include "progress.h"
+#include "rules.h"
 
 #include <poll.h>
 #include <stdlib.h>
@@ -14,10 +15,11 @@
 #define WATCH_MS    500
 #define WATCH_TRIES 20 /* a service that restarts is waited for this long, in WATCH_MS */
 
-/* The states a batch does not leave (queue.h). */
+/* The states a batch does not leave by itself (queue.h). */
 static bool batch_ended(const char *state)
 {
-    return strcmp(state, "done") == 0 || strcmp(state, "stopped") == 0;
+    return strcmp(state, "done") == 0 || strcmp(state, "stopped") == 0 ||
+           strcmp(state, "held") == 0;
 }
 
 static long long number_of(const json_t *batch, const char *member)
@@ -49,6 +51,28 @@ static void say_failed(const json_t *b)
                 ctl_text(one, "rule"), ctl_text(one, "reason"));
 }
 
+/* A batch that a person has to look at: what to do about it. */
+static void say_stuck(const json_t *b)
+{
+    const char *id = ctl_text(b, "rule");
+    const struct rule *rule = rules_find(id);
+    long long n = number_of(b, "id");
+
+    if (rule != NULL)
+        (void)fprintf(stderr, "  rule    %s\n          %s\n  advice  %s\n", rule->id,
+                      rule->sentence, rule->advice);
+    if (strcmp(ctl_text(b, "state"), "held") == 0)
+        (void)fprintf(stderr,
+                      "  next    when that is done: smki-recoveryctl batch resume "
+                      "%lld; why it was held: journalctl -u smki-recovery.service\n",
+                      n);
+    else
+        (void)fprintf(stderr,
+                      "  next    smki-recoveryctl incident show %s; what is signed stays: "
+                      "smki-recoveryctl commands export %lld --out DIR\n",
+                      ctl_text(b, "incident"), n);
+}
+
 /* How it ended, and the exit code of that. */
 static int print_end(const struct ctl *c, const json_t *b)
 {
@@ -59,8 +83,12 @@ static int print_end(const struct ctl *c, const json_t *b)
         (void)printf("%s: %lld of %lld signed, %lld failed\n", ctl_text(b, "state"),
                      number_of(b, "signed"), number_of(b, "rows"), number_of(b, "failed"));
     say_failed(b);
-    if (!done)
-        ctl_say("the batch was stopped%s%s", reason[0] != '\0' ? ": " : "", reason);
+    if (!done) {
+        ctl_say("batch %lld %s%s%s", number_of(b, "id"),
+                strcmp(ctl_text(b, "state"), "held") == 0 ? "is held" : "was stopped",
+                reason[0] != '\0' ? ": " : "", reason);
+        say_stuck(b);
+    }
     return !done ? CTL_DENIED : number_of(b, "failed") > 0 ? CTL_ROWS : CTL_OK;
 }
 
@@ -130,7 +158,8 @@ static int run_start(struct ctl *c, const struct ctl_args *a)
 
     if (strcmp(rows, "all") != 0 && strcmp(rows, "unfinished") != 0 &&
         strcmp(rows, "unsuccessful") != 0) {
-        ctl_say("--rows is all, unfinished or unsuccessful");
+        ctl_say("--rows is all, unfinished or unsuccessful, not \"%s\"", rows);
+        ctl_next("smki-recoveryctl batch start --help");
         return CTL_USAGE;
     }
     if (!ctl_sure(c,
@@ -256,7 +285,7 @@ const struct ctl_verb ctl_batch_verbs[] = {
      "BATCH",
      1,
      1,
-     "Follow a batch to its end; the exit code says how",
+     "Follow a batch until it is done, held or stopped; the exit code says which",
      run_watch,
      {{0}}},
     {"batch pause", "BATCH", 1, 1, "Stop signing for now", run_pause, {{0}}},

@@ -28,6 +28,17 @@ void ctl_say(const char *fmt, ...)
     (void)fputc('\n', stderr);
 }
 
+void ctl_next(const char *fmt, ...)
+{
+    va_list ap;
+
+    (void)fputs("  next    ", stderr);
+    va_start(ap, fmt);
+    (void)vfprintf(stderr, fmt, ap);
+    va_end(ap);
+    (void)fputc('\n', stderr);
+}
+
 static void say_part(const char *what, const char *text)
 {
     if (text != NULL && text[0] != '\0')
@@ -53,7 +64,9 @@ int ctl_failed(const struct client_answer *a, const struct err *e)
         say_part("source", ours->source);
         say_part("advice", ours->advice);
     }
-    if (e->id != NULL && strcmp(e->id, "client.connect") == 0)
+    if (e->id != NULL && strncmp(e->id, "client.", 7) == 0 && a->status == 0 &&
+        strcmp(e->id, "client.cut") != 0 && strcmp(e->id, "client.answer") != 0 &&
+        strcmp(e->id, "client.file") != 0)
         return CTL_UNREACHABLE;
     switch (e->code) {
     case ERR_NONE:
@@ -101,6 +114,7 @@ bool ctl_path(char out[static 512], const char *pattern, const char *a, const ch
         if (!name_ok(a)) {
             ctl_say("\"%s\" is not a name: 1 to 80 letters, digits, '.', '_', '-'",
                     a != NULL ? a : "");
+            ctl_next("names are in: smki-recoveryctl status, incident list, batch list");
             return false;
         }
         at += (size_t)snprintf(out + at, 512 - at, "%s", a);
@@ -137,6 +151,7 @@ static int call(struct ctl *c, struct client_call *call_, json_t **out, char **t
     int rc;
 
     call_->socket = c->socket;
+    call_->login = c->login;
     if (!client_call(call_, &a, &e)) {
         rc = a.status >= 300 ? ctl_failed(&a, &e) : ctl_failed_here(&e);
         if (call_->key != NULL && strcmp(e.id, "client.cut") == 0)
@@ -232,11 +247,15 @@ static int open_input(const char *file, int *fd, int64_t *size)
     *size = -1;
     *fd = strcmp(file, "-") == 0 ? dup(STDIN_FILENO) : open(file, O_RDONLY | O_CLOEXEC);
     if (*fd < 0 || fstat(*fd, &st) < 0) {
-        ctl_say("%s: %s", file, strerror(errno));
-        return errno == ENOENT ? CTL_MISSING : CTL_INPUT;
+        int why = errno;
+
+        ctl_say("%s cannot be read: %s", file, strerror(why));
+        ctl_next("check the name and who may read it; \"-\" is standard input");
+        return why == ENOENT ? CTL_MISSING : CTL_INPUT;
     }
     if (S_ISDIR(st.st_mode)) {
-        ctl_say("%s: is a directory", file);
+        ctl_say("%s is a directory", file);
+        ctl_next("name one file in it");
         return CTL_INPUT;
     }
     if (S_ISREG(st.st_mode) && lseek(*fd, 0, SEEK_CUR) == 0)
@@ -288,11 +307,14 @@ static int download(struct ctl *c, struct client_call get, const char *file)
         (void)unlink(part); /* of a run that was cut short; never somebody's link */
         f = fopen(part, "wxe");
         if (f == NULL) {
-            ctl_say("%s: %s", part, strerror(errno));
+            ctl_say("%s cannot be written: %s", part, strerror(errno));
+            ctl_next(
+                "check that the folder is there, that you may write there, and its room");
             return CTL_INPUT;
         }
     }
     get.socket = c->socket;
+    get.login = c->login;
     get.fd = -1;
     get.receive = to_file;
     get.arg = f;
@@ -343,6 +365,7 @@ bool ctl_sure(const struct ctl *c, const char *fmt, ...)
         return true;
     if (isatty(STDIN_FILENO) != 1) {
         ctl_say("this needs a yes: no terminal to ask at, and no --yes");
+        ctl_next("give the command at a terminal, or --yes in front of the verb");
         return false;
     }
     va_start(ap, fmt);

@@ -34,7 +34,8 @@ static int run_leave(struct ctl *c, const struct ctl_args *a)
     int rc;
 
     if (a->opt[0] == NULL) {
-        ctl_say("usage: custodians leave PERSON --reason TEXT");
+        ctl_say("--reason TEXT is due: why; it stays on record");
+        ctl_next("smki-recoveryctl custodians leave --help");
         return CTL_USAGE;
     }
     if (!ctl_path(path, "/v1/custodians/{}/leave", a->v[0], NULL))

@@ -5,13 +5,11 @@
 #include "ctl.h"
 
 #include "authority.h"
-#include "clock.h"
 #include "mem.h"
 #include "plain.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* Signers as a table of their own, the rest as a card. */
 static int show_decision(const struct ctl *c, json_t *steal, char *steal_text, bool quiet)
@@ -134,120 +132,6 @@ static int run_show(struct ctl *c, const struct ctl_args *a)
     return rc == CTL_OK ? show_decision(c, j, text, false) : rc;
 }
 
-/* ---- draft ---- */
-
-static void take(json_t *to, const char *name, const json_t *from, const char *member)
-{
-    json_t *v = json_object_get(from, member);
-
-    if (v != NULL && !json_is_null(v) &&
-        !(json_is_string(v) && json_string_value(v)[0] == '\0'))
-        (void)json_object_set(to, name, v);
-}
-
-static void fill_in(json_t *d, const char *name)
-{
-    if (json_object_get(d, name) == NULL)
-        (void)json_object_set_new(d, name, json_null());
-}
-
-static void take_window(json_t *d, const char *hours)
-{
-    char text[CLOCK_TEXT_LEN];
-    struct clock clock = clock_system();
-    int64_t now = clock_now(&clock) / 1000000 * 1000000;
-    int64_t h = hours != NULL ? strtoll(hours, NULL, 10) : 24;
-
-    if (h < 1 || h > 24L * 366)
-        h = 24;
-    clock_text(now, text);
-    (void)json_object_set_new(d, "valid_from", json_string(text));
-    clock_text(now + h * 3600 * 1000000, text);
-    (void)json_object_set_new(d, "valid_to", json_string(text));
-}
-
-/* What has ended before: the rest of the chain whose last the new one may supersede. */
-static void take_chain(json_t *d, const json_t *incident)
-{
-    json_t *list = json_array();
-    const json_t *one;
-    size_t i;
-
-    json_array_foreach(json_object_get(incident, "decisions"), i, one)
-    {
-        if (strcmp(ctl_text(one, "outcome"), "activation") == 0 ||
-            strcmp(ctl_text(one, "state"), "live") == 0)
-            continue;
-        if (json_array_size(list) == AUTHORITY_EARLIER_MAX)
-            (void)json_array_remove(list, 0);
-        (void)json_array_append(list, json_object_get(one, "id"));
-    }
-    if (json_array_size(list) > 0)
-        (void)json_object_set(d, "supersedes_earlier", list);
-    json_decref(list);
-}
-
-/* What the service knows of the incident, in the members of the schema; the rest is null,
- * which the schema refuses everywhere: an unfinished document names what it lacks. */
-static int run_draft(struct ctl *c, const struct ctl_args *a)
-{
-    static const char *const ask[] = {
-        "subscriber",   "initiator",       "requester", "compromised",   "conflicts",
-        "meeting",      "guidance",        "reasons",   "residual_risk", "conditions",
-        "key",          "key_certificate", "method",    "mode",          "replacements",
-        "device_types", "attempts",
-    };
-    const size_t n_ask = sizeof ask / sizeof ask[0] - (a->opt[1] != NULL ? 7 : 0);
-    char path[512], id[AUTHORITY_ID_MAX];
-    json_t *j, *d;
-    char *text;
-    int rc;
-
-    if (!ctl_path(path, "/v1/incidents/{}", a->v[0], NULL))
-        return CTL_INPUT;
-    rc = ctl_get(c, path, &j, NULL);
-    if (rc != CTL_OK)
-        return rc;
-    (void)snprintf(id, sizeof id, "%.40s-%lld", a->v[0], (long long)time(NULL));
-    d = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s}", "schema", "smki-recovery/authority/1",
-                  "kind", "decision", "id", id, "incident", a->v[0], "by",
-                  a->opt[0] != NULL ? a->opt[0] : "pma", "outcome",
-                  a->opt[1] != NULL ? a->opt[1] : "authorise");
-    (void)json_object_set_new(d, "exercise",
-                              json_boolean(json_is_true(json_object_get(j, "exercise"))));
-    take(d, "parent_incident", j, "parent");
-    take(d, "initiator", j, "initiator");
-    take(d, "subscriber", j, "subscriber");
-    take(d, "replacement_subscriber", j, "replacement_subscriber");
-    take_chain(d, j);
-    take_window(d, a->opt[2]);
-    if (json_is_object(json_object_get(j, "roster")) && a->opt[1] == NULL) {
-        json_t *r = json_object();
-
-        take(r, "sha256", json_object_get(j, "roster"), "sha256");
-        take(r, "count", json_object_get(j, "roster"), "count");
-        (void)json_object_set_new(d, "roster", r);
-    }
-    for (size_t i = 0; i < n_ask; i++)
-        fill_in(d, ask[i]);
-    if (a->opt[1] != NULL && strcmp(a->opt[1], "appoint") == 0) {
-        fill_in(d, "replacement_subscriber");
-        fill_in(d, "appointment");
-    }
-    json_decref(j);
-    text = json_dumps(d, JSON_INDENT(2));
-    json_decref(d);
-    if (text == NULL)
-        return CTL_STORE;
-    (void)printf("%s\n", text);
-    free(text);
-    if (!c->quiet)
-        ctl_say(
-            "put values where it says null, then: decision review FILE, and openssl cms "
-            "-sign -binary -nodetach");
-    return CTL_OK;
-}
-
 const struct ctl_verb ctl_decision_verbs[] = {
     {"decision submit",
      "INCIDENT FILE",
@@ -268,10 +152,11 @@ const struct ctl_verb ctl_decision_verbs[] = {
      1,
      1,
      "A document to complete and to sign",
-     run_draft,
-     {{"by", "NAME", "the [Authority] it is made by (default pma)"},
-      {"outcome", "WORD", "default authorise"},
-      {"hours", "N", "how long it is to stand (default 24)"}}},
+     ctl_draft,
+     {{"by", "NAME", "the [Authority] it is made by (default: as the kind has it)"},
+      {"outcome", "WORD", "authorise (default), refuse, defer-revocation, ..."},
+      {"hours", "N", "how long it is to stand (default 24)"},
+      {"kind", "WORD", "decision (default), instruction or activation"}}},
     {"decision review",
      "FILE",
      1,

@@ -123,6 +123,7 @@ static int to_directory(struct ctl *c, const char *path, const char *what, const
     x.tar.arg = &x;
     progress_start(&x.bar, stderr, what, false, c->quiet || c->json);
     get.socket = c->socket;
+    get.login = c->login;
     get.receive = on_data;
     get.arg = &x;
     if (!client_call(&get, &a, &e) || !tar_read_end(&x.tar, &e)) {

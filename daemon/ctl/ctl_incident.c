@@ -140,7 +140,8 @@ static json_t *facts_of(const char *given)
         if (is != NULL)
             *is++ = '\0';
         if (is != NULL && strcmp(is, "yes") != 0 && strcmp(is, "no") != 0) {
-            ctl_say("--facts: %s is yes or no", p);
+            ctl_say("--facts: %s is yes or no, not \"%s\"", p, is);
+            ctl_next("--facts %s, or --facts %s=no", p, p);
             json_decref(facts);
             return NULL;
         }
@@ -285,7 +286,8 @@ static int run_roster_confirm(struct ctl *c, const struct ctl_args *a)
     if (!ctl_path(path, "/v1/incidents/{}/roster/confirm", a->v[0], NULL))
         return CTL_INPUT;
     if (*end != '\0' || a->v[1][0] == '\0' || a->opt[0] == NULL) {
-        (void)fprintf(stderr, "A version is a number, and --reason TEXT says why.\n");
+        ctl_say("a version is a number, and --reason TEXT says why");
+        ctl_next("smki-recoveryctl incident show %s has the versions", a->v[0]);
         return CTL_USAGE;
     }
     rc = ctl_send(
@@ -431,7 +433,8 @@ static int run_counter_raise(struct ctl *c, const struct ctl_args *a)
     int rc;
 
     if (a->opt[0] == NULL) {
-        ctl_say("usage: counter raise EUI64 TO --ceremony TEXT");
+        ctl_say("--ceremony TEXT is due: which ceremony decided this");
+        ctl_next("smki-recoveryctl counter raise --help");
         return CTL_USAGE;
     }
     if (!ctl_path(path, "/v1/counters/{}/raise", a->v[0], NULL) ||

@@ -8,6 +8,7 @@
 #include "hsmloss.h"
 #include "incident.h"
 #include "mem.h"
+#include "near.h"
 #include "policy.h"
 #include "rules.h"
 
@@ -39,13 +40,32 @@ static int run_policy_list(struct ctl *c, const struct ctl_args *a)
     return CTL_OK;
 }
 
+static const char *rule_hint(const char *id, char out[static NEAR_TEXT])
+{
+    const char **words = calloc(rules_n, sizeof *words);
+    const char *meant;
+
+    out[0] = '\0';
+    if (words == NULL)
+        return out;
+    for (size_t i = 0; i < rules_n; i++)
+        words[i] = rules[i].id;
+    meant = near_word(id, words, rules_n);
+    if (meant != NULL)
+        (void)snprintf(out, NEAR_TEXT, "; did you mean \"%s\"?", meant);
+    free(words);
+    return out;
+}
+
 static int run_policy_explain(struct ctl *c, const struct ctl_args *a)
 {
     const struct rule *r = rules_find(a->v[0]);
+    char hint[NEAR_TEXT];
     json_t *j;
 
     if (r == NULL) {
-        ctl_say("there is no rule \"%s\"; see policy list", a->v[0]);
+        ctl_say("there is no rule \"%s\"%s", a->v[0], rule_hint(a->v[0], hint));
+        ctl_next("smki-recoveryctl policy list has them all");
         return CTL_MISSING;
     }
     j = rule_json(r);
@@ -90,7 +110,14 @@ static int run_states(struct ctl *c, const struct ctl_args *a)
 
     if (a->opt[0] != NULL) {
         if (!incident_route_find(a->opt[0], &route)) {
-            ctl_say("there is no route \"%s\"", a->opt[0]);
+            const char *words[ROUTE_COUNT];
+            char hint[NEAR_TEXT];
+
+            for (unsigned i = 0; i < ROUTE_COUNT; i++)
+                words[i] = incident_route((enum route)i)->name;
+            ctl_say("there is no route \"%s\"%s", a->opt[0],
+                    near_hint(hint, a->opt[0], words, ROUTE_COUNT));
+            ctl_next("smki-recoveryctl incident states has all routes");
             return CTL_MISSING;
         }
         incident_dot(stdout, route);
@@ -119,9 +146,14 @@ static int run_hsm_loss(struct ctl *c, const struct ctl_args *a)
         enum hsmloss l;
 
         if (!hsmloss_find(a->v[i], &l)) {
-            ctl_say("\"%s\" is none of:", a->v[i]);
+            const char *words[HSMLOSS_COUNT];
+            char hint[NEAR_TEXT];
+
             for (unsigned k = 0; k < HSMLOSS_COUNT; k++)
-                ctl_say("  %s", hsmloss_name((enum hsmloss)k));
+                words[k] = hsmloss_name((enum hsmloss)k);
+            ctl_say("\"%s\" is no key that can be lost%s", a->v[i],
+                    near_hint(hint, a->v[i], words, HSMLOSS_COUNT));
+            ctl_next("smki-recoveryctl hsm-loss --help");
             return CTL_INPUT;
         }
         lost |= HSMLOSS_BIT(l);
@@ -137,6 +169,52 @@ static int run_hsm_loss(struct ctl *c, const struct ctl_args *a)
     (void)putchar('\n');
     json_decref(j);
     return advice.remedy ? CTL_OK : CTL_DENIED;
+}
+
+static const char *event_word(unsigned i)
+{
+    return incident_event((enum event)i)->name;
+}
+
+static const char *actor_word(unsigned i)
+{
+    return incident_actor_name((enum actor)i);
+}
+
+static const char *route_word(unsigned i)
+{
+    return incident_route((enum route)i)->name;
+}
+
+static const char *outcome_word(unsigned i)
+{
+    return authority_outcome_name((enum authority_outcome)i);
+}
+
+static const char *kind_word(unsigned i)
+{
+    return authority_kind_name((enum authority_kind)i);
+}
+
+int ctl_words(const char *kind)
+{
+    static const struct {
+        const char *kind;
+        const char *(*word)(unsigned i);
+        unsigned n;
+    } lists[] = {
+        {"events", event_word, EVENT_COUNT},
+        {"actors", actor_word, ACTOR_COUNT},
+        {"routes", route_word, ROUTE_COUNT},
+        {"outcomes", outcome_word, AUTHORITY_OUTCOME_COUNT},
+        {"kinds", kind_word, KIND_COUNT},
+        {"facts", incident_fact_name, INCIDENT_FACTS},
+    };
+
+    for (size_t k = 0; k < sizeof lists / sizeof lists[0]; k++)
+        for (unsigned i = 0; strcmp(lists[k].kind, kind) == 0 && i < lists[k].n; i++)
+            (void)puts(lists[k].word(i));
+    return CTL_OK;
 }
 
 const struct ctl_verb ctl_offline_verbs[] = {

@@ -8,16 +8,6 @@
 #include <string.h>
 #include <time.h>
 
-static int run_status(struct ctl *c, const struct ctl_args *a)
-{
-    json_t *j;
-    char *text;
-    int rc = ctl_get(c, "/v1/status", &j, &text);
-
-    (void)a;
-    return rc == CTL_OK ? ctl_show(c, j, text) : rc;
-}
-
 static int run_keys(struct ctl *c, const struct ctl_args *a)
 {
     (void)a;
@@ -100,15 +90,18 @@ static json_t *expected(const struct ctl_args *a)
         return json_pack("{s:I,s:s}", "records", (json_int_t)strtoll(a->opt[0], NULL, 10),
                          "hash", a->opt[1]);
     if (a->n == 0 || a->opt[0] != NULL || a->opt[1] != NULL) {
-        ctl_say("usage: audit expect FILE, or audit expect --records N --hash HASH");
+        ctl_say("what to expect is due: a file, or --records N and --hash HASH");
+        ctl_next("smki-recoveryctl audit expect --help");
         return NULL;
     }
     if (!ctl_read_file(a->v[0], 262144, &text, &len))
         return NULL;
     j = json_loadb(text, len, 0, NULL);
     free(text);
-    if (j == NULL)
+    if (j == NULL) {
         ctl_say("%s is no JSON", a->v[0]);
+        ctl_next("name an anchor, a notice, a manifest or a head as this service wrote it");
+    }
     return j;
 }
 
@@ -140,7 +133,8 @@ static int run_backup(struct ctl *c, const struct ctl_args *a)
     int rc;
 
     if (a->opt[0] == NULL) {
-        ctl_say("usage: backup --out FILE");
+        ctl_say("--out FILE is due: where the archive is to be");
+        ctl_next("smki-recoveryctl backup --out FILE");
         return CTL_USAGE;
     }
     rc = ctl_send(c, "POST", "/v1/backup", NULL, &j, NULL);
@@ -170,9 +164,9 @@ const struct ctl_verb ctl_view_verbs[] = {
      "",
      0,
      0,
-     "Service, signers, token, counters, alarms, batches",
-     run_status,
-     {{0}}},
+     "What waits for whom, on one screen",
+     ctl_status,
+     {{"all", NULL, "all that the service says: signers, keys, counters, alarms"}}},
     {"keys list",
      "",
      0,

@@ -2,6 +2,8 @@
 #include "config.h"
 
 #include "mem.h"
+#include "near.h"
+#include "textform.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -67,6 +69,7 @@ static const struct key_row table[] = {
     PATH("Service", "SignerSocket", config, service.signer_socket),
     PATH("Service", "Anchor", config, service.anchor),
     BOOL("Service", "Exercise", config, service.exercise),
+    BOOL("Service", "ExerciseLogins", config, service.exercise_logins),
     S64("Service", "MaxRosterBytes", config, service.max_roster_bytes, 1, 1LL << 40),
     UINT("Service", "MaxClients", config, service.max_clients, 1, 10000),
     UINT("Service", "MaxClientsPerUser", config, service.max_clients_per_uid, 1, 10000),
@@ -79,6 +82,7 @@ static const struct key_row table[] = {
     UINT("Service", "RefusedListDays", config, service.refused_list_d, 0, 36500),
     UINT("Service", "KeepUploadsDays", config, service.keep_uploads_d, 1, 36500),
     UINT("Service", "KeepNoticesDays", config, service.keep_notices_d, 0, 36500),
+    UINT("Service", "DiskAlarmMB", config, service.disk_alarm_mb, 0, 1000000000),
     TEXT("Service", "EndDecision", config, service.end_decision),
     PATH("Signer", "StateDirectory", config, signer.state_dir),
     UINT("Signer", "CallTimeoutSec", config, signer.call_timeout_s, 1, 3600),
@@ -166,6 +170,7 @@ void config_defaults(struct config *c)
     (void)strcpy(c->signer.state_dir, "/var/lib/smki-recovery-signer");
     c->service.refused_list_d = 28;
     c->service.keep_uploads_d = 14;
+    c->service.disk_alarm_mb = 1024;
     (void)strcpy(c->service.end_decision, "pma");
     c->signer.call_timeout_s = 30;
     c->signer.probe_interval_s = 10;
@@ -235,6 +240,23 @@ static bool add_element(struct parser *p, const struct named_row *n, const char 
     return true;
 }
 
+/* A word that is no key of that section, or (NULL) no section. */
+static bool unknown(const struct parser *p, struct err *e, const char *id, const char *what,
+                    const char *word, const char *section)
+{
+    enum { N = sizeof table / sizeof table[0] };
+    const char *words[N] = {NULL};
+    char hint[NEAR_TEXT];
+    size_t n = 0;
+
+    for (size_t i = 0; i < N; i++)
+        if (section != NULL ? strcmp(table[i].section, section) == 0
+                            : n == 0 || strcmp(words[n - 1], table[i].section) != 0)
+            words[n++] = section != NULL ? table[i].key : table[i].section;
+    return err_set(e, ERR_INPUT, id, "%s:%u: unknown %s \"%.60s\"%s", p->file, p->line,
+                   what, word, near_hint(hint, word, words, n));
+}
+
 static bool begin_section(struct parser *p, char *line, struct err *e)
 {
     char *end = strchr(line, ']');
@@ -262,7 +284,7 @@ static bool begin_section(struct parser *p, char *line, struct err *e)
             break;
         }
     if (p->section == NULL)
-        return bad(p, e, "config.section", "unknown section", line);
+        return unknown(p, e, "config.section", "section", line, NULL);
     p->element = (char *)p->c;
     p->kind = NULL;
     for (size_t i = 0; i < sizeof named / sizeof named[0]; i++)
@@ -386,7 +408,7 @@ static bool set_key(const struct parser *p, char *line, struct err *e)
         if (strcmp(table[i].section, p->section) == 0 && strcmp(table[i].key, line) == 0)
             k = &table[i];
     if (k == NULL)
-        return bad(p, e, "config.key", "unknown key", line);
+        return unknown(p, e, "config.key", "key", line, p->section);
     if (value[0] == '\0')
         return reset(p, k);
     switch (k->type) {
@@ -412,9 +434,12 @@ static bool set_key(const struct parser *p, char *line, struct err *e)
 bool config_parse(struct span text, const char *name, struct config *out, struct err *e)
 {
     struct parser p = {.c = out, .file = name};
+    const char *odd = textform_odd(text, false, false);
     AUTO(mem) char *copy = NULL;
     char *at;
 
+    if (odd != NULL)
+        return err_set(e, ERR_INPUT, "config.line", "%s %s", name, odd);
     if (text.len > CONFIG_FILE_MAX ||
         (text.len > 0 && memchr(text.at, 0, text.len) != NULL))
         return err_set(e, ERR_INPUT, "config.line", "%s: too large, or holds a NUL", name);

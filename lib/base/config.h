@@ -100,6 +100,7 @@ struct config {
         char signer_socket[CONFIG_PATH_MAX];  /* SignerSocket=, a unit of its own */
         char anchor[CONFIG_PATH_MAX];         /* Anchor=, a second place (anchor.h) */
         bool exercise;                        /* Exercise= */
+        bool exercise_logins;                 /* ExerciseLogins=, peer.h */
         int64_t max_roster_bytes;             /* MaxRosterBytes= */
         unsigned max_clients;                 /* MaxClients= */
         unsigned max_clients_per_uid;         /* MaxClientsPerUser= */
@@ -112,6 +113,7 @@ struct config {
         unsigned refused_list_d;    /* RefusedListDays= */
         unsigned keep_uploads_d;    /* KeepUploadsDays= */
         unsigned keep_notices_d;    /* KeepNoticesDays=, 0: for ever */
+        unsigned disk_alarm_mb;     /* DiskAlarmMB=, 0: none */
         char end_decision[16];      /* EndDecision=: pma, subscriber, dcc */
     } service;
     struct { /* [Signer] */

@@ -203,6 +203,9 @@ bool config_check(const struct config *c, struct err *e)
     if (c->service.signer_program[0] != '\0' && c->service.signer_socket[0] != '\0')
         return err_set(e, ERR_INPUT, "config.service",
                        "[Service]: SignerProgram= and SignerSocket= exclude each other");
+    if (c->service.exercise_logins && !c->service.exercise)
+        return err_set(e, ERR_INPUT, "config.service",
+                       "[Service]: ExerciseLogins=yes needs Exercise=yes");
     if (!check_end_decision(c->service.end_decision, e))
         return false;
     if (c->trust.root[0] == '\0' || c->trust.issuing[0] == '\0')

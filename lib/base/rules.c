@@ -148,6 +148,12 @@ const struct rule rules[] = {
     {"decision.unknown-person", "SEC L10.9", "INFERRED",
      "Requester and people in conflict are named as [Person] sections name them.",
      "Spell the name as Name= does, or configure the person."},
+    {"decision.votes", "SEC L10.9", "choice",
+     "An authorisation has more votes for it than against it, by its own record of the "
+     "meeting.",
+     "Read the minutes: either the votes are wrong in the document, or the PMA has "
+     "refused. "
+     "Correct it with those who were there, and have it signed anew."},
     {"decision.seats", "SEC L10.9", "UNKNOWN",
      "Somebody of each required seat is among those counted.",
      "Have a member of that seat sign too."},
@@ -797,6 +803,10 @@ const struct rule rules[] = {
      "Use one of the methods in the Allow header."},
     {"request.role", "project", "choice", "Each request needs one of the roles of its row.",
      "Ask for the role: [Role \"...\"] Users= and Groups= in the configuration."},
+    {"request.exercise-login", "project", "choice",
+     "Only in an exercise, and only for the service's own user, is a login taken from a "
+     "request.",
+     "Leave Exercise-Login out. For an exercise: Exercise=yes, ExerciseLogins=yes."},
     {"request.key", "project", "choice",
      "An Idempotency-Key is 1 to 64 printable characters.",
      "Send a random identifier, such as a UUID."},
@@ -829,7 +839,27 @@ const struct rule rules[] = {
      * daemon/ctl/ctl_export.c, lib/formats/tar.c */
     {"client.connect", "project", "choice",
      "The command reaches the service over its Unix socket.",
-     "Is the service up, and may you use its socket? --socket names another one."},
+     "It took the call and said nothing: journalctl -u smki-recovery.service -n 50. The "
+     "same "
+     "command may be given again."},
+    {"client.no-socket", "project", "choice", "The operator socket is there.",
+     "systemctl enable --now smki-recovery.socket; systemctl status smki-recovery.socket "
+     "says where it listens. --socket names another one."},
+    {"client.not-permitted", "project", "choice",
+     "Whoever may connect is in a group of a role, or is root.",
+     "An administrator: usermod -aG smki-operator NAME (or -viewer, -approver, -auditor), "
+     "then log in anew. systemctl status smki-recovery.socket says where it listens."},
+    {"client.down", "project", "choice", "Somebody listens at the operator socket.",
+     "systemctl status smki-recovery.socket smki-recovery.service; why it ended: "
+     "journalctl "
+     "-u smki-recovery.service -n 50; then systemctl reset-failed and restart "
+     "smki-recovery.socket."},
+    {"client.crowded", "project", "choice", "Few wait at the operator socket at a time.",
+     "Give the command again in a moment; if it stays so: journalctl -u "
+     "smki-recovery.service -n 50."},
+    {"client.socket-name", "project", "choice",
+     "The path of a Unix socket has at most 107 octets (unix(7)).",
+     "Name a shorter one: --socket PATH, or SMKI_RECOVERY_SOCKET."},
     {"client.cut", "project", "choice", "An answer counts when it is whole.",
      "Send the request again, with the same --key."},
     {"client.answer", "project", "choice", "An answer kept in memory stays below 64 MiB.",
@@ -849,7 +879,7 @@ const struct rule rules[] = {
     /* incident: the life of an incident - lib/incident/incident.c */
     {"incident.no-transition", "project", "choice",
      "An event has its place only in the states that the table gives it.",
-     "Look at the incident's state and at `incident table` for what can follow."},
+     "Look at the incident's state and at `incident states` for what can follow."},
     {"incident.actor", "SEC Appendix L 1.2, 2", "INFERRED",
      "An event comes from those who may bring it.",
      "Have it brought by one of those that the table names."},

@@ -2,6 +2,8 @@
 #include "roster.h"
 
 #include "mem.h"
+#include "near.h"
+#include "textform.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -89,6 +91,40 @@ static bool wrong(const struct place *at, const char *id, enum field f, struct p
                    (unsigned long long)at->line, field_names[f], shown(value, text), why);
 }
 
+/* The same for a value that is none of those words. */
+static bool none_of(const struct place *at, const char *id, enum field f,
+                    struct piece value, const char *why, const char *const words[],
+                    size_t n, struct err *e)
+{
+    char text[49];
+    char hint[NEAR_TEXT];
+
+    (void)near_hint(hint, shown(value, text), words, n);
+    return err_set(e, ERR_INPUT, id, "%s, line %llu, field %s: \"%s\" %s%s", at->name,
+                   (unsigned long long)at->line, field_names[f], text, why, hint);
+}
+
+static bool no_cell(const struct place *at, struct piece one, struct err *e)
+{
+    const char *words[CELL_COUNT];
+
+    for (unsigned i = 0; i < CELL_COUNT; i++)
+        words[i] = gbcs_cell((enum cell)i)->name;
+    return none_of(at, "roster.cells", F_CELLS, one, "is no trust anchor cell", words,
+                   CELL_COUNT, e);
+}
+
+static bool no_type(const struct place *at, struct piece v, struct err *e)
+{
+    const char *words[DEVICE_COUNT];
+    size_t n = 0;
+
+    for (unsigned i = 0; i < DEVICE_COUNT; i++)
+        if ((enum device_type)i != DEVICE_TYPE2)
+            words[n++] = gbcs_device((enum device_type)i)->name;
+    return none_of(at, "roster.type", F_TYPE, v, "is no device type", words, n, e);
+}
+
 static bool parse_cells(const struct place *at, struct piece v, struct roster_row *row,
                         struct err *e)
 {
@@ -102,7 +138,7 @@ static bool parse_cells(const struct place *at, struct piece v, struct roster_ro
         enum cell c;
 
         if (!gbcs_cell_find(one.at, one.len, &c))
-            return wrong(at, "roster.cells", F_CELLS, one, "is no trust anchor cell", e);
+            return no_cell(at, one, e);
         if (row->cells & CELL_BIT(c))
             return wrong(at, "roster.cells", F_CELLS, one, "stands twice", e);
         row->cells |= CELL_BIT(c);
@@ -152,7 +188,7 @@ static bool parse_field(const struct place *at, enum field f, struct piece v,
         return true;
     case F_TYPE:
         if (!gbcs_device_find(v.at, v.len, &row->type))
-            return wrong(at, "roster.type", f, v, "is no device type", e);
+            return no_type(at, v, e);
         if (row->type == DEVICE_TYPE2)
             return wrong(at, "roster.type2", f, v,
                          "is a Type 2 device: it holds no trust anchor cell and is never "
@@ -161,7 +197,8 @@ static bool parse_field(const struct place *at, enum field f, struct piece v,
         return true;
     case F_STATUS:
         if (!roster_status_find(v.at, v.len, &row->status))
-            return wrong(at, "roster.status", f, v, "is no SMI status", e);
+            return none_of(at, "roster.status", f, v, "is no SMI status", status_names,
+                           STATUS_COUNT, e);
         return true;
     case F_CELLS:
         return parse_cells(at, v, row, e);
@@ -180,10 +217,13 @@ static bool parse_field(const struct place *at, enum field f, struct piece v,
 static bool parse_header(struct roster *r, struct piece line, const struct place *at,
                          struct err *e)
 {
+    const char *odd = textform_odd(span_of(line.at, line.len), true, true);
     struct piece rest = line;
     struct piece one;
     unsigned seen = 0;
 
+    if (odd != NULL)
+        return err_set(e, ERR_INPUT, "roster.header", "%s %s", at->name, odd);
     r->n_columns = 0;
     while (take(&rest, ',', &one)) {
         char text[49];

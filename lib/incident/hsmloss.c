@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "hsmloss.h"
 
+#include "near.h"
+
 #include <assert.h>
 #include <string.h>
 
@@ -215,14 +217,15 @@ bool hsmloss_parse(const char *names, uint32_t *lost, struct err *e)
     for (const char *p = names; p != NULL;) {
         size_t len = strcspn(p, ",");
         char name[32] = "";
+        char hint[NEAR_TEXT];
         enum hsmloss l;
 
         if (len < sizeof name)
             memcpy(name, p, len);
         if (!hsmloss_find(name, &l))
-            return err_set(e, ERR_INPUT, "request.member",
-                           "\"%.*s\" is none of those that hsm-loss knows",
-                           len < 40 ? (int)len : 40, p);
+            return err_set(
+                e, ERR_INPUT, "request.member", "\"%.*s\" is no key that can be lost%s",
+                len < 40 ? (int)len : 40, p, near_hint(hint, name, losses, HSMLOSS_COUNT));
         *lost |= HSMLOSS_BIT(l);
         p = p[len] == ',' ? p + len + 1 : NULL;
     }

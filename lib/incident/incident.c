@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "incident.h"
 
+#include "near.h"
 #include "rules.h"
 
+#include <stddef.h>
 #include <string.h>
 
 /* What a guard may look at besides the facts. */
@@ -348,6 +350,66 @@ static bool refuse(const struct incident_facts *f, enum guard g, const char *wha
                            why);
 }
 
+static const struct {
+    const char *name;
+    size_t offset;
+} declarable[INCIDENT_FACTS] = {
+#define FACT(f)                                \
+    {                                          \
+#f, offsetof(struct incident_facts, f) \
+    }
+    FACT(notifier_authenticated),
+    FACT(notifier_third_party),
+    FACT(srp_authority),
+    FACT(notified_anew),
+    FACT(holder_hostile),
+    FACT(replacements_from_suspect_hsm),
+    FACT(new_contingency_wrapped),
+    FACT(withdrawal_by_suspect_key),
+    FACT(withdrawer_authenticated),
+#undef FACT
+};
+
+const char *incident_fact_name(unsigned i)
+{
+    return declarable[i].name;
+}
+
+bool *incident_fact(unsigned i, struct incident_facts *f)
+{
+    return (bool *)(void *)((char *)f + declarable[i].offset);
+}
+
+/* The events that do have one there are named. */
+static bool no_place(const struct incident_facts *f, const char *what, struct err *e)
+{
+    const char *words[EVENT_COUNT];
+    char hint[NEAR_TEXT];
+    size_t n = 0;
+
+    for (unsigned v = 0; v < EVENT_COUNT; v++)
+        if (incident_next(f->route, f->state, (enum event)v) != NULL)
+            words[n++] = incident_event((enum event)v)->name;
+    return err_set(e, ERR_DENIED, "incident.no-transition",
+                   "%s has no place in state %s of route %s%s", what,
+                   incident_state(f->state)->name, incident_route(f->route)->name,
+                   near_hint(hint, "", words, n));
+}
+
+static bool not_for(const struct transition *t, const char *what, const char *where,
+                    enum actor actor, struct err *e)
+{
+    const char *words[ACTOR_COUNT];
+    char hint[NEAR_TEXT];
+    size_t n = 0;
+
+    for (unsigned a = 0; a < ACTOR_COUNT; a++)
+        if ((t->actors & ACTOR_BIT(a)) != 0)
+            words[n++] = incident_actor_name((enum actor)a);
+    return err_set(e, ERR_DENIED, "incident.actor", "%s in state %s is not for %s%s", what,
+                   where, incident_actor_name(actor), near_hint(hint, "", words, n));
+}
+
 bool incident_step(const struct incident_facts *f, enum event event, enum actor actor,
                    const struct evidence_set *have, struct incident_move *to, struct err *e)
 {
@@ -356,12 +418,9 @@ bool incident_step(const struct incident_facts *f, enum event event, enum actor 
     const char *where = incident_state(f->state)->name;
 
     if (t == NULL || (t->to == STATE_BACK && f->called_from == STATE_NONE))
-        return err_set(e, ERR_DENIED, "incident.no-transition",
-                       "%s has no place in state %s of route %s", what, where,
-                       incident_route(f->route)->name);
+        return no_place(f, what, e);
     if ((t->actors & ACTOR_BIT(actor)) == 0)
-        return err_set(e, ERR_DENIED, "incident.actor", "%s in state %s is not for %s",
-                       what, where, incident_actor_name(actor));
+        return not_for(t, what, where, actor, e);
     if ((t->evidence & ~have->have) != 0) {
         char list[128];
 

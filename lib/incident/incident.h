@@ -423,8 +423,24 @@ MUST_CHECK bool incident_event_of(enum route route, enum authority_outcome outco
 /* May that event still come, by any way that leads on from there? Evidence and guards aside. */
 bool incident_leads_to(enum route route, enum state state, enum event event);
 
+/* Whom an incident in that state waits for, and the command that leads on: "{}" is its name,
+ * words in capitals are to be filled in. NULL: for nobody (NONE, CLOSED). Where more than one
+ * event may come this is the common one; `incident states` has all. */
+struct incident_next {
+    const char *who;
+    const char *command; /* of smki-recoveryctl */
+    enum event event;    /* that it brings; EVENT_COUNT: a document or a file does */
+};
+const struct incident_next *incident_waits(enum route route, enum state state);
+
 /* When the alarm of that state rings; INT64_MAX: never. since_us: when it was entered. */
 int64_t incident_due_us(enum state state, int64_t since_us, const struct config *c);
+
+/* Facts that nobody can see in a store: somebody declares them and answers for them. By number,
+ * below INCIDENT_FACTS: the name, and which member of the facts it is. */
+#define INCIDENT_FACTS 9
+const char *incident_fact_name(unsigned i);
+bool *incident_fact(unsigned i, struct incident_facts *f);
 
 /* Names. The _find functions are false for a name that is none. */
 const char *incident_actor_name(enum actor a);

@@ -226,10 +226,15 @@ MUST_CHECK bool docket_void_decisions(const struct docket *d, const char *incide
                                       struct err *e);
 const char *docket_decision_state_name(enum decision_state s);
 
-/* Each incident that waits or works under a decision whose window is over. */
-MUST_CHECK bool docket_each_expired(struct store *s, int64_t now_us,
-                                    bool (*fn)(void *arg, const char *incident), void *arg,
-                                    struct err *e);
+/* Each incident that waits or works under a decision, with the end of its window. fn false:
+ * stop. */
+struct docket_window {
+    const char *incident, *decision; /* while fn runs */
+    int64_t to_us;
+};
+MUST_CHECK bool docket_each_window(struct store *s,
+                                   bool (*fn)(void *arg, const struct docket_window *w),
+                                   void *arg, struct err *e);
 
 /*
  * Keep the Symmetric Key that its custodians released. It goes out in clear with the first

@@ -283,29 +283,27 @@ bool docket_void_activations(const struct docket *d, const char *incident, const
 }
 
 struct windows {
-    int64_t now_us;
-    bool (*fn)(void *arg, const char *incident);
+    bool (*fn)(void *arg, const struct docket_window *w);
     void *arg;
 };
 
 static bool walk_window(void *arg, const struct store_row *r)
 {
-    const struct windows *w = arg;
-    int64_t to_us;
+    const struct windows *all = arg;
+    struct docket_window w = {.incident = store_text(r, 0), .decision = store_text(r, 1)};
 
-    return !clock_parse(store_text(r, 1), &to_us) || w->now_us < to_us ||
-           w->fn(w->arg, store_text(r, 0));
+    return !clock_parse(store_text(r, 2), &w.to_us) || all->fn(all->arg, &w);
 }
 
-bool docket_each_expired(struct store *s, int64_t now_us,
-                         bool (*fn)(void *arg, const char *incident), void *arg,
-                         struct err *e)
+bool docket_each_window(struct store *s,
+                        bool (*fn)(void *arg, const struct docket_window *w), void *arg,
+                        struct err *e)
 {
-    struct windows w = {now_us, fn, arg};
+    struct windows w = {fn, arg};
 
     return store_each(
         s, walk_window, &w, e,
-        "SELECT incident.id, json_extract(decision.json, '$.valid_to')"
+        "SELECT incident.id, decision.id, json_extract(decision.json, '$.valid_to')"
         " FROM incident JOIN decision ON decision.incident = incident.id"
         " WHERE incident.state IN ('AUTHORISED', 'CUSTODIANS_CALLED', 'KEY_ACTIVE',"
         " 'EXECUTING', 'TOKEN_LOST') AND decision.state = 'live'"

@@ -5,6 +5,7 @@
 #include "docket.h"
 
 #include "holding.h"
+#include "near.h"
 #include "outcome.h"
 
 #include <jansson.h>
@@ -12,35 +13,26 @@
 #include <stddef.h>
 #include <string.h>
 
-/* Facts nobody can see in the store: someone answers for them. */
-static const struct {
-    const char *name;
-    size_t offset;
-} declarable[] = {
-#define FACT(f)                                \
-    {                                          \
-#f, offsetof(struct incident_facts, f) \
-    }
-    FACT(notifier_authenticated),
-    FACT(notifier_third_party),
-    FACT(srp_authority),
-    FACT(notified_anew),
-    FACT(holder_hostile),
-    FACT(replacements_from_suspect_hsm),
-    FACT(new_contingency_wrapped),
-    FACT(withdrawal_by_suspect_key),
-    FACT(withdrawer_authenticated),
-#undef FACT
-};
-
 static void apply_declared(const char *json, struct incident_facts *f)
 {
     json_t *o = json_loads(json, 0, NULL);
 
-    for (size_t i = 0; i < sizeof declarable / sizeof declarable[0]; i++)
-        if (json_is_true(json_object_get(o, declarable[i].name)))
-            *(bool *)(void *)((char *)f + declarable[i].offset) = true;
+    for (unsigned i = 0; i < INCIDENT_FACTS; i++)
+        if (json_is_true(json_object_get(o, incident_fact_name(i))))
+            *incident_fact(i, f) = true;
     json_decref(o);
+}
+
+static bool no_fact(const char *name, struct err *e)
+{
+    const char *words[INCIDENT_FACTS];
+    char hint[NEAR_TEXT];
+
+    for (unsigned i = 0; i < INCIDENT_FACTS; i++)
+        words[i] = incident_fact_name(i);
+    return err_set(e, ERR_INPUT, "incident.fact",
+                   "\"%.40s\" is no fact that can be declared as true or false%s", name,
+                   near_hint(hint, name, words, INCIDENT_FACTS));
 }
 
 bool docket_declare(const char *before, const char *now, char **out, struct err *e)
@@ -55,15 +47,12 @@ bool docket_declare(const char *before, const char *now, char **out, struct err 
         (void)err_set(e, ERR_INPUT, "incident.fact", "facts are a JSON object");
     json_object_foreach(more, name, v)
     {
-        size_t i = 0;
+        unsigned i = 0;
 
-        while (i < sizeof declarable / sizeof declarable[0] &&
-               strcmp(declarable[i].name, name) != 0)
+        while (i < INCIDENT_FACTS && strcmp(incident_fact_name(i), name) != 0)
             i++;
-        if (i == sizeof declarable / sizeof declarable[0] || !json_is_boolean(v)) {
-            ok =
-                err_set(e, ERR_INPUT, "incident.fact",
-                        "\"%.40s\" is no fact that can be declared as true or false", name);
+        if (i == INCIDENT_FACTS || !json_is_boolean(v)) {
+            ok = no_fact(name, e);
             break;
         }
         (void)json_object_set(all, name, v);

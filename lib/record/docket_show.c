@@ -38,15 +38,15 @@ json_t *docket_show_batch(const struct batch *b, double rate)
     hex_encode_lower(b->decision.b, 32, decision);
     hex_encode_lower(b->roster.b, 32, roster);
     hex_encode(b->originator.b, 8, originator);
-    j = json_pack("{s:I,s:s,s:s,s:s,s:s,s:s,s:I,s:I,s:I,s:f,s:s,s:s,s:o,s:o,s:o,s:s,s:s}",
-                  "id", (json_int_t)b->id, "incident", b->incident, "decision_sha256",
-                  decision, "key", b->key, "originator", originator, "roster_sha256",
-                  roster, "rows", (json_int_t)b->n_rows, "signed", (json_int_t)b->signed_,
-                  "failed", (json_int_t)b->failed, "rate", rate, "state",
-                  queue_state_name(b->state), "reason", b->reason, "asked",
-                  docket_show_time(b->asked_us), "started", docket_show_time(b->started_us),
-                  "ended", docket_show_time(b->ended_us), "asked_by", b->asked_by,
-                  "confirmed_by", b->confirmed_by);
+    j = json_pack(
+        "{s:I,s:s,s:s,s:s,s:s,s:s,s:I,s:I,s:I,s:f,s:s,s:s,s:s,s:o,s:o,s:o,s:s,s:s}", "id",
+        (json_int_t)b->id, "incident", b->incident, "decision_sha256", decision, "key",
+        b->key, "originator", originator, "roster_sha256", roster, "rows",
+        (json_int_t)b->n_rows, "signed", (json_int_t)b->signed_, "failed",
+        (json_int_t)b->failed, "rate", rate, "state", queue_state_name(b->state), "rule",
+        b->rule, "reason", b->reason, "asked", docket_show_time(b->asked_us), "started",
+        docket_show_time(b->started_us), "ended", docket_show_time(b->ended_us), "asked_by",
+        b->asked_by, "confirmed_by", b->confirmed_by);
     docket_show_commands(j, &b->commands);
     return j;
 }

@@ -125,8 +125,13 @@ uint32_t engine_parts(const struct engine *g, int fds[PROTO_FDS], size_t *n)
 
 void engine_count(struct engine *g, const struct proto_count *c)
 {
-    if (g->active)
-        g->count = *c;
+    if (!g->active)
+        return;
+    if (c->used > g->count.used)
+        g->count.used = c->used;
+    if (c->lost > g->count.lost)
+        g->count.lost = c->lost;
+    g->count.allowed = c->allowed;
 }
 
 const struct proto_count *engine_counted(const struct engine *g)

@@ -79,7 +79,7 @@ MUST_CHECK bool engine_lease(struct engine *g, const struct engine_share *s,
                              uint64_t *first, uint32_t *n, struct err *e);
 
 /* What the signers say was used under the decision: for status, and for the record that the
- * batch leaves. */
+ * batch leaves. It only grows: of two signers the one heard last may have counted first. */
 void engine_count(struct engine *g, const struct proto_count *c);
 /* NULL: no batch, or no signer has said. */
 const struct proto_count *engine_counted(const struct engine *g);

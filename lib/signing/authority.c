@@ -321,20 +321,34 @@ static bool seated(const struct authority_signer *s, const char *seat)
     return false;
 }
 
-/* Who does not count and why, for the sentence of a refusal; "" when everybody counts. */
-static void first_left_out(const struct authority *a, char *out, size_t cap)
+/* Who does not count and why, each of them, for the sentence of a refusal; "" when everybody
+ * counts. */
+static void left_out(const struct authority *a, char *out, size_t cap)
 {
+    size_t at = 0;
+
     out[0] = '\0';
-    for (size_t i = 0; out[0] == '\0' && i < a->n_signers; i++)
+    for (size_t i = 0; at < cap && i < a->n_signers; i++)
         if (!a->signers[i].counted)
-            (void)snprintf(out, cap, "; \"%s\": %s", a->signers[i].holder,
-                           a->signers[i].reason);
+            at += (size_t)snprintf(out + at, cap - at, "; \"%s\": %s", a->signers[i].holder,
+                                   a->signers[i].reason);
+}
+
+/* Whoever signs an authorisation signs what the meeting did not vote down. */
+static bool voted_for(const struct authority *a, struct err *e)
+{
+    return a->kind != KIND_DECISION || a->outcome != AUTHORITY_AUTHORISE ||
+           a->votes_for > a->votes_against ||
+           err_set(
+               e, ERR_DENIED, "decision.votes",
+               "member meeting: %u voted for and %u against, and the document authorises",
+               a->votes_for, a->votes_against);
 }
 
 static bool quorum(struct authority *a, const struct config_authority *who,
                    const bool valid[], struct err *e)
 {
-    char why[200];
+    char why[420];
     size_t n;
 
     for (size_t i = 0; i < a->n_signers; i++) {
@@ -349,7 +363,7 @@ static bool quorum(struct authority *a, const struct config_authority *who,
                        "%zu people of \"%s\" have signed; it has %u members", n, who->name,
                        who->members);
     if (a->n_counted < who->threshold) {
-        first_left_out(a, why, sizeof why);
+        left_out(a, why, sizeof why);
         return err_set(e, ERR_DENIED, "decision.quorum",
                        "%zu of %zu signatures count; \"%s\" needs %u%s", a->n_counted,
                        a->n_signers, who->name, who->threshold, why);
@@ -363,7 +377,7 @@ static bool quorum(struct authority *a, const struct config_authority *who,
             return err_set(e, ERR_DENIED, "decision.seats",
                            "nobody of the required seat \"%s\" is counted", who->seats[k]);
     }
-    return true;
+    return voted_for(a, e);
 }
 
 /* --- the whole --- */

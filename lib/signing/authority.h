@@ -153,6 +153,7 @@ struct authority {
     char conflicts[CONFIG_LIST_MAX][CONFIG_HOLDER_MAX]; /* holders declared in conflict */
     size_t n_conflicts;
     char meeting[160];                       /* reference */
+    uint32_t votes_for, votes_against;       /* of that meeting */
     char guidance_version[64];               /* of the SMKI Recovery Key Guidance */
     uint32_t n_shall, n_may;                 /* factors weighed, SEC L10.9 (a) and (b) */
     char end_condition[160];                 /* deferrals */
@@ -188,7 +189,7 @@ MUST_CHECK bool authority_parse(struct span json, struct authority *out, struct 
  *               "decision.not-signed", "decision.detached", "decision.no-signers",
  *               "decision.too-many-signers", "decision.schema"
  *   ERR_DENIED  "decision.addressee", "decision.kind", "decision.members",
- *               "decision.quorum", "decision.seats", "decision.unknown-person",
+ *               "decision.quorum", "decision.seats", "decision.votes", "decision.unknown-person",
  *               "decision.crl" and "config.owner": who->crl is set, and cannot be relied on
  */
 MUST_CHECK bool authority_open(struct span cms, const struct config *c,

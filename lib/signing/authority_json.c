@@ -130,8 +130,8 @@ static bool votes(struct strictjson_at *at, json_t *v, const struct strictjson_m
                   void *base)
 {
     static const struct strictjson_member table[] = {
-        {"for", MUST, strictjson_number, NOT_KEPT, NULL, 0, 1000},
-        {"against", MUST, strictjson_number, NOT_KEPT, NULL, 0, 1000},
+        {"for", MUST, strictjson_number, DOC(votes_for), NULL, 0, 1000},
+        {"against", MUST, strictjson_number, DOC(votes_against), NULL, 0, 1000},
         {"abstain", MUST, strictjson_number, NOT_KEPT, NULL, 0, 1000},
         {0},
     };

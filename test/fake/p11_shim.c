@@ -4,10 +4,9 @@
  *
  * Environment:
  *   P11_SHIM_MODULE       the real module, absolute
- *   P11_SHIM_PLAN         see p11_plan.h; C_SignInit, C_Sign, C_Login, C_OpenSession,
- *                         C_Initialize, C_FindObjects, C_CopyObject, C_CreateObject,
- *                         C_DestroyObject, C_GetFunctionList;
+ *   P11_SHIM_PLAN         see p11_plan.h; every call that a signer makes;
  *                         init_args=TEXT: what C_Initialize must be handed in pReserved
+ *   P11_SHIM_PLAN_FILE    see p11_plan_file
  *   P11_SHIM_COUNT_FILE   a file to which every use of a key (each C_SignInit and
  *                         C_DeriveKey) adds one octet, so that its size is the count
  *   P11_SHIM_COUNT_LABEL  the CKA_LABEL of the keys that P11_SHIM_COUNT_FILE counts
@@ -17,6 +16,7 @@
  *   P11_SHIM_SLOW_FILE    a file with a number: so many milliseconds each C_Sign takes; it may
  *                         change at any time
  *   P11_SHIM_LOGIN_FILE   a file to which every C_Login adds one octet
+ *   P11_SHIM_SESSION_FILE ... and every C_OpenSession
  */
 #include "p11_plan.h"
 
@@ -32,10 +32,61 @@
 static CK_FUNCTION_LIST *real;
 static CK_FUNCTION_LIST mine;
 
-static enum p11_plan plan(const char *function, CK_RV *rv)
+/* False: the call is not made, and *rv is its answer. */
+static bool planned(const char *function, enum p11_plan *p, CK_RV *rv)
 {
-    return p11_plan(getenv("P11_SHIM_PLAN"), function, rv);
+    *p = p11_plan_file(getenv("P11_SHIM_PLAN_FILE"), function, rv);
+    if (*rv == CKR_OK)
+        *p = p11_plan(getenv("P11_SHIM_PLAN"), function, rv);
+    return *rv == CKR_OK || *p == PLAN_LOST;
 }
+
+/* A call of that name, made as planned: what it answers. */
+#define PLANNED(name, call)                     \
+    do {                                        \
+        enum p11_plan how_;                     \
+        CK_RV rv_, made_;                       \
+                                                \
+        if (!planned(#name, &how_, &rv_))       \
+            return rv_;                         \
+        made_ = (call);                         \
+        return how_ == PLAN_LOST ? rv_ : made_; \
+    } while (0)
+
+/* One that is handed on as it is. */
+#define HANDED_ON(name, parameters, arguments) \
+    static CK_RV shim_##name parameters        \
+    {                                          \
+        PLANNED(name, real->name arguments);   \
+    }
+
+HANDED_ON(C_Finalize, (void *reserved), (reserved))
+HANDED_ON(C_GetInfo, (CK_INFO_PTR out), (out))
+HANDED_ON(C_GetSlotList, (CK_BBOOL present, CK_SLOT_ID_PTR out, CK_ULONG_PTR n),
+          (present, out, n))
+HANDED_ON(C_GetSlotInfo, (CK_SLOT_ID slot, CK_SLOT_INFO_PTR out), (slot, out))
+HANDED_ON(C_GetTokenInfo, (CK_SLOT_ID slot, CK_TOKEN_INFO_PTR out), (slot, out))
+HANDED_ON(C_GetMechanismInfo,
+          (CK_SLOT_ID slot, CK_MECHANISM_TYPE type, CK_MECHANISM_INFO_PTR out),
+          (slot, type, out))
+HANDED_ON(C_CloseSession, (CK_SESSION_HANDLE h), (h))
+HANDED_ON(C_CloseAllSessions, (CK_SLOT_ID slot), (slot))
+HANDED_ON(C_FindObjectsInit, (CK_SESSION_HANDLE h, CK_ATTRIBUTE_PTR a, CK_ULONG n),
+          (h, a, n))
+HANDED_ON(C_FindObjects,
+          (CK_SESSION_HANDLE h, CK_OBJECT_HANDLE_PTR out, CK_ULONG max, CK_ULONG_PTR n),
+          (h, out, max, n))
+HANDED_ON(C_FindObjectsFinal, (CK_SESSION_HANDLE h), (h))
+HANDED_ON(C_GetAttributeValue,
+          (CK_SESSION_HANDLE h, CK_OBJECT_HANDLE o, CK_ATTRIBUTE_PTR a, CK_ULONG n),
+          (h, o, a, n))
+HANDED_ON(C_CopyObject,
+          (CK_SESSION_HANDLE h, CK_OBJECT_HANDLE o, CK_ATTRIBUTE_PTR a, CK_ULONG n,
+           CK_OBJECT_HANDLE_PTR out),
+          (h, o, a, n, out))
+HANDED_ON(C_CreateObject,
+          (CK_SESSION_HANDLE h, CK_ATTRIBUTE_PTR a, CK_ULONG n, CK_OBJECT_HANDLE_PTR out),
+          (h, a, n, out))
 
 static void count(const char *file)
 {
@@ -91,13 +142,7 @@ static void count_use(CK_SESSION_HANDLE h, CK_OBJECT_HANDLE key)
 
 static CK_RV shim_sign_init(CK_SESSION_HANDLE h, CK_MECHANISM_PTR m, CK_OBJECT_HANDLE key)
 {
-    CK_RV rv;
-
-    (void)plan("C_SignInit", &rv);
-    if (rv != CKR_OK)
-        return rv;
-    count_use(h, key);
-    return real->C_SignInit(h, m, key);
+    PLANNED(C_SignInit, (count_use(h, key), real->C_SignInit(h, m, key)));
 }
 
 /* As slow as the file says just now. */
@@ -118,105 +163,75 @@ static void dawdle(void)
 static CK_RV shim_sign(CK_SESSION_HANDLE h, CK_BYTE_PTR data, CK_ULONG len, CK_BYTE_PTR sig,
                        CK_ULONG_PTR sig_len)
 {
-    CK_RV rv;
-    enum p11_plan p = plan("C_Sign", &rv);
+    enum p11_plan p;
+    CK_RV rv, made;
 
-    if (rv != CKR_OK)
+    if (!planned("C_Sign", &p, &rv))
         return rv;
     dawdle();
-    rv = real->C_Sign(h, data, len, sig, sig_len);
-    if (rv == CKR_OK && p == PLAN_SPOIL)
+    made = real->C_Sign(h, data, len, sig, sig_len);
+    if (made == CKR_OK && p == PLAN_SPOIL)
         sig[*sig_len - 1] ^= 1;
-    if (rv == CKR_OK && p == PLAN_SHORT)
+    if (made == CKR_OK && p == PLAN_SHORT)
         --*sig_len;
-    return rv;
+    return p == PLAN_LOST ? rv : made;
 }
 
 static CK_RV shim_derive(CK_SESSION_HANDLE h, CK_MECHANISM_PTR m, CK_OBJECT_HANDLE key,
                          CK_ATTRIBUTE_PTR a, CK_ULONG n, CK_OBJECT_HANDLE_PTR out)
 {
-    CK_RV rv;
-
-    (void)plan("C_DeriveKey", &rv);
-    if (rv != CKR_OK)
-        return rv;
-    count_use(h, key);
-    return real->C_DeriveKey(h, m, key, a, n, out);
+    PLANNED(C_DeriveKey, (count_use(h, key), real->C_DeriveKey(h, m, key, a, n, out)));
 }
 
 static CK_RV shim_login(CK_SESSION_HANDLE h, CK_USER_TYPE user, CK_UTF8CHAR_PTR pin,
                         CK_ULONG len)
 {
     const char *file = getenv("P11_SHIM_LOGIN_FILE");
-    CK_RV rv;
 
     if (file != NULL)
         count(file);
-    (void)plan("C_Login", &rv);
-    return rv != CKR_OK ? rv : real->C_Login(h, user, pin, len);
+    PLANNED(C_Login, real->C_Login(h, user, pin, len));
 }
 
-static CK_RV shim_open(CK_SLOT_ID slot, CK_FLAGS flags, void *app, CK_NOTIFY notify,
-                       CK_SESSION_HANDLE_PTR out)
-{
-    CK_RV rv;
-
-    (void)plan("C_OpenSession", &rv);
-    return rv != CKR_OK ? rv : real->C_OpenSession(slot, flags, app, notify, out);
-}
-
-static CK_RV shim_initialize(void *args)
+/* SoftHSM takes no text, but may be said to want one. */
+static CK_RV initialize(void *args)
 {
     CK_C_INITIALIZE_ARGS a = {0};
     char wanted[128];
-    CK_RV rv;
 
-    (void)plan("C_Initialize", &rv);
-    if (rv != CKR_OK)
-        return rv;
     if (!p11_plan_value(getenv("P11_SHIM_PLAN"), "init_args", wanted, sizeof wanted))
         return real->C_Initialize(args);
     memcpy(&a, args, sizeof a);
     if (a.pReserved == NULL || strcmp(a.pReserved, wanted) != 0)
         return CKR_ARGUMENTS_BAD;
-    a.pReserved = NULL; /* SoftHSM takes none */
+    a.pReserved = NULL;
     return real->C_Initialize(&a);
 }
 
-static CK_RV shim_find(CK_SESSION_HANDLE h, CK_OBJECT_HANDLE_PTR out, CK_ULONG max,
-                       CK_ULONG_PTR n)
+static CK_RV shim_open(CK_SLOT_ID slot, CK_FLAGS flags, void *app, CK_NOTIFY notify,
+                       CK_SESSION_HANDLE_PTR out)
 {
-    CK_RV rv;
+    const char *file = getenv("P11_SHIM_SESSION_FILE");
 
-    (void)plan("C_FindObjects", &rv);
-    return rv != CKR_OK ? rv : real->C_FindObjects(h, out, max, n);
+    if (file != NULL)
+        count(file);
+    PLANNED(C_OpenSession, real->C_OpenSession(slot, flags, app, notify, out));
 }
 
-static CK_RV shim_copy(CK_SESSION_HANDLE h, CK_OBJECT_HANDLE o, CK_ATTRIBUTE_PTR a,
-                       CK_ULONG n, CK_OBJECT_HANDLE_PTR out)
+static CK_RV shim_initialize(void *args)
 {
-    CK_RV rv;
-
-    (void)plan("C_CopyObject", &rv);
-    return rv != CKR_OK ? rv : real->C_CopyObject(h, o, a, n, out);
-}
-
-static CK_RV shim_create(CK_SESSION_HANDLE h, CK_ATTRIBUTE_PTR a, CK_ULONG n,
-                         CK_OBJECT_HANDLE_PTR out)
-{
-    CK_RV rv;
-
-    (void)plan("C_CreateObject", &rv);
-    return rv != CKR_OK ? rv : real->C_CreateObject(h, a, n, out);
+    PLANNED(C_Initialize, initialize(args));
 }
 
 static CK_RV shim_destroy(CK_SESSION_HANDLE h, CK_OBJECT_HANDLE o)
 {
-    CK_RV rv;
+    enum p11_plan p;
+    CK_RV rv, made;
 
-    if (plan("C_DestroyObject", &rv) == PLAN_SPOIL)
-        return CKR_OK; /* so it says */
-    return rv != CKR_OK ? rv : real->C_DestroyObject(h, o);
+    if (!planned("C_DestroyObject", &p, &rv))
+        return rv;
+    made = p == PLAN_SPOIL ? CKR_OK /* so it says */ : real->C_DestroyObject(h, o);
+    return p == PLAN_LOST ? rv : made;
 }
 
 CK_RV C_GetFunctionList(CK_FUNCTION_LIST_PTR_PTR out)
@@ -224,10 +239,10 @@ CK_RV C_GetFunctionList(CK_FUNCTION_LIST_PTR_PTR out)
     CK_RV (*list)(CK_FUNCTION_LIST_PTR_PTR);
     const char *path = getenv("P11_SHIM_MODULE");
     void *module, *symbol;
+    enum p11_plan p;
     CK_RV rv;
 
-    (void)plan("C_GetFunctionList", &rv);
-    if (rv != CKR_OK)
+    if (!planned("C_GetFunctionList", &p, &rv))
         return rv;
     if (real == NULL) {
         module = path == NULL ? NULL : dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
@@ -242,12 +257,23 @@ CK_RV C_GetFunctionList(CK_FUNCTION_LIST_PTR_PTR out)
         mine.C_Sign = shim_sign;
         mine.C_DeriveKey = shim_derive;
         mine.C_Login = shim_login;
-        mine.C_OpenSession = shim_open;
         mine.C_Initialize = shim_initialize;
-        mine.C_FindObjects = shim_find;
-        mine.C_CopyObject = shim_copy;
-        mine.C_CreateObject = shim_create;
         mine.C_DestroyObject = shim_destroy;
+        mine.C_Finalize = shim_C_Finalize;
+        mine.C_GetInfo = shim_C_GetInfo;
+        mine.C_GetSlotList = shim_C_GetSlotList;
+        mine.C_GetSlotInfo = shim_C_GetSlotInfo;
+        mine.C_GetTokenInfo = shim_C_GetTokenInfo;
+        mine.C_GetMechanismInfo = shim_C_GetMechanismInfo;
+        mine.C_OpenSession = shim_open;
+        mine.C_CloseSession = shim_C_CloseSession;
+        mine.C_CloseAllSessions = shim_C_CloseAllSessions;
+        mine.C_FindObjectsInit = shim_C_FindObjectsInit;
+        mine.C_FindObjects = shim_C_FindObjects;
+        mine.C_FindObjectsFinal = shim_C_FindObjectsFinal;
+        mine.C_GetAttributeValue = shim_C_GetAttributeValue;
+        mine.C_CopyObject = shim_C_CopyObject;
+        mine.C_CreateObject = shim_C_CreateObject;
     }
     *out = &mine;
     return CKR_OK;

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Every key of the configuration stands in recovery.conf(5) and in the example, and neither names
 # one that does not exist; the service understands the examples; each file of a room has its line
-# in the room's README: documents.sh BUILD SOURCE. TAP.
+# in the room's README; what pages, advice and examples name is there: documents.sh BUILD SOURCE. TAP.
 set -u
 recoveryd=$1/daemon/smki-recoveryd
 cd "$2" || exit 1
@@ -18,8 +18,16 @@ awk '/^#?\[[A-Z]/ { section = $1; gsub(/[][#]/, "", section) }
     /^#?[A-Z][A-Za-z]*=/ { sub(/^#/, ""); sub(/=.*/, ""); print section, $0 }' \
     conf/recovery.conf | sort -u >"$dir/example"
 
-echo '1..7'
+echo '1..12'
 n=0
+quietly() { # quietly N NAME FILE: nothing in it
+    if [ -s "$3" ]; then
+        echo "not ok $1 - $2"
+        sed 's/^/# /' "$3"
+    else
+        echo "ok $1 - $2"
+    fi
+}
 for document in manual example; do
     n=$((n + 1))
     if diff "$dir/program" "$dir/$document" >"$dir/diff"; then
@@ -75,3 +83,72 @@ else
     echo 'not ok 7 - every path that README names is there'
     sed 's/^/# /' "$dir/missing"
 fi
+
+# --- nothing leads nowhere ---
+
+recoveryctl=$1/daemon/smki-recoveryctl
+"$recoveryctl" --list-verbs >"$dir/verbs"
+"$recoveryctl" --json policy list >"$dir/rules.json"
+grep -o '"id": "[^"]*"' "$dir/rules.json" | cut -d '"' -f 4 | sort >"$dir/rules"
+pages='packaging/man/*.scd README.md daemon/API.md packaging/smki-recovery.catalog conf/recovery.conf'
+# What is said of commands: "file<TAB>words after smki-recoveryctl". An advice names a verb in back-ticks alone.
+{
+    # shellcheck disable=SC2086 # patterns
+    grep -HoE 'smki-recoveryctl [^ `|*;#)][^`|*;#)]*' $pages | sed 's/:smki-recoveryctl */\t/'
+    grep -o '"advice": "[^"]*"' "$dir/rules.json" | awk -F '`' '{ for (i = 2; i <= NF; i += 2) print $i }' |
+        grep -vE '^(openssl|journalctl|ss|systemctl|smki-recoveryd) ' | sed 's/^smki-recoveryctl //; s/^/advice\t/'
+    "$recoveryctl" help | sed -n 's/^  \([a-z][a-z -]*\) .*/\1/p' | while read -r verb second _; do
+        "$recoveryctl" help "$verb" "$second" 2>"$dir/log" || "$recoveryctl" help "$verb"
+    done | sed -n 's/^  smki-recoveryctl /example\t/p'
+} >"$dir/said"
+awk -F '\t' 'NR == FNR { verb[$1] = " " $2 " "; n++; next }
+    {
+        split($2, w, /[ \t]+/)
+        for (i in w) sub(/[.,:]+$/, "", w[i])
+        for (i = 1; w[i] ~ /^(--|\[)/ || w[i - 1] ~ /^--(socket|key)$/; i++) continue
+        if (w[i] !~ /^[a-z][a-z-]*$/) next
+        if (w[i] == "help") next
+        name = w[i]
+        if ((name " " w[i + 1]) in verb) name = name " " w[++i]
+        if (!(name in verb)) { print $1 ": no verb \"" w[i] " " w[i + 1] "\""; next }
+        for (i++; i in w; i++) {
+            option = w[i]
+            sub(/^[\[_]*/, "", option); sub(/[=\]._,].*$/, "", option)
+            if (option ~ /^--[a-z]/ && index(verb[name] " --json --quiet --yes --help --socket --key --version ", " " option " ") == 0)
+                print $1 ": " name " has no option " option
+        }
+        seen++
+    }
+    END { if (n < 40 || seen < 60) print "read " n " verbs and " seen + 0 " commands: too few" }' \
+    "$dir/verbs" "$dir/said" >"$dir/wrong"
+quietly 8 'every verb and option that a page, an advice or an example names is there' "$dir/wrong"
+
+# Each verb has its place in the page, and an example of its own.
+cut -f 1 "$dir/verbs" | while IFS= read -r verb; do
+    grep -qE "^\*$verb\*|, \*$verb\*" packaging/man/smki-recoveryctl.1.scd || echo "$verb is not in smki-recoveryctl(1)"
+    # shellcheck disable=SC2086 # two words
+    "$recoveryctl" help $verb | grep -qE "^  smki-recoveryctl ([a-z-]+ )*$verb( |$)" || echo "$verb has no example"
+done >"$dir/wrong"
+quietly 9 'every verb is in the page and has an example' "$dir/wrong"
+
+# A page of its own, or a name of another one's.
+# shellcheck disable=SC2086 # patterns
+grep -ohE '(smki-[a-z-]+|recovery\.conf)\*?\([1-8]\)' $pages packaging/systemd/* daemon/ctl/*.c | tr -d '*' | sort -u |
+    sed 's/(\([1-8]\))/.\1/' | while IFS= read -r page; do
+    { [ -f "packaging/man/$page.scd" ] || grep -qE "^smki-[a-z, -]* ${page%.?}[, ].* - " packaging/man/*.scd; } &&
+        grep -q "'$page'" packaging/meson.build || echo "no page $page"
+done >"$dir/wrong"
+quietly 10 'every page that is named is there and installed' "$dir/wrong"
+
+# A rule by its id, in the pages' own way of writing one.
+sed 's/\\//g' packaging/man/*.scd | grep -ohE '[_(]('"$(cut -d . -f 1 "$dir/rules" | sort -u | paste -s -d '|')"')\.[a-z][a-z0-9-]*[_)]' |
+    tr -d '_()' | grep -vE '\.(conf|json|jsonl|csv|cms|pem|crl|sh|bin|hex|db|tar|sock|service|socket|der|key|d)$' | sort -u |
+    comm -23 - "$dir/rules" >"$dir/wrong"
+quietly 11 'every rule that a page names is there' "$dir/wrong"
+
+# The page of documents names every member of the schema, and no other.
+sed -n '/^# EVERY DOCUMENT/,/^# WHAT IT DOES/p' packaging/man/smki-recovery-decision.5.scd | grep -E '^\*' |
+    grep -oE '\*[a-z_0-9]+\*' | tr -d '*' | sort >"$dir/page"
+sed -n '/"properties"/,/"\$defs"\|"allOf"/p' conf/authority.schema.json | grep -oE '^    "[a-z_0-9]+"' | tr -d '" ' | sort >"$dir/members"
+{ diff "$dir/members" "$dir/page"; [ -s "$dir/members" ] || echo 'no members were read'; } >"$dir/wrong"
+quietly 12 'smki-recovery-decision(5) has every member of the schema' "$dir/wrong"

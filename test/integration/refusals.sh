@@ -125,6 +125,8 @@ t 'not application/json' refused 415 request.type 'text/plain' /v1/incidents -X 
 json 'Idempotency-Key with a space' 400 request.key 'printable' /v1/incidents "$open}" -H 'Idempotency-Key: a b'
 json 'Idempotency-Key too long' 400 request.head 'Idempotency-Key' /v1/incidents "$open}" \
     -H "Idempotency-Key: $(printf %065d 1)"
+json 'a login that is played where nobody plays' 403 request.exercise-login 'nobody plays logins here' /v1/incidents "$open}" \
+    -H 'Exercise-Login: 65534'
 json 'unknown path' 404 request.path 'no /v1/nothing' /v1/nothing '{}'
 json 'path with an escape' 400 request.target 'character other' /v1/incidents%2f1 '{}'
 json 'path that climbs' 400 request.target '".."' /v1/incidents/../batches '{}'
@@ -302,6 +304,7 @@ document 'expired' 403 decision.window 'closed' \
     ".valid_from = \"$(at '-2 hours')\" | .valid_to = \"$(at '-1 hour')\""
 document 'not yet valid' 403 decision.window 'not yet' \
     ".valid_from = \"$(at '+1 hour')\" | .valid_to = \"$(at '+2 hours')\""
+document 'voted down' 403 decision.votes '2 voted for and 3 against' '.meeting.votes = {for: 2, against: 3, abstain: 0}'
 document 'valid for too long' 403 decision.window-length '604800' ".valid_to = \"$(at '+9 days')\""
 document 'for another incident' 403 decision.other-incident "$other" ".incident = \"$other\""
 document 'for another roster' 403 decision.roster 'roster' '.roster.sha256 |= sub("^..."; "000")'

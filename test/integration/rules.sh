@@ -381,7 +381,7 @@ rule token.state 'no folder for what it writes' nowhere
 rules=$scene/rules
 "$tools/daemon/smki-recoveryctl" --json policy list | jq -r '.. | .id? // empty' | sort -u >"$rules"
 # An id in a flow is what a refusal of it must name; comments apart.
-flows=$(find "$top/test/integration" "$top/test/scenarios" "$top/test/crash" -name '*.sh' ! -name rules.sh)
+flows="$(find "$top/test/integration" "$top/test/scenarios" "$top/test/crash" -name '*.sh' ! -name rules.sh) $top/test/integration/mistakes.table"
 # shellcheck disable=SC2086 # a list of files
 sed 's/^ *#.*//' $flows | grep -oE '[a-z]+(-[a-z]+)*[.][a-z0-9]+(-[a-z0-9]+)*' | sort -u >"$scene/flows"
 "$tools/test/attack/attack" --list | sed 's/.* //' | sort -u >"$scene/attacks"

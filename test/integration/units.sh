@@ -30,7 +30,7 @@ t() {
 as() { # as USER COMMAND...
     user=$1
     shift
-    setpriv --reuid "$user" --regid "$user" --init-groups --no-new-privs -- "$@"
+    setpriv --reuid "$user" --regid "$(id -g "$user")" --init-groups --no-new-privs -- "$@"
 }
 ctl() {
     as "${me:-smki-anna}" smki-recoveryctl "$@"
@@ -51,6 +51,12 @@ install_here() {
 u smki-anna - "first operator"
 u smki-ben  - "second operator"
 u smki-cleo - "auditor"
+u smki-dora - "viewer and no more"
+u smki-emil - "approver and no more"
+u smki-fay  - "auditor and no more"
+m smki-dora smki-viewer
+m smki-emil smki-approver
+m smki-fay  smki-auditor
 m smki-anna smki-operator
 m smki-ben  smki-operator
 m smki-cleo smki-operator
@@ -64,10 +70,10 @@ man=--man=no
 ! command -v man >/dev/null || man=--man=yes
 t 'systemd-analyze verify prints nothing' quiet systemd-analyze verify "$man" \
     smki-recovery.service smki-recovery.socket smki-recovery-signer.socket smki-recovery-signer@1.service
-t 'exposure of the service is at most 1.0' \
-    systemd-analyze security --no-pager --threshold=10 smki-recovery.service
-t 'exposure of the signer is at most 1.0' \
-    systemd-analyze security --no-pager --threshold=10 smki-recovery-signer@1.service
+t 'exposure of the service is at most 0.6' \
+    systemd-analyze security --no-pager --threshold=6 smki-recovery.service
+t 'exposure of the signer is at most 0.6' \
+    systemd-analyze security --no-pager --threshold=6 smki-recovery-signer@1.service
 dropins=/etc/systemd/system/smki-recovery-signer@.service.d
 examples_verify() {
     for example in "$examples"/*.service.conf; do
@@ -108,6 +114,10 @@ Start=1000
 Groups=smki-operator
 [Role "auditor"]
 Groups=smki-auditor
+[Role "viewer"]
+Groups=smki-viewer
+[Role "approver"]
+Groups=smki-approver
 END
         stage_anchors $etc PinCredential=hsm-pin
     } >$etc/recovery.conf &&
@@ -168,7 +178,28 @@ no_module() {
     grep -q softhsm "/proc/$(signer_pid)/maps" && not grep -Eq 'softhsm|pkcs11' "/proc/$(main_pid)/maps"
 }
 t 'the service has no module in its memory' no_module
+each_role() {
+    for who in anna dora emil fay; do
+        me=smki-$who ctl status >/dev/null || return 1
+    done
+    me=smki-fay ctl audit export >/dev/null
+}
+t 'viewer, operator, approver and auditor can connect as shipped' each_role
 t 'somebody else cannot connect' not as nobody smki-recoveryctl status
+shut_out() {
+    as nobody smki-recoveryctl status 2>&1 | grep -q 'client.not-permitted' &&
+        as nobody smki-recoveryctl status 2>&1 | grep -q 'usermod -aG smki-operator'
+}
+t 'and is told why, and who can help' shut_out
+mended() { # whoever calls while the configuration is bad is told; the socket stays
+    printf '[Service]\nNonsense=yes\n' >$etc/recovery.conf.d/zz-bad.conf && systemctl stop smki-recovery.service || return 1
+    for _ in 1 2 3 4 5 6 7 8 9 10 11 12; do
+        me=smki-anna ctl status 2>"$work/said" && return 1
+        [ "$(grep -c 'journalctl -u smki-recovery.service' "$work/said")" -gt 0 ] || return 1
+    done
+    systemctl is-active smki-recovery.socket && rm $etc/recovery.conf.d/zz-bad.conf && stage_wait $$ ctl status
+}
+t 'a bad configuration does not take the socket down' mended
 t 'an operator does not read the audit trail' not ctl audit export
 t 'signing needs a decision' not ctl --yes batch start I-none D-none
 

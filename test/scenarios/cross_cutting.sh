@@ -37,7 +37,7 @@ no_way_in() {
     [ $? -eq 6 ]
 }
 if [ "$(id -u)" -eq 0 ]; then
-    refused 'a user outside the group of the socket' client.connect no_way_in
+    refused 'a user outside the group of the socket' client.not-permitted no_way_in
     refuse 'a user without a role who tells of an event' request.role stranger 0 incident event "$incident" reject --evidence x
     refuse 'a user without a role who reads the audit trail' request.role stranger 0 audit export
 fi

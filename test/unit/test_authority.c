@@ -433,6 +433,38 @@ START_TEST(a_required_seat_must_be_counted)
 }
 END_TEST
 
+START_TEST(what_the_meeting_voted_down_is_not_authorised_by_signatures)
+{
+    json_t *votes = json_object_get(json_object_get(scene.doc, "meeting"), "votes");
+
+    (void)json_object_set_new(votes, "for", json_integer(2));
+    (void)json_object_set_new(votes, "against", json_integer(3));
+    scene_sign(&scene, 3);
+    REFUSED_SAYING(read_decision(), "decision.votes", "2 voted for and 3 against");
+    (void)json_object_set_new(votes, "against", json_integer(2));
+    scene_sign(&scene, 3);
+    REFUSED(read_decision(), "decision.votes");
+    (void)json_object_set_new(votes, "against", json_integer(1));
+    scene_sign(&scene, 3);
+    OK(read_decision());
+}
+END_TEST
+
+START_TEST(each_signer_who_does_not_count_is_named_with_the_reason)
+{
+    struct pki_pair pairs[3] = {scene.pma[0], scene.pma[1], scene.pma[2]};
+
+    scene_set(&scene, "conflicts",
+              json_pack("[{ss,ss},{ss,ss}]", "holder", "Member 1", "reason",
+                        "employed there", "holder", "Member 3", "reason",
+                        "employed there"));
+    scene_sign_by(&scene, pairs, 3);
+    REFUSED(read_decision(), "decision.quorum");
+    ck_assert_ptr_nonnull(strstr(e.text, "\"Member 1\": is conflicted"));
+    ck_assert_ptr_nonnull(strstr(e.text, "\"Member 3\": is conflicted"));
+}
+END_TEST
+
 START_TEST(more_people_than_members_is_an_alarm)
 {
     scene.config.authorities[0].members = 3;
@@ -630,6 +662,8 @@ static void add(TCase *t)
     tcase_add_test(t, a_conflict_of_interest_does_not_count);
     tcase_add_test(t, people_of_an_affected_organisation_do_not_count);
     tcase_add_test(t, a_required_seat_must_be_counted);
+    tcase_add_test(t, what_the_meeting_voted_down_is_not_authorised_by_signatures);
+    tcase_add_test(t, each_signer_who_does_not_count_is_named_with_the_reason);
     tcase_add_test(t, more_people_than_members_is_an_alarm);
     tcase_add_test(t, an_approver_is_in_date_and_for_signing);
     tcase_add_test(t, a_ca_key_usage_is_no_approver);

@@ -280,6 +280,7 @@ START_TEST(sections_fit_together)
         const char *more, *rule, *words;
     } faults[] = {
         {"[Service]\nSignerProgram=/p\nSignerSocket=/s\n", "config.service", "exclude"},
+        {"[Service]\nExerciseLogins=yes\n", "config.service", "needs Exercise=yes"},
         {"[Service]\nEndDecision=anybody\n", "config.service", "not \"anybody\""},
         {"[Trust]\nRoot=\n", "config.trust", "Root="},
         {"[Trust]\nIssuing=\n", "config.trust", "Issuing="},

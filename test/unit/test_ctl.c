@@ -146,22 +146,25 @@ static bool get_stuck(void *arg, const struct request *r, struct span body, stru
     return text_reply(o, 200, "{\"batches\":[{\"id\":1}],\"next\":\"1\"}", e);
 }
 
-/* Batches 7 and 9 get done, 9 but for two rows; batch 8 is stopped. */
+/* Batches 7 and 9 get done, 9 but for two rows; batch 8 is stopped, batch 10 held. */
 static bool get_batch(void *arg, const struct request *r, struct span body, struct reply *o,
                       struct err *e)
 {
     static const char *const states[] = {"queued", "running", "running"};
     bool ends = n_shows >= 3;
-    bool done = strcmp(r->args[0], "8") != 0;
+    bool held = strcmp(r->args[0], "10") == 0;
+    bool done = !held && strcmp(r->args[0], "8") != 0;
     bool failed = ends && strcmp(r->args[0], "9") == 0;
 
     (void)arg;
     (void)body;
     n_shows++;
     return reply_json(o, 200,
-                      json_pack("{s:i,s:s,s:i,s:i,s:i,s:f,s:s,s:o*}", "id", 7, "state",
+                      json_pack("{s:i,s:s,s:s,s:i,s:i,s:i,s:f,s:s,s:o*}", "id", 7, "rule",
+                                held ? "ledger.restored" : "", "state",
                                 !ends  ? states[n_shows - 1]
                                 : done ? "done"
+                                : held ? "held"
                                        : "stopped",
                                 "rows", 3, "signed",
                                 failed ? 1
@@ -403,10 +406,40 @@ START_TEST(what_no_honest_service_answers_is_told_apart)
 }
 END_TEST
 
+/* What nobody means is told apart from what is meant and misspelt. */
+START_TEST(a_mistake_on_the_command_line_is_named_with_what_was_meant)
+{
+    static const char *const cases[][2] = {
+        {"stauts", "did you mean \"status\"?"},
+        {"incident opne x", "did you mean \"incident open\"?"},
+        {"incidents list", "did you mean \"incident list\"?"},
+        {"incident", "needs a second word"},
+        {"status --jsn", "did you mean \"json\"?"},
+        {"batch start I-1 D-1 --rwos all", "did you mean \"rows\"?"},
+        {"batch show", "takes BATCH"},
+        {"frobnicate", "there is no verb"},
+    };
+
+    served_start(&router);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        ck_assert_int_eq(ctl(cases[i][0]), 2);
+        HAS(errs, cases[i][1]);
+        HAS(errs, "next    ");
+    }
+    ck_assert_int_eq(ctl("help"), 0);
+    HAS(out, "batch start");
+    ck_assert_int_eq(ctl("help batch start"), 0);
+    HAS(out, "Example:");
+    ck_assert_int_eq(ctl("--list-words facts"), 0);
+    HAS(out, "notifier_authenticated\n");
+    served_stop();
+}
+END_TEST
+
 START_TEST(what_is_shown_is_aligned_and_tame)
 {
     served_start(&router);
-    ck_assert_int_eq(ctl("status"), 0);
+    ck_assert_int_eq(ctl("status --all"), 0);
     HAS(out, "service: up\n");
     HAS(out, "label: x?[31m\n");
     HAS(out, "BATCH  STATE  ROWS\n      1  done     12\n");
@@ -563,7 +596,14 @@ START_TEST(watching_ends_with_the_batch)
     HAS(out, "done: 3 of 3 signed, 0 failed\n");
     n_shows = 0;
     ck_assert_int_eq(ctl("batch watch 8"), 1);
-    HAS(errs, "the batch was stopped: the decision was superseded");
+    HAS(errs, "was stopped: the decision was superseded");
+    HAS(errs, "next    ");
+    n_shows = 0;
+    ck_assert_int_eq(ctl("batch watch 10"), 1);
+    HAS(errs, "is held");
+    HAS(errs, "rule    ledger.restored\n");
+    HAS(errs, "advice  ");
+    HAS(errs, "batch resume 7");
     n_shows = 0;
     ck_assert_int_eq(ctl("batch watch 9"), 9);
     HAS(out, "done: 1 of 3 signed, 2 failed\n");
@@ -641,6 +681,7 @@ int main(void)
     tcase_add_test(t, each_refusal_has_its_exit_code);
     tcase_add_test(t, what_no_honest_service_answers_is_told_apart);
     tcase_add_test(t, what_is_shown_is_aligned_and_tame);
+    tcase_add_test(t, a_mistake_on_the_command_line_is_named_with_what_was_meant);
     tcase_add_test(t, pages_are_followed_to_the_end);
     tcase_add_test(t, changes_carry_a_key_and_the_members_of_the_table);
     tcase_add_test(t, a_roster_is_streamed_from_file_and_pipe);

@@ -40,9 +40,12 @@ START_TEST(what_signers_counted_stays_with_the_batch)
     begin_batch(); /* no signer has said anything yet: what was said before stands */
     ck_assert_uint_eq(batch_now(id).commands.used, 7);
     engine_count(engine, &(struct proto_count){.used = 600, .allowed = 600, .lost = 2});
+    /* another signer's word, said before that one and heard behind it */
+    engine_count(engine, &(struct proto_count){.used = 300, .allowed = 600, .lost = 1});
     run_to_the_end();
     ck_assert_int_eq(batch_now(id).state, BATCH_DONE);
     ck_assert_uint_eq(batch_now(id).commands.used, 600);
+    ck_assert_uint_eq(batch_now(id).commands.lost, 2);
 }
 END_TEST
 

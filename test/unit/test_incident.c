@@ -475,6 +475,46 @@ START_TEST(every_state_and_every_row_can_be_reached)
 }
 END_TEST
 
+/* What `status` tells an operator to do can be done there, by whom it says. */
+START_TEST(every_state_that_waits_names_who_and_a_command_that_leads_on)
+{
+    struct seen m = from_the_start(0);
+
+    for (unsigned r = 0; r < ROUTE_COUNT; r++)
+        for (unsigned s = 0; s < STATE_COUNT; s++) {
+            const struct incident_next *n = incident_waits((enum route)r, (enum state)s);
+            const char *name = incident_state((enum state)s)->name;
+            const struct transition *t;
+            enum actor as = ACTOR_DCC;
+
+            if (s == STATE_NONE || s == STATE_CLOSED) {
+                ck_assert_msg(n == NULL, "%s waits for nobody", name);
+                continue;
+            }
+            if (!m.at[r][s])
+                continue;
+            ck_assert_msg(n != NULL, "%s on %s: nobody knows who acts", name,
+                          incident_route((enum route)r)->name);
+            ck_assert_msg(n->who[0] != '\0' && strstr(n->command, " {}") != NULL, "%s",
+                          name);
+            ck_assert_int_eq(strncmp(n->command, "incident event", 14) == 0,
+                             n->event != EVENT_COUNT);
+            if (n->event == EVENT_COUNT)
+                continue;
+            if (strstr(n->command, "--as subscriber") != NULL)
+                as = ACTOR_SUBSCRIBER;
+            t = incident_next((enum route)r, (enum state)s, n->event);
+            ck_assert_msg(t != NULL && (t->actors & ACTOR_BIT(as)) != 0 &&
+                              strstr(n->command, incident_event(n->event)->name) != NULL,
+                          "%s on %s: %s", name, incident_route((enum route)r)->name,
+                          n->command);
+            ck_assert_msg(t->evidence == 0 || strstr(n->command, "--evidence") != NULL,
+                          "%s on %s: %s needs evidence", name,
+                          incident_route((enum route)r)->name, n->command);
+        }
+}
+END_TEST
+
 START_TEST(every_state_but_closed_has_a_way_to_closed)
 {
     struct seen m = from_the_start(0);
@@ -668,6 +708,7 @@ int main(void)
     tcase_add_test(rows, guards_with_two_sides_know_both);
     tcase_add_test(rows, no_two_rows_answer_the_same_event);
     tcase_add_test(graph, every_state_and_every_row_can_be_reached);
+    tcase_add_test(graph, every_state_that_waits_names_who_and_a_command_that_leads_on);
     tcase_add_test(graph, every_state_but_closed_has_a_way_to_closed);
     tcase_add_test(graph, nothing_is_executed_without_authority_and_custodians);
     tcase_add_test(graph, an_alarm_that_is_over_tells_whether_anything_was_signed);

@@ -5,8 +5,7 @@
  */
 #include "mem.h"
 #include "proto.h"
-#include "scene.h"
-#include "token_kit.h"
+#include "signer_kit.h"
 #include "verify.h"
 
 #include <check.h>
@@ -25,98 +24,25 @@
 
 #define FIRST_COUNTER 1000
 
-static struct token_kit kit;
-static struct scene scene;
 static struct trust trust;
 static struct proto in, out;
 static pid_t pid;
 static int sock = -1;
 static uint32_t seq;
 
-/* --- set-up: the scene's papers, the kit's token, one configuration file --- */
-
-static void save(const char *name, X509 *x, char *path)
-{
-    (void)snprintf(path, CONFIG_PATH_MAX, "%s", kit_path(name));
-    pki_save_cert(path, x);
-}
-
-static void certify_token_key(void)
-{
-    AUTO(pkey) EVP_PKEY *key = verify_key(&kit.trust.keys[0].cert.at[0].point);
-
-    pki_pair_done(&scene.keys[SCENE_RECOVERY]);
-    scene.keys[SCENE_RECOVERY] = pki_issue(
-        &(struct pki_spec){.role = ROLE_RECOVERY,
-                           .eui = &(struct eui64){{0x90, 0xb3, 0xd5, 0x1f, 0x30, 0, 0, 0}},
-                           .usage = KU_DIGITAL_SIGNATURE,
-                           .key = key,
-                           .issuer = &scene.issuing});
-    scene_set(&scene, "key_certificate", scene_digest(scene.keys[SCENE_RECOVERY].cert));
-}
-
-static void utc(char out_text[32], time_t t)
-{
-    struct tm tm;
-
-    (void)gmtime_r(&t, &tm);
-    (void)strftime(out_text, 32, "%Y-%m-%dT%H:%M:%SZ", &tm);
-}
-
-static void decide(void)
-{
-    char from[32], to[32];
-
-    utc(from, time(NULL) - 3600);
-    utc(to, time(NULL) + 86400);
-    scene_set(&scene, "valid_from", json_string(from));
-    scene_set(&scene, "valid_to", json_string(to));
-    scene_sign(&scene, 2);
-}
-
-static void write_config(void)
-{
-    struct config *c = &scene.config;
-    X509 *const anchors[] = {scene.pma_anchor.cert, scene.org_anchor.cert,
-                             scene.acb_anchor.cert};
-    char *text;
-
-    c->signer = kit.config.signer;
-    c->tokens[0] = kit.config.tokens[0];
-    c->n_tokens = 1;
-    ck_assert_uint_eq(c->n_authorities, sizeof anchors / sizeof anchors[0]);
-    c->counter.has_start = true;
-    c->counter.start = 1;
-    save("root.pem", scene.root.cert, c->trust.root);
-    save("issuing.pem", scene.issuing.cert, c->trust.issuing);
-    for (size_t i = 0; i < sizeof anchors / sizeof anchors[0]; i++) {
-        char name[64];
-
-        (void)snprintf(name, sizeof name, "anchor-%zu.pem", i);
-        save(name, anchors[i], c->authorities[i].anchor);
-    }
-    for (size_t i = 0; i < c->n_keys; i++) {
-        char name[64];
-
-        (void)snprintf(name, sizeof name, "key-%zu.pem", i);
-        save(name, scene.keys[i].cert, c->keys[i].certificate);
-        (void)strcpy(c->keys[i].token, "main");
-        (void)snprintf(c->keys[i].id, sizeof c->keys[i].id, "%02zX", i + 1);
-    }
-    text = config_dump(c);
-    ck_assert_ptr_nonnull(text);
-    token_kit_write("recovery.conf", text, 0600);
-    free(text);
-}
+/* --- set-up --- */
 
 static void setup(void)
 {
     ck_assert_ptr_nonnull(getenv("SMKI_SIGNER"));
-    token_kit_new(&kit);
-    scene_make(&scene);
-    certify_token_key();
-    decide();
-    write_config();
+    signer_kit_begin();
+    signer_kit_certify(SCENE_RECOVERY, ROLE_RECOVERY,
+                       &(struct eui64){{0x90, 0xb3, 0xd5, 0x1f, 0x30, 0, 0, 0}},
+                       KU_DIGITAL_SIGNATURE, &kit.trust.keys[0].cert.at[0].point);
+    scene_set(&scene, "key_certificate", scene_digest(scene.keys[SCENE_RECOVERY].cert));
+    signer_kit_now();
+    scene_sign(&scene, 2);
+    signer_kit_config();
     (void)setenv("P11_SHIM_COUNT_LABEL", "recovery", 1);
     (void)setenv("P11_SHIM_COUNT_FILE", kit_path("uses"), 1);
 }
@@ -127,14 +53,13 @@ static void teardown(void)
         (void)close(sock);
     if (pid > 0)
         (void)kill(pid, SIGKILL);
-    scene_done(&scene);
-    token_kit_done();
+    signer_kit_end();
 }
 
 static void shim(const char *plan)
 {
     token_kit_shim(&kit, plan);
-    write_config();
+    signer_kit_config();
 }
 
 /* --- the process --- */

@@ -230,6 +230,43 @@ START_TEST(a_login_of_somebody_else_is_not_believed)
 }
 END_TEST
 
+START_TEST(a_login_is_played_in_an_exercise_by_the_own_user_alone)
+{
+    static const struct {
+        bool exercise;
+        uid_t uid;
+        const char *login;
+        bool ok;
+    } t[] = {
+        {true, 999, "4001", true},        {false, 999, "4001", false},
+        {true, 4001, "4001", false},      {true, 0, "4001", false},
+        {true, 999, "root", false},       {true, 999, "", false},
+        {true, 999, "4294967295", false},
+    };
+    char text[PEER_TEXT];
+    struct peer_roles r;
+    struct err e;
+
+    resolve(&r);
+    ck_assert(!r.exercise_logins); /* without a word in the configuration nobody plays */
+    for (size_t i = 0; i < sizeof t / sizeof t[0]; i++) {
+        struct peer p = {.uid = t[i].uid, .roles = PEER_VIEWER};
+
+        r.exercise_logins = t[i].exercise;
+        ck_assert_int_eq(peer_plays(&p, &r, t[i].login, &e), t[i].ok);
+        if (!t[i].ok) {
+            ck_assert_str_eq(e.id, "request.exercise-login");
+            ck_assert_uint_eq(p.uid, t[i].uid);
+            ck_assert_uint_eq(p.roles, PEER_VIEWER);
+            continue;
+        }
+        ck_assert_uint_eq(p.roles, PEER_VIEWER | PEER_OPERATOR);
+        peer_text(&p, text);
+        ck_assert_str_eq(text, "uid 4001 login exercise");
+    }
+}
+END_TEST
+
 START_TEST(roles_have_a_text)
 {
     char text[PEER_ROLES_TEXT];
@@ -252,6 +289,7 @@ int main(void)
     tcase_add_test(t, the_kernel_says_who_is_there);
     tcase_add_test(t, a_login_is_told_of_a_peer_that_is_there);
     tcase_add_test(t, a_login_of_somebody_else_is_not_believed);
+    tcase_add_test(t, a_login_is_played_in_an_exercise_by_the_own_user_alone);
     tcase_add_test(t, roles_have_a_text);
     suite_add_tcase(s, t);
     r = srunner_create(s);
