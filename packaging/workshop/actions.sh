@@ -219,6 +219,8 @@ act_vault() {
     serial='' # the daily token's: it is gone
     cast_vault_serial && cast_config vault | sed "s/^\[Signer\]/&\n$(echo "$stage_token_settings" | paste -sd '|' | sed 's/|/\\n/g')/" >"$work/vault.conf" || return 1
     party_key recovery 21 recovery-2 pma "$pki/recovery-2.pem" >>"$work/vault.conf"
+    vault_two=$(asked Setting '' TwoPersonSec)
+    [ -z "$vault_two" ] || sed -i "s/^TwoPersonSec=.*/TwoPersonSec=$vault_two/" "$work/vault.conf"
     mv "$work/vault.conf" "$work/recovery.conf"
     shown "$tools/pkcs11/smki-recovery-ceremony" generate --config "$work/recovery.conf" --key recovery --out "$work/recovery-2.pub" >>"$log" 2>&1 &&
         stage_pki issue --dir "$pki" --out "$pki/recovery-2.pem" --pubkey "$work/recovery-2.pub" --role 01 \
