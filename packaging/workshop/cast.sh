@@ -191,7 +191,8 @@ cast_shell() {
     shift
     mkdir -p "$folder/bin"
     ln -sf "$tools/daemon/smki-recoveryctl" "$folder/bin/smki-recoveryctl"
-    [ -e "$folder/bin/smki-recovery-workshop" ] || ln -s "$(command -v "$0" || echo "$0")" "$folder/bin/smki-recovery-workshop"
+    printf '#!/bin/sh\nexec sh "%s" "$@"\n' "$(realpath "$(command -v "$0" || echo "$0")")" >"$folder/bin/smki-recovery-workshop"
+    chmod 700 "$folder/bin/smki-recovery-workshop"
     echo "PS1='[$shell_person] '" >"$folder/play/cards/$shell_person.env"
     PATH=$folder/bin:$PATH SMKI_WORKSHOP=$folder SMKI_WORKSHOP_PERSON=$shell_person SMKI_RECOVERY_SOCKET=$socket
     SMKI_RECOVERY_EXERCISE_LOGIN=$(cast_login "$shell_person") ENV=$folder/play/cards/$shell_person.env
@@ -200,5 +201,6 @@ cast_shell() {
         cat "$folder/play/cards/$shell_person.txt"
         set -- -i
     fi
+    trap - PIPE
     exec sh "$@"
 }

@@ -209,13 +209,13 @@ play_do() {
         if [ -n "$refuses" ]; then
             [ $act_status -ne 0 ] || fail "step \"$step\": it should have been refused by $refuses"
             grep -q "^  rule  *$refuses\$" "$work/said" || { cat "$work/said" >&2; fail "step \"$step\": refused, but not by $refuses"; }
-            cat "$work/said"
             play_log refused --arg step "$step" --arg rule "$refuses" --arg person "$person" --arg by "$by"
+            cat "$work/said" || :
         elif [ $act_status -ne 0 ]; then
             cat "$work/said" >&2
             fail "step \"$step\" is still due: '$action' did not go well"
         else
-            sed 's/^/  /' "$work/said"
+            sed 's/^/  /' "$work/said" || :
         fi
         done_lines=$((done_lines + 1))
         echo $done_lines >"$work/line"
@@ -243,11 +243,11 @@ play_done() {
     play_log step --arg step "$step" --arg role "$(asked Step "$step" Role)" --arg person "$person" --arg by "$by" \
         --arg incident "$incident" --arg state "$state" --argjson due "$(cat "$work/due")" --arg way "${1:+otherwise}" \
         --arg text "$(asked Step "$step" Tell)"
-    say "Done: $step${state:+ ($incident is $state)}"
-    where=$1
+    where=$1 done_step=$step
     [ -n "$where" ] || where=$(asked Step "$step" Then)
     [ -n "$where" ] || where=$(names Step | awk -v s="$step" 'found { print; exit } $0 == s { found = 1 }')
     play_goto "${where:-end}"
+    say "Done: $done_step${state:+ ($incident is $state)}"
     play_turn
 }
 

@@ -139,6 +139,11 @@ page() {
     grep -q 'EXERCISE - nothing of this is real' "$room/play/handout.html" || return 1
     ! grep -Eio '<script|src=|https?://|@import|url\(' "$room/play/handout.html"
 }
+# One meter takes the old certificates back, and the service is not told.
+alter() {
+    "$build/test/meter/smki-meter" change --state "$room/play/meters" --mode 2 --responses "$dir/unsent" \
+        --cell supplier-ds="$room/base/pki/supplier-ds-old.pem" "$(sed -n '2s/,.*//p' "$room/play/meters/roster.csv")"
+}
 # The devices whose every command was accepted hold what the last decision names: not one less than the service says.
 recovered() { # N
     jq -e --argjson n "$1" '[.incidents[] | select(.parent == "" or .parent == null) | .recovered] | add == $n' "$room/play/handout.json"
@@ -192,6 +197,12 @@ for scenario in $scenarios; do
     check 'one page, nothing from elsewhere' page
     cp "$room/play/handout.json" "$dir/$scenario.json"
     case $scenario in
+    authorised-method-3)
+        check 'all twenty were recovered' recovered 20
+        check 'a meter of which the service says otherwise' alter
+        refused 'then the hand-out does not agree' 'false' agrees
+        check 'and says so on its page' grep -q 'NOT EQUAL' "$room/play/handout.html"
+        ;;
     own-key | false-alarm | refusal) check 'no device was signed for' recovered 0 ;;
     shared-provider) check 'ten were recovered, ten and ten replaced by their own key' jq -e '[.incidents[] | select(.figures.by_key) | .figures.by_key] | map(select(. == {own: 10} or . == {recovery: 10})) | length == 3' "$dir/$scenario.json" ;;
     ppmid) check 'all twenty-four have the new key, PPMIDs among them' recovered 24 ;;
@@ -201,6 +212,16 @@ for scenario in $scenarios; do
     check 'it is closed' workshop close
     check 'reset: nothing of it is left' sh -c 'sh "$1" reset && ! test -e "$2/play"' sh "$program" "$room"
 done
+
+echo '# The scenario of smki-recovery-workshop(1), as it stands there'
+awk '/^# A WHOLE SCENARIO/ { here = 1 } here && /^```/ { inside = !inside; next } inside' \
+    "$source/packaging/man/smki-recovery-workshop.1.scd" >"$dir/hoax.scenario"
+check 'it is a scenario' workshop check "$dir/hoax.scenario"
+check 'it begins' workshop start "$dir/hoax.scenario"
+check 'it is played to its end' play_to end
+check 'it is closed, too' workshop close
+check 'its refusal is in the hand-out' refusals_told
+
 check 'the vote is in the hand-out, that which fell too' jq -e '.decisions[0].votes == {for: 4, against: 1, abstain: 0} and any(.timeline[]; .kind == "fell")' "$dir/authorised-method-3.json"
 check 'the refusal did not outlive its scenario' jq -e '[.refusals[].rule] | index("incident.list-refused") == null' "$dir/authorised-method-2.json"
 check 'what was shortened is marked' jq -e '.settings | any(.key == "TokenLostSec" and (.exercise | test("EXERCISE")))' "$dir/hsm-loss.json"
