@@ -10,7 +10,7 @@ handout_write() {
         --slurpfile lists "$work/told/lists" --rawfile fields "$work/scenario.tsv" --rawfile people "$work/told/people" \
         --arg number "$(cat "$work/number")" --arg name "$(cat "$work/name")" \
         -f "$room/handout.jq" >"$work/handout.json.new" 2>>"$log" &&
-        jq -r -f "$room/handout_html.jq" "$work/handout.json.new" >"$work/handout.html.new" 2>>"$log" || return 1
+        jq -r -L "$room" --rawfile css "$data/page.css" -f "$room/handout_html.jq" "$work/handout.json.new" >"$work/handout.html.new" 2>>"$log" || return 1
     mv "$work/handout.json.new" "$work/handout.json"
     mv "$work/handout.html.new" "$work/handout.html"
 }

@@ -1,52 +1,61 @@
-# The hand-out as one page of HTML: no script, nothing from elsewhere, prints on A4.
-def t: tostring | @html;
-def row($tag): "<tr>" + (map("<" + $tag + ">" + . + "</" + $tag + ">") | join("")) + "</tr>";
-def table($head; $rows): if $rows == [] then "<p>None.</p>" else "<table><thead>" + ($head | map("<th scope=\"col\">" + . + "</th>") | "<tr>" + join("") + "</tr>") + "</thead><tbody>\n"
-  + ($rows | map(row("td")) | join("\n")) + "\n</tbody></table>" end;
-def section($title; $body): "<section><h2>" + $title + "</h2>\n" + $body + "\n</section>\n";
-def clock: .[11:19];
-def factor: (.id | t) + " (" + (.weight | t) + "): " + (.value | t);
+# The hand-out as one page of HTML: no script, nothing from elsewhere, prints on A4. $css is packaging/page.css.
+include "page";
+
+def factor: (.id | t) + " (weight " + (.weight | t) + "): " + (.value | t);
+def who: (.person // "") + (if .by == "facilitator" and (.person // "") != "" then " (played by the facilitator)" else "" end);
+# Votes and signatures of one paper in a row are one entry of the time line.
+def bundled: reduce .[] as $e ([]; if length > 0 and ($e.kind == "vote" or $e.kind == "sign") and .[-1].kind == $e.kind and .[-1].decision == $e.decision
+    then .[-1].all += [$e] else . + [$e + {all: [$e]}] end);
+# What its state is, where it is another than before.
+def turned: [foreach .[] as $e ({}; {was: .is, is: ($e | .state // null) , e: $e} | if .is == null then .is = .was else . end; .e + {turned: (.e.state != null and .was != .is)})];
+def told: if .kind == "start" then "The scenario begins" elif .kind == "step" then .text
+    elif .kind == "vote" then "Votes on \(.decision): " + ([.all[] | "\(.person) \(.vote)"] | join(", "))
+    elif .kind == "sign" then "\(.decision) is signed by " + ([.all[].person] | join(", "))
+    elif .kind == "count" then "Counted: \(.votes.for) for, \(.votes.against) against, \(.votes.abstain) abstain"
+    elif .kind == "refused" then "Refused by \(.rule)" elif .kind == "fell" then "The motion on \(.decision) fell"
+    elif .kind == "inject" then "Inject for \(.to // "the room"): \(.text)" elif .kind == "close" then "The scenario is closed" else .kind end;
+def way: "<ol class=\"way\">\n" + ([turned | bundled[] | "<li class=\"" + (if .kind == "refused" or .kind == "fell" then "no" elif .kind == "step" then "turn" elif .kind == "inject" then "ink" else "same" end)
+    + "\"><time>" + (.at | clock) + "</time>" + (told | t)
+    + (if .turned then " &rarr; <span class=\"to\">" + (.state | t) + "</span>" else "" end)
+    + (if .kind == "step" and who != "" then (who | soft) else "" end) + "</li>"] | join("\n")) + "\n</ol>";
+def decision: "<section class=\"card\"><h3>" + (.id | t) + ": " + (.outcome | t) + (if .method then " " + (.method | t) else "" end) + " " + tag(""; .state) + "</h3>\n"
+    + ([["Votes", (if .votes then "\(.votes.for) for, \(.votes.against) against, \(.votes.abstain) abstain" else "" end)],
+        ["Present", ([.members[]? | .holder + " (" + .seat + ")"] | join(", ") | t)],
+        ["Shall be weighed", ([.shall[] | factor] | join("<br>"))], ["May be weighed", ([.may[] | factor] | join("<br>"))],
+        ["Reasons", (.reasons // "" | t)], ["Risk that stays", (.residual_risk // "" | t)],
+        ["Signed by", ([.signers[] | .holder + (if .seat then " (" + .seat + ")" else "" end) + (if .counted then "" else ", not counted" end)] | join(", ") | t)],
+        ["SHA-256", (.sha256 | code)]] | pairs) + "</section>";
+
 . as $h
-| ([.waited[].seconds] | max // 1 | if . == 0 then 1 else . end) as $longest
-| "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>Exercise: " + (.scenario.title | t) + "</title>\n<style>
-@page { size: A4; margin: 16mm }
-body { font: 15px/1.45 system-ui, sans-serif; max-width: 62em; margin: 1.5em auto; padding: 0 1em; color: #1a1a1a; background: #fff }
-h1 { font-size: 1.6em; margin: .2em 0 } h2 { font-size: 1.15em; border-bottom: 2px solid #1a1a1a; margin-top: 1.8em }
-.exercise { border: 3px solid #8a1c1c; color: #8a1c1c; font-weight: bold; padding: .3em .8em }
-table { border-collapse: collapse; width: 100%; font-size: .92em } th, td { text-align: left; vertical-align: top; padding: .25em .5em; border-bottom: 1px solid #bbb; overflow-wrap: anywhere }
-th { background: #eee } thead { display: table-header-group } tr { break-inside: avoid } h2 { break-after: avoid }
-.bad { color: #8a1c1c; font-weight: bold } .line { border-bottom: 1px solid #777; height: 2em } svg { max-width: 640px } svg text { font: 13px system-ui, sans-serif }
-@media print { body { font-size: 11px; margin: 0; max-width: none } }
-</style></head><body>\n<header><p class=\"exercise\">EXERCISE - nothing of this is real. " + (if $h.settings == [] then "No window or wait was shortened." else "Not as in life: " + ([$h.settings[] | (.key + "=" + .value) | t] | join(", ")) + "." end) + "</p>\n<h1>" + (.scenario.title | t) + "</h1>\n"
-+ "<p>" + (.play | t) + ", " + (.began | t) + " to " + (.ended | clock | t) + " UTC; planned for " + (.scenario.minutes | t) + " minutes. " + (.scenario.source | t) + "</p></header>\n<main>\n"
-+ (.scenario.about | map("<p>" + t + "</p>") | join("\n"))
-+ (if .left then "<p class=\"bad\">Closed before its end: step " + (.left | t) + " was due.</p>" else "" end)
-+ section("Who was there"; table(["Person", "Plays", "Name on the certificate", "Key (SHA-256)"]; [.people[] | [(.person | t), (.player | t), (.name | t), (.key_sha256[:16] + "..." | t)]]))
-+ section("Time line"; table(["UTC", "Minute", "What", "Who", "Then"]; [.timeline[]
-    | [(.at | clock | t), (.minute | t),
-       ((if .kind == "step" then .text elif .kind == "vote" then "votes " + .vote + " on " + .decision elif .kind == "sign" then "signs " + .decision
-         elif .kind == "count" then "counted: \(.votes.for) for, \(.votes.against) against, \(.votes.abstain) abstain" elif .kind == "refused" then "refused: " + .rule
-         elif .kind == "inject" then "inject: " + .text elif .kind == "fell" then "the motion fell" else .kind end) | t),
-       (((.person // "") + (if .by == "facilitator" and .person then " (played by the facilitator)" else "" end)) | t),
-       (((.incident // "") + " " + (.state // "")) | t)]]))
-+ section("Decisions"; if .decisions == [] then "<p>Nothing was decided.</p>" else [.decisions[]
-    | "<h3>" + (.id | t) + ": " + (.outcome | t) + (if .method then ", " + (.method | t) else "" end) + " <small>(" + (.state | t) + ")</small></h3>"
-    + (if .votes then "<p>Votes: \(.votes.for) for, \(.votes.against) against, \(.votes.abstain) abstain. Present: " + ([.members[] | .holder + " (" + .seat + ")"] | join(", ") | t) + "</p>" else "" end)
-    + (if .shall != [] or .may != [] then "<p>Factors that shall be weighed: " + ([.shall[] | factor] | join("; ")) + ". That may be: " + ([.may[] | factor] | join("; ")) + ".</p>" else "" end)
-    + (if .reasons then "<p>Reasons: " + (.reasons | t) + (if .residual_risk then " Risk that stays: " + (.residual_risk | t) else "" end) + "</p>" else "" end)
-    + "<p>Signed by " + ([.signers[] | .holder + (if .seat then " (" + .seat + ")" else "" end) + (if .counted then "" else ", not counted" end)] | join(", ") | t) + "</p>"] | join("\n") end)
-+ section("Who waited for whom"; "<svg role=\"img\" aria-label=\"Seconds that the others waited for each role\" viewBox=\"0 0 640 \(.waited | length * 24 + 4)\" width=\"100%\">"
-    + ([range(.waited | length) as $i | .waited[$i] | "<text x=\"0\" y=\"\($i * 24 + 17)\">" + (.for | t) + "</text><rect x=\"170\" y=\"\($i * 24 + 4)\" height=\"16\" width=\"\(.seconds / $longest * 360 + 1 | floor)\" fill=\"#1f4e79\"/><text x=\"\(.seconds / $longest * 360 + 178 | floor)\" y=\"\($i * 24 + 17)\">\(.seconds) s</text>"] | join("")) + "</svg>"
-    + table(["For", "Seconds", "Steps", "Waited, because the next step was theirs"]; [.waited[] | [(.for | t), (.seconds | t), (.steps | t), (.by | join(", ") | t)]]))
-+ section("What the rules refused"; table(["UTC", "Incident", "Rule", "What it says", "Source", "Certainty", "In the script"]; [.refusals[]
-    | [(.at | clock | t), (.incident // "" | t), (.rule | t), (.sentence // .why // "" | t), (.source // "" | t), (.certainty // "" | t), (if .expected then "yes" else "no" end)]]
-    + [.offline_refusals[] | ["", "", (.rule | t), (.sentence | t), (.source | t), (.certainty | t), "yes"]]))
-+ section("Figures"; table(["Incident", "Route", "State", "Devices", "Signed", "Recovered", "By state"]; [.incidents[]
-    | [(.id + " " + .title | t), (.route | t), (.state | t), (.devices | t), (.signed | t), (.recovered | t), ((.figures.by_state // {}) | to_entries | map("\(.key) \(.value)") | join(", ") | t)]])
-  + "<h3>Do they add up?</h3>" + table(["Incident", "What", "Left", "Right", ""]; [.sums[] | [(.incident | t), (.what | t), (.left | t), (.right | t), (if .equal then "equal" else "<span class=\"bad\">NOT EQUAL</span>" end)]])
-  + "<h3>What the \(.meters.devices) meters hold, by their own word</h3>" + table(["Cell", "Certificate and how many"]; [.meters.cells | to_entries[] | [(.key | t), (.value | to_entries | map("\(.key): \(.value)") | join(", ") | t)]]))
-+ section("Injects"; table(["Inject", "For", "Text", "Played"]; [.injects[] | [(.inject | t), (.to | t), (.says | t), (if .played then .played | clock | t else "no" end)]]))
-+ section("Questions that the room was asked"; table(["Step", "Question"]; [.questions[] | [(.step | t), (.question | t)]]))
-+ section("Open questions"; "<ul>" + ([.open[] | "<li>" + t + "</li>"] | join("")) + "</ul><div class=\"line\"></div><div class=\"line\"></div>")
-+ section("Feedback"; [.feedback[] | "<p>" + t + "</p><div class=\"line\"></div><div class=\"line\"></div>"] | join("\n"))
-+ "</main></body></html>"
+| [.incidents[] | select((.figures.by_state // {}) != {})] as $counted
+| ([$counted[].figures.devices] | max // 1) as $most
+| page("Hand-out: " + .scenario.title; sped(.settings); $css; "";
+  "<p class=\"soft\">Hand-out of a session, " + (.play | t) + "</p>\n<h1>" + (.scenario.title | t) + "</h1>\n"
+  + (.scenario.about | map("<p>" + t + "</p>") | join("\n"))
+  + "<p class=\"soft\">Played " + (.began[:10] | t) + " from " + (.began | clock) + " to " + (.ended | clock) + " UTC. " + (.scenario.source | t) + "</p>\n"
+  + (if .left then "<p class=\"bad\">Closed before its end: step " + (.left | t) + " was due.</p>" else "" end)
+  + ({"Minutes, planned": .scenario.minutes, "Minutes, played": (.seconds / 60 | ceil), "Steps": ([.timeline[] | select(.kind == "step")] | length),
+      "Decisions": (.decisions | length), "Refusals": ((.refusals | length) + (.offline_refusals | length)), "Devices": .meters.devices} | figures)
+  + section("What came of it"; ([.incidents[] | "<h3>" + (.title | t) + " " + tag(if .state == "CLOSED" then "good" else "now" end; .state) + "</h3>\n"
+      + (if (.figures.by_state // {}) == {} then "<p>No device of it was commanded.</p>" else
+          . as $i | (.figures.by_state + {devices: .figures.devices} | bar("All devices"; $most)) + ([.figures.by_type | to_entries[] | .key as $k | .value | bar($k; $most)] | join(""))
+          + (.figures.by_state + {devices: .figures.devices} | bar_key) end)
+      + "<p class=\"soft\">" + (.id | t) + ", route " + (.route | t) + ": \(.devices) devices, \(.signed) commands signed, \(.recovered) recovered.</p>"] | join("\n"))
+    + "<h3>Do the figures add up?</h3>" + table(["Incident", "What", "#Left", "#Right", "Are they equal"]; [.sums[] | [(.incident | t), (.what | t), (.left | t), (.right | t),
+        (if .equal then tag("good"; "equal") else tag("bad"; "NOT EQUAL") end)]])
+    + "<h3>What the \(.meters.devices) meters hold, by their own word</h3>" + table(["Cell", "Certificate, and how many"]; [.meters.cells | to_entries[]
+        | [(.key | code), (.value | to_entries | map("\(.key) \(.value)") | join(", ") | t)]]))
+  + section("What happened"; .timeline | way)
+  + section("What was decided, and by whom"; if .decisions == [] then "<p>Nothing was decided.</p>" else "<div class=\"cards\">\n" + ([.decisions[] | decision] | join("\n")) + "\n</div>" end)
+  + section("Who waited for whom"; ([.waited[].seconds] | max // 1) as $longest
+    | "<p>How long a step was due before it was done, and whose step came next.</p>\n"
+    + ([.waited[] | strip(.for; [{class: "c-sent", words: "seconds", n: .seconds}]; $longest; "\(.seconds) s, \(.steps) step" + (if .steps == 1 then "" else "s" end))] | join(""))
+    + "<ul>" + ([.waited[] | select(.by != []) | "<li>" + (.for | t) + " was waited for by " + (.by | join(", ") | t) + ".</li>"] | join("")) + "</ul>")
+  + section("What the rules refused"; table(["UTC", "Rule, and what it says", "Source", "How sure", "In the script"]; [.refusals[]
+      | [(.at | clock | t), ((.rule | code) + "<br>" + (.sentence // .why // "" | t)), (.source // "" | t), tag(""; .certainty // "unknown"), (if .expected then "yes" else "no" end)]]
+      + [.offline_refusals[] | ["", ((.rule | code) + "<br>" + (.sentence | t)), (.source | t), tag(""; .certainty), "yes"]]))
+  + section("Injects"; table(["For", "Text", "Played"]; [.injects[] | [(.to | t), (.says | t), (if .played then .played | clock | t else "no" end)]]))
+  + section("Questions that the room was asked"; "<ul>" + ([.questions[] | "<li>" + (.question | t) + " " + "<small>" + (.step | t) + "</small></li>"] | join("")) + "</ul>")
+  + section("Open questions"; "<ul>" + ([.open[] | "<li>" + t + "</li>"] | join("")) + "</ul>" + write(3))
+  + section("Feedback"; [.feedback[] | "<p>" + t + "</p>" + write(2)] | join("\n"))
+  + section("Who was there"; table(["Person", "Plays", "Name on the certificate", "Key, SHA-256"]; [.people[] | [(.person | t), (.player | t), (.name | t), (.key_sha256[:16] + "..." | code)]])))
