@@ -35,7 +35,7 @@ def total: map(.) | add // 0;
    began: $log[0].at, ended: $log[-1].at, seconds: (($log[-1].seconds - $began) | rounded),
    people: [$people | split("\n")[] | select(. != "") | split("\t") | {person: .[0], role: .[1], player: .[2], name: .[3], key_sha256: .[4]}],
    timeline: [$log[] | {at, minute: ((.seconds - $began) / 60 | rounded), kind, step, role, person, by, state, incident, text: (.text // .scenario // ""),
-     vote, decision, rule, votes, inject, way} | with_entries(select(.value != null and .value != ""))],
+     vote, decision, rule, votes, inject, to, way} | with_entries(select(.value != null and .value != ""))],
    waits: $waits,
    waited: [$waits | group_by(.of)[] | {for: .[0].of, seconds: (map(.seconds) | total | rounded), steps: length,
      by: (map(select(.next != "" and .next != .of) | .next) | unique)}],
