@@ -146,9 +146,9 @@ static void put_progress(FILE *f, const json_t *figures)
     by_state = json_copy(json_object_get(figures, "by_state"));
     (void)json_object_set(by_state, "devices", json_object_get(figures, "devices"));
     (void)fputs("<section>\n<h2>How far it is</h2>\n", f);
-    page_bar(f, "All devices", by_state, number(figures, "devices"));
+    page_bar(f, "All devices", by_state);
     json_object_foreach(json_object_get(figures, "by_type"), type, of)
-        page_bar(f, type, of, number(figures, "devices"));
+        page_bar(f, type, of);
     page_bar_key(f, by_state);
     (void)fputs("<dl class=\"pairs\">\n", f);
     put_counts(f, "Replaced by which key", json_object_get(figures, "by_key"));

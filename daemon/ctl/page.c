@@ -148,34 +148,34 @@ static json_int_t count_row(const json_t *by_state, size_t s)
     return n;
 }
 
-void page_bar(FILE *f, const char *name, const json_t *by_state, json_int_t most)
+void page_bar(FILE *f, const char *name, const json_t *by_state)
 {
     char a[32], b[32];
     json_int_t all = 0, at = 0;
+    double unit;
 
     for (size_t s = 0; s < N_STATES; s++)
         all += count_row(by_state, s);
-    if (most < all || most < 1)
-        most = all > 0 ? all : 1;
+    unit = all > 0 ? 1000.0 / (double)all : 0.0;
     page_put(f,
              "<div class=\"bar\"><span>{}</span>"
              "<svg viewBox=\"0 0 1000 10\" preserveAspectRatio=\"none\" role=\"img\" "
-             "aria-label=\"{}",
-             name, name);
+             "data-full=\"{}\" aria-label=\"{}",
+             name, page_number(all, b), name);
     for (size_t s = 0; s < N_STATES; s++) {
         if (count_row(by_state, s) > 0)
             page_put(f, ", {} {}", page_number(count_row(by_state, s), a), states[s].words);
     }
     (void)fputs("\">", f);
     for (size_t s = 0; s < N_STATES; s++) {
-        double from = (double)at * 1000.0 / (double)most;
+        double from = (double)at * unit;
 
         at += count_row(by_state, s);
         if (count_row(by_state, s) > 0)
             (void)fprintf(f,
                           "<rect class=\"%s\" x=\"%.2f\" width=\"%.2f\" y=\"0\" "
                           "height=\"10\"/>",
-                          states[s].class, from, (double)at * 1000.0 / (double)most - from);
+                          states[s].class, from, (double)at * unit - from);
     }
     page_put(f, "</svg><span class=\"n\">{} of {}</span></div>\n",
              page_number(count(by_state, "success"), a), page_number(all, b));

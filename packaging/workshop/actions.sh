@@ -175,6 +175,18 @@ act_draft() {
         --arg symmetric "$(sha256sum <"$folder/base/symmetric" | cut -d ' ' -f 1)" --arg review "$(rehearsal_at '+1 month')" || return 1
     rm -f "$work/$1.cms"
     say "The draft is in play/$1.json" >&7
+    [ "$(jq -r .by "$work/$1.json")" != pma ] || act_pack "$1"
+}
+# What the PMA reads before it votes: play/pack-DECISION.html and .json.
+act_pack() {
+    look incident show "$incident" >"$work/pack-show" && { look figures "$incident" >"$work/pack-figures" 2>/dev/null || echo '{}' >"$work/pack-figures"; } &&
+        recoveryctl --json incident states >"$work/pack-table" &&
+        jq -n --slurpfile draft "$work/$1.json" --slurpfile show "$work/pack-show" --slurpfile figures "$work/pack-figures" \
+            --slurpfile table "$work/pack-table" --slurpfile digests "$work/digests.json" --arg number "$(cat "$work/number")" \
+            -f "$room/pack.jq" >"$work/pack-$1.json" &&
+        jq -r -L "$room" --rawfile css "$data/page.css" -f "$room/pack_html.jq" "$work/pack-$1.json" >"$work/pack-$1.html" || return 1
+    rm -f "$work/pack-show" "$work/pack-figures" "$work/pack-table"
+    say "The PMA's pack is in play/pack-$1.html" >&7
 }
 act_submitted() {
     case $1 in

@@ -142,11 +142,12 @@ cast_scenario() {
             "$(asked Certificate "$certificate" Eui)" "$(asked Certificate "$certificate" Usage)" || return 1
     done
     cast_seed=0
+    : >"$work/before"
     for devices in $(names Devices); do
         cast_seed=$((cast_seed + 1))
         types=$(asked Devices "$devices" Types)
         stage_meters "$devices" "$(asked Devices "$devices" Count)" "$(asked Devices "$devices" Supplier)" \
-            --first "00DB12340${cast_seed}000000" --seed $cast_seed ${types:+--mix "$types"} || return 1
+            --first "00DB12340${cast_seed}000000" --seed $cast_seed ${types:+--mix "$types"} && handout_cells "$devices" >>"$work/before" || return 1
     done
 }
 

@@ -1,10 +1,12 @@
 # The hand-out as JSON, from: $log (what the room did), $incidents ({show, figures, decisions} of each), $audit,
-# $rules (policy list), $meters (a line for each device), $lists ({incident, device, state}), $digests, $fields, $people.
+# $rules (policy list), $meters (a line for each device; $before: at the start), $lists ({incident, device, type, state, batch}), $digests, $fields, $people.
 
 def fields: [$fields | split("\n")[] | select(. != "") | split("\t") | {section: .[0], name: .[1], key: .[2], value: .[4]}];
 def of($section; $key): [fields[] | select(.section == $section and .key == $key)];
 def one($section; $key): (of($section; $key)[0].value // "");
 def named($section): reduce (fields[] | select(.section == $section)) as $f ({}; .[$f.name][$f.key] += [$f.value]);
+# By cell and certificate: in how many of these devices.
+def cells_of($called): reduce (.[] | .cells | to_entries[]) as $c ({}; .[$c.key][$called[$c.value.certificate] // "unknown"] += 1);
 def rounded: . * 10 | round / 10;
 def total: map(.) | add // 0;
 
@@ -63,7 +65,12 @@ def total: map(.) | add // 0;
      + [$told[] | select(.children != [] and .children != null) | . as $p | {incident: .id, what: "devices of the event = those of its incidents", left: .figures.devices,
          right: ([$told[] | select(.parent == $p.id) | .devices] | total)}]
      | map(.equal = (.left == .right))),
-   meters: {devices: ($meters | length), cells: (reduce ($meters[] | .cells | to_entries[]) as $c ({}; .[$c.key][$called[$c.value.certificate] // "unknown"] += 1))},
+   meters: {devices: ($meters | length), cells: ($meters | cells_of($called))},
+   evidence: [($lists | unique_by(.device) | group_by(.type))[] | map(.device) as $of | (reduce $of[] as $d ({}; .[$d] = true)) as $mine
+     | {type: .[0].type, devices: length, commanded: ([$lists[] | select($mine[.device] and .batch != null) | .device] | unique | length),
+        states: (reduce ($lists | group_by(.device)[] | last | select($mine[.device]) | .state) as $s ({}; .[$s] += 1)),
+        before: ([$before[] | select($mine[.device])] | cells_of($called)), after: ([$meters[] | select($mine[.device])] | cells_of($called))}],
+   unproven: [of("Scenario"; "Unproven")[].value],
    questions: [fields[] | select(.section == "Step" and .key == "Ask") | {step: .name, question: .value}],
    open: [of("Scenario"; "Open")[].value],
    feedback: ["What did you have to ask somebody that your card should have told you?", "Where did you wait, and for whom? Would it have been so in life?",

@@ -7,12 +7,19 @@ handout_write() {
     handout_gather >>"$log" 2>&1 || return 1
     jq -n --slurpfile log "$work/log.jsonl" --slurpfile incidents "$work/told/incidents" --slurpfile audit "$work/told/audit" \
         --slurpfile rules "$work/told/rules" --slurpfile meters "$work/told/meters" --slurpfile digests "$work/digests.json" \
-        --slurpfile lists "$work/told/lists" --rawfile fields "$work/scenario.tsv" --rawfile people "$work/told/people" \
+        --slurpfile lists "$work/told/lists" --slurpfile before "$work/before" --rawfile fields "$work/scenario.tsv" --rawfile people "$work/told/people" \
         --arg number "$(cat "$work/number")" --arg name "$(cat "$work/name")" \
         -f "$room/handout.jq" >"$work/handout.json.new" 2>>"$log" &&
         jq -r -L "$room" --rawfile css "$data/page.css" -f "$room/handout_html.jq" "$work/handout.json.new" >"$work/handout.html.new" 2>>"$log" || return 1
+    if [ -n "$(asked Scenario '' Unproven)" ]; then
+        jq -r -L "$room" --rawfile css "$data/page.css" -f "$room/evidence_html.jq" "$work/handout.json.new" >"$work/evidence.html" 2>>"$log" || return 1
+    fi
     mv "$work/handout.json.new" "$work/handout.json"
     mv "$work/handout.html.new" "$work/handout.html"
+}
+# handout_cells METERS: what each of them holds, by its own word.
+handout_cells() {
+    "$tools/test/meter/smki-meter" cells --state "$work/$1"
 }
 # What service, meters and cards say, as files in $work/told.
 handout_gather() {
@@ -28,14 +35,14 @@ handout_gather() {
         done
         # every device that was on a list of this incident
         if jq -e '.roster != null' "$work/told/show" >/dev/null; then
-            look devices "$handout_id" --all | jq -c --arg id "$handout_id" '.devices[] | {incident: $id, device, state}' >>"$work/told/lists" || return 1
+            look devices "$handout_id" --all | jq -c --arg id "$handout_id" '.devices[] | {incident: $id, device, type, state, batch}' >>"$work/told/lists" || return 1
         fi
         jq -c --slurpfile figures "$work/told/figures" --slurpfile decisions "$work/told/decisions" \
             '{show: ., figures: $figures[0], decisions: $decisions}' "$work/told/show" >>"$work/told/incidents" || return 1
     done
     look audit export >"$work/told/audit" && recoveryctl --json policy list >"$work/told/rules" || return 1
     for handout_meters in $(names Devices); do
-        "$tools/test/meter/smki-meter" cells --state "$work/$handout_meters" >>"$work/told/meters" || return 1
+        handout_cells "$handout_meters" >>"$work/told/meters" || return 1
     done
     for handout_role in $(names Role); do
         for handout_person in $(asked Role "$handout_role" People); do

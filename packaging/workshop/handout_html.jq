@@ -27,8 +27,6 @@ def decision: "<section class=\"card\"><h3>" + (.id | t) + ": " + (.outcome | t)
         ["SHA-256", (.sha256 | code)]] | pairs) + "</section>";
 
 . as $h
-| [.incidents[] | select((.figures.by_state // {}) != {})] as $counted
-| ([$counted[].figures.devices] | max // 1) as $most
 | page("Hand-out: " + .scenario.title; sped(.settings); $css; "";
   "<p class=\"soft\">Hand-out of a session, " + (.play | t) + "</p>\n<h1>" + (.scenario.title | t) + "</h1>\n"
   + (.scenario.about | map("<p>" + t + "</p>") | join("\n"))
@@ -38,11 +36,12 @@ def decision: "<section class=\"card\"><h3>" + (.id | t) + ": " + (.outcome | t)
       "Decisions": (.decisions | length), "Refusals": ((.refusals | length) + (.offline_refusals | length)), "Devices": .meters.devices} | figures)
   + section("What came of it"; ([.incidents[] | "<h3>" + (.title | t) + " " + tag(if .state == "CLOSED" then "good" else "now" end; .state) + "</h3>\n"
       + (if (.figures.by_state // {}) == {} then "<p>No device of it was commanded.</p>" else
-          . as $i | (.figures.by_state + {devices: .figures.devices} | bar("All devices"; $most)) + ([.figures.by_type | to_entries[] | .key as $k | .value | bar($k; $most)] | join(""))
+          (.figures.by_state + {devices: .figures.devices} | bar("All devices")) + ([.figures.by_type // {} | to_entries[] | .key as $k | .value | bar($k)] | join(""))
           + (.figures.by_state + {devices: .figures.devices} | bar_key) end)
       + "<p class=\"soft\">" + (.id | t) + ", route " + (.route | t) + ": \(.devices) devices, \(.signed) commands signed, \(.recovered) recovered.</p>"] | join("\n"))
     + "<h3>Do the figures add up?</h3>" + table(["Incident", "What", "#Left", "#Right", "Are they equal"]; [.sums[] | [(.incident | t), (.what | t), (.left | t), (.right | t),
         (if .equal then tag("good"; "equal") else tag("bad"; "NOT EQUAL") end)]])
+    + (.evidence | evidence)
     + "<h3>What the \(.meters.devices) meters hold, by their own word</h3>" + table(["Cell", "Certificate, and how many"]; [.meters.cells | to_entries[]
         | [(.key | code), (.value | to_entries | map("\(.key) \(.value)") | join(", ") | t)]]))
   + section("What happened"; .timeline | way)

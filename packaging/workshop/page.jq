@@ -23,14 +23,22 @@ def states: [["success", "c-good", "replaced"], ["partly", "c-part", "replaced i
     ["excused", "c-done", "excused, with a reason"], ["unknown", "c-away", "unknown"]];
 # parts: [{class, words, n}], all on one scale of $most.
 def strip($name; $parts; $most; $behind): ([$most, 1] | max) as $most
-    | "<div class=\"bar\"><span>" + ($name | t) + "</span><svg viewBox=\"0 0 1000 10\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\""
+    | "<div class=\"bar\"><span>" + ($name | t) + "</span><svg viewBox=\"0 0 1000 10\" preserveAspectRatio=\"none\" role=\"img\" data-full=\"\($most)\" aria-label=\""
     + ([$name, ($parts[] | "\(.n) \(.words)")] | join(", ") | t) + "\">"
     + (reduce $parts[] as $p ({at: 0, out: ""}; ($p.n / $most * 1000) as $w | .out += "<rect class=\"\($p.class)\" x=\"\(.at)\" width=\"\($w)\" y=\"0\" height=\"10\"/>" | .at += $w) | .out)
     + "</svg><span class=\"n\">" + ($behind | t) + "</span></div>\n";
 # Of so many devices those without a state have not answered yet.
 def parts: (if .devices then .pending = ((.pending // 0) + ([.devices - (del(.devices) | add // 0), 0] | max)) else . end) as $by | [states[] | . as [$name, $class, $words] | ($by[$name] // 0) as $n | select($n > 0) | {class: $class, words: $words, n: $n}];
-def bar($name; $most): parts as $p | strip($name; $p; $most; "\(.success // 0) of \([$p[].n] | add // 0)");
+def bar($name): parts as $p | ([$p[].n] | add // 0) as $all | strip($name; $p; $all; "\(.success // 0) of \($all)");
 def bar_key: "<ul class=\"key\">" + ([parts[] | "<li><i class=\"\(.class)\"></i>\(.n) " + (.words | t) + "</li>"] | join("")) + "</ul>\n";
+
+# By type of device: what was commanded and answered, which cells hold another certificate than before.
+def counts: to_entries | map("\(.key) \(.value)") | join(", ");
+def evidence: [.[] | . as $e | "<h3>" + (.type | t) + "</h3>\n<p>\(.devices) devices, \(.commanded) commanded; as the service has them: " + (.states | counts | t) + ".</p>\n"
+    + ([.before | keys[] | select($e.before[.] != $e.after[.])] as $changed
+      | if $changed == [] then "<p class=\"soft\">No cell holds anything else than before.</p>" else table(["Cell", "Before", "After, by the devices\u0027 own word"];
+          [$changed[] | [code, ($e.before[.] | counts | t), ($e.after[.] | counts | t)]])
+        + "<p class=\"soft\">Every other cell is as it was.</p>" end)] | join("\n");
 
 # One page. $exercise: what is not as in life.
 def page($title; $exercise; $css; $script; $body): "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>"

@@ -74,7 +74,7 @@ play_reset() {
     if [ -f "$work/service.pid" ]; then service_stop || :; fi
     keep=$folder/past/$(cat "$work/number" 2>/dev/null || echo W0)-$(cat "$work/name" 2>/dev/null || echo none)
     mkdir -p "$keep"
-    for keep_file in "$work"/handout.html "$work"/handout.json "$work"/log.jsonl "$work"/letters "$work"/*.cms; do
+    for keep_file in "$work"/handout.html "$work"/handout.json "$work"/evidence.html "$work"/log.jsonl "$work"/letters "$work"/*.cms "$work"/pack-*; do
         [ ! -e "$keep_file" ] || mv "$keep_file" "$keep/"
     done
     rm -rf "$work"

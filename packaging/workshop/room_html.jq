@@ -29,7 +29,6 @@ one("Step"; $step; "Role") as $role
 | ([$votes | split("\n")[] | select(. != "") | capture("^(?<of>[^:]+)\\.(?<person>[^.:]+):(?<word>.*)$") | select(.of == $vote) | {key: .person, value: .word}] | from_entries) as $cast
 | ([$log[] | select(.kind == "sign" and .decision == one("Step"; $step; "Sign")) | .person]) as $signed
 | ([$told[] | select(.figures.by_state != null and .show.children == [])]) as $counted
-| ([$counted[].figures.devices] | max // 1) as $most
 | ([$told[].show.refusals[]] | sort_by(.at)) as $refusals
 | page("The room: " + one("Scenario"; ""; "Title"); sped([fields[] | select(.section == "Setting")]); $css; $script;
   "<p class=\"soft\">" + ($number | t) + ", minute \($minutes) of the story; planned for " + (one("Scenario"; ""; "Minutes") | t) + " minutes</p>\n<h1>" + (one("Scenario"; ""; "Title") | t) + "</h1>\n"
@@ -45,7 +44,7 @@ one("Step"; $step; "Role") as $role
   + "</div>\n"
   + (if $step == "end" then "" else "<p>Everybody else waits for them: " + ([fields[] | select(.section == "Role" and .key == "Player" and .name != $role) | .value] | unique | join("; ") | t) + ".</p>\n" end)
   + section("Devices"; if $counted == [] then "<p>No list of devices is on file yet.</p>" else [$counted[] | . as $c
-      | "<h3>" + (.show.title | t) + " " + tag(if .show.state == "CLOSED" then "good" else "now" end; .show.state) + "</h3>\n" + ([.figures.by_type | to_entries[] | .key as $k | .value | bar($k; $most)] | join(""))
+      | "<h3>" + (.show.title | t) + " " + tag(if .show.state == "CLOSED" then "good" else "now" end; .show.state) + "</h3>\n" + ([.figures.by_type // {} | to_entries[] | .key as $k | .value | bar($k)] | join(""))
         + (.figures.by_state + {devices: .figures.devices} | bar_key)] | join("\n") end)
   + section("Refused so far"; if $refusals == [] then "<p>Nothing yet.</p>" else table(["UTC", "Rule", "Why"]; [$refusals[-5:][] | [(.at | clock | t), (.rule | code), (.why | if length > 160 then .[:160] + "..." else . end | t)]]) end)
   + section("Heard"; [$log[] | select(.kind == "inject")] | if . == [] then "<p>Nothing from outside yet.</p>" else table(["UTC", "For", "Text"]; [.[-3:][] | [(.at | clock | t), (.to | t), (.text | t)]]) end)

@@ -30,6 +30,7 @@ BEGIN {
     field("Scenario", "Source", "one must", ".")
     field("Scenario", "About", "many must", ".")
     field("Scenario", "Open", "many", ".")
+    field("Scenario", "Unproven", "many", ".")
     field("Scenario", "Token", "one", "^(daily|vault)$")
     field("Setting", "RefusedListDays", "one", "^[0-9]+$")
     field("Setting", "TwoPersonSec", "one", "^[0-9]+$")

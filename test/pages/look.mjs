@@ -20,7 +20,7 @@ let n = 0;
 function verdict(title, trouble) {
     n += 1;
     console.log(`${trouble.length ? 'not ok' : 'ok'} ${n} - ${title}`);
-    for (const line of trouble.slice(0, 12)) console.log(`# ${line}`);
+    for (const line of trouble.slice(0, 12)) console.log(`# ${line.replace(/\s+/g, ' ')}`);
 }
 
 async function judged(page) {
@@ -46,16 +46,14 @@ async function small(page) {
     }).slice(0, 3).map((t) => `too small: ${t.textContent}`));
 }
 
-// Bars that share a section share a scale: so many units a device, in each of their pieces.
+// What a bar says in words is what it draws, piece by piece, of its full length.
 async function charts(page) {
-    return page.evaluate(() => [...document.querySelectorAll('section')].flatMap((section) => {
-        let scale = 0;
-        return [...section.querySelectorAll(':scope > .bar svg')].flatMap((svg) => {
-            const said = svg.getAttribute('aria-label').split(', ').slice(1).map((s) => Number.parseFloat(s.replaceAll(',', ''))).filter((x) => x >= 0);
-            const drawn = [...svg.querySelectorAll('rect')].map((r) => Number(r.getAttribute('width')));
-            const bad = drawn.some((w, i) => { scale ||= w / said[i]; return Math.abs(w - said[i] * scale) > 1; });
-            return bad ? [`${svg.getAttribute('aria-label')}: drawn as ${drawn.join(', ')}`] : [];
-        });
+    return page.evaluate(() => [...document.querySelectorAll('.bar svg')].flatMap((svg) => {
+        const said = svg.getAttribute('aria-label').split(', ').slice(1).map((s) => Number.parseFloat(s.replaceAll(',', ''))).filter((x) => x >= 0);
+        const drawn = [...svg.querySelectorAll('rect')].map((r) => Number(r.getAttribute('width')));
+        const full = Number(svg.dataset.full.replaceAll(',', ''));
+        const bad = drawn.length !== said.length || drawn.some((w, i) => Math.abs(w - said[i] * 1000 / full) > 0.5);
+        return bad ? [`${svg.getAttribute('aria-label')}: drawn as ${drawn.join(', ')}`] : [];
     }));
 }
 // A page that follows shows what its file says next.

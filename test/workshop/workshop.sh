@@ -136,7 +136,7 @@ refusals_told() {
 }
 # One page that needs nothing from elsewhere and says what it is.
 page() {
-    grep -q 'EXERCISE - nothing of this is real' "$room/play/handout.html" || return 1
+    grep -q 'EXERCISE</b> Nothing of this is real' "$room/play/handout.html" || return 1
     ! grep -Eio '<script|src=|https?://|@import|url\(' "$room/play/handout.html"
 }
 # One meter takes the old certificates back, and the service is not told.
