@@ -89,10 +89,29 @@ static void put_figure(FILE *f, const char *name, json_int_t n)
     page_put(f, "<div><dt>{}</dt><dd>{}</dd></div>\n", name, page_number(n, text));
 }
 
+/* By state, those among them that the supplier has replaced with its own key: its progress files
+ * say how many, and not which. To be released. */
+static json_t *with_own(const json_t *figures)
+{
+    json_t *all = json_copy(json_object_get(figures, "by_state"));
+    json_int_t own = number(json_object_get(figures, "by_key"), "own");
+    json_int_t left = number(figures, "devices");
+    const char *state;
+    const json_t *n;
+
+    json_object_foreach(all, state, n) left -= json_integer_value(n);
+    if (own > left)
+        own = left;
+    if (own > 0)
+        (void)json_object_set_new(all, "own", json_integer(own));
+    (void)json_object_set(all, "devices", json_object_get(figures, "devices"));
+    return all;
+}
+
 static void put_head(FILE *f, const json_t *incident, const json_t *figures)
 {
-    json_int_t done = number(json_object_get(figures, "by_state"), "success") +
-                      number(json_object_get(figures, "by_state"), "excused");
+    AUTO(json) json_t *all = with_own(figures);
+    json_int_t done = number(all, "success") + number(all, "own") + number(all, "excused");
     char opened[24], closed[24];
     struct words title, about;
 
@@ -113,7 +132,7 @@ static void put_head(FILE *f, const json_t *incident, const json_t *figures)
     (void)fputs(". All times are UTC.</p>\n<dl class=\"figures\">\n", f);
     put_figure(f, "Devices on the list", number(incident, "devices"));
     put_figure(f, "Commands signed", number(incident, "signed"));
-    put_figure(f, "Devices replaced", number(incident, "recovered"));
+    put_figure(f, "Devices replaced", number(incident, "recovered") + number(all, "own"));
     if (figures != NULL)
         put_figure(f, "Still open", number(figures, "devices") - done);
     put_figure(f, "Refused requests",
@@ -143,12 +162,12 @@ static void put_progress(FILE *f, const json_t *figures)
 
     if (figures == NULL)
         return;
-    by_state = json_copy(json_object_get(figures, "by_state"));
-    (void)json_object_set(by_state, "devices", json_object_get(figures, "devices"));
+    by_state = with_own(figures);
     (void)fputs("<section>\n<h2>How far it is</h2>\n", f);
     page_bar(f, "All devices", by_state);
-    json_object_foreach(json_object_get(figures, "by_type"), type, of)
-        page_bar(f, type, of);
+    if (json_object_get(by_state, "own") == NULL) /* else nobody says of which type */
+        json_object_foreach(json_object_get(figures, "by_type"), type, of)
+            page_bar(f, type, of);
     page_bar_key(f, by_state);
     (void)fputs("<dl class=\"pairs\">\n", f);
     put_counts(f, "Replaced by which key", json_object_get(figures, "by_key"));

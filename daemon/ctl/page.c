@@ -105,6 +105,7 @@ static const struct {
     const char *name, *class, *words;
 } states[] = {
     {"success", "c-good", "replaced"},
+    {"own", "c-own", "replaced by the supplier's own key"},
     {"partly", "c-part", "replaced in part"},
     {"accepted", "c-soon", "accepted, to take effect later"},
     {"sent", "c-sent", "commanded"},
@@ -178,7 +179,8 @@ void page_bar(FILE *f, const char *name, const json_t *by_state)
                           states[s].class, from, (double)at * unit - from);
     }
     page_put(f, "</svg><span class=\"n\">{} of {}</span></div>\n",
-             page_number(count(by_state, "success"), a), page_number(all, b));
+             page_number(count(by_state, "success") + count(by_state, "own"), a),
+             page_number(all, b));
 }
 
 void page_bar_key(FILE *f, const json_t *by_state)

@@ -33,7 +33,7 @@ const char *page_time(const char *at, char out[static 24]);
 /* A word in a frame; class "good", "warn", "bad", "now" or "". */
 void page_tag(FILE *f, const char *class, const char *word);
 
-/* Devices by state, {"devices": 20, "success": 12, "sent": 3}: a bar as long as all of them, with how
+/* Devices by state, {"devices": 20, "success": 12, "own": 4, "sent": 3}: a bar as long as all of them, with how
  * many are replaced of how many behind it; and what its colours say, for the states that are
  * in the object. States that the page does not know are drawn as "unknown". */
 void page_bar(FILE *f, const char *name, const json_t *by_state);

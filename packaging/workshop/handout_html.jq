@@ -35,9 +35,7 @@ def decision: "<section class=\"card\"><h3>" + (.id | t) + ": " + (.outcome | t)
   + ({"Minutes, planned": .scenario.minutes, "Minutes, played": (.seconds / 60 | ceil), "Steps": ([.timeline[] | select(.kind == "step")] | length),
       "Decisions": (.decisions | length), "Refusals": ((.refusals | length) + (.offline_refusals | length)), "Devices": .meters.devices} | figures)
   + section("What came of it"; ([.incidents[] | "<h3>" + (.title | t) + " " + tag(if .state == "CLOSED" then "good" else "now" end; .state) + "</h3>\n"
-      + (if (.figures.by_state // {}) == {} then "<p>No device of it was commanded.</p>" else
-          (.figures.by_state + {devices: .figures.devices} | bar("All devices")) + ([.figures.by_type // {} | to_entries[] | .key as $k | .value | bar($k)] | join(""))
-          + (.figures.by_state + {devices: .figures.devices} | bar_key) end)
+      + (if (.figures.devices // 0) == 0 then "<p>No list of devices came in.</p>" else .figures | progress end)
       + "<p class=\"soft\">" + (.id | t) + ", route " + (.route | t) + ": \(.devices) devices, \(.signed) commands signed, \(.recovered) recovered.</p>"] | join("\n"))
     + "<h3>Do the figures add up?</h3>" + table(["Incident", "What", "#Left", "#Right", "Are they equal"]; [.sums[] | [(.incident | t), (.what | t), (.left | t), (.right | t),
         (if .equal then tag("good"; "equal") else tag("bad"; "NOT EQUAL") end)]])
