@@ -90,7 +90,8 @@ static void put_figure(FILE *f, const char *name, json_int_t n)
 }
 
 /* By state, those among them that the supplier has replaced with its own key: its progress files
- * say how many, and not which. To be released. */
+ * say how many, and not which; where nothing was signed that is said of the rest. To be
+ * released. */
 static json_t *with_own(const json_t *figures)
 {
     json_t *all = json_copy(json_object_get(figures, "by_state"));
@@ -104,6 +105,8 @@ static json_t *with_own(const json_t *figures)
         own = left;
     if (own > 0)
         (void)json_object_set_new(all, "own", json_integer(own));
+    if (number(figures, "commands_signed") == 0 && left > own)
+        (void)json_object_set_new(all, "untouched", json_integer(left - own));
     (void)json_object_set(all, "devices", json_object_get(figures, "devices"));
     return all;
 }
@@ -133,7 +136,7 @@ static void put_head(FILE *f, const json_t *incident, const json_t *figures)
     put_figure(f, "Devices on the list", number(incident, "devices"));
     put_figure(f, "Commands signed", number(incident, "signed"));
     put_figure(f, "Devices replaced", number(incident, "recovered") + number(all, "own"));
-    if (figures != NULL)
+    if (number(figures, "commands_signed") > 0)
         put_figure(f, "Still open", number(figures, "devices") - done);
     put_figure(f, "Refused requests",
                (json_int_t)json_array_size(json_object_get(incident, "refusals")));
@@ -165,7 +168,7 @@ static void put_progress(FILE *f, const json_t *figures)
     by_state = with_own(figures);
     (void)fputs("<section>\n<h2>How far it is</h2>\n", f);
     page_bar(f, "All devices", by_state);
-    if (json_object_get(by_state, "own") == NULL) /* else nobody says of which type */
+    if (json_object_get(by_state, "own") == NULL && number(figures, "commands_signed") > 0)
         json_object_foreach(json_object_get(figures, "by_type"), type, of)
             page_bar(f, type, of);
     page_bar_key(f, by_state);
@@ -362,37 +365,52 @@ static void put_children(FILE *f, const json_t *children)
     (void)fputs("</tbody></table>\n</section>\n", f);
 }
 
-/* One row for a rule, where it was met first; how often is counted over the list. */
-static void put_refusal(FILE *f, const json_t *refusals, size_t first)
+/* {rule: [first, last, how often]}, in the order in which they were met. To be released. */
+static json_t *by_rule(const json_t *refusals)
 {
-    const json_t *r = json_array_get(refusals, first), *other;
-    const struct rule *rule = rules_find(ctl_text(r, "rule"));
-    json_int_t n = 0;
-    char text[32], from[24], to[24];
+    json_t *grouped = json_object();
+    json_t *one, *met;
     size_t i;
 
-    json_array_foreach(refusals, i, other)
+    json_array_foreach(refusals, i, one)
     {
-        if (strcmp(ctl_text(other, "rule"), ctl_text(r, "rule")) != 0)
+        met = json_object_get(grouped, ctl_text(one, "rule"));
+        if (met == NULL) {
+            (void)json_object_set_new(grouped, ctl_text(one, "rule"),
+                                      json_pack("[O,O,i]", one, one, 1));
             continue;
-        if (i < first)
-            return; /* it has its row */
-        n++;
-        (void)moment(other, "at", to);
+        }
+        (void)json_array_set(met, 1, one);
+        (void)json_integer_set(json_array_get(met, 2),
+                               json_integer_value(json_array_get(met, 2)) + 1);
     }
+    return grouped;
+}
+
+static void put_refusal(FILE *f, const char *name, const json_t *met)
+{
+    const json_t *first = json_array_get(met, 0), *last = json_array_get(met, 1);
+    const struct rule *rule = rules_find(name);
+    char n[32], from[24], to[24];
+
     page_put(f, "<tr><td class=\"n\">{}</td><td><span class=\"code\">{}</span><br>{}",
-             page_number(n, text), ctl_text(r, "rule"), ctl_text(r, "why"));
+             page_number(json_integer_value(json_array_get(met, 2)), n), name,
+             ctl_text(first, "why"));
     page_put(f, "</td><td>{}</td><td>", rule != NULL ? rule->source : "");
     if (rule != NULL)
         page_tag(f, "", rule->certainty);
-    page_put(f, "</td><td class=\"t\">{}", moment(r, "at", from));
-    if (n > 1)
-        page_put(f, "<br>{}", to);
+    page_put(f, "</td><td class=\"t\">{}", moment(first, "at", from));
+    if (first != last)
+        page_put(f, "<br>{}", moment(last, "at", to));
     (void)fputs("</td></tr>\n", f);
 }
 
 static void put_refusals(FILE *f, const json_t *refusals)
 {
+    AUTO(json) json_t *grouped = by_rule(refusals);
+    const char *name;
+    const json_t *met;
+
     (void)fputs("<section>\n<h2>What was refused</h2>\n", f);
     if (json_array_size(refusals) == 0) {
         (void)fputs("<p>Nothing.</p>\n</section>\n", f);
@@ -405,8 +423,7 @@ static void put_refusals(FILE *f, const json_t *refusals)
         "<th scope=\"col\">How sure</th><th scope=\"col\">First, last</th></tr>"
         "</thead><tbody>\n",
         f);
-    for (size_t i = 0; i < json_array_size(refusals); i++)
-        put_refusal(f, refusals, i);
+    json_object_foreach(grouped, name, met) put_refusal(f, name, met);
     (void)fputs("</tbody></table>\n</section>\n", f);
 }
 

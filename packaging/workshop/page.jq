@@ -18,7 +18,7 @@ def clock: .[11:19];
 
 # States of devices: how they are drawn, and in which order. As in daemon/ctl/page.c.
 def states: [["success", "c-good", "replaced"], ["own", "c-own", "replaced by the supplier's own key"], ["partly", "c-part", "replaced in part"], ["accepted", "c-soon", "accepted, to take effect later"],
-    ["sent", "c-sent", "commanded"], ["pending", "c-wait", "no answer yet"], ["unreachable", "c-warn", "unreachable"],
+    ["sent", "c-sent", "commanded"], ["pending", "c-wait", "no answer yet"], ["untouched", "c-wait", "nothing was signed"], ["unreachable", "c-warn", "unreachable"],
     ["failed-alone", "c-alone", "its row could not be signed"], ["failed", "c-bad", "refused by the device"],
     ["excused", "c-done", "excused, with a reason"], ["unknown", "c-away", "unknown"]];
 # parts: [{class, words, n}], all on one scale of $most.
@@ -31,10 +31,11 @@ def strip($name; $parts; $most; $behind): ([$most, 1] | max) as $most
 def parts: (if .devices then .pending = ((.pending // 0) + ([.devices - (del(.devices) | add // 0), 0] | max)) else . end) as $by | [states[] | . as [$name, $class, $words] | ($by[$name] // 0) as $n | select($n > 0) | {class: $class, words: $words, n: $n}];
 def bar($name): parts as $p | ([$p[].n] | add // 0) as $all | strip($name; $p; $all; "\((.success // 0) + (.own // 0)) of \($all)");
 def bar_key: "<ul class=\"key\">" + ([parts[] | "<li><i class=\"\(.class)\"></i>\(.n) " + (.words | t) + "</li>"] | join("")) + "</ul>\n";
-# Of an incident's figures: all devices, those that the supplier has replaced with its own key among them; by type where
-# there are none of those, for nobody says of which type they are.
+# Of an incident's figures: all devices, those that the supplier has replaced with its own key among them (nobody says of
+# which type they are); by type where commands were signed.
 def by_state: (.by_state | add // 0) as $n | .by_state + {devices, own: ([.by_key.own // 0, .devices - $n] | min)} | if .own == 0 then del(.own) else . end;
-def progress: by_state as $all | ($all | bar("All devices")) + (if $all.own then "" else [.by_type // {} | to_entries[] | .key as $k | .value | bar($k)] | join("") end) + ($all | bar_key);
+def all_states: .commands_signed as $signed | by_state | (.devices - (del(.devices) | add // 0)) as $left | if ($signed // 0) == 0 and $left > 0 then .untouched = $left else . end;
+def progress: all_states as $all | ($all | bar("All devices")) + (if $all.own or $all.untouched then "" else [.by_type // {} | to_entries[] | .key as $k | .value | bar($k)] | join("") end) + ($all | bar_key);
 
 # By type of device: what was commanded and answered, which cells hold another certificate than before.
 def counts: to_entries | map("\(.key) \(.value)") | join(", ");
