@@ -5,6 +5,7 @@
 #include "mem.h"
 #include "signer_start.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -266,6 +267,15 @@ static int on_io(sd_event_source *src, int fd, uint32_t revents, void *arg)
     return 0;
 }
 
+static bool has_left(int fd)
+{
+    struct pollfd p = {.fd = fd};
+
+    return poll(&p, 1, 0) > 0 && (p.revents & POLLHUP) != 0;
+}
+
+/* To a signer that has left a record counts as sent, and is lost with it: what it said last,
+ * which may bar the next one, is heard before its end is (on_io, on_child). */
 static bool send_record(struct worker *w, struct proto *p, unsigned calls, const int fds[],
                         size_t n_fds, struct err *e)
 {
@@ -274,7 +284,7 @@ static bool send_record(struct worker *w, struct proto *p, unsigned calls, const
     if (i == WAITING_MAX)
         return err_set(e, ERR_BUSY, "signer.socket", "too many requests wait");
     p->seq = ++w->seq;
-    if (!proto_send(w->fd, p, fds, n_fds, e))
+    if (!proto_send(w->fd, p, fds, n_fds, e) && !has_left(w->fd))
         return false;
     w->waiting[i].seq = p->seq;
     w->waiting[i].type = p->type;

@@ -63,7 +63,8 @@ MUST_CHECK bool signers_new(sd_event *loop, const struct config *c, const char *
                             struct err *e);
 unsigned signers_count(const struct signers *s);
 const struct signer_info *signers_info(const struct signers *s, unsigned worker);
-/* Send; fds are borrowed. False when the worker is neither ready nor leaving (or just died).
+/* Send; fds are borrowed. False when the worker is neither ready nor leaving (or just went
+ * down). One that has left already and was not heard to its end yet takes what is sent with it.
  * Only type and body of *p are used.
  *   calls  into the token that the answer waits for, at most: each may take CallTimeoutSec=;
  *          a worker that takes longer is killed */

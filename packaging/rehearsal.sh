@@ -21,12 +21,14 @@ rehearsal_digests() {
         "$work/digests" >"$work/digests.json"
 }
 
-# rehearsal_decision DRAFT.json OUT.json PREFIX FILTER: complete what `decision draft` left open: Method 3, the three
+# rehearsal_decision DRAFT.json OUT.json PREFIX FILTER [JQ-OPTION...]: complete what `decision draft` left open: Method 3, the three
 # cells of the supplier PREFIX, three of five members present; changed by a jq filter in which $d holds the
 # certificates' digests and bad(cell; name) and new(cell; name) make list entries.
 rehearsal_decision() {
+    decision_draft=$1 decision_out=$2 decision_of=$3 decision_filter=$4
+    shift 4
     rehearsal_digests
-    jq --slurpfile digests "$work/digests.json" --arg p "$3" '
+    jq "$@" --slurpfile digests "$work/digests.json" --arg p "$decision_of" '
     $digests[0] as $d
     | def bad($cell; $name): {cell: $cell, certificate: $d[$name], certainty: "actual", cause: "exposed"};
       def new($cell; $name): {cell: $cell, certificate: $d[$name], key_origin: "separate"};
@@ -46,9 +48,9 @@ rehearsal_decision() {
         weighting: "share of the whole", steps: ["factors weighed one by one", "vote"]},
       reasons: "A rehearsal: the supplier lost its keys to somebody else.",
       residual_risk: "None: nothing of this is real.", conditions: []}
-    | '"$4"'
+    | '"$decision_filter"'
     | if .outcome == "authorise" then . else del(.key, .key_certificate, .method, .mode, .replacements, .device_types,
-        .roster, .attempts) end' "$1" >"$2"
+        .roster, .attempts) end' "$decision_draft" >"$decision_out"
 }
 
 # rehearsal_sign DOCUMENT.json OUT.cms NAME...: one signature after the other, as people far
@@ -56,15 +58,22 @@ rehearsal_decision() {
 rehearsal_sign() {
     sign_in=$1 sign_out=$2
     shift 2
-    openssl cms -sign -binary -nodetach -md sha256 -in "$sign_in" -outform DER -out "$sign_out.part" \
-        -signer "$pki/$1.pem" -inkey "$pki/$1.key"
-    shift
+    rm -f "$sign_out.part"
     for name; do
-        openssl cms -resign -binary -nodetach -md sha256 -inform DER -in "$sign_out.part" \
-            -outform DER -out "$sign_out.next" -signer "$pki/$name.pem" -inkey "$pki/$name.key"
-        mv "$sign_out.next" "$sign_out.part"
+        rehearsal_sign_one "$sign_in" "$sign_out.part" "$name" || return 1
     done
     mv "$sign_out.part" "$sign_out"
+}
+# rehearsal_sign_one DOCUMENT.json OUT.cms NAME: that person's signature; beside those that are there.
+# $show, where it is set, is put before the command and shows it.
+rehearsal_sign_one() {
+    if [ -e "$2" ]; then
+        ${show:-} openssl cms -resign -binary -nodetach -md sha256 -inform DER -in "$2" -outform DER -out "$2.next" \
+            -signer "$pki/$3.pem" -inkey "$pki/$3.key"
+    else
+        ${show:-} openssl cms -sign -binary -nodetach -md sha256 -in "$1" -outform DER -out "$2.next" \
+            -signer "$pki/$3.pem" -inkey "$pki/$3.key"
+    fi && mv "$2.next" "$2"
 }
 
 # rehearsal_at OFFSET: that long from now ('+5 years', 'yesterday'), in UTC.

@@ -86,6 +86,10 @@ int ctl_words(const char *kind);
 /* Verbs with a file of their own. */
 /* An incident as a story for somebody who was not there. */
 void ctl_story(const json_t *incident);
+/* An event in the past tense: "The devices were suspended"; a name that is none as it is. */
+const char *ctl_event_words(const char *name);
+/* An incident as a paper, HTML or JSON. */
+int ctl_report(struct ctl *c, const struct ctl_args *a);
 int ctl_status(struct ctl *c, const struct ctl_args *a);
 int ctl_draft(struct ctl *c, const struct ctl_args *a);
 int ctl_review(struct ctl *c, const struct ctl_args *a);

@@ -20,6 +20,7 @@ static const char *const examples[][2] = {
                       "--notice 'Officer One, by telephone' 'Supplier X: key exposed'"},
     {"incident list", "incident list"},
     {"incident show", "incident show I-2026-0001"},
+    {"incident report", "incident report I-2026-0001 --html --out report.html"},
     {"incident event", "incident event I-2026-0001 confirm --evidence 'called back' "
                        "--facts notifier_authenticated"},
     {"roster add", "roster add I-2026-0001 roster.csv"},

@@ -68,6 +68,13 @@ static const char *const sentences[EVENT_COUNT] = {
     [EVENT_CLOSE] = "The incident was closed",
 };
 
+const char *ctl_event_words(const char *name)
+{
+    enum event v;
+
+    return incident_event_find(name, &v) ? sentences[v] : name;
+}
+
 /* "2026-11-24T14:50:01.605097Z" -> "2026-11-24 14:50:01" */
 static void put_time(const char *at)
 {
@@ -130,12 +137,9 @@ static void put_evidence(const json_t *evidence)
 
 static void put_event(const json_t *e)
 {
-    const char *name = ctl_text(e, "event");
-    enum event v;
-
     (void)printf("  ");
     put_time(ctl_text(e, "at"));
-    (void)printf("  %s", incident_event_find(name, &v) ? sentences[v] : name);
+    (void)printf("  %s", ctl_event_words(ctl_text(e, "event")));
     if (strcmp(ctl_text(e, "from"), ctl_text(e, "to")) != 0)
         (void)printf(" -> %s", ctl_text(e, "to"));
     say(e, "; told by ", "as", "");

@@ -122,6 +122,17 @@ t 'spoilt: a file that is not there' spoilt S-1 's,roster add E-2 pki/roster.csv
 t 'spoilt: a word of the procedure' spoilt S-2 's/--facts notifier_authenticated/--facts notifier_authentic/' notifier_authentic
 t 'spoilt: a step left out' spoilt S-3 's/^ann incident event E-2 confirm.*/:/' 'incident event S-3 receive-file'
 
+# smki-recovery-workshop(1), as it was installed, by somebody who is not root.
+played() {
+    runuser -u ann -- sh -euc 'export SMKI_WORKSHOP=/tmp/room
+        smki-recovery-workshop start refusal
+        while [ "$(cat $SMKI_WORKSHOP/play/step)" != end ]; do smki-recovery-workshop next; done
+        smki-recovery-workshop close
+        jq -e ".incidents[0].state == \"CLOSED\" and (.sums | length > 0 and all(.equal))" $SMKI_WORKSHOP/play/handout.json
+        grep -q "<title>Hand-out" $SMKI_WORKSHOP/play/handout.html && grep -q "The scenario is closed" $SMKI_WORKSHOP/room.html'
+}
+t 'a room plays a scenario of the workshop, not as root' played
+
 purge() {
     DEBIAN_FRONTEND=noninteractive apt-get purge -y smki-recovery smki-recovery-exercise && ! command -v smki-recoveryctl &&
         ! pgrep -x smki-recoveryd && ! [ -e /lib/systemd/system/smki-recovery.service ] &&

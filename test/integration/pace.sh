@@ -131,7 +131,11 @@ rm -f "$scene/logins"
 must service_start P11_SHIM_PLAN='C_Sign:2+=0x80000103' # 1 is the probe
 must eventually signers_ready
 must again
+stage_now
+began=$stage_now
 t 'every signature but the probe fails: the batch is held' ends held
+stage_now
+echo "# held after $((stage_now - began)) s"
 says_why() {
     field "/v1/batches/$batch" .reason | grep -q '^token.unknown-code: C_Sign: unknown code 0x80000103' &&
         get /v1/status | jq -e '.fault.rule == "token.unknown-code" and (.fault.advice | length > 0)'

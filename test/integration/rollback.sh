@@ -343,9 +343,10 @@ fi
 # --- a damaged database ---
 
 must put_back new service tokens signer
-# Zeros over a page in the middle of the file: no page of a tree begins like that.
-pages=$(($(stat -c %s "$scene/service/recovery.db") / 4096))
-must dd if=/dev/zero of="$scene/service/recovery.db" bs=4096 seek=$((pages / 2)) count=1 conv=notrunc
+# Zeros over the first page of a table: no page of a tree begins like that. (One in the middle of
+# the file may hold nothing but octets of a slice, and then it is the audit trail that misses them.)
+first=$(sqlite3 "$scene/service/recovery.db" "SELECT rootpage FROM sqlite_schema WHERE name = 'batch'")
+must dd if=/dev/zero of="$scene/service/recovery.db" bs=4096 seek=$((first - 1)) count=1 conv=notrunc
 stopped_by() { # stopped_by RULE: it does not start, says so and what not to do: start it again
     service_launch
     service_wait

@@ -11,8 +11,8 @@ devices=10
 check 'token, certificates' story_setup
 for cell in ds ka pp; do
     [ $cell = ds ] && usage=ds || usage=ka
-    story_issue supplier-$cell-third 02 "$stage_supplier" $usage
-    story_issue supplier-$cell-fourth 02 "$stage_supplier" $usage
+    party_issue supplier-$cell-third 02 "$stage_supplier" $usage
+    party_issue supplier-$cell-fourth 02 "$stage_supplier" $usage
 done
 over_the_same_key() {
     openssl pkey -in "$pki/supplier-ds-old.key" -pubout -out "$work/old.pub" &&

@@ -71,7 +71,7 @@ check 'executed: the contingency is consumed' event executed --evidence 'all ans
 check 'it is CONTINGENCY_CONSUMED' in_state CONTINGENCY_CONSUMED
 refuse 'closing without a new contingency' incident.no-transition event close
 refuse 'a new contingency in words of the operator' incident.by-document event establish-contingency --as custodians --evidence 'made'
-story_activation fresh yes
+party_activation fresh yes
 check 'the custodians have made new keys in a ceremony' story_sign fresh custodian-1 custodian-2
 check 'and say so' ctl --quiet decision submit "$incident" "$work/fresh.cms"
 check 'it is NEW_CONTINGENCY_ESTABLISHED' in_state NEW_CONTINGENCY_ESTABLISHED
@@ -126,7 +126,7 @@ check 'to the PMA' event refer-to-pma --evidence 'Other Compromise Notification 
 check 'the PMA authorises a new root' story_decide root supplier '.method = "contingency-key" | .initiator = "dcc"
     | .subscriber = "90B3D51F30010009" | .compromised = [bad("root"; "root")] | .replacements = [new("root"; "next-root")]'
 check 'custodians are called' event call-custodians --evidence 'three called'
-story_activation root-key root
+party_activation root-key root
 check 'and sign' story_sign root-key custodian-1 custodian-2
 refuse 'new keys in a ceremony, and nobody has said that the root wraps them' incident.new-contingency ctl decision submit "$incident" "$work/root-key.cms"
 

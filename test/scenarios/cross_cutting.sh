@@ -12,7 +12,7 @@ sed -i 's/^TwoPersonSec=.*/&\nDecisionAlarmSec=1/;s/^\[Signer\]/&\nTokenLostSec=
 stage_pki person --dir "$pki" --anchor pma-anchor --out "$pki/pma-operator.pem" --key "$pki/pma-operator.key" \
     --cn 'Operator One' --seat specialist >>"$log" 2>&1
 stage_pki person --dir "$pki" --anchor pma-anchor --out "$pki/pma-again.pem" --key "$pki/pma-again.key" \
-    --cn "$(story_name pma-1 subject)" --seat chair >>"$log" 2>&1
+    --cn "$(party_name pma-1 subject)" --seat chair >>"$log" 2>&1
 for person in operator:pma-operator pma-1:pma-again; do
     printf '[Person "%s"]\nKeys=%s\n' "${person%:*}" "$(stage_key "$pki/${person#*:}.pem")"
 done >"$work/recovery.conf.d/people-more.conf"
@@ -58,9 +58,9 @@ refuse 'a decision outside its window' decision.window story_spoilt \
     ".valid_from = \"$(rehearsal_at '-2 days')\" | .valid_to = \"$(rehearsal_at yesterday)\""
 refuse 'one approver with two keys' decision.quorum signed_by pma-1 pma-again pma-2
 refuse 'an approver who is also the operator' incident.operator signed_by pma-1 pma-2 pma-operator
-refuse 'an approver who asked for it' decision.quorum story_spoilt ".requester = \"$(story_name pma-2 subject)\""
+refuse 'an approver who asked for it' decision.quorum story_spoilt ".requester = \"$(party_name pma-2 subject)\""
 refuse 'an approver with a conflict of interest' decision.quorum \
-    story_spoilt ".conflicts = [{holder: \"$(story_name pma-3 subject)\", reason: \"employed by the supplier\"}]"
+    story_spoilt ".conflicts = [{holder: \"$(party_name pma-3 subject)\", reason: \"employed by the supplier\"}]"
 refuse 'a window longer than is allowed' decision.window-length story_spoilt ".valid_to = \"$(rehearsal_at '+5 years')\""
 refuse 'no factor weighed' decision.schema story_spoilt '.guidance.shall = []'
 refuse 'a member that the schema does not know' decision.schema story_spoilt '.hurry = true'

@@ -7,7 +7,7 @@
 
 b=90B3D51F3002000B devices=8
 check 'token, certificates' story_setup
-story_supplier b $b
+party_supplier b $b
 check 'meters' stage_meters meters $devices supplier
 check 'the service answers' service_start
 story_ready recovery

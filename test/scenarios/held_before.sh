@@ -9,7 +9,7 @@
 
 tcos=90B3D51F30050001
 check 'token, certificates' story_setup
-story_supplier other 90B3D51F30020002
+party_supplier other 90B3D51F30020002
 check 'eight meters' stage_meters meters 8 supplier
 check 'six more' stage_meters later 6 supplier --first 00DB123400100000
 check 'and six' stage_meters kept 6 supplier --first 00DB123400200000
@@ -52,7 +52,7 @@ executed() {
 }
 
 echo '# Asked beforehand: three have changed supplier'
-check 'three customers have changed supplier' story_moved meters other "$(story_device meters 1)" "$(story_device meters 4)" "$(story_device meters 7)"
+check 'three customers have changed supplier' story_moved meters other "$(party_device meters 1)" "$(party_device meters 4)" "$(party_device meters 7)"
 check 'an incident about eight devices' opened meters 'Supplier Ltd: keys exposed'
 check 'a sample of the list is asked: one device in four' questions sample --every 4
 check 'that is two questions' asked_are 2
@@ -79,12 +79,12 @@ check 'so does each device' told_by_device preflight.held another-party 3
 check 'an alarm stands' alarmed another-party 3
 check 'everybody concerned is told' noticed another-party 3
 in_story() {
-    ctl incident show "$incident" | grep "3 devices: another party's certificates, by their own word; the first: $(story_device meters 1)"
+    ctl incident show "$incident" | grep "3 devices: another party's certificates, by their own word; the first: $(party_device meters 1)"
 }
 check 'it is in the story' in_story
 refuse 'a batch that would take their cells from the supplier of now' batch.another-party ctl --yes batch start "$incident" "$decision"
 excuse() {
-    for no in 1 4 7; do printf '%s,excused,changed supplier\n' "$(story_device meters $no)"; done >"$work/marks.csv"
+    for no in 1 4 7; do printf '%s,excused,changed supplier\n' "$(party_device meters $no)"; done >"$work/marks.csv"
     ctl --quiet devices mark "$incident" "$work/marks.csv"
 }
 check 'the three are excused by name' excuse
@@ -101,7 +101,7 @@ check 'an incident about six devices' opened later 'Supplier Ltd: keys exposed, 
 check 'decided' story_decide later supplier .
 check 'the key is on' story_activate later
 check 'signed' story_batch
-check 'three customers change supplier' story_moved later other "$(story_device later 2)" "$(story_device later 3)" "$(story_device later 6)"
+check 'three customers change supplier' story_moved later other "$(party_device later 2)" "$(party_device later 3)" "$(party_device later 6)"
 check 'the commands come, and answers' story_exchange later
 check 'three say that another party was there' figures_are '.by_state == {success: 6} and .held_before == {"expected": 3, "another-party": 3}'
 check 'so does each device' told_by_device held_before another-party 3
@@ -116,7 +116,7 @@ check 'with the incident the alarm is over' gone
 second=$incident
 
 echo '# Three cells that somebody changed with the key that was kept'
-check 'somebody uses the kept key' story_misused kept supplier-ds "$(story_device kept 1)" "$(story_device kept 2)" "$(story_device kept 5)"
+check 'somebody uses the kept key' story_misused kept supplier-ds "$(party_device kept 1)" "$(party_device kept 2)" "$(party_device kept 5)"
 check 'an incident about six devices' opened kept 'Supplier Ltd: a key that a creditor kept'
 check 'decided' story_decide kept supplier '.compromised |= map(.cause = "lost-control") | .risk_weighed = "the holder may use it"'
 check 'the key is on' story_activate kept
@@ -124,7 +124,7 @@ check 'signed' story_batch
 check 'answered' story_exchange kept
 check 'the proof: three held a key that nobody named' figures_are '.by_state == {success: 6} and .held_before == {"expected": 3, "unknown-key": 3}'
 named() {
-    ctl --json devices "$incident" | jq -e --arg d "$(story_device kept 5)" '.devices[] | select(.device == $d)
+    ctl --json devices "$incident" | jq -e --arg d "$(party_device kept 5)" '.devices[] | select(.device == $d)
         | .held_before == "unknown-key" and .cells["supplier-ds"].held == "unknown-key" and .cells["supplier-ka"].held == "expected"
         and .cells["supplier-ds"].old_key != .cells["supplier-ds"].new_key'
 }

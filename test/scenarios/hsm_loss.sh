@@ -52,7 +52,7 @@ reserved() {
 }
 mark=$(reserved)
 refuse 'signing without the token' incident.may-not-sign ctl batch resume "$batch"
-story_activation back yes
+party_activation back yes
 check 'custodians sign that it is back' story_sign back custodian-1 custodian-2
 refuse 'a ceremony that is not proved by the token' incident.token-key ctl decision submit "$incident" "$work/back.cms"
 
@@ -83,12 +83,12 @@ mv "$work/tokens-away" "$work/tokens"
 echo '# Restored'
 check 'the service answers' service_start
 check 'the token proves itself' story_ready recovery
-story_activation alone yes
+party_activation alone yes
 check 'one custodian signs' story_sign alone custodian-1
 refuse 'a restoration by one custodian' decision.quorum ctl decision submit "$incident" "$work/alone.cms"
 check 'two custodians bring it back' ctl --quiet decision submit "$incident" "$work/back.cms"
 check 'they are at hand: CUSTODIANS_CALLED' in_state CUSTODIANS_CALLED
-story_activation again yes
+party_activation again yes
 check 'and sign again' story_sign again custodian-1 custodian-3
 check 'the key is on' ctl --quiet decision submit "$incident" "$work/again.cms"
 # As it is now: a backup, which somebody will put back when more counters are gone.
@@ -117,7 +117,7 @@ held_back() {
 check 'the batch of before, resumed' ctl --quiet batch resume "$batch"
 refused 'counters that the token has seen' ledger.rolled-back eventually held_back
 check 'the token counts as lost' event lose-token
-story_activation behind yes
+party_activation behind yes
 check 'custodians sign that it is back' story_sign behind custodian-1 custodian-2
 refuse 'a token above the counters of the ledger' incident.counter ctl decision submit "$incident" "$work/behind.cms"
 service_kill

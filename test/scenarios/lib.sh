@@ -18,6 +18,8 @@ work=$(mktemp -d)
 . "$source/packaging/stage.sh"
 # shellcheck source=packaging/rehearsal.sh
 . "$source/packaging/rehearsal.sh"
+# shellcheck source=packaging/parties.sh
+. "$source/packaging/parties.sh"
 # shellcheck source=test/fake/shim.sh
 . "$source/test/fake/shim.sh"
 log=$work/log pki=$work/pki socket=$work/run/operator.sock
@@ -58,15 +60,6 @@ ctl() {
 
 # --- the stage ---
 
-story_key() { # NAME ID LABEL AUTHORITY CERTIFICATE
-    printf '[Key "%s"]\nToken=rehearsal\nId=%s\nLabel=%s\nCertificate=%s\nAuthority=%s\n' \
-        "$1" "$2" "$3" "$5" "$4"
-}
-story_authority() { # NAME ANCHOR THRESHOLD MEMBERS ORGANISATION
-    printf '[Authority "%s"]\nAnchor=%s\nThreshold=%s\nMembers=%s\n%s\n' "$1" "$2" "$3" "$4" \
-        "${5:+Organisation=$5}"
-}
-
 acb=90B3D51F30040001
 # story_setup: token with every key, everybody's certificates, the configuration. The module is
 # the shim in front of SoftHSM: it counts the uses of each key at the token.
@@ -75,17 +68,17 @@ story_setup() {
     {
         stage_config | sed -e "s|^Module=.*|Module=$shim|" \
             -e '/^\[Key "recovery"\]/,/^Authority=/s|^Id=.*|&\nLabel=recovery|'
-        story_key contingency 02 contingency pma "$pki/contingency.pem"
-        story_key acb-ds 03 acb-ds dcc "$pki/acb-ds.pem"
-        story_key acb-ka 04 acb-ka dcc "$pki/acb-ka.pem"
-        story_authority supplier "$pki/org-anchor.pem" 1 2 "$stage_supplier"
-        story_authority dcc "$pki/dcc-anchor.pem" 1 2 "$acb"
+        party_key contingency 02 contingency pma "$pki/contingency.pem"
+        party_key acb-ds 03 acb-ds dcc "$pki/acb-ds.pem"
+        party_key acb-ka 04 acb-ka dcc "$pki/acb-ka.pem"
+        party_authority supplier "$pki/org-anchor.pem" 1 2 "$stage_supplier"
+        party_authority dcc "$pki/dcc-anchor.pem" 1 2 "$acb"
     } >"$work/recovery.conf"
     stage_keys >>"$log" 2>&1 || return 1
     stage_certificates >>"$log" 2>&1 || return 1
-    story_of_token acb-ds 04 "$acb" ds
-    story_of_token acb-ka 04 "$acb" ka
-    story_of_token contingency 7F 90B3D51F30010009 ds
+    party_of_token acb-ds 04 "$acb" ds
+    party_of_token acb-ka 04 "$acb" ka
+    party_of_token contingency 7F 90B3D51F30010009 ds
     # The DCC's own officers: people of another officers' CA.
     stage_pki init --dir "$work/dcc" >>"$log" 2>&1 || return 1
     for end in pem key; do
@@ -98,30 +91,6 @@ story_setup() {
         printf '[Person "duty"]\nName=Duty Manager\nOrganisation=DCC\n' # asks for things, signs nothing
     } >>"$work/recovery.conf.d/people.conf"
     rm -f "$work/uses"/* # what the ceremony used
-}
-
-# story_of_token KEY ROLE EUI USAGE: a certificate over a key that lies in the token.
-story_of_token() {
-    sed -n "/^# $1,/,/^-----END/p" "$work/public.pem" >"$pki/$1.pub"
-    stage_pki issue --dir "$pki" --out "$pki/$1.pem" --pubkey "$pki/$1.pub" --role "$2" --eui "$3" \
-        --usage "$4" --cn "$1" >>"$log" 2>&1
-}
-
-# story_issue NAME ROLE EUI USAGE [OPTION...]: a certificate and its key.
-story_issue() {
-    issue_name=$1 issue_role=$2 issue_eui=$3 issue_usage=$4
-    shift 4
-    stage_pki issue --dir "$pki" --out "$pki/$issue_name.pem" --key "$pki/$issue_name.key" \
-        --role "$issue_role" --eui "$issue_eui" --usage "$issue_usage" --cn "$issue_name" "$@" >>"$log" 2>&1
-}
-
-# story_supplier PREFIX EUI: its six certificates, old and new.
-story_supplier() {
-    for age in old new; do
-        story_issue "$1-ds-$age" 02 "$2" ds
-        story_issue "$1-ka-$age" 02 "$2" ka
-        story_issue "$1-pp-$age" 02 "$2" ka
-    done
 }
 
 # --- incidents and documents ---
@@ -158,15 +127,10 @@ story_decide() {
     ctl --quiet decision submit "$incident" "$work/$1.cms"
 }
 
-# story_activation NAME DECISION: the custodians' document for a decision, unsigned.
-story_activation() {
-    rehearsal_activation "$work/$2.json" | jq --arg id "$(jq -r .id "$work/$2.json")-$1" '.id = $id' >"$work/$1.json"
-}
-
 # story_activate DECISION: custodians called; two of three switch the key on.
 story_activate() {
     event call-custodians --evidence 'three called, two on their way' &&
-        story_activation "${1}-key" "$1" && story_sign "${1}-key" custodian-1 custodian-2 &&
+        party_activation "${1}-key" "$1" && story_sign "${1}-key" custodian-1 custodian-2 &&
         ctl --quiet decision submit "$incident" "$work/${1}-key.cms"
 }
 
@@ -222,10 +186,6 @@ story_exchange() {
 
 # --- what others do to the meters ---
 
-# story_device METERS N: the N-th of them.
-story_device() {
-    sed -n "$(($2 + 1))s/,.*//p" "$work/$1/roster.csv"
-}
 # story_moved METERS PREFIX DEVICE...: they change to the supplier of PREFIX-ds-old and so on, by the transitional CoS.
 # What they answer to it is in moved.hex.
 story_moved() {
@@ -267,51 +227,6 @@ story_hold() {
 }
 
 # --- files of the parties ---
-
-story_serial() {
-    openssl x509 -in "$pki/$1.pem" -noout -serial | sed 's/.*=//'
-}
-story_name() { # CERTIFICATE subject|issuer
-    openssl x509 -in "$pki/$1.pem" -noout "-$2" -nameopt multiline | sed -n 's/ *commonName *= //p'
-}
-
-# story_notify NAME PREFIX EUI ROSTER METHOD SUSPEND: NAME.csv, an Organisation Compromise Notification File
-# about the old certificates of that supplier and the devices of the roster.
-story_notify() {
-    {
-        printf 'format,smki-recovery/file/1\nkind,organisation-notification\nfile,%s-%s\n' "$incident" "$1"
-        printf 'incident,%s\nsubscriber,%s\n' "$incident" "$3"
-        for notify_cell in ds ka pp; do
-            printf 'certificate,%s,%s,%s,supplier-%s\n' "$(story_name "$2-$notify_cell-old" issuer)" \
-                "$(story_serial "$2-$notify_cell-old")" "$3" $notify_cell
-        done
-        printf 'certainty,suspected\nfound,%s\nmethod,%s\nsuspend,%s\n' "$(rehearsal_at yesterday)" "$5" "$6"
-        story_types "$4"
-        printf 'signer,%s Ltd,aro,%s\n\ndevice,type,cells,old,new\n' "$2" "$(story_name org-1 subject)"
-        awk -F, -v old="$(story_serial "$2-ds-old")" 'NR > 1 { print $1 "," $2 ",supplier-ds+supplier-ka+supplier-pp," old "," }' "$4"
-    } >"$work/$1.csv"
-}
-story_types() {
-    awk -F, 'NR > 1 { n[$2]++ } END { for (t in n) print "anticipated," t "," n[t] }' "$1"
-}
-
-# story_progress NAME PREFIX EUI ROSTER DONE: NAME.csv, a progress file: the first DONE devices have the new
-# certificate, the others wait.
-story_progress() {
-    {
-        printf 'format,smki-recovery/file/1\nkind,organisation-progress\nfile,%s-%s\n' "$incident" "$1"
-        printf 'incident,%s\nsubscriber,%s\n' "$incident" "$3"
-        story_types "$4"
-        awk -F, -v done="$5" -v now="$(date -u +%Y-%m-%dT%H:%M:%S.%6NZ)" 'END { n = NR - 1
-            print "as-at," now
-            if (n > done) print "total,pending," n - done
-            if (done > 0) print "total,success," done
-            print "percent," int(done * 100 / n) }' "$4"
-        printf 'signer,%s Ltd,aro,%s\n\ndevice,type,cells,old,new,state,code\n' "$2" "$(story_name org-1 subject)"
-        awk -F, -v done="$5" -v old="$(story_serial "$2-ds-old")" -v new="$(story_serial "$2-ds-new")" 'NR > 1 {
-            print $1 "," $2 ",supplier-ds," old "," (NR - 1 <= done ? new ",success," : ",pending,") }' "$4"
-    } >"$work/$1.csv"
-}
 
 # story_file NAME [SIGNER]: sign NAME.csv by SIGNER (default: the supplier's first officer), hand both in.
 story_file() {

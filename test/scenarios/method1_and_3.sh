@@ -10,7 +10,7 @@ check 'token, certificates' story_setup
 check 'meters' stage_meters meters $devices supplier
 # what the supplier puts there itself has certificates of its own
 for usage in ds:ds ka:ka pp:ka; do
-    check "a new certificate, ${usage%:*}" story_issue "own-${usage%:*}" 02 "$stage_supplier" "${usage#*:}"
+    check "a new certificate, ${usage%:*}" party_issue "own-${usage%:*}" 02 "$stage_supplier" "${usage#*:}"
 done
 check 'the service answers' service_start
 story_ready recovery
@@ -25,7 +25,7 @@ check 'the supplier suspects its signing key' story_open --initiator subscriber 
 check 'confirmed' event confirm --evidence 'called back' --facts notifier_authenticated
 check 'certificates' ctl --quiet certificates add "$incident" "$pki/bundle.pem"
 check 'devices' ctl --quiet roster add "$incident" "$roster"
-story_notify N1 supplier "$stage_supplier" "$roster" 1 no
+party_notify N1 supplier "$stage_supplier" "$roster" 1 no
 check 'the notification file' story_file N1
 check 'Method 1' event elect-method-1 --as subscriber --evidence 'method 1 in the file'
 check 'the PMA is informed' event inform-pma --evidence 'letter 7'
@@ -36,8 +36,8 @@ replaced() {
         --cell supplier-pp="$pki/own-pp.pem" $(sed -n "2,$((own + 1))s/,.*//p" "$roster")
 }
 check "the supplier replaces $own by its own key" replaced
-story_progress P1 supplier "$stage_supplier" "$roster" $own
-sed -i "s/$(story_serial supplier-ds-new),success/$(story_serial own-ds),success/" "$work/P1.csv"
+party_progress P1 supplier "$stage_supplier" "$roster" $own
+sed -i "s/$(party_serial supplier-ds-new),success/$(party_serial own-ds),success/" "$work/P1.csv"
 check 'and says so in a progress file' story_file P1
 check "$own are done, $rest pending" figures_are ".by_key == {own: $own} and .pending == $rest"
 check 'nothing was done to their status' figures_are ".smi_status == {commissioned: $devices}"

@@ -55,8 +55,8 @@ bundle_with() { # NAME FILTER: the new signing certificate is NAME
     ctl --quiet certificates add "$incident" "$work/odd.pem" >>"$log" 2>&1
     refuse "$3" "$2" with ".replacements[0].certificate = \$d[\"$1\"]"
 }
-story_issue other-ds 02 90B3D51F30020099 ds
-story_issue late-ds 02 "$stage_supplier" ds --not-before 2020-01-01T00:00:00Z --not-after 2021-01-01T00:00:00Z
+party_issue other-ds 02 90B3D51F30020099 ds
+party_issue late-ds 02 "$stage_supplier" ds --not-before 2020-01-01T00:00:00Z --not-after 2021-01-01T00:00:00Z
 openssl x509 -in "$pki/supplier-ds-old.pem" -noout -pubkey >"$work/same.pub"
 stage_pki issue --dir "$pki" --out "$pki/same-ds.pem" --pubkey "$work/same.pub" --role 02 \
     --eui "$stage_supplier" --usage ds --cn same >>"$log" 2>&1
@@ -76,13 +76,13 @@ refuse 'the same decision again' incident.no-transition ctl decision submit "$in
 refuse 'a batch before the key is switched on' incident.may-not-sign ctl --yes batch start "$incident" "$decision"
 check 'custodians are called' event call-custodians --evidence 'three called, two on their way'
 activation() { # HOLDER...
-    story_activation spoilt decision && story_sign spoilt "$@" && ctl decision submit "$incident" "$work/spoilt.cms"
+    party_activation spoilt decision && story_sign spoilt "$@" && ctl decision submit "$incident" "$work/spoilt.cms"
 }
 refuse 'one custodian' decision.quorum activation custodian-1
 stage_pki person --dir "$pki" --anchor custodian-anchor --out "$pki/custodian-again.pem" --key "$pki/custodian-again.key" \
     --cn "$(openssl x509 -in "$pki/custodian-1.pem" -noout -subject -nameopt multiline | sed -n 's/ *commonName *= //p')" >>"$log" 2>&1
 refuse 'one custodian with two shares' decision.quorum activation custodian-1 custodian-again
-story_activation key decision
+party_activation key decision
 check 'two of three sign the activation' story_sign key custodian-1 custodian-2
 check 'the key is switched on' ctl --quiet decision submit "$incident" "$work/key.cms"
 check 'the key is active' in_state KEY_ACTIVE

@@ -11,15 +11,15 @@ check 'meters' stage_meters meters $devices supplier
 check 'the service answers' service_start
 story_ready recovery
 roster=$work/meters/roster.csv
-last=$(story_device meters $devices)
+last=$(party_device meters $devices)
 
 check 'the supplier reports its keys' story_open --initiator subscriber --subscriber "$stage_supplier" --notice 'Officer One' 'Supplier Ltd: keys exposed'
 check 'confirmed' event confirm --evidence 'called back' --facts notifier_authenticated
 check 'certificates' ctl --quiet certificates add "$incident" "$pki/bundle.pem"
 sed '$d' "$roster" >"$work/seven.csv"
-story_notify N1 supplier "$stage_supplier" "$work/seven.csv" 2 yes
+party_notify N1 supplier "$stage_supplier" "$work/seven.csv" 2 yes
 # Of the first device the top-up key was not in doubt.
-sed -i "/^$(story_device meters 1),/s/+supplier-pp,/,/" "$work/N1.csv"
+sed -i "/^$(party_device meters 1),/s/+supplier-pp,/,/" "$work/N1.csv"
 check 'seven devices are notified, for Method 2' story_file N1
 listed() {
     ctl roster add "$incident" "$roster" >"$work/listed" 2>&1 && grep "1 devices are on the list and not notified; the first: $last" "$work/listed"
@@ -42,7 +42,7 @@ check 'the list of eight again' ctl --quiet roster add "$incident" "$roster"
 
 echo '# The amendment'
 refuse 'the word for it, and no file' file.amends event confirm-amendment --evidence 'called back'
-story_notify N2 supplier "$stage_supplier" "$roster" 2 yes
+party_notify N2 supplier "$stage_supplier" "$roster" 2 yes
 refuse 'a second file that names nothing' file.amends story_file N2
 sed -i "s/^subscriber,/amends,$incident-N0\n&/" "$work/N2.csv"
 refuse 'a second file that amends another' file.amends story_file N2
@@ -52,7 +52,7 @@ refuse 'the device as before, while nobody has confirmed it' decision.notified-d
 check 'it is confirmed' event confirm-amendment --evidence 'called back over the number on file'
 refuse 'it is confirmed twice' file.amends event confirm-amendment --evidence 'called back again'
 refuse 'another method than notified' decision.notified-method story_spoilt .
-story_notify N3 supplier "$stage_supplier" "$roster" 3 yes
+party_notify N3 supplier "$stage_supplier" "$roster" 3 yes
 sed -i "s/^subscriber,/amends,$incident-N2\n&/" "$work/N3.csv"
 check 'the supplier has new keys after all: another amendment' story_file N3
 check 'confirmed' event confirm-amendment --evidence 'called back over the number on file'

@@ -8,7 +8,7 @@
 
 b=90B3D51F3002000B devices=8
 check 'token, certificates' story_setup
-story_supplier b $b
+party_supplier b $b
 check 'meters of A' stage_meters meters $devices supplier
 check 'the service answers' service_start
 story_ready recovery
@@ -37,7 +37,7 @@ refuse 'a refusal of what the DCC asked for' decision.initiator story_spoilt '.o
 check 'decided about A' story_decide yes supplier .
 check 'custodians are called' event call-custodians --evidence 'three called'
 activation() { # FILTER
-    story_activation key yes && jq "$1" "$work/key.json" >"$work/key2.json" && mv "$work/key2.json" "$work/key.json" &&
+    party_activation key yes && jq "$1" "$work/key.json" >"$work/key2.json" && mv "$work/key2.json" "$work/key.json" &&
         story_sign key custodian-1 custodian-2 && ctl --quiet decision submit "$incident" "$work/key.cms"
 }
 refuse 'an activation that speaks of B' decision.subscriber activation ".subscriber = \"$b\""

@@ -5,11 +5,11 @@
 . "$2/test/scenarios/lib.sh"
 
 check 'token, certificates' story_setup
-story_issue acb-ka-new 04 $acb ka
+party_issue acb-ka-new 04 $acb ka
 check 'meters of three kinds' stage_meters meters 24 supplier --mix ESME:1,GSME:1,PPMID:1
 check 'the service answers' service_start
 story_ready recovery
-story_issue tcos-ds-new 05 90B3D51F30050001 ds
+party_issue tcos-ds-new 05 90B3D51F30050001 ds
 cat "$pki/acb-ka.pem" "$pki/acb-ka-new.pem" >"$work/bundle.pem"
 cat "$pki/tcos-ds.pem" "$pki/tcos-ds-new.pem" >"$work/tcos.pem"
 # One PPMID was not commissioned when it began.
@@ -20,7 +20,7 @@ check 'a supplier would like its PPMIDs recovered' story_open --initiator subscr
 check 'to the PMA' rehearsal_to_pma "$pki/bundle.pem" "$work/roster.csv"
 refuse 'a PPMID for a compromised supplier key' device.ppmid-key story_spoilt '.device_types = ["ESME", "GSME", "PPMID"]'
 refuse 'a list with PPMIDs that the decision does not name' device.ppmid-key story_spoilt .
-story_issue network-ds-new 03 90B3D51F30030001 ds
+party_issue network-ds-new 03 90B3D51F30030001 ds
 cat "$pki/network-ds.pem" "$pki/network-ds-new.pem" >"$work/network.pem"
 check 'certificates of a network operator' ctl --quiet certificates add "$incident" "$work/network.pem"
 refuse 'a PPMID for a compromised network key' device.ppmid-key story_spoilt '.subscriber = "90B3D51F30030001"

@@ -5,7 +5,7 @@
 . "$2/test/scenarios/lib.sh"
 
 check 'token, certificates' story_setup
-story_issue acb-ka-new 04 "$acb" ka
+party_issue acb-ka-new 04 "$acb" ka
 check 'meters of three kinds' stage_meters meters 12 supplier --mix ESME:1,GSME:1,PPMID:1
 check 'the service answers' service_start
 story_ready recovery

@@ -10,7 +10,7 @@ meter=$tools/test/meter/smki-meter
 check 'token, certificates' story_setup
 check 'twelve meters' stage_meters meters 12 supplier --mix ESME:1
 for no in 1 2 3 4 5 6 7 8 9 10 11 12; do
-    eval "d$no=$(story_device meters $no)"
+    eval "d$no=$(party_device meters $no)"
 done
 # The twelfth was not commissioned when it began; of the eleventh the list names one cell.
 # shellcheck disable=SC2154 # d1 to d12: set by eval

@@ -5,7 +5,7 @@
 . "$2/test/scenarios/lib.sh"
 
 check 'token, certificates' story_setup
-story_issue recovery-ds-new 01 90B3D51F30010001 ds
+party_issue recovery-ds-new 01 90B3D51F30010001 ds
 check 'meters of a supplier' stage_meters meters 10 supplier
 check 'the other meters' stage_meters others 20 supplier --first 00DB1234F0000000 --seed 2
 check 'the service answers' service_start
@@ -44,7 +44,7 @@ check 'twenty devices hold the new Recovery certificate' shows '.recovered == 20
 incident=$supplier
 check 'the supplier incident is decided anew' story_decide m3b supplier ".supersedes = \"$m3\""
 check 'custodians are called' event call-custodians --evidence 'called'
-story_activation m3b-key m3b
+party_activation m3b-key m3b
 check 'and have signed' story_sign m3b-key custodian-1 custodian-2
 refuse 'the compromised key switched on for the supplier' incident.recovery-key-suspect ctl decision submit "$incident" "$work/m3b-key.cms"
 incident=$key

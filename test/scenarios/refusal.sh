@@ -28,7 +28,7 @@ yes() {
 refuse 'the refusal turned into its opposite' incident.supersedes yes ".id = \"$decision\""
 refuse 'a decision to authorise that supersedes nothing' incident.supersedes yes .
 activation() {
-    story_activation spoilt no && jq '. + {key: "recovery", method: "M3"}' "$work/spoilt.json" >"$work/odd.json" &&
+    party_activation spoilt no && jq '. + {key: "recovery", method: "M3"}' "$work/spoilt.json" >"$work/odd.json" &&
         story_sign odd custodian-1 custodian-2 && ctl decision submit "$incident" "$work/odd.cms"
 }
 refuse 'custodians who switch the key on for a refusal' decision.other-decision activation

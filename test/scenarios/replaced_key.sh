@@ -67,7 +67,7 @@ named_by() { # it names the incident that ended it, and the day
 }
 incident=$before
 check 'custodians are called for the supplier of then' event call-custodians --evidence 'called'
-story_activation before-key before
+party_activation before-key before
 check 'and have signed' story_sign before-key custodian-1 custodian-2
 refuse 'the old key switched on' key.replaced ctl decision submit "$incident" "$work/before-key.cms"
 check 'the refusal names the incident' named_by

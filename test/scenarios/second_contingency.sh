@@ -65,7 +65,7 @@ asked() { # a batch that waits for its second person
 }
 recovered() { # NAME: from the last answer to the end
     event deactivate-key --evidence 'the custodians left' && event executed --evidence 'all answered' &&
-        story_activation "$1-fresh" "$1" && story_sign "$1-fresh" custodian-1 custodian-2 &&
+        party_activation "$1-fresh" "$1" && story_sign "$1-fresh" custodian-1 custodian-2 &&
         ctl --quiet decision submit "$incident" "$work/$1-fresh.cms" && event recovered --evidence 'Other Recovery Progress File' &&
         event revoked --evidence 'list 48' && event close
 }

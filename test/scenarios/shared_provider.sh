@@ -13,10 +13,10 @@ for user in a b c; do
     eval "eui=\$$user"
     seed=$((seed + 1))
     # shellcheck disable=SC2154 # set by eval
-    story_supplier $user "$eui"
+    party_supplier $user "$eui"
     cat "$pki/$user"-??-old.pem "$pki/$user"-??-new.pem >"$work/$user.pem"
     stage_meters "meters-$user" 10 $user --first "00DB12340${seed}000000" --seed $seed >>"$log" 2>&1
-    [ $user = c ] || story_authority $user "$pki/org-anchor.pem" 1 2 "$eui" >>"$work/recovery.conf"
+    [ $user = c ] || party_authority $user "$pki/org-anchor.pem" 1 2 "$eui" >>"$work/recovery.conf"
 done
 check 'the service answers' service_start
 story_ready recovery
@@ -54,14 +54,14 @@ echo '# A and B by Method 1'
 for user in a b; do
     eval "incident=\$child_$user eui=\$$user"
     if [ $user = a ]; then
-        story_notify N-a a "$eui" "$(list a)" 1 no
+        party_notify N-a a "$eui" "$(list a)" 1 no
         check 'A: notification' story_file N-a
     fi
     check "$user: Method 1" event elect-method-1 --as subscriber --evidence 'elected'
     check "$user: PMA informed" event inform-pma --evidence 'letter 1'
 done
 incident=$child_a
-story_progress P-a a $a "$(list a)" 10
+party_progress P-a a $a "$(list a)" 10
 check 'A: all ten' story_file P-a
 check 'A: complete' event complete --as subscriber --evidence 'progress file'
 check 'A: revoked' event revoked --evidence 'list 44'

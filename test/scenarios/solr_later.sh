@@ -7,7 +7,7 @@
 
 solr=90B3D51F3002000F devices=4
 check 'token, certificates' story_setup
-story_supplier solr $solr
+party_supplier solr $solr
 for part in 1 2 3; do
     check "meters $part" stage_meters "meters-$part" $devices supplier --first "00DB12340${part}000000" --seed $part
 done

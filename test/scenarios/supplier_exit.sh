@@ -7,8 +7,8 @@
 
 x=90B3D51F3002000E solr=90B3D51F3002000F
 check 'token, certificates' story_setup
-story_supplier x $x
-story_supplier solr $solr
+party_supplier x $x
+party_supplier solr $solr
 check 'meters' stage_meters meters 20 x
 cat "$pki"/x-??-old.pem "$pki"/solr-??-new.pem >"$work/bundle.pem"
 check 'the service answers' service_start

@@ -123,13 +123,13 @@ echo '# The vault'
 service_stop
 check 'the token of the vault takes the place' sh -c 'rm -r "$1/tokens" && mv "$1/tokens-vault" "$1/tokens"' sh "$work"
 successor() { # and in it a new Recovery key
-    story_key recovery 21 recovery-2 pma "$pki/recovery-ds-new.pem" >>"$work/vault.conf" &&
+    party_key recovery 21 recovery-2 pma "$pki/recovery-ds-new.pem" >>"$work/vault.conf" &&
         ceremony generate --key recovery --out "$work/recovery-2.pub" &&
         stage_pki issue --dir "$pki" --out "$pki/recovery-ds-new.pem" --pubkey "$work/recovery-2.pub" --role 01 \
             --eui 90B3D51F30010001 --usage ds --cn R2 && cp "$work/vault.conf" "$work/recovery.conf"
 }
 check 'a new Recovery key is made there' successor
-story_issue acb-ka-new 04 "$acb" ka
+party_issue acb-ka-new 04 "$acb" ka
 check 'the service answers' service_start
 story_ready contingency
 story_ready recovery
@@ -163,7 +163,7 @@ check "$devices accepted" json_is "$work/verdict.json" ".commands == $devices an
 check 'all hold the new Recovery key' story_hold meters recovery-ds recovery-ds-new $devices
 check 'key off' event deactivate-key --evidence 'the custodians left'
 check 'executed: the contingency is consumed' event executed --evidence 'all answered'
-story_activation fresh contingency
+party_activation fresh contingency
 check 'the custodians have made a new contingency' story_sign fresh custodian-1 custodian-2
 check 'and say so' ctl --quiet decision submit "$incident" "$work/fresh.cms"
 check 'recovered' event recovered --evidence 'Other Recovery Progress File 1'

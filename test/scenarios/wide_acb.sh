@@ -6,8 +6,8 @@
 . "$2/test/scenarios/lib.sh"
 
 check 'token, certificates' story_setup
-story_issue acb-ds-new 04 "$acb" ds
-story_issue acb-ka-new 04 "$acb" ka
+party_issue acb-ds-new 04 "$acb" ds
+party_issue acb-ka-new 04 "$acb" ka
 check 'devices of four kinds' stage_meters meters 16 supplier --mix ESME:1,GSME:1,CHF:1,PPMID:1
 check 'the service answers' service_start
 story_ready recovery

@@ -20,7 +20,7 @@ figures_are() {
 }
 # device_is N FILTER: the N-th of the list, as `devices` shows it.
 device_is() {
-    device_from=$(story_device meters $(($1 - 1)))
+    device_from=$(party_device meters $(($1 - 1)))
     [ "$1" -gt 1 ] || device_from=
     ctl --json devices "$incident" ${device_from:+--from "$device_from"} --limit 1 >"$work/device.json" &&
         cat "$work/device.json" && json_is "$work/device.json" ".devices[0] | $2"

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=sh
+# The page for the room, $folder/room.html: what is due and for whom, the way of the incident, devices, refusals.
+# Written anew after each verb; a browser that has it open follows. Read by '.'.
+
+room_write() {
+    if room_which >"$folder/room.html.new" 2>>"$log"; then
+        mv "$folder/room.html.new" "$folder/room.html"
+    else
+        say "room.html cannot be written; $log says why"
+    fi
+}
+room_which() {
+    if [ ! -f "$work/step" ]; then
+        jq -rn -L "$room" --rawfile css "$data/page.css" --rawfile script "$room/room.js" -f "$room/room_none.jq"
+    elif [ -f "$work/closed" ]; then
+        room_page # of what was seen last
+    else
+        room_gather && room_page
+    fi
+}
+# {show, figures} of each incident, the one in hand first.
+room_gather() {
+    mkdir -p "$work/wall" && : >"$work/wall/next" || return 1
+    [ -s "$work/wall/table" ] || recoveryctl --json incident states >"$work/wall/table" || return 1
+    room_hand=$(cat "$work/incident" 2>/dev/null || :)
+    for room_id in $room_hand $(look incident list | jq -r --arg hand "$room_hand" '.incidents[].id | select(. != $hand)'); do
+        look incident show "$room_id" >"$work/wall/show" && echo null >"$work/wall/figures" || return 1
+        if jq -e '.devices > 0' "$work/wall/show" >/dev/null; then look figures "$room_id" >"$work/wall/figures" || return 1; fi
+        jq -c --slurpfile figures "$work/wall/figures" '{show: ., figures: $figures[0]}' "$work/wall/show" >>"$work/wall/next" || return 1
+    done
+    mv "$work/wall/next" "$work/wall/room"
+}
+room_page() {
+    (cd "$work/votes" && grep . -- * /dev/null 2>/dev/null) >"$work/wall/votes" || : # nobody has voted
+    jq -rn -L "$room" --rawfile css "$data/page.css" --rawfile script "$room/room.js" --slurpfile log "$work/log.jsonl" \
+        --slurpfile told "$work/wall/room" --slurpfile table "$work/wall/table" --rawfile fields "$work/scenario.tsv" \
+        --rawfile votes "$work/wall/votes" --arg step "$(cat "$work/step")" --argjson due "$(cat "$work/due")" \
+        --arg number "$(cat "$work/number")" --argjson minutes "$(play_minutes)" -f "$room/room_html.jq"
+}

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=sh
+# Scenarios of the workshop: found, read, asked. Read by '.'. scenario.awk holds the format.
+
+# scenario_file NAME|FILE: where it is.
+scenario_file() {
+    case $1 in
+    */* | *.scenario) [ -f "$1" ] && printf '%s\n' "$1" ;;
+    *) [ -f "$room/scenarios/$1.scenario" ] && printf '%s\n' "$room/scenarios/$1.scenario" ;;
+    esac
+}
+
+# scenario_read FILE: its fields, a line each: SECTION name key line value, with tabs between. Mistakes are
+# said on standard error as FILE:LINE: FIELD: WHAT.
+scenario_read() {
+    [ -f "$1" ] || { echo "$1: there is no such file" >&2; return 1; }
+    read_tables=$(recoveryctl --json incident states) || return 1
+    read_states=$(printf '%s' "$read_tables" | jq -r '.states[].name' | tr '\n' ' ')
+    read_events=$(printf '%s' "$read_tables" | jq -r '.transitions[].event' | sort -u | tr '\n' ' ')
+    awk -v states="$read_states" -v events="$read_events" \
+        -v rules="$(recoveryctl --json policy list | jq -r '.[].id' | tr '\n' ' ')" -f "$room/scenario.awk" "$1"
+}
+
+# The scenarios that are installed, in the order of the procedure.
+scenario_list() {
+    for list_file in "$room/scenarios"/*.scenario; do
+        list_name=${list_file##*/}
+        printf '%s\t%s\t%s\t%s\n' "$(sed -n 's/^Order=//p' "$list_file" | head -n 1)" "${list_name%.scenario}" \
+            "$(sed -n 's/^Minutes=//p' "$list_file" | head -n 1)" "$(sed -n 's/^Title=//p' "$list_file" | head -n 1)"
+    done | sort -n | awk -F '\t' '{ printf "%2d  %-20s %3d min  %s\n", $1, $2, $3, $4 }'
+}
+
+# --- of the scenario in play, which is in $work/scenario.tsv ---
+
+# asked SECTION NAME KEY: its values, a line each.
+asked() {
+    awk -F '\t' -v s="$1" -v n="$2" -v k="$3" '$1 == s && $2 == n && $3 == k { print $5 }' "$work/scenario.tsv"
+}
+# names SECTION: in the order of the file.
+names() {
+    awk -F '\t' -v s="$1" '$1 == s && !seen[$2]++ { print $2 }' "$work/scenario.tsv"
+}
