@@ -28,10 +28,37 @@ bench_build() {
     said=$(ninja -C "$tools" daemon/smki-recoveryd daemon/smki-recoveryctl \
         pkcs11/smki-recovery-signer pkcs11/smki-recovery-ceremony test/pki/smki-test-pki \
         test/bench/bench-raw-sign test/bench/bench-raw-verify \
-        test/bench/smki-recovery-bridge.so ${bench_more:-}) || {
+        test/bench/smki-recovery-bridge.so test/bench/p11_swift.so ${bench_more:-}) || {
         echo "$said" >&2
         exit 1
     }
+}
+
+# $bench_swift: microseconds a signature waits. The Recovery key is made anew, outside: the token
+# has it, and p11_swift has.
+bench_swift_key() {
+    for type in privkey pubkey; do
+        PIN=$(cat "$work/pin") pkcs11-tool --module /usr/lib/softhsm/libsofthsm2.so --token-label rehearsal \
+            --login --pin env:PIN --delete-object --type $type --id 01
+    done
+    softhsm2-util --import "$work/recovery.key" --token rehearsal --label recovery --id 01 \
+        --pin "$(cat "$work/pin")"
+    {
+        echo '# recovery,'
+        openssl pkey -in "$work/recovery.key" -pubout
+    } >"$work/public.pem"
+}
+bench_swift_module() {
+    openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$work/recovery.key"
+    P11_SWIFT_MODULE=/usr/lib/softhsm/libsofthsm2.so P11_SWIFT_KEY=$work/recovery.key
+    P11_SWIFT_LABEL=recovery P11_SWIFT_US=$bench_swift
+    export P11_SWIFT_MODULE P11_SWIFT_KEY P11_SWIFT_LABEL P11_SWIFT_US
+}
+# The configuration from standard input, with that token, and as many workers and sessions as asked.
+bench_settings() {
+    sed -e "${bench_swift:+s|^Module=.*|Module=$tools/test/bench/p11_swift.so|}" \
+        -e "${bench_workers:+s|^Workers=.*|Workers=$bench_workers|}" \
+        -e "${bench_sessions:+s|^\[Token .*|&\nSessions=$bench_sessions|}"
 }
 
 # bench_stage DEVICES: from nothing to a service that answers and a roster in $work/roster.csv.
@@ -45,9 +72,11 @@ bench_stage() {
     stage_at_end bench_finish
     {
         stage_token
-        stage_config >"$work/recovery.conf"
+        [ -z "${bench_swift:-}" ] || bench_swift_module
+        stage_config | bench_settings >"$work/recovery.conf"
         printf '[Service]\nMaxRosterBytes=8589934592\n' >>"$work/recovery.conf"
         stage_keys
+        [ -z "${bench_swift:-}" ] || bench_swift_key
         stage_certificates
     } >>"$work/log" 2>&1
     bench_roster "$1" >"$work/roster.csv"
