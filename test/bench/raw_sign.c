@@ -3,7 +3,10 @@
  * raw_sign - C_SignInit and C_Sign and nothing else, with as many processes and sessions as
  * the service uses, and with the key object that it uses.
  *
- *   raw_sign --config FILE --key NAME [--processes N] [--seconds S]
+ *   raw_sign --config FILE --key NAME [--processes N] [--seconds S] [--libp11]
+ *
+ * --libp11: what a program would do that is written on libp11 and OpenSSL: EVP_PKEY_sign with
+ * the token's key, and EVP_PKEY_verify of each signature; one session a process.
  *
  * Module, login and key are found as the signer finds them. Processes log in one after the
  * other, begin together, and sign for S seconds. Prints one line of JSON: signatures a
@@ -15,6 +18,8 @@
 #include <assert.h>
 #include <errno.h>
 #include <getopt.h>
+#include <libp11.h>
+#include <openssl/evp.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +32,7 @@
 
 static struct config config;
 static const struct config_token *token;
+static bool by_libp11;
 
 struct told { /* a process to its parent; shorter than PIPE_BUF */
     bool ok, copied;
@@ -97,13 +103,59 @@ static bool sign_all(struct session *s, CK_OBJECT_HANDLE key, double seconds,
     return ok;
 }
 
+static PKCS11_KEY *libp11_key(struct session *s, const struct config_key *k)
+{
+    PKCS11_KEY *keys;
+    struct p11_id id;
+    unsigned n;
+    struct err e;
+
+    if (!p11_id_parse(k->id, k->name, &id, &e) ||
+        PKCS11_enumerate_keys(s->token, &keys, &n) != 0)
+        return NULL;
+    for (unsigned i = 0; i < n; i++)
+        if (keys[i].id_len == id.len && memcmp(keys[i].id, id.id, id.len) == 0)
+            return &keys[i];
+    return NULL;
+}
+
+static bool sign_and_verify(struct session *s, const struct config_key *k, double seconds,
+                            struct told *out)
+{
+    PKCS11_KEY *key = libp11_key(s, k);
+    EVP_PKEY *private = key == NULL ? NULL : PKCS11_get_private_key(key);
+    EVP_PKEY *public = key == NULL ? NULL : PKCS11_get_public_key(key);
+    EVP_PKEY_CTX *sign = private == NULL ? NULL : EVP_PKEY_CTX_new(private, NULL);
+    EVP_PKEY_CTX *verify = public == NULL ? NULL : EVP_PKEY_CTX_new(public, NULL);
+    struct bench_time from = bench_now();
+    double until = bench_clock(CLOCK_MONOTONIC) + seconds;
+    unsigned char digest[32] = {1}, sig[80];
+    bool ok = sign != NULL && verify != NULL && EVP_PKEY_sign_init(sign) == 1 &&
+              EVP_PKEY_verify_init(verify) == 1;
+
+    while (ok && bench_clock(CLOCK_MONOTONIC) < until)
+        for (int i = 0; ok && i < STRIDE; i++, out->n++) {
+            size_t len = sizeof sig;
+
+            digest[i % 32]++;
+            ok = EVP_PKEY_sign(sign, sig, &len, digest, sizeof digest) == 1 &&
+                 EVP_PKEY_verify(verify, sig, len, digest, sizeof digest) == 1;
+        }
+    out->took = bench_since(from);
+    EVP_PKEY_CTX_free(sign);
+    EVP_PKEY_CTX_free(verify);
+    EVP_PKEY_free(private);
+    EVP_PKEY_free(public);
+    return ok;
+}
+
 static bool ready(struct session *s, const struct config_key *k, struct p11_key *key,
                   struct told *told, struct err *e)
 {
     if (!session_open(s, &config, token->name, false, e) ||
         !p11_key_find(s, k->name, k->id, k->label, P11_USE_SIGN, key, e))
         return false;
-    told->copied = token->copy_key && p11_key_copy(s, key);
+    told->copied = token->copy_key && !by_libp11 && p11_key_copy(s, key);
     (void)snprintf(told->model, sizeof told->model, "%s", s->model);
     return true;
 }
@@ -123,7 +175,8 @@ static int child(const struct config_key *k, double seconds, int out, int go)
     if (write(out, &told, sizeof told) != (ssize_t)sizeof told || !told.ok)
         return 1;
     (void)!read(go, &nothing, 1);
-    told.ok = sign_all(&s, key.in_use, seconds, &told);
+    told.ok = by_libp11 ? sign_and_verify(&s, k, seconds, &told)
+                        : sign_all(&s, key.in_use, seconds, &told);
     session_close(&s);
     return write(out, &told, sizeof told) == (ssize_t)sizeof told && told.ok ? 0 : 1;
 }
@@ -182,6 +235,7 @@ int main(int argc, char *argv[])
                                             {"key", required_argument, NULL, 'k'},
                                             {"processes", required_argument, NULL, 'p'},
                                             {"seconds", required_argument, NULL, 's'},
+                                            {"libp11", no_argument, NULL, 'l'},
                                             {0}};
     const char *path = NULL, *name = NULL;
     unsigned long processes = 1;
@@ -196,6 +250,8 @@ int main(int argc, char *argv[])
             name = optarg;
         else if (c == 'p')
             processes = strtoul(optarg, NULL, 10);
+        else if (c == 'l')
+            by_libp11 = true;
         else if (c == 's')
             seconds = strtod(optarg, NULL);
         else
