@@ -346,9 +346,12 @@ HANDLER(api_decision_get)
     json_t *j;
 
     (void)body;
-    if (form == NULL || strcmp(form, "cms") != 0)
-        return docket_show_decision(sv->store, r->args[0], r->args[1], &j, e) &&
-               reply_json(out, 200, j, e);
+    if (form == NULL || strcmp(form, "cms") != 0) {
+        if (!docket_show_decision(sv->store, r->args[0], r->args[1], &j, e))
+            return false;
+        hats_tell(sv, j);
+        return reply_json(out, 200, j, e);
+    }
     return docket_decision(sv->store, r->args[0], r->args[1], &d, e) &&
            docket_cms(sv->store, &d.digest, &cms, e) &&
            reply_text(out, 200, "application/cms", (char *)(uintptr_t)cms.at, cms.len, e);

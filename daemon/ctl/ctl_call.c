@@ -164,6 +164,27 @@ static const char *call_key(struct ctl *c)
     return c->new_key;
 }
 
+/* People by their names: "by" is what "by_name" says, wherever that is said. */
+static void by_name(json_t *j)
+{
+    static const char *const members[] = {"by", "asked_by", "confirmed_by"};
+    const char *key;
+    json_t *v;
+    size_t i;
+
+    for (size_t m = 0; m < sizeof members / sizeof members[0]; m++) {
+        char name[24];
+
+        (void)snprintf(name, sizeof name, "%s_name", members[m]);
+        v = json_object_get(j, name);
+        if (v != NULL)
+            (void)json_object_set(j, members[m], v);
+        (void)json_object_del(j, name);
+    }
+    json_object_foreach(j, key, v) by_name(v);
+    json_array_foreach(j, i, v) by_name(v);
+}
+
 /* Call, and turn the answer into JSON; errors are said. */
 static int call(struct ctl *c, struct client_call *call_, json_t **out, char **text)
 {
@@ -187,6 +208,8 @@ static int call(struct ctl *c, struct client_call *call_, json_t **out, char **t
         client_answer_done(&a);
         return CTL_UNREACHABLE;
     }
+    if (!c->json)
+        by_name(*out);
     if (text != NULL)
         *text = TAKE(a.body);
     client_answer_done(&a);

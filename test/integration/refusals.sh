@@ -616,7 +616,7 @@ json 'agreement to another cost' 403 ledger.raise-cost 'it costs' $raise/confirm
 if [ $others = yes ]; then
     agreed() {
         ctl_as 3002 --yes counter confirm 90B3D51F30010001 >"$scene/out" 2>"$scene/err" && cat "$scene/out" "$scene/err" &&
-            grep -q "asked for by uid $(id -u) login" "$scene/err" &&
+            grep -q 'asked for by Operator One:' "$scene/err" &&
             same "$(field /v1/status '.counters[0].reserved_up_to')" 500000 &&
             get "/v1/audit?from=$((audit + 1))" | tail -n 1 | grep '"kind":"COUNTER_RAISED"' | grep -F '"actor":"uid 3002 login ' |
             grep -F "\"asked_by\":\"uid $(id -u) login "
