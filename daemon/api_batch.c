@@ -461,6 +461,7 @@ HANDLER(api_batch_show)
         json_decref(j);
         return false;
     }
+    hats_tell(sv, j);
     return reply_json(out, 200, j, e);
 }
 
@@ -493,6 +494,7 @@ HANDLER(api_batches)
         json_decref(l.list);
         return false;
     }
+    hats_tell(l.sv, l.list);
     return service_page_reply(out, "batches", l.list, &l.page, e);
 }
 

@@ -92,6 +92,7 @@ HANDLER(api_counter_raise_show)
     j = cost_json(hex, &cost);
     if (to == 0)
         put_asked(j, &w);
+    hats_tell(sv, j);
     return reply_json(out, 200, j, e);
 }
 

@@ -12,6 +12,7 @@
 #include "log.h"
 #include "mem.h"
 #include "preflight.h"
+#include "quorum.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -27,31 +28,14 @@ struct paper {
     bool wrapped; /* its new root carries a new wrapped contingency key */
 };
 
-static json_t *signers_json(const struct authority *a)
-{
-    json_t *list = json_array();
-
-    for (size_t i = 0; i < a->n_signers; i++) {
-        const struct authority_signer *s = &a->signers[i];
-        char key[HEX_LEN(32)];
-
-        hex_encode_lower(s->key_sha256.b, 32, key);
-        (void)json_array_append_new(
-            list, json_pack("{s:s,s:s,s:s,s:s,s:b,s:s}", "holder", s->holder, "seat",
-                            s->seat, "organisation", s->organisation, "key_sha256", key,
-                            "counted", (int)s->counted, "reason", s->reason));
-    }
-    return list;
-}
-
 /* What is no reason to refuse, and people should know before they rely on it. */
 static json_t *warnings_json(const struct service *sv, const struct authority *a)
 {
     const struct config_authority *who = config_authority_find(&sv->config, a->by);
     json_t *list = json_array();
-    char text[AUTHORITY_WARNING_MAX];
+    char text[QUORUM_WARNING_MAX];
 
-    if (who != NULL && authority_ends_early(a, who, text))
+    if (who != NULL && quorum_ends_early(a, who, text))
         (void)json_array_append_new(list, json_string(text));
     return list;
 }
@@ -272,7 +256,7 @@ static bool step_decision(struct service *sv, const struct request *r, struct sp
                        &p->outlook, e);
     if (ok)
         p->wrapped = wraps_anew(sv, &p->a);
-    signers = signers_json(&p->a);
+    signers = authority_signers(&p->a);
     verdict = json_dumps(signers, JSON_COMPACT);
     ok = ok && docket_last_decision(sv->store, i.id, &p->earlier, &p->has_earlier, e);
     /* its effect first: what is void must be void before the new document stands */
@@ -305,6 +289,8 @@ static bool step_decision(struct service *sv, const struct request *r, struct sp
                   &(struct log_fields){.incident = i.id, .peer = &r->peer, .err = e},
                   "incident %s: document refused: %s", i.id, e->text);
     }
+    if (!ok && p->a.n_signers > 0)
+        out->signers = json_incref(signers);
     json_decref(signers);
     free((void *)(uintptr_t)p->json.at);
     docket_incident_done(&i);
@@ -360,9 +346,12 @@ HANDLER(api_decision_get)
     json_t *j;
 
     (void)body;
-    if (form == NULL || strcmp(form, "cms") != 0)
-        return docket_show_decision(sv->store, r->args[0], r->args[1], &j, e) &&
-               reply_json(out, 200, j, e);
+    if (form == NULL || strcmp(form, "cms") != 0) {
+        if (!docket_show_decision(sv->store, r->args[0], r->args[1], &j, e))
+            return false;
+        hats_tell(sv, j);
+        return reply_json(out, 200, j, e);
+    }
     return docket_decision(sv->store, r->args[0], r->args[1], &d, e) &&
            docket_cms(sv->store, &d.digest, &cms, e) &&
            reply_text(out, 200, "application/cms", (char *)(uintptr_t)cms.at, cms.len, e);

@@ -211,12 +211,16 @@ HANDLER(api_figures)
 {
     struct service *sv = arg;
     struct docket_show_totals t;
+    struct docket_incident i;
     struct lists lists;
     struct lists_size size;
     json_t *o;
     bool ok;
 
     (void)body;
+    if (!docket_get(sv->store, r->args[0], &i, e)) /* of none there are no figures */
+        return false;
+    docket_incident_done(&i);
     if (!docket_show_totals(sv->store, r->args[0], &t, e))
         return false;
     if (t.children > 0)

@@ -2,7 +2,7 @@
  *
  * Requests about incidents: open, look, tell of an event.
  */
-#include "service.h"
+#include "hats.h"
 
 #include "audit.h"
 #include "holding.h"
@@ -205,6 +205,7 @@ HANDLER(api_incident_show)
         json_decref(j);
         return false;
     }
+    hats_tell(sv, j);
     return reply_json(out, 200, j, e);
 }
 
@@ -215,9 +216,11 @@ HANDLER(api_incident_part)
     json_t *list;
 
     (void)body;
-    return service_page(r, &p, e) &&
-           docket_show_part(sv->store, r->args[0], r->args[1], &p, &list, e) &&
-           service_page_reply(out, r->args[1], list, &p, e);
+    if (!service_page(r, &p, e) ||
+        !docket_show_part(sv->store, r->args[0], r->args[1], &p, &list, e))
+        return false;
+    hats_tell(sv, list);
+    return service_page_reply(out, r->args[1], list, &p, e);
 }
 
 /* --- events --- */

@@ -5,6 +5,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,6 +40,26 @@ const char *hats_name(const struct service *sv, const char *who)
     const struct config_person *p = person_of_text(sv, who);
 
     return p != NULL ? p->holder : who;
+}
+
+void hats_tell(const struct service *sv, json_t *answer)
+{
+    static const char *const members[] = {"by", "asked_by", "confirmed_by"};
+    const char *key;
+    json_t *v;
+    size_t i;
+
+    for (size_t m = 0; m < sizeof members / sizeof members[0]; m++) {
+        const char *who = json_string_value(json_object_get(answer, members[m]));
+        const struct config_person *p = who != NULL ? person_of_text(sv, who) : NULL;
+        char name[24];
+
+        (void)snprintf(name, sizeof name, "%s_name", members[m]);
+        if (p != NULL)
+            (void)json_object_set_new(answer, name, json_string(p->holder));
+    }
+    json_object_foreach(answer, key, v) hats_tell(sv, v);
+    json_array_foreach(answer, i, v) hats_tell(sv, v);
 }
 
 bool hats_same_login(const char *who, const struct request *r)

@@ -25,6 +25,9 @@ MUST_CHECK bool hats_operate(struct service *sv, const struct request *r,
 bool hats_same_login(const char *who, const struct request *r);
 /* Whose login that is, by name; nobody's: as it is on record. Valid as long as both. */
 const char *hats_name(const struct service *sv, const char *who);
+/* Beside each login on record in an answer - "by", "asked_by", "confirmed_by" - its name as
+ * "by_name" and so on, wherever in it; nothing beside those that are nobody's. */
+void hats_tell(const struct service *sv, json_t *answer);
 /* r asks for something that belongs to no decision; somebody else agrees to it. */
 MUST_CHECK bool hats_first(struct service *sv, const struct request *r, struct err *e);
 MUST_CHECK bool hats_second(struct service *sv, const struct request *r,

@@ -280,6 +280,8 @@ void reply_problem(struct reply *out, const struct err *e)
     json_t *text = json_string(e->text);
     struct err ignored;
 
+    if (out->signers != NULL)
+        (void)json_object_set(j, "signers", out->signers);
     reply_done(out);
     if (text == NULL) /* an error text quotes what a peer sent: it may not be UTF-8 */
         text = json_string("the text of this error is not UTF-8");
@@ -304,6 +306,7 @@ void reply_problem(struct reply *out, const struct err *e)
 void reply_done(struct reply *r)
 {
     free(r->body);
+    json_decref(r->signers);
     if (r->stream.read != NULL && r->stream.close != NULL)
         r->stream.close(r->stream.arg);
     *r = (struct reply){0};

@@ -71,6 +71,8 @@ struct reply {
     } headers[REPLY_HEADERS_MAX];
     size_t n_headers;
     bool later; /* no answer yet, ask again */
+    json_t
+        *signers; /* of a refusal: what became of each signature; NULL: it was about none */
 };
 
 /* ---- requests ---- */
@@ -120,7 +122,8 @@ bool reply_fd(struct reply *out, const char *type, int fd, struct err *e);
 /* "Location" and the like. Values are cut at their room; more than the room: dropped. */
 void reply_header(struct reply *out, const char *name, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-/* problem+json from an error: status by code and id, rule, source and advice by rules.c. */
+/* problem+json from an error: status by code and id, rule, source and advice by
+ * rules.c; signers where the reply has them. */
 void reply_problem(struct reply *out, const struct err *e);
 /* 400, 403, ... of an error. */
 unsigned reply_status(const struct err *e);

@@ -338,9 +338,9 @@ void service_tick(struct service *sv)
     }
 }
 
-void service_refused(void *arg, const struct request *r, const struct err *why)
+static void put_refusal(struct service *sv, const struct request *r, const struct err *why,
+                        json_t *signers)
 {
-    struct service *sv = arg;
     const char *incident = sv->about;
     char who[PEER_TEXT];
     struct err e;
@@ -363,7 +363,8 @@ void service_refused(void *arg, const struct request *r, const struct err *why)
                                                      .who = who,
                                                      .verb = request_verb_name(r->verb),
                                                      .path = r->path,
-                                                     .why = why},
+                                                     .why = why,
+                                                     .signers = signers},
                           clock_now(&sv->clock), &e) ||
         !store_commit(sv->store, &e)) {
         store_rollback(sv->store);
@@ -372,6 +373,11 @@ void service_refused(void *arg, const struct request *r, const struct err *why)
         (void)sd_event_exit(sv->loop, 1);
     }
     sv->about[0] = '\0';
+}
+
+void service_refused(void *arg, const struct request *r, const struct err *why)
+{
+    put_refusal(arg, r, why, NULL);
 }
 
 static bool put_sum(struct service *sv, const struct refusals_sum *sum, struct err *e)
@@ -492,7 +498,7 @@ bool service_change(struct service *sv, const struct request *r, struct span bod
                   "the service stops: %s", e->text);
         (void)sd_event_exit(sv->loop, 1);
     } else if (!wait_for_signer(sv, r, e)) {
-        service_refused(sv, r, e);
+        put_refusal(sv, r, e, out->signers);
     }
     return false;
 }

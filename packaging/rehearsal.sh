@@ -22,7 +22,7 @@ rehearsal_digests() {
 }
 
 # rehearsal_decision DRAFT.json OUT.json PREFIX FILTER [JQ-OPTION...]: complete what `decision draft` left open: Method 3, the three
-# cells of the supplier PREFIX, three of five members present; changed by a jq filter in which $d holds the
+# cells of the supplier PREFIX, all five members present; changed by a jq filter in which $d holds the
 # certificates' digests and bad(cell; name) and new(cell; name) make list entries.
 rehearsal_decision() {
     decision_draft=$1 decision_out=$2 decision_of=$3 decision_filter=$4
@@ -37,11 +37,13 @@ rehearsal_decision() {
       compromised: [bad("supplier-ds"; $p + "-ds-old"), bad("supplier-ka"; $p + "-ka-old"), bad("supplier-pp"; $p + "-pp-old")],
       replacements: [new("supplier-ds"; $p + "-ds-new"), new("supplier-ka"; $p + "-ka-new"), new("supplier-pp"; $p + "-pp-new")],
       device_types: ["ESME", "GSME"], attempts: 1, requester: "Officer One", conflicts: [],
-      meeting: {reference: "Rehearsal 1", quorum: "three of five",
+      meeting: {reference: "Rehearsal 1", quorum: "three of five, all present",
         members: [{holder: "Member One", seat: "chair", alternate: false},
           {holder: "Member Two", seat: "tabasc", alternate: false},
-          {holder: "Member Three", seat: "specialist", alternate: false}],
-        votes: {for: 3, against: 0, abstain: 0}},
+          {holder: "Member Three", seat: "specialist", alternate: false},
+          {holder: "Member Four", seat: "large-supplier", alternate: false},
+          {holder: "Member Five", seat: "networks", alternate: false}],
+        votes: {for: 5, against: 0, abstain: 0}},
       guidance: {version: "rehearsal",
         shall: [{id: "devices-affected", value: "all devices of the roster", weight: 60}],
         may: [{id: "method-1-feasible", value: "no: the key is in other hands", weight: 40}],

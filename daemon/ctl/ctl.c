@@ -212,6 +212,15 @@ next:
     return CTL_USAGE;
 }
 
+/* Its --out, as getopt numbers it; '?': it has none. */
+static int out_option(const struct ctl_verb *v)
+{
+    for (size_t i = 0; i < CTL_OPTIONS_MAX && v->options[i].name != NULL; i++)
+        if (strcmp(v->options[i].name, "out") == 0)
+            return OPT_VERB + (int)i;
+    return '?';
+}
+
 /* Global options and, behind a verb, its own. */
 static void option_table(const struct ctl_verb *v, struct option *out)
 {
@@ -248,7 +257,7 @@ static int parse(struct ctl *c, const struct ctl_verb *v, int argc, char **argv,
     option_table(v, options);
     opterr = 0;
     optind = 0; /* GNU: start afresh */
-    while ((o = getopt_long(argc, argv, v == NULL ? "+hq" : "hq", options, NULL)) != -1) {
+    while ((o = getopt_long(argc, argv, v == NULL ? "+hq" : "hqo:", options, NULL)) != -1) {
         switch (o) {
         case OPT_SOCKET:
             c->socket = optarg;
@@ -285,6 +294,12 @@ static int parse(struct ctl *c, const struct ctl_verb *v, int argc, char **argv,
             return CTL_OK;
         case OPT_WORDS:
             return ctl_words(optarg);
+        case 'o': /* where the result goes, where a verb has that */
+            o = out_option(v);
+            if (o < OPT_VERB || a == NULL)
+                return no_option(v, "--out");
+            a->opt[o - OPT_VERB] = optarg;
+            break;
         default:
             if (o < OPT_VERB || a == NULL)
                 return no_option(v, argv[optind - 1]);

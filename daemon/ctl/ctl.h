@@ -83,6 +83,16 @@ const char *ctl_example(const char *verb);
 /* For the completion, one a line: "events", "actors", "routes", "facts", "outcomes", "kinds". */
 int ctl_words(const char *kind);
 
+/* "label          text", what might hide something shown as such; nothing for "". */
+void ctl_line(const char *label, const char *text);
+/* A document in words (ctl_paper.c).
+ *   a         as authority_parse() has it from the same octets as document
+ *   known     certificates whose subjects are shown beside their digests */
+struct authority;
+struct certs;
+void ctl_paper(const struct authority *a, const json_t *document, const struct certs *known,
+               int64_t now_us);
+
 /* Verbs with a file of their own. */
 /* An incident as a story for somebody who was not there. */
 void ctl_story(const json_t *incident);

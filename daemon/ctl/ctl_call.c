@@ -45,6 +45,27 @@ static void say_part(const char *what, const char *text)
         (void)fprintf(stderr, "  %-7s %s\n", what, text);
 }
 
+/* Who signed what was refused, and what became of it. */
+static void say_signers(const struct client_answer *a)
+{
+    json_t *j = a->body == NULL ? NULL : json_loadb(a->body, a->len, 0, NULL);
+    const json_t *one;
+    size_t i;
+
+    json_array_foreach(json_object_get(j, "signers"), i, one)
+    {
+        char text[400];
+
+        (void)snprintf(text, sizeof text, "%s: %s%s%s", ctl_text(one, "holder"),
+                       ctl_text(one, "verdict"),
+                       ctl_text(one, "reason")[0] != '\0' ? ", " : "",
+                       ctl_text(one, "reason"));
+        plain_tidy(text);
+        say_part(i == 0 ? "signers" : "", text);
+    }
+    json_decref(j);
+}
+
 int ctl_failed(const struct client_answer *a, const struct err *e)
 {
     const struct rule *ours = e->id == NULL ? NULL : rules_find(e->id);
@@ -58,6 +79,7 @@ int ctl_failed(const struct client_answer *a, const struct err *e)
         say_part("", a->problem.rule);
         say_part("source", a->problem.source);
         say_part("advice", a->problem.advice);
+        say_signers(a);
     } else if (ours != NULL) { /* found here, or the service did not say */
         say_part("rule", ours->id);
         say_part("", ours->sentence);
@@ -142,6 +164,27 @@ static const char *call_key(struct ctl *c)
     return c->new_key;
 }
 
+/* People by their names: "by" is what "by_name" says, wherever that is said. */
+static void by_name(json_t *j)
+{
+    static const char *const members[] = {"by", "asked_by", "confirmed_by"};
+    const char *key;
+    json_t *v;
+    size_t i;
+
+    for (size_t m = 0; m < sizeof members / sizeof members[0]; m++) {
+        char name[24];
+
+        (void)snprintf(name, sizeof name, "%s_name", members[m]);
+        v = json_object_get(j, name);
+        if (v != NULL)
+            (void)json_object_set(j, members[m], v);
+        (void)json_object_del(j, name);
+    }
+    json_object_foreach(j, key, v) by_name(v);
+    json_array_foreach(j, i, v) by_name(v);
+}
+
 /* Call, and turn the answer into JSON; errors are said. */
 static int call(struct ctl *c, struct client_call *call_, json_t **out, char **text)
 {
@@ -165,6 +208,8 @@ static int call(struct ctl *c, struct client_call *call_, json_t **out, char **t
         client_answer_done(&a);
         return CTL_UNREACHABLE;
     }
+    if (!c->json)
+        by_name(*out);
     if (text != NULL)
         *text = TAKE(a.body);
     client_answer_done(&a);

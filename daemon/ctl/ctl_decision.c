@@ -5,11 +5,14 @@
 #include "ctl.h"
 
 #include "authority.h"
+#include "cmsmerge.h"
 #include "mem.h"
 #include "plain.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Signers as a table of their own, the rest as a card. */
 static int show_decision(const struct ctl *c, json_t *steal, char *steal_text, bool quiet)
@@ -132,6 +135,86 @@ static int run_show(struct ctl *c, const struct ctl_args *a)
     return rc == CTL_OK ? show_decision(c, j, text, false) : rc;
 }
 
+/* A file that is not there yet: somebody's approval may have that name. */
+static int write_new(const char *file, struct span octets)
+{
+    FILE *f = fopen(file, "wxe");
+    int why = f == NULL ? errno : 0;
+
+    if (f != NULL && fwrite(octets.at, 1, octets.len, f) != octets.len)
+        why = errno;
+    if (f != NULL && fclose(f) != 0 && why == 0)
+        why = errno;
+    if (why == 0)
+        return CTL_OK;
+    ctl_say("%s cannot be written: %s", file, strerror(why));
+    ctl_next("name a file that is not there yet, in a folder that you may write");
+    if (f == NULL)
+        return CTL_INPUT;
+    (void)unlink(file);
+    return CTL_STORE;
+}
+
+/* By whose signature from which file; in one order, whatever the files hold. */
+static void say_joined(const struct ctl *c, const struct cmsmerge *m, const char *out)
+{
+    for (size_t i = 0; i < m->n; i++) {
+        const struct cmsmerge_signer *s = &m->signers[i];
+        char holder[sizeof s->holder];
+
+        (void)snprintf(holder, sizeof holder, "%s", s->holder);
+        plain_tidy(holder);
+        if (!c->quiet)
+            (void)printf("%-14s %s, from %s\n", i == 0 ? "signers" : "", holder, s->part);
+        if (s->unsorted)
+            ctl_say("warning: \"%s\" has signed attributes that do not stand in DER order; "
+                    "they stay as they are. openssl cms -resign would sort them, and break "
+                    "the signature: join further ones by this verb",
+                    holder);
+    }
+    if (!c->quiet)
+        ctl_say("decision review --config FILE %s says who counts", out);
+}
+
+static int run_merge(struct ctl *c, const struct ctl_args *a)
+{
+    struct cmsmerge_part parts[CMSMERGE_SIGNERS_MAX];
+    char *texts[CMSMERGE_SIGNERS_MAX] = {NULL};
+    AUTO(mem) char *document = NULL;
+    struct cmsmerge m = {.n = 0};
+    size_t len, n = 0;
+    struct err e;
+    int rc = CTL_OK;
+
+    if (a->opt[0] == NULL) {
+        ctl_say("-o FILE is due: where the joined message is to be");
+        ctl_next("smki-recoveryctl decision merge --help");
+        return CTL_USAGE;
+    }
+    len = 0;
+    if (a->opt[1] != NULL && !ctl_read_file(a->opt[1], AUTHORITY_TEXT_MAX, &document, &len))
+        return CTL_INPUT;
+    for (int i = 0; rc == CTL_OK && i < a->n; i++) {
+        size_t octets;
+
+        if (!ctl_read_file(a->v[i], AUTHORITY_CMS_MAX, &texts[n], &octets))
+            rc = CTL_INPUT;
+        else
+            parts[n] = (struct cmsmerge_part){a->v[i], span_of(texts[n], octets)};
+        n += rc == CTL_OK;
+    }
+    if (rc == CTL_OK && !cmsmerge_join(parts, n, span_of(document, len), &m, &e))
+        rc = ctl_failed_here(&e);
+    if (rc == CTL_OK)
+        rc = write_new(a->opt[0], m.out);
+    if (rc == CTL_OK)
+        say_joined(c, &m, a->opt[0]);
+    cmsmerge_done(&m);
+    while (n-- > 0)
+        free(texts[n]);
+    return rc;
+}
+
 const struct ctl_verb ctl_decision_verbs[] = {
     {"decision submit",
      "INCIDENT FILE",
@@ -157,6 +240,14 @@ const struct ctl_verb ctl_decision_verbs[] = {
       {"outcome", "WORD", "authorise (default), refuse, defer-revocation, ..."},
       {"hours", "N", "how long it is to stand (default 24)"},
       {"kind", "WORD", "decision (default), instruction or activation"}}},
+    {"decision merge",
+     "FILE...",
+     1,
+     CMSMERGE_SIGNERS_MAX,
+     "Join approvals that people made apart, each with an own tool",
+     run_merge,
+     {{"out", "FILE", "the joined message, DER, here; -o FILE too"},
+      {"document", "FILE", "what was signed, where no file has it inside"}}},
     {"decision review",
      "FILE",
      1,
@@ -164,6 +255,7 @@ const struct ctl_verb ctl_decision_verbs[] = {
      "Read a decision (JSON or CMS) as the service would, in words",
      ctl_review,
      {{"config", "FILE", "judge the signatures by this configuration's anchors and quorum"},
-      {"ask", NULL, "ask the service what would become of it, and what named has ended"}}},
+      {"ask", NULL, "ask the service what would become of it, and what named has ended"},
+      {"certificates", "FILE", "PEM: whose certificates it names (--ask: those on file)"}}},
     {0},
 };

@@ -45,6 +45,7 @@ static const char *const examples[][2] = {
     {"decision submit", "decision submit I-2026-0001 decision.cms"},
     {"decision show", "decision show I-2026-0001 D-1 --cms decision.cms"},
     {"decision draft", "decision draft I-2026-0001 --hours 48 >decision.json"},
+    {"decision merge", "decision merge anne.cms ben.p7m -o decision.cms"},
     {"decision review", "decision review --ask decision.json"},
     {"batch start", "batch start I-2026-0001 D-1 --watch"},
     {"batch list", "batch list"},

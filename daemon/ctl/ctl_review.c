@@ -10,131 +10,12 @@
 #include "clock.h"
 #include "mem.h"
 #include "plain.h"
+#include "quorum.h"
 
 #include <openssl/x509_vfy.h>
 
 #include <stdlib.h>
 #include <string.h>
-
-static void line(const char *label, const char *text)
-{
-    AUTO(mem) char *shown = strdup(text);
-
-    if (text[0] == '\0' || shown == NULL)
-        return;
-    plain_tidy(shown);
-    (void)printf("%-14s %s\n", label, shown);
-}
-
-static void line_digest(const char *label, const struct digest *d)
-{
-    char hex[HEX_LEN(sizeof d->b)];
-
-    hex_encode_lower(d->b, sizeof d->b, hex);
-    line(label, hex);
-}
-
-static void line_time(const char *label, int64_t us)
-{
-    char text[CLOCK_TEXT_LEN];
-
-    clock_text(us, text);
-    line(label, text);
-}
-
-static void line_eui(const char *label, const struct eui64 *id)
-{
-    char hex[HEX_LEN(sizeof id->b)];
-
-    hex_encode(id->b, sizeof id->b, hex);
-    line(label, hex);
-}
-
-static void print_orders(const struct authority *a)
-{
-    char text[512], hex[HEX_LEN(32)];
-    size_t at = 0;
-
-    line("key", a->key);
-    line_digest("  certificate", &a->key_certificate);
-    (void)snprintf(text, sizeof text, "%s, credentials replacement mode %s",
-                   authority_method_name(a->method), gbcs_mode(a->mode)->name);
-    line("method", text);
-    text[0] = '\0';
-    for (unsigned t = 0; t < DEVICE_COUNT; t++)
-        if ((a->device_types & DEVICE_BIT(t)) != 0)
-            at += (size_t)snprintf(text + at, sizeof text - at, "%s%s", at > 0 ? ", " : "",
-                                   gbcs_device((enum device_type)t)->name);
-    if (a->ppmid_only_ok)
-        (void)snprintf(text + at, sizeof text - at, " (PPMID alone is allowed)");
-    line("device types", text);
-    (void)snprintf(text, sizeof text, "%u devices, at most %u %s each", a->roster_count,
-                   a->attempts, a->attempts == 1 ? "command" : "commands");
-    line("roster", text);
-    line_digest("  sha256", &a->roster);
-    for (size_t i = 0; i < a->n_compromised; i++) {
-        hex_encode_lower(a->compromised[i].sha256.b, 32, hex);
-        (void)snprintf(text, sizeof text, "%s %s, %s, certificate %s",
-                       gbcs_cell(a->compromised[i].cell)->name,
-                       a->compromised[i].actual != 0 ? "compromised" : "suspected",
-                       authority_cause_name(a->compromised[i].cause), hex);
-        line(i == 0 ? "compromised" : "", text);
-    }
-    for (size_t i = 0; i < a->n_replacements; i++) {
-        hex_encode_lower(a->replacements[i].sha256.b, 32, hex);
-        (void)snprintf(text, sizeof text, "%s by certificate %s",
-                       gbcs_cell(a->replacements[i].cell)->name, hex);
-        line(i == 0 ? "replaces" : "", text);
-    }
-    if (a->has_symmetric_key)
-        line_digest("symmetric key", &a->symmetric_key_sha256);
-}
-
-static void print_document(const struct authority *a, int64_t now_us)
-{
-    static const struct eui64 nobody;
-    char text[200];
-    const char *standing = now_us < a->valid_from_us  ? ", not yet in its window"
-                           : now_us >= a->valid_to_us ? ", ITS WINDOW HAS PASSED"
-                                                      : ", in its window now";
-
-    (void)snprintf(text, sizeof text, "%s %s: %s%s", authority_kind_name(a->kind), a->id,
-                   authority_outcome_name(a->outcome), standing);
-    line("document", text);
-    line("for", a->exercise ? "AN EXERCISE: no live key, no live device" : "live devices");
-    line_digest("digest", &a->digest);
-    line("incident", a->incident);
-    line("  parent", a->parent_incident);
-    line("supersedes", a->supersedes);
-    for (size_t i = 0; i < a->n_earlier; i++)
-        line(i == 0 ? "  and before" : "", a->earlier[i]);
-    line("by", a->by);
-    line_time("from", a->valid_from_us);
-    line_time("to", a->valid_to_us);
-    if (eui64_cmp(&a->subscriber, &nobody) != 0) {
-        line_eui("subscriber", &a->subscriber);
-        if (eui64_cmp(&a->subscriber, &a->replacement_subscriber) != 0)
-            line_eui("  taken over by", &a->replacement_subscriber);
-    }
-    line("  named", a->subscriber_name);
-    if (a->kind != KIND_ACTIVATION && a->outcome == AUTHORITY_AUTHORISE)
-        print_orders(a);
-    if (a->kind == KIND_ACTIVATION) {
-        line("key", a->key);
-        line_digest("puts in force", &a->decision);
-    }
-    line("requester", a->requester);
-    for (size_t i = 0; i < a->n_conflicts; i++)
-        line(i == 0 ? "conflicts" : "", a->conflicts[i]);
-    line("meeting", a->meeting);
-    line("guidance", a->guidance_version);
-    line("until", a->end_condition);
-    if (a->review_us != 0)
-        line_time("review", a->review_us);
-    line("risk weighed", a->risk_weighed);
-    line("direction", a->direction);
-    line("reasons", a->reasons);
-}
 
 static void print_signers(const struct authority *a)
 {
@@ -142,16 +23,27 @@ static void print_signers(const struct authority *a)
         char text[400];
         const struct authority_signer *s = &a->signers[i];
 
-        (void)snprintf(text, sizeof text, "%s (%s, %s): %s%s", s->holder, s->seat,
-                       s->organisation,
-                       s->counted ? "counts" : "does not count: ", s->reason);
-        line(i == 0 ? "signers" : "", text);
+        (void)snprintf(text, sizeof text, "%s (%s, %s): %s%s%s%s", s->holder, s->seat,
+                       s->organisation, s->counted ? "counts" : "does not count, ",
+                       s->counted ? "" : authority_verdict_name(s->verdict),
+                       s->counted ? "" : ": ", s->reason);
+        ctl_line(i == 0 ? "signers" : "", text);
     }
+}
+
+/* The same for programs, behind the document. */
+static void print_verdicts(const struct authority *a)
+{
+    json_t *j = json_pack("{s:o}", "signers", authority_signers(a));
+
+    (void)json_dumpf(j, stdout, JSON_COMPACT);
+    (void)putchar('\n');
+    json_decref(j);
 }
 
 /* Judge by the configured authority the document names; its verdicts land in *a. */
 static bool judge(struct span cms, const char *config_file, struct authority *a,
-                  char warning[static AUTHORITY_WARNING_MAX], struct err *e)
+                  char warning[static QUORUM_WARNING_MAX], struct err *e)
 {
     static struct config config;
     const struct config_authority *who;
@@ -174,7 +66,7 @@ static bool judge(struct span cms, const char *config_file, struct authority *a,
     ok = authority_open(cms, &config, who, anchors, clock_now(&clock), a, e);
     X509_STORE_free(anchors);
     if (ok)
-        (void)authority_ends_early(a, who, warning);
+        (void)quorum_ends_early(a, who, warning);
     return ok;
 }
 
@@ -220,7 +112,7 @@ static void advise(const struct ctl *c, const json_t *keys, const struct authori
         if (c->json) /* what was signed is on standard output, as it is */
             ctl_say("ended: %s", text);
         else
-            line("ended", text);
+            ctl_line("ended", text);
     }
 }
 
@@ -280,20 +172,67 @@ static int ask_service(struct ctl *c, const struct authority *a, struct span jso
 static int review_signers(const struct ctl *c, struct span cms, const char *config,
                           struct authority *a)
 {
-    char warning[AUTHORITY_WARNING_MAX] = "";
+    char warning[QUORUM_WARNING_MAX] = "";
     struct err e;
 
-    if (!judge(cms, config, a, warning, &e)) {
+    bool ok = judge(cms, config, a, warning, &e);
+
+    if (c->json)
+        print_verdicts(a);
+    else
         print_signers(a);
+    if (!ok)
         return ctl_failed_here(&e);
-    }
-    if (!c->json)
-        print_signers(a);
     if (c->json && warning[0] != '\0') /* what was signed is on standard output, as it is */
         ctl_say("warning: %s", warning);
     else
-        line("warning", warning);
+        ctl_line("warning", warning);
     return CTL_OK;
+}
+
+/* ---- whose certificates they are ---- */
+
+/* Of the file given, or as the incident has them. What is not known is not shown: the digest
+ * is what counts. */
+static int know(struct ctl *c, const char *file, bool asks, const struct authority *a,
+                struct certs *out)
+{
+    struct client_call get = {.socket = c->socket, .method = "GET", .fd = -1};
+    struct client_answer answer = {0};
+    char path[512];
+    struct err e;
+
+    if (file != NULL)
+        return certs_read_file(file, out, &e) ? CTL_OK : ctl_failed_here(&e);
+    if (!asks)
+        return CTL_OK;
+    if (!ctl_path(path, "/v1/incidents/{}/certificates", a->incident, NULL))
+        return CTL_INPUT;
+    get.login = c->login;
+    get.path = path;
+    if (!client_call(&get, &answer, &e) ||
+        !certs_read(span_of(answer.body, answer.len), "certificates", out, &e))
+        certs_done(out); /* none on file: then none is known */
+    client_answer_done(&answer);
+    return CTL_OK;
+}
+
+/* In words; false: said why not. */
+static int tell(struct ctl *c, const struct ctl_args *args, const struct authority *a,
+                struct span json)
+{
+    AUTO(mem) struct certs *known = calloc(1, sizeof *known);
+    json_t *document = json_loadb((const char *)json.at, json.len, 0, NULL);
+    struct clock clock = clock_system();
+    int rc =
+        known == NULL ? CTL_STORE : know(c, args->opt[2], args->opt[1] != NULL, a, known);
+
+    if (rc == CTL_OK)
+        ctl_paper(a, document, known, clock_now(&clock));
+    if (known != NULL)
+        certs_done(known);
+    json_decref(document);
+    return rc;
 }
 
 int ctl_review(struct ctl *c, const struct ctl_args *args)
@@ -301,7 +240,6 @@ int ctl_review(struct ctl *c, const struct ctl_args *args)
     static struct authority a;
     AUTO(mem) char *text = NULL;
     AUTO(mem) uint8_t *content = NULL;
-    struct clock clock = clock_system();
     struct span in, json;
     struct err e;
     bool bare;
@@ -325,7 +263,9 @@ int ctl_review(struct ctl *c, const struct ctl_args *args)
     if (!authority_parse(json, &a, &e))
         return ctl_failed_here(&e);
     if (!c->json)
-        print_document(&a, clock_now(&clock));
+        rc = tell(c, args, &a, json);
+    if (rc != CTL_OK)
+        return rc;
     if (args->opt[1] != NULL) {
         rc = ask(c, &a);
         if (rc != CTL_OK)

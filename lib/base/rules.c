@@ -104,7 +104,8 @@ const struct rule rules[] = {
      "Leave it out, or have the document name it."},
 
     /* decision, who signed it - lib/signing/authority.c, lib/signing/authority_json.c,
-     * lib/signing/people.c, lib/formats/crl.c */
+     * lib/signing/quorum.c, lib/signing/people.c, lib/formats/crl.c, lib/formats/cmsform.c,
+     * lib/formats/cmsmerge.c */
     {"decision.no-quorum-configured", "SEC L10.9", "UNKNOWN",
      "An authority has an anchor and a quorum of at least two, set on purpose.",
      "Set Anchor=, Threshold= and Members= of the [Authority] section."},
@@ -117,13 +118,27 @@ const struct rule rules[] = {
      "Shorten the reasons; reports are referred to, not included."},
     {"decision.cms", "RFC 5652", "CONFIRMED",
      "A document comes in one CMS message, DER or PEM.",
-     "Make it with `openssl cms -sign -binary -nodetach`."},
+     "Make it with `openssl cms -sign -binary -nodetach`, or have `smki-recoveryctl "
+     "decision merge` write it."},
     {"decision.trailing", "project", "choice", "Nothing follows the CMS message.",
      "Send the file as it was signed."},
     {"decision.not-signed", "RFC 5652", "CONFIRMED", "The CMS message is SignedData.",
      "Sign it; encryption is not for documents that the service must read."},
     {"decision.detached", "RFC 5652", "choice", "The document is inside its CMS message.",
-     "Sign with -nodetach."},
+     "Sign with -nodetach, or join: smki-recoveryctl decision merge --document FILE."},
+    {"decision.merge-content", "RFC 5652", "CONFIRMED",
+     "Approvals are joined that were signed over the very same octets.",
+     "Send everybody one file and have it signed as it is: sha256sum FILE tells whether "
+     "two "
+     "are one."},
+    {"decision.merge-twice", "project", "choice",
+     "Each key stands once in a joined message.", "Leave one of the two files out."},
+    {"decision.merge-signature", "RFC 5652", "choice",
+     "A signature is joined that holds as it stands; it is copied octet for octet and "
+     "never "
+     "encoded anew.",
+     "Take the file as the tool wrote it, or have that person sign anew: with openssl cms, "
+     "gpgsm or cmsutil, SHA-256, signed attributes and the certificate in it."},
     {"decision.no-signers", "SEC L10.9", "INFERRED", "A document is signed.",
      "Have the approvers sign it."},
     {"decision.too-many-signers", "project", "choice",
@@ -148,9 +163,14 @@ const struct rule rules[] = {
     {"decision.unknown-person", "SEC L10.9", "INFERRED",
      "Requester and people in conflict are named as [Person] sections name them.",
      "Spell the name as Name= does, or configure the person."},
+    {"decision.absent", "SEC L10.9", "choice",
+     "People who sign a decision are among the members present, by its own record of the "
+     "meeting.",
+     "Have members sign who were there; if the record is wrong, correct it and have it "
+     "signed anew."},
     {"decision.votes", "SEC L10.9", "choice",
      "An authorisation has more votes for it than against it, by its own record of the "
-     "meeting.",
+     "meeting, and nobody signs it who voted against it.",
      "Read the minutes: either the votes are wrong in the document, or the PMA has "
      "refused. "
      "Correct it with those who were there, and have it signed anew."},

@@ -102,14 +102,15 @@ static bool chain(X509 *x, STACK_OF(X509) * more, const char *name,
                   const struct partyfile_trust *t, struct err *e)
 {
     AUTO(crls) STACK_OF(X509_CRL) *revoked = NULL;
-    const char *fault;
+    int fault;
 
     if (t->crl != NULL && t->crl[0] != '\0' &&
         !crl_read(t->crl, t->store, t->now_us, &revoked, e))
         return err_wrap(e, "%s", name);
-    fault = signature_chain_fault(x, more, t->store, revoked, t->now_us);
-    if (fault != NULL)
-        return refuse(ERR_DENIED, name, "file.chain", fault, e);
+    fault = signature_chain(x, more, t->store, revoked, t->now_us);
+    if (fault != X509_V_OK)
+        return refuse(ERR_DENIED, name, "file.chain", X509_verify_cert_error_string(fault),
+                      e);
     if ((X509_get_key_usage(x) & X509v3_KU_DIGITAL_SIGNATURE) == 0)
         return refuse(ERR_DENIED, name, "file.chain", "the certificate is not for signing",
                       e);

@@ -75,23 +75,21 @@ const char *signature_fault(CMS_ContentInfo *ci, CMS_SignerInfo *si, X509 *x)
     return NULL;
 }
 
-const char *signature_chain_fault(X509 *x, STACK_OF(X509) * others, X509_STORE *anchors,
-                                  STACK_OF(X509_CRL) * revoked, int64_t now_us)
+int signature_chain(X509 *x, STACK_OF(X509) * others, X509_STORE *anchors,
+                    STACK_OF(X509_CRL) * revoked, int64_t now_us)
 {
     AUTO(storectx) X509_STORE_CTX *ctx = X509_STORE_CTX_new();
 
     if (ctx == NULL || X509_STORE_CTX_init(ctx, anchors, x, others) != 1 ||
         X509_STORE_CTX_set_purpose(ctx, X509_PURPOSE_SMIME_SIGN) != 1)
-        return "out of memory";
+        return X509_V_ERR_OUT_OF_MEM;
     X509_VERIFY_PARAM_set_time(X509_STORE_CTX_get0_param(ctx), (time_t)(now_us / 1000000));
     if (revoked != NULL) {
         X509_STORE_CTX_set0_crls(ctx, revoked);
         if (X509_VERIFY_PARAM_set_flags(X509_STORE_CTX_get0_param(ctx),
                                         X509_V_FLAG_CRL_CHECK |
                                             X509_V_FLAG_CRL_CHECK_ALL) != 1)
-            return "out of memory";
+            return X509_V_ERR_OUT_OF_MEM;
     }
-    return X509_verify_cert(ctx) == 1
-               ? NULL
-               : X509_verify_cert_error_string(X509_STORE_CTX_get_error(ctx));
+    return X509_verify_cert(ctx) == 1 ? X509_V_OK : X509_STORE_CTX_get_error(ctx);
 }

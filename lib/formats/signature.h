@@ -30,12 +30,12 @@
 const char *signature_fault(CMS_ContentInfo *ci, CMS_SignerInfo *si, X509 *x);
 /*
  * What is wrong with the certificate x, at now_us (microseconds since 1970), by the anchors
- * and these other certificates; NULL: nothing.
+ * and these other certificates.
  *   revoked   lists of crl_read(): each certificate up to the anchor needs the one of its
  *             issuer, and is not on it; NULL: nobody asks
- *   returned  a constant text
+ *   returned  X509_V_OK: nothing; else the X509_V_ERR_ of openssl/x509_vfy.h, which has a text
  */
-const char *signature_chain_fault(X509 *x, STACK_OF(X509) * others, X509_STORE *anchors,
-                                  STACK_OF(X509_CRL) * revoked, int64_t now_us);
+int signature_chain(X509 *x, STACK_OF(X509) * others, X509_STORE *anchors,
+                    STACK_OF(X509_CRL) * revoked, int64_t now_us);
 
 #endif

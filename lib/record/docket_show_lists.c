@@ -171,10 +171,10 @@ static json_t *show_refusal(const struct store_row *row)
     const char *id = json_string_value(json_object_get(data, "rule"));
     const struct rule *rule = id != NULL ? rules_find(id) : NULL;
     json_t *j = json_pack(
-        "{s:O*,s:O*,s:O*,s:s,s:O*,s:O*}", "at", json_object_get(line, "at"), "by",
+        "{s:O*,s:O*,s:O*,s:s,s:O*,s:O*,s:O*}", "at", json_object_get(line, "at"), "by",
         json_object_get(line, "actor"), "rule", json_object_get(data, "rule"), "source",
         rule != NULL ? rule->source : "", "why", json_object_get(data, "text"), "request",
-        json_object_get(data, "request"));
+        json_object_get(data, "request"), "signers", json_object_get(data, "signers"));
 
     json_decref(line);
     return j;

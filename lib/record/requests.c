@@ -97,9 +97,9 @@ bool requests_refused(struct store *s, const struct requests_refusal *r, int64_t
 {
     struct chain_place last;
 
-    return audit_put(s, now_us, "REFUSED", r->incident, r->who, e, "{s:s,s:s,s:s,s:s}",
+    return audit_put(s, now_us, "REFUSED", r->incident, r->who, e, "{s:s,s:s,s:s,s:s,s:O*}",
                      "rule", r->why->id, "text", r->why->text, "request", r->path, "method",
-                     r->verb) &&
+                     r->verb, "signers", r->signers) &&
            audit_last(s, &last, e) && uploads_name(s, r->path, e) &&
            uploads_name(s, r->why->text, e) &&
            store_run(s, e, "INSERT INTO refused (incident, seq) VALUES (?1, ?2)", "ti",

@@ -12,6 +12,8 @@
 
 #include "store.h"
 
+#include <jansson.h>
+
 #define REQUESTS_MAX    20000
 #define REQUESTS_AGE_US (24 * INT64_C(3600000000))
 
@@ -44,6 +46,7 @@ struct requests_refusal {
     const char *who;      /* "uid 1000" */
     const char *verb, *path;
     const struct err *why;
+    json_t *signers; /* what became of each signature, borrowed; NULL: it was about none */
 };
 /* One audit record REFUSED, found again in the story of its incident (docket_show.h). */
 MUST_CHECK bool requests_refused(struct store *s, const struct requests_refusal *r,

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "authority.h"
 
-#include "clock.h"
+#include "cmsform.h"
 #include "crl.h"
 #include "mem.h"
 #include "name.h"
 #include "people.h"
+#include "quorum.h"
 #include "signature.h"
 
 #include <openssl/cms.h>
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 
@@ -27,66 +27,26 @@ AUTO_DEFINE(crls, STACK_OF(X509_CRL) *, NULL, crl_free)
 
 /* --- the envelope --- */
 
-/* PEM to DER; nothing but white space may stand around the one block. */
-static bool from_pem(struct span text, uint8_t **der, size_t *len, struct err *e)
-{
-    static const char begin[] = "-----BEGIN CMS-----";
-    AUTO(bio) BIO *in = BIO_new_mem_buf(text.at, (int)text.len);
-    char *label = NULL, *header = NULL;
-    long n = 0;
-    char rest[64];
-    int got;
-    bool ok;
-
-    if (in == NULL)
-        return err_set(e, ERR_STORE, "store.memory", "decision: out of memory");
-    if (text.len < sizeof begin || memcmp(text.at, begin, sizeof begin - 1) != 0 ||
-        PEM_read_bio(in, &label, &header, der, &n) != 1) {
-        ERR_clear_error();
-        return err_set(e, ERR_INPUT, "decision.cms",
-                       "neither DER nor PEM of a CMS message");
-    }
-    ok = strcmp(label, "CMS") == 0 && header[0] == '\0';
-    OPENSSL_free(label);
-    OPENSSL_free(header);
-    *len = (size_t)n;
-    if (!ok)
-        return err_set(e, ERR_INPUT, "decision.cms", "the PEM block is not a CMS message");
-    while ((got = BIO_read(in, rest, (int)sizeof rest - 1)) > 0) {
-        rest[got] = '\0';
-        if (strspn(rest, " \t\r\n") != (size_t)got)
-            return err_set(e, ERR_INPUT, "decision.trailing", "text follows the PEM block");
-    }
-    return true;
-}
-
 /* RFC 5652: one SignedData over id-data, content inside, nothing behind. */
 static bool envelope(struct span cms, CMS_ContentInfo **out, struct span *content,
                      struct err *e)
 {
     AUTO(cms) CMS_ContentInfo *ci = NULL;
     ASN1_OCTET_STRING **data;
-    uint8_t *pem = NULL;
+    AUTO(mem) uint8_t *octets = NULL;
+    struct span der;
     const uint8_t *p;
     long after;
 
     if (cms.len > AUTHORITY_CMS_MAX)
         return err_set(e, ERR_INPUT, "decision.too-large", "%zu octets; %u are allowed",
                        cms.len, AUTHORITY_CMS_MAX);
-    if (cms.len > 0 && cms.at[0] == '-') {
-        struct span der = {0};
-
-        if (!from_pem(cms, &pem, &der.len, e)) {
-            OPENSSL_free(pem);
-            return false;
-        }
-        der.at = pem;
-        cms = der;
-    }
-    p = cms.at;
-    ci = cms.len > 0 ? d2i_CMS_ContentInfo(NULL, &p, (long)cms.len) : NULL;
-    after = ci != NULL ? cms.at + cms.len - p : 0;
-    OPENSSL_free(pem);
+    if (!cmsform_octets(cms, &der, e))
+        return false;
+    octets = (uint8_t *)(uintptr_t)der.at;
+    p = der.at;
+    ci = d2i_CMS_ContentInfo(NULL, &p, (long)der.len);
+    after = ci != NULL ? der.at + der.len - p : 0;
     if (ci == NULL)
         return err_set(e, ERR_INPUT, "decision.cms", "not a CMS message: %s",
                        err_openssl());
@@ -130,8 +90,10 @@ bool authority_content(struct span cms, struct span *json, struct err *e)
 
 /* --- one signer --- */
 
-static bool not(struct authority_signer * s, const char *reason)
+static bool not(struct authority_signer * s, enum signer_verdict verdict,
+                const char *reason)
 {
+    s->verdict = verdict;
     (void)snprintf(s->reason, sizeof s->reason, "%s", reason);
     return false;
 }
@@ -172,13 +134,16 @@ static bool subject_read(X509 *x, struct authority_signer *s)
     X509_NAME *name = X509_get_subject_name(x);
 
     if (attribute(name, NID_commonName, s->holder, sizeof s->holder) != ATTRIBUTE_READ)
-        return not(s, "certificate: subject has no one CN that names the holder");
+        return not(s, SIGNER_UNKNOWN,
+                   "certificate: subject has no one CN that names the holder");
     if (attribute(name, NID_organizationalUnitName, s->seat, sizeof s->seat) ==
         ATTRIBUTE_BAD)
-        return not(s, "certificate: subject has an OU that cannot be read whole");
+        return not(s, SIGNER_UNKNOWN,
+                   "certificate: subject has an OU that cannot be read whole");
     if (attribute(name, NID_organizationName, s->organisation, sizeof s->organisation) ==
         ATTRIBUTE_BAD)
-        return not(s, "certificate: subject has an O that cannot be read whole");
+        return not(s, SIGNER_UNKNOWN,
+                   "certificate: subject has an O that cannot be read whole");
     return true;
 }
 
@@ -187,14 +152,16 @@ static bool person_found(const struct config *c, struct authority_signer *s)
 {
     s->person = people_of_key(c, &s->key_sha256);
     if (s->person == NULL)
-        return not(s, "no [Person] has this key");
+        return not(s, SIGNER_UNKNOWN, "no [Person] has this key");
     if (!people_named(s->person, s->holder))
-        return not(s, "certificate: CN is not the Name= of the [Person] with this key");
+        return not(s, SIGNER_UNKNOWN,
+                   "certificate: CN is not the Name= of the [Person] with this key");
     if (s->organisation[0] == '\0')
         (void)snprintf(s->organisation, sizeof s->organisation, "%s",
                        s->person->organisation);
     return name_same(s->organisation, s->person->organisation) ||
-           not(s, "certificate: O is not the Organisation= of the [Person] with this key");
+           not(s, SIGNER_UNKNOWN,
+               "certificate: O is not the Organisation= of the [Person] with this key");
 }
 
 /* By what certificates are judged. */
@@ -205,14 +172,30 @@ struct judges {
     int64_t now_us;
 };
 
+/* What a fault of the chain says of the signer. */
+static enum signer_verdict verdict_of(int fault)
+{
+    switch (fault) {
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+        return SIGNER_EXPIRED;
+    case X509_V_ERR_CERT_REVOKED:
+        return SIGNER_REVOKED;
+    default: /* of another CA, or not for signing */
+        return SIGNER_WRONG_ROLE;
+    }
+}
+
 static bool chain_holds(X509 *x, STACK_OF(X509) * others, const struct judges *j,
                         struct authority_signer *s)
 {
-    const char *fault = signature_chain_fault(x, others, j->anchor, j->revoked, j->now_us);
+    int fault = signature_chain(x, others, j->anchor, j->revoked, j->now_us);
 
-    if (fault == NULL)
+    if (fault == X509_V_OK)
         return true;
-    (void)snprintf(s->reason, sizeof s->reason, "certificate: %s", fault);
+    s->verdict = verdict_of(fault);
+    (void)snprintf(s->reason, sizeof s->reason, "certificate: %s",
+                   X509_verify_cert_error_string(fault));
     return false;
 }
 
@@ -221,7 +204,7 @@ static bool ends(X509 *x, struct authority_signer *s)
     struct tm tm;
 
     if (ASN1_TIME_to_tm(X509_get0_notAfter(x), &tm) != 1)
-        return not(s, "certificate: its end is unreadable");
+        return not(s, SIGNER_EXPIRED, "certificate: its end is unreadable");
     s->ends_us = (int64_t)timegm(&tm) * 1000000;
     return true;
 }
@@ -238,146 +221,20 @@ static bool signer_valid(CMS_ContentInfo *ci, CMS_SignerInfo *si, STACK_OF(X509)
         if (CMS_SignerInfo_cert_cmp(si, sk_X509_value(certs, i)) == 0)
             x = sk_X509_value(certs, i);
     if (x == NULL)
-        return not(s, "the message holds no certificate of this signer");
+        return not(s, SIGNER_UNKNOWN, "the message holds no certificate of this signer");
     if (!subject_read(x, s))
         return false;
     fault = signature_fault(ci, si, x);
     if (fault != NULL)
-        return not(s, fault);
+        return not(s, SIGNER_SIGNATURE_BAD, fault);
     if (X509_pubkey_digest(x, EVP_sha256(), s->key_sha256.b, &len) != 1)
-        return not(s, "certificate: key is unreadable");
+        return not(s, SIGNER_UNKNOWN, "certificate: key is unreadable");
     CMS_SignerInfo_set1_signer_cert(si, x);
     if (CMS_SignerInfo_verify(si) != 1)
-        return not(s, "signature is wrong");
+        return not(s, SIGNER_SIGNATURE_BAD, "signature is wrong");
     if (CMS_SignerInfo_verify_content(si, content) != 1)
-        return not(s, "signature is over another document");
+        return not(s, SIGNER_SIGNATURE_BAD, "signature is over another document");
     return chain_holds(x, certs, j, s) && ends(x, s) && person_found(j->config, s);
-}
-
-/* --- the quorum --- */
-
-static bool in_conflict(const struct authority *a, const struct authority_signer *s)
-{
-    for (size_t i = 0; i < a->n_conflicts; i++)
-        if (people_named(s->person, a->conflicts[i]))
-            return true;
-    return false;
-}
-
-static bool of_affected(const struct authority *a, const struct authority_signer *s)
-{
-    if (name_same(a->subscriber_name, s->organisation))
-        return true;
-    for (size_t i = 0; i < a->n_affected; i++)
-        if (name_same(a->affected[i], s->organisation))
-            return true;
-    return false;
-}
-
-/* Is s one more person behind this document? Looks at the valid signers before it. */
-static bool counts(const struct authority *a, const struct config_authority *who,
-                   const bool valid[], size_t i, struct authority_signer *s)
-{
-    for (size_t k = 0; k < i; k++) {
-        if (!valid[k])
-            continue;
-        if (a->signers[k].person == s->person)
-            return not(s, "the same person has signed already");
-        if (a->kind == KIND_ACTIVATION && a->signers[k].counted &&
-            name_same(a->signers[k].organisation, s->organisation))
-            return not(s, "another custodian of the same organisation is counted");
-    }
-    if (who->organisation[0] == '\0' && a->requester[0] != '\0' &&
-        people_named(s->person, a->requester))
-        return not(s, a->kind == KIND_ACTIVATION ? "is requester and custodian: has asked"
-                                                 : "is requester and approver: has asked");
-    if (in_conflict(a, s))
-        return not(s, "is conflicted and approver: declared a conflict of interest");
-    if (a->kind == KIND_DECISION && of_affected(a, s))
-        return not(s, "belongs to an affected organisation");
-    return true;
-}
-
-static size_t people(const struct authority *a, const bool valid[])
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < a->n_signers; i++) {
-        bool new = valid[i];
-
-        for (size_t k = 0; new &&k < i; k++)
-            new = !valid[k] || a->signers[k].person != a->signers[i].person;
-        n += new;
-    }
-    return n;
-}
-
-/* Does a counted signer fill the seat? The CA (OU) and root (Seats=) must both say so. */
-static bool seated(const struct authority_signer *s, const char *seat)
-{
-    for (size_t i = 0; s->counted && i < s->person->n_seats; i++)
-        if (name_same(seat, s->seat) && name_same(seat, s->person->seats[i]))
-            return true;
-    return false;
-}
-
-/* Who does not count and why, each of them, for the sentence of a refusal; "" when everybody
- * counts. */
-static void left_out(const struct authority *a, char *out, size_t cap)
-{
-    size_t at = 0;
-
-    out[0] = '\0';
-    for (size_t i = 0; at < cap && i < a->n_signers; i++)
-        if (!a->signers[i].counted)
-            at += (size_t)snprintf(out + at, cap - at, "; \"%s\": %s", a->signers[i].holder,
-                                   a->signers[i].reason);
-}
-
-/* Whoever signs an authorisation signs what the meeting did not vote down. */
-static bool voted_for(const struct authority *a, struct err *e)
-{
-    return a->kind != KIND_DECISION || a->outcome != AUTHORITY_AUTHORISE ||
-           a->votes_for > a->votes_against ||
-           err_set(
-               e, ERR_DENIED, "decision.votes",
-               "member meeting: %u voted for and %u against, and the document authorises",
-               a->votes_for, a->votes_against);
-}
-
-static bool quorum(struct authority *a, const struct config_authority *who,
-                   const bool valid[], struct err *e)
-{
-    char why[420];
-    size_t n;
-
-    for (size_t i = 0; i < a->n_signers; i++) {
-        struct authority_signer *s = &a->signers[i];
-
-        s->counted = valid[i] && counts(a, who, valid, i, s);
-        a->n_counted += s->counted;
-    }
-    n = people(a, valid);
-    if (n > who->members)
-        return err_set(e, ERR_DENIED, "decision.members",
-                       "%zu people of \"%s\" have signed; it has %u members", n, who->name,
-                       who->members);
-    if (a->n_counted < who->threshold) {
-        left_out(a, why, sizeof why);
-        return err_set(e, ERR_DENIED, "decision.quorum",
-                       "%zu of %zu signatures count; \"%s\" needs %u%s", a->n_counted,
-                       a->n_signers, who->name, who->threshold, why);
-    }
-    for (size_t k = 0; k < who->n_seats; k++) {
-        bool seen = false;
-
-        for (size_t i = 0; i < a->n_signers; i++)
-            seen |= seated(&a->signers[i], who->seats[k]);
-        if (!seen)
-            return err_set(e, ERR_DENIED, "decision.seats",
-                           "nobody of the required seat \"%s\" is counted", who->seats[k]);
-    }
-    return voted_for(a, e);
 }
 
 /* --- the whole --- */
@@ -450,46 +307,6 @@ bool authority_open(struct span cms, const struct config *c,
         return err_wrap(e, "[Authority \"%s\"]: Crl", who->name);
     if (!judge_signers(ci, &(struct judges){c, anchor, revoked, now_us}, out, valid, e))
         return false;
-    return addressed(out, who, e) && people_known(c, out, e) && quorum(out, who, valid, e);
-}
-
-/* --- how long it lasts --- */
-
-bool authority_ends_early(const struct authority *a, const struct config_authority *who,
-                          char why[static AUTHORITY_WARNING_MAX])
-{
-    const struct authority_signer *first = NULL;
-    char at[CLOCK_TEXT_LEN];
-    const char *seat = NULL;
-    size_t left = 0;
-
-    for (size_t i = 0; i < a->n_signers; i++) {
-        const struct authority_signer *s = &a->signers[i];
-
-        if (!s->counted)
-            continue;
-        if (s->ends_us >= a->valid_to_us)
-            left++;
-        else if (first == NULL || s->ends_us < first->ends_us)
-            first = s;
-    }
-    if (first == NULL)
-        return false;
-    for (size_t k = 0; k < who->n_seats; k++) {
-        bool kept = false;
-
-        for (size_t i = 0; i < a->n_signers; i++)
-            kept |= a->signers[i].ends_us >= a->valid_to_us &&
-                    seated(&a->signers[i], who->seats[k]);
-        if (!kept)
-            seat = who->seats[k];
-    }
-    clock_text(first->ends_us, at);
-    (void)snprintf(why, AUTHORITY_WARNING_MAX,
-                   "the certificate of \"%s\" ends %s, inside the window; at its end %zu "
-                   "still count and %u are needed%s%s%s",
-                   first->holder, at, left, who->threshold,
-                   seat != NULL ? "; nobody is left of the required seat \"" : "",
-                   seat != NULL ? seat : "", seat != NULL ? "\"" : "");
-    return true;
+    return addressed(out, who, e) && people_known(c, out, e) &&
+           quorum_count(out, who, valid, e);
 }

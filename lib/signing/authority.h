@@ -5,8 +5,7 @@
  *
  * Never CMS_verify(): that is all or nothing. Each SignerInfo gets a verdict (signature
  * over attributes, digest of the content, chain to the anchor, purpose, date); then
- * distinct public keys, distinct holders and required seats are counted against k of n from
- * configuration. Who signed is the [Person] whose key it is; the certificate's subject (CN,
+ * distinct people and required seats are counted against k of n from configuration (quorum.h). Who signed is the [Person] whose key it is; the certificate's subject (CN,
  * O) must name the same one, and a seat is filled where OU and Seats= both say so.
  *
  * Source:  SEC L10.9 (decision), SEC Section L10 (use of the Recovery Private Key as the
@@ -22,12 +21,15 @@
 #include "cs02b.h"
 #include "roster.h"
 
+#include <jansson.h>
+
 #define AUTHORITY_CMS_MAX     (1u << 20)
 #define AUTHORITY_TEXT_MAX    (256u << 10)
 #define AUTHORITY_ID_MAX      64
 #define AUTHORITY_CERTS_MAX   16
 #define AUTHORITY_SIGNERS_MAX 32
 #define AUTHORITY_REASON_MAX  1024
+#define AUTHORITY_PRESENT_MAX 64
 #define AUTHORITY_EARLIER_MAX 16
 
 enum authority_kind {
@@ -101,6 +103,21 @@ struct authority_replacement {
     enum key_origin origin;
 };
 
+enum signer_verdict {                  /* what became of one signature, in one word */
+                      SIGNER_UNJUDGED, /* the document was refused before anybody was counted */
+                      SIGNER_COUNTED,
+                      SIGNER_SIGNATURE_BAD, /* no sound signature over this document */
+                      SIGNER_UNKNOWN, /* no [Person], or not the one the certificate names */
+                      SIGNER_EXPIRED,    /* the certificate, or not valid yet */
+                      SIGNER_REVOKED,    /* the certificate */
+                      SIGNER_WRONG_ROLE, /* the certificate is not one for this authority */
+                      SIGNER_TWICE,      /* the person, or a custodian's organisation */
+                      SIGNER_CONCERNED,  /* asked for it, is in conflict or affected */
+                      SIGNER_ABSENT,     /* from the meeting that decided */
+                      SIGNER_VOTED_AGAINST,
+                      SIGNER_VERDICT_COUNT,
+};
+
 struct authority_signer {
     const struct config_person *person;   /* whose key it is; NULL: nobody's */
     char holder[CONFIG_HOLDER_MAX];       /* CN */
@@ -109,7 +126,13 @@ struct authority_signer {
     struct digest key_sha256;             /* X509_pubkey_digest: of an EC key, its point */
     int64_t ends_us;                      /* notAfter of the certificate */
     bool counted;
+    enum signer_verdict verdict;
     char reason[96]; /* why not counted; "" when counted */
+};
+
+struct authority_present { /* at the meeting */
+    char holder[CONFIG_HOLDER_MAX];
+    bool against; /* how that member voted, where the record says it */
 };
 
 struct authority {
@@ -152,8 +175,10 @@ struct authority {
     char requester[CONFIG_HOLDER_MAX]; /* holder who asked: never counted */
     char conflicts[CONFIG_LIST_MAX][CONFIG_HOLDER_MAX]; /* holders declared in conflict */
     size_t n_conflicts;
-    char meeting[160];                       /* reference */
-    uint32_t votes_for, votes_against;       /* of that meeting */
+    char meeting[160]; /* reference */
+    struct authority_present present[AUTHORITY_PRESENT_MAX];
+    size_t n_present;
+    uint32_t votes_for, votes_against, votes_abstain; /* of that meeting */
     char guidance_version[64];               /* of the SMKI Recovery Key Guidance */
     uint32_t n_shall, n_may;                 /* factors weighed, SEC L10.9 (a) and (b) */
     char end_condition[160];                 /* deferrals */
@@ -189,24 +214,20 @@ MUST_CHECK bool authority_parse(struct span json, struct authority *out, struct 
  *               "decision.not-signed", "decision.detached", "decision.no-signers",
  *               "decision.too-many-signers", "decision.schema"
  *   ERR_DENIED  "decision.addressee", "decision.kind", "decision.members",
- *               "decision.quorum", "decision.seats", "decision.votes", "decision.unknown-person",
+ *               "decision.quorum", "decision.absent", "decision.seats", "decision.votes",
+ *               "decision.unknown-person",
  *               "decision.crl" and "config.owner": who->crl is set, and cannot be relied on
  */
 MUST_CHECK bool authority_open(struct span cms, const struct config *c,
                                const struct config_authority *who, X509_STORE *anchor,
                                int64_t now_us, struct authority *out, struct err *e);
-/*
- * Will somebody who is counted be so no more before the window ends, because the certificate
- * does? What is opened after that is judged without that person. No refusal: people are told.
- *   a     as authority_open() left it
- *   why   out: whose ends first, and what is left of the quorum then; untouched for false
- */
-#define AUTHORITY_WARNING_MAX 320
-bool authority_ends_early(const struct authority *a, const struct config_authority *who,
-                          char why[static AUTHORITY_WARNING_MAX]);
 /* The content octets of a CMS without judging anything;
  * caller frees *json.at with free(). */
 MUST_CHECK bool authority_content(struct span cms, struct span *json, struct err *e);
+
+/* What became of each signature, for people and programs: a list of {"holder", "seat",
+ * "organisation", "key_sha256", "counted", "verdict", "reason"}; the caller's. */
+json_t *authority_signers(const struct authority *a);
 
 /* Names as in documents. */
 const char *authority_kind_name(enum authority_kind k);
@@ -214,6 +235,7 @@ const char *authority_outcome_name(enum authority_outcome o);
 const char *authority_method_name(enum method m);
 const char *authority_initiator_name(enum initiator i);
 const char *authority_cause_name(enum cause c);
+const char *authority_verdict_name(enum signer_verdict v);
 /* The lists behind them, NULL at the end. */
 extern const char *const authority_kind_words[], *const authority_outcome_words[],
                                                      *const authority_method_words[];

@@ -4,6 +4,7 @@
  * conf/authority.schema.json says the same for other programs.
  */
 #include "authority.h"
+#include "jsonline.h"
 #include "strictjson.h"
 
 #include <stdio.h>
@@ -22,6 +23,7 @@ const char *const authority_cause_words[] = {"exposed", "suspected", "loss-of-us
                                              "lost-control", NULL};
 const char *const authority_origin_words[] = {"unsaid", "separate", "same", NULL};
 static const char *const certainty_words[] = {"suspected", "actual", NULL};
+static const char *const vote_words[] = {"for", "against", "abstain", NULL};
 static const char *const schema_words[] = {"smki-recovery/authority/1", NULL};
 
 const char *authority_kind_name(enum authority_kind k)
@@ -47,6 +49,15 @@ const char *authority_initiator_name(enum initiator i)
 const char *authority_cause_name(enum cause c)
 {
     return c < CAUSE_COUNT ? authority_cause_words[c] : "unknown";
+}
+
+const char *authority_verdict_name(enum signer_verdict v)
+{
+    static const char *const words[SIGNER_VERDICT_COUNT] = {
+        "unjudged",   "counted", "signature-bad", "unknown", "expired",      "revoked",
+        "wrong-role", "twice",   "concerned",     "absent",  "voted-against"};
+
+    return v < SIGNER_VERDICT_COUNT ? words[v] : "unknown";
 }
 
 #define DOC(member) STRICTJSON_AT(struct authority, member)
@@ -109,15 +120,23 @@ static bool guidance(struct strictjson_at *at, json_t *v, const struct strictjso
 
 static bool present(struct strictjson_at *at, json_t *v, size_t i, void *base)
 {
+    struct authority *a = base;
+    const char *vote;
     static const struct strictjson_member table[] = {
-        {"holder", MUST, strictjson_text, NOT_KEPT, TEXT(CONFIG_NAME_MAX - 1)},
+        {"holder", MUST, strictjson_text, STRICTJSON_AT(struct authority_present, holder),
+         NULL, 1, 0},
         {"seat", MUST, strictjson_text, NOT_KEPT, TEXT(CONFIG_NAME_MAX - 1)},
         {"alternate", MUST, strictjson_flag, NOT_KEPT, NULL, 0, 0},
+        {"vote", MAY, strictjson_word, NOT_KEPT, vote_words, 0, 0},
         {0},
     };
 
-    (void)i;
-    return strictjson_read(at, v, table, base);
+    if (!strictjson_read(at, v, table, &a->present[i]))
+        return false;
+    vote = json_string_value(json_object_get(v, "vote"));
+    a->present[i].against = vote != NULL && strcmp(vote, "against") == 0;
+    a->n_present = i + 1;
+    return true;
 }
 
 static bool members(struct strictjson_at *at, json_t *v, const struct strictjson_member *f,
@@ -132,7 +151,7 @@ static bool votes(struct strictjson_at *at, json_t *v, const struct strictjson_m
     static const struct strictjson_member table[] = {
         {"for", MUST, strictjson_number, DOC(votes_for), NULL, 0, 1000},
         {"against", MUST, strictjson_number, DOC(votes_against), NULL, 0, 1000},
-        {"abstain", MUST, strictjson_number, NOT_KEPT, NULL, 0, 1000},
+        {"abstain", MUST, strictjson_number, DOC(votes_abstain), NULL, 0, 1000},
         {0},
     };
 
@@ -146,7 +165,7 @@ static bool meeting(struct strictjson_at *at, json_t *v, const struct strictjson
     static const struct strictjson_member table[] = {
         {"reference", MUST, strictjson_text, DOC(meeting), NULL, 1, 0},
         {"held", MAY, strictjson_time, NOT_KEPT, NULL, 0, 0},
-        {"members", MUST, members, NOT_KEPT, NULL, 1, 64},
+        {"members", MUST, members, NOT_KEPT, NULL, 1, AUTHORITY_PRESENT_MAX},
         {"quorum", MUST, strictjson_text, NOT_KEPT, TEXT(400)},
         {"votes", MUST, votes, NOT_KEPT, NULL, 0, 0},
         {0},
@@ -385,6 +404,7 @@ bool authority_parse(struct span text, struct authority *out, struct err *e)
 {
     struct strictjson_at at = {.id = "decision.schema", .e = e};
     json_t *json;
+    unsigned line;
     bool ok;
 
     memset(out, 0, sizeof *out);
@@ -397,5 +417,24 @@ bool authority_parse(struct span text, struct authority *out, struct err *e)
         return false;
     ok = whole(&at, json, out);
     json_decref(json);
-    return ok;
+    line = ok ? 0 : jsonline_of(text, at.path);
+    return line > 0 ? err_wrap(e, "line %u", line) : ok;
+}
+
+json_t *authority_signers(const struct authority *a)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < a->n_signers; i++) {
+        const struct authority_signer *s = &a->signers[i];
+        char key[HEX_LEN(32)];
+
+        hex_encode_lower(s->key_sha256.b, 32, key);
+        (void)json_array_append_new(
+            list, json_pack("{s:s,s:s,s:s,s:s,s:b,s:s,s:s}", "holder", s->holder, "seat",
+                            s->seat, "organisation", s->organisation, "key_sha256", key,
+                            "counted", (int)s->counted, "verdict",
+                            authority_verdict_name(s->verdict), "reason", s->reason));
+    }
+    return list;
 }

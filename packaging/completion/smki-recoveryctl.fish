@@ -20,6 +20,7 @@ function __smki_names
     switch "$words[1] $words[2]"
         case 'batch *' 'commands export'
             smki-recoveryctl batch list 2>/dev/null | awk 'NR > 1 { print $1 }'
+        case 'decision review' 'decision merge' # files
         case 'policy explain'
             smki-recoveryctl policy list | awk 'NR > 1 { print $1 }'
         case '*'

@@ -124,6 +124,8 @@ static void decision_by_custodians(struct stage *s)
 
     hex_encode_lower(d.b, 32, hex);
     json_decref(s->activation);
+    scene_present(&s->sc, "Custodian 1"); /* the decision itself is signed already */
+    scene_present(&s->sc, "Custodian 2");
     s->activation = json_deep_copy(s->sc.doc);
     (void)json_object_set_new(s->activation, "by", json_string("custodians"));
     with(s, "decision", json_string(hex));

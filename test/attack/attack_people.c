@@ -188,6 +188,27 @@ static void affected(struct stage *s)
     by(s, s->sc.pma, 2);
 }
 
+/* The second who signs was not at the meeting, by the document's own word. */
+static void absent(struct stage *s)
+{
+    json_t *meeting = json_object_get(s->sc.doc, "meeting");
+
+    (void)json_array_remove(json_object_get(meeting, "members"), 1);
+    by(s, s->sc.pma, 2);
+}
+
+/* ... or was, and voted against. */
+static void voted_against(struct stage *s)
+{
+    json_t *meeting = json_object_get(s->sc.doc, "meeting");
+    json_t *second = json_array_get(json_object_get(meeting, "members"), 1);
+
+    (void)json_object_set_new(second, "vote", json_string("against"));
+    (void)json_object_set_new(json_object_get(meeting, "votes"), "against",
+                              json_integer(1));
+    by(s, s->sc.pma, 2);
+}
+
 static void no_chair(struct stage *s)
 {
     by(s, s->sc.pma + 1, 2);
@@ -225,6 +246,8 @@ static void custodians_decide(struct stage *s)
                                         s->colleague, &s->custodian_anchor, FROM, TO)};
 
     stage_set(s, "by", json_string("custodians"));
+    scene_present(&s->sc, "Custodian 3");
+    scene_present(&s->sc, "Custodian 9");
     by(s, two, 2);
     pki_pair_done(&two[1]);
 }
@@ -456,6 +479,8 @@ const struct attack attack_people[] = {
     {"requester", "the requester as a member", "decision.quorum", requester},
     {"subscriber", "a member of the Subscriber", "decision.quorum", subscriber},
     {"affected", "a member of an affected party", "decision.quorum", affected},
+    {"absent", "a member who was not at the meeting", "decision.absent", absent},
+    {"voted-against", "a member who voted against", "decision.votes", voted_against},
     {"no-chair", "the required seat missing", "decision.seats", no_chair},
     {"six-of-five", "more people than members", "decision.members", too_many_people},
     {"33-signatures", "more signatures than are read", "decision.too-many-signers",

@@ -278,6 +278,21 @@ document 'nobody of the required seat' 403 decision.seats 'chair' . pma-2 pma-3 
 stage_pki person --dir "$pki" --anchor custodian-anchor --out "$pki/stranger.pem" \
     --key "$pki/stranger.key" --cn 'Member Six' --seat chair --organisation 'Elsewhere' >/dev/null
 document 'signed by a stranger' 403 decision.quorum '2 of' . pma-1 pma-2 stranger
+# Answer, record and story name each signer with one word of what became of the signature.
+verdicts() { # verdicts WORD...: of the last refusal, in the order of their names
+    verdicts_are=$(jq -r '.signers | sort_by(.holder)[].verdict' "$scene/answer" | paste -sd ' ')
+    same "$verdicts_are" "$*" &&
+        same "$(jq -r '.data.signers | sort_by(.holder)[].verdict' "$scene/records" | paste -sd ' ')" "$*" &&
+        same "$(field "/v1/incidents/$incident/story/refusals?limit=1000" \
+            '.refusals[-1].signers | sort_by(.holder)[].verdict' | paste -sd ' ')" "$*"
+}
+t 'and each signer is named with what became of it' verdicts counted wrong-role counted
+document 'signed by a member who was absent' 403 decision.absent '"Member Three": is not among the members present' \
+    '.meeting.members |= map(select(.holder != "Member Three")) | .meeting.votes.for = 4'
+t 'and is told as such' verdicts counted absent counted
+document 'signed by a member who voted against it' 403 decision.votes '"Member Three": voted against' \
+    '.meeting.votes = {for: 4, against: 1, abstain: 0} | (.meeting.members[] | select(.holder == "Member Three")).vote = "against"'
+t 'and is told as such' verdicts counted voted-against counted
 document 'signed by strangers only' 403 decision.quorum '0 of' . custodian-1 custodian-2 custodian-3
 stage_pki person --dir "$pki" --anchor pma-anchor --out "$pki/late.pem" --key "$pki/late.key" \
     --cn 'Member Late' --seat specialist --organisation Late \
@@ -287,6 +302,11 @@ cp "$pki/pma-2.key" "$pki/again.key"
 stage_pki person --dir "$pki" --anchor pma-anchor --out "$pki/again.pem" --key "$pki/again.key" \
     --cn 'Member Nine' --seat specialist --organisation 'Nine' --reuse >/dev/null
 document 'one key under two names' 403 decision.quorum '2 of' . pma-1 pma-2 again
+told_of_signers() {
+    ctl decision submit "$incident" "$bad" 2>"$scene/err"
+    same $? 1 && grep -Ex '  (signers|       ) Member Nine: unknown, certificate: CN is not the Name= of the .Person. with this key' "$scene/err"
+}
+t 'and the command names who does not count' told_of_signers
 sign "$scene/two.cms" "$scene/good.json" pma-1 pma-2
 openssl cms -resign -binary -nodetach -nocerts -md sha256 -inform DER -in "$scene/two.cms" -outform DER \
     -out "$bad" -signer "$pki/pma-2.pem" -inkey "$pki/pma-2.key"
@@ -325,7 +345,9 @@ document 'contingency asked for by a subscriber' 403 request.initiator 'continge
     '.mode = "anyByContingency" | .method = "contingency"
     | .symmetric_key_sha256 = .key_certificate'
 document 'by an authority that is not here' 403 decision.addressee 'ofgem' '.by = "ofgem"'
-document 'by custodians' 403 key.authority 'another authority' '.by = "custodians"' custodian-1 custodian-2
+document 'by custodians' 403 key.authority 'another authority' '.by = "custodians"
+    | .meeting.members += [{holder: "Custodian One", seat: "custodian", alternate: false},
+        {holder: "Custodian Two", seat: "custodian", alternate: false}]' custodian-1 custodian-2
 document 'unknown member' 400 decision.schema 'hurry' '.hurry = true'
 document 'member missing' 400 decision.schema 'reasons' 'del(.reasons)'
 document 'member of the wrong type' 400 decision.schema 'attempts' '.attempts = "1"'
@@ -594,7 +616,7 @@ json 'agreement to another cost' 403 ledger.raise-cost 'it costs' $raise/confirm
 if [ $others = yes ]; then
     agreed() {
         ctl_as 3002 --yes counter confirm 90B3D51F30010001 >"$scene/out" 2>"$scene/err" && cat "$scene/out" "$scene/err" &&
-            grep -q "asked for by uid $(id -u) login" "$scene/err" &&
+            grep -q 'asked for by Operator One:' "$scene/err" &&
             same "$(field /v1/status '.counters[0].reserved_up_to')" 500000 &&
             get "/v1/audit?from=$((audit + 1))" | tail -n 1 | grep '"kind":"COUNTER_RAISED"' | grep -F '"actor":"uid 3002 login ' |
             grep -F "\"asked_by\":\"uid $(id -u) login "

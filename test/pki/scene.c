@@ -175,6 +175,16 @@ json_t *scene_digest(X509 *x)
     return json_string(hex);
 }
 
+void scene_present(struct scene *s, const char *holder)
+{
+    json_t *meeting = json_object_get(s->doc, "meeting");
+
+    need(json_array_append_new(json_object_get(meeting, "members"),
+                               json_pack("{s:s,s:s,s:b}", "holder", holder, "seat",
+                                         "as called", "alternate", 0)) == 0,
+         "member");
+}
+
 static json_t *factor(const char *id)
 {
     return json_pack("{ss,ss,si,ss}", "id", id, "value", "weighed", "weight", 50, "note",
@@ -183,6 +193,7 @@ static json_t *factor(const char *id)
 
 static void make_document(struct scene *s)
 {
+    char holder[32];
     char supplier[HEX_LEN(8)];
 
     hex_encode(s->supplier.b, sizeof s->supplier.b, supplier);
@@ -211,10 +222,13 @@ static void make_document(struct scene *s)
     scene_set(s, "requester", json_string("Requester One"));
     scene_set(s, "conflicts", json_array());
     scene_set(s, "meeting",
-              json_pack("{ss,s[{ss,ss,sb}],ss,s{si,si,si}}", "reference", "PMA-2026-11",
-                        "members", "holder", "Member 1", "seat", "chair", "alternate", 0,
-                        "quorum", "two of five, all present", "votes", "for", 2, "against",
-                        0, "abstain", 0));
+              json_pack("{ss,so,ss,s{si,si,si}}", "reference", "PMA-2026-11", "members",
+                        json_array(), "quorum", "two of five, all present", "votes", "for",
+                        2, "against", 0, "abstain", 0));
+    for (int i = 0; i < SCENE_MEMBERS; i++) {
+        (void)snprintf(holder, sizeof holder, "Member %d", i + 1);
+        scene_present(s, holder);
+    }
     scene_set(s, "guidance",
               json_pack("{ss,s[o],s[o],ss,s[s]}", "version", "1.0", "shall",
                         factor("devices-affected"), "may", factor("cost"), "weighting",

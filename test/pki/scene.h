@@ -54,6 +54,8 @@ void scene_set(struct scene *s, const char *path, json_t *value);
  * none; key NULL: a person who only has a name. */
 void scene_person(struct scene *s, const char *holder, const char *organisation,
                   const char *seat, EVP_PKEY *key);
+/* Was at the meeting too, by the document. */
+void scene_present(struct scene *s, const char *holder);
 /* A further person of the PMA's, with a certificate by its anchor. */
 struct pki_pair scene_pma_person(struct scene *s, const char *holder, const char *seat,
                                  const char *organisation);

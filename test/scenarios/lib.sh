@@ -108,7 +108,7 @@ event() {
 # story_decision NAME PREFIX FILTER: NAME.json, a decision on $incident; see rehearsal_decision.
 story_decision() {
     decision_last=$((${decision_last:-0} + 1))
-    ctl --quiet --json decision draft "$incident" >"$work/draft.json" 2>>"$log" &&
+    ctl --quiet --json decision draft "$incident" --kind "${decision_kind:-decision}" >"$work/draft.json" 2>>"$log" &&
         rehearsal_decision "$work/draft.json" "$work/$1.json" "$2" \
             '.id = "'"$incident-D$decision_last"'" | .attempts = 2 | '"${3:-.}"
 }
@@ -148,9 +148,13 @@ story_rows_left() {
 
 # story_instruct NAME PREFIX FILTER OFFICER...: hand-back as officers of the DCC instruct it: the ACB key signs, in mode 2.
 story_instruct() {
-    story_decision "$1" "$2" '.kind = "instruction" | .by = "dcc" | .method = "handback" | .mode = "supplierBySupplier"
+    decision_kind=instruction
+    story_decision "$1" "$2" '.by = "dcc" | .method = "handback" | .mode = "supplierBySupplier"
         | .key = "acb-ds" | .requester = "Duty Manager" | .key_certificate = $d["acb-ds"]
-        | del(.conflicts, .meeting, .guidance, .residual_risk, .conditions, .initiator) | '"$3" || return 1
+        | del(.conflicts, .meeting, .guidance, .residual_risk, .conditions, .initiator) | '"$3"
+    instruct_status=$?
+    decision_kind=
+    [ $instruct_status -eq 0 ] || return 1
     instruct_name=$1
     shift 3
     story_sign "$instruct_name" "$@" && ctl --quiet decision submit "$incident" "$work/$instruct_name.cms"

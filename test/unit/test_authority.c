@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "papers_kit.h"
 
+#include "quorum.h"
+
 #include <openssl/pem.h>
 
 #include <sys/stat.h>
@@ -281,12 +283,12 @@ END_TEST
 START_TEST(who_ends_inside_the_window_is_told)
 {
     const struct config_authority *pma = &scene.config.authorities[0];
-    char why[AUTHORITY_WARNING_MAX] = "untouched";
+    char why[QUORUM_WARNING_MAX] = "untouched";
     struct pki_pair ends, pairs[3];
     int64_t to_s;
 
     OK(read_decision());
-    ck_assert(!authority_ends_early(&decision, pma, why));
+    ck_assert(!quorum_ends_early(&decision, pma, why));
     ck_assert_str_eq(why, "untouched");
     to_s = decision.valid_to_us / 1000000;
     for (int late = 0; late < 2; late++) { /* at the window's very end: it lasts */
@@ -297,7 +299,7 @@ START_TEST(who_ends_inside_the_window_is_told)
         pairs[2] = scene.pma[2];
         scene_sign_by(&scene, pairs, 2);
         OK(read_decision());
-        ck_assert_int_eq(authority_ends_early(&decision, pma, why), !late);
+        ck_assert_int_eq(quorum_ends_early(&decision, pma, why), !late);
         pki_pair_done(&ends);
     }
     ck_assert_ptr_nonnull(strstr(why, "\"Member 2\" ends 2026-11-30T11:59:59"));
@@ -309,7 +311,7 @@ END_TEST
 START_TEST(a_quorum_that_lasts_is_told_of_too)
 {
     struct config_authority *pma = &scene.config.authorities[0];
-    char why[AUTHORITY_WARNING_MAX];
+    char why[QUORUM_WARNING_MAX];
     struct pki_pair ends =
         pki_person("Member 1", "chair", "Party 1", false, scene.pma[0].key,
                    &scene.pma_anchor, FROM, SCENE_NOW / 1000000 + 60);
@@ -317,12 +319,12 @@ START_TEST(a_quorum_that_lasts_is_told_of_too)
 
     scene_sign_by(&scene, pairs, 3);
     OK(read_decision());
-    ck_assert(authority_ends_early(&decision, pma, why));
+    ck_assert(quorum_ends_early(&decision, pma, why));
     ck_assert_ptr_nonnull(strstr(why, "2 still count and 2 are needed"));
     ck_assert_ptr_null(strstr(why, "seat"));
     (void)strcpy(pma->seats[pma->n_seats++], "chair");
     OK(read_decision());
-    ck_assert(authority_ends_early(&decision, pma, why));
+    ck_assert(quorum_ends_early(&decision, pma, why));
     ck_assert_ptr_nonnull(strstr(why, "seat \"chair\""));
     pki_pair_done(&ends);
 }
@@ -450,6 +452,62 @@ START_TEST(what_the_meeting_voted_down_is_not_authorised_by_signatures)
 }
 END_TEST
 
+/* Changes what the record of the meeting says of one member: a vote, or no such member. */
+static void in_meeting(size_t member, const char *vote)
+{
+    json_t *list = json_object_get(json_object_get(scene.doc, "meeting"), "members");
+
+    if (vote == NULL)
+        (void)json_array_remove(list, member);
+    else
+        (void)json_object_set_new(json_array_get(list, member), "vote", json_string(vote));
+}
+
+START_TEST(whoever_was_not_at_the_meeting_does_not_count)
+{
+    in_meeting(1, NULL);
+    scene_sign(&scene, 2);
+    REFUSED_SAYING(read_decision(), "decision.absent", "\"Member 2\": is not among");
+    ck_assert_int_eq(signer_of("Member 2", 0)->verdict, SIGNER_ABSENT);
+    ck_assert_int_eq(signer_of("Member 1", 0)->verdict, SIGNER_COUNTED);
+    scene_sign(&scene, 3); /* and does no harm beside two who were */
+    OK(read_decision());
+    ck_assert_uint_eq(decision.n_counted, 2);
+}
+END_TEST
+
+START_TEST(whoever_voted_against_an_authorisation_does_not_approve_it)
+{
+    json_t *votes = json_object_get(json_object_get(scene.doc, "meeting"), "votes");
+
+    in_meeting(0, "for");
+    in_meeting(1, "against");
+    (void)json_object_set_new(votes, "against", json_integer(1));
+    scene_sign(&scene, 2);
+    REFUSED_SAYING(read_decision(), "decision.votes", "\"Member 2\": voted against");
+    ck_assert_int_eq(signer_of("Member 2", 0)->verdict, SIGNER_VOTED_AGAINST);
+    in_meeting(1, "abstain"); /* has let it pass, and signs that it did */
+    scene_sign(&scene, 2);
+    OK(read_decision());
+}
+END_TEST
+
+START_TEST(a_record_of_the_meeting_that_contradicts_itself_is_none)
+{
+    json_t *votes = json_object_get(json_object_get(scene.doc, "meeting"), "votes");
+
+    in_meeting(4, "against"); /* and nobody was */
+    scene_sign(&scene, 3);
+    REFUSED_SAYING(read_decision(), "decision.votes", "0 against and 1 named as such");
+    (void)json_object_set_new(votes, "against", json_integer(1));
+    scene_sign(&scene, 3);
+    OK(read_decision());
+    (void)json_object_set_new(votes, "for", json_integer(5));
+    scene_sign(&scene, 3);
+    REFUSED_SAYING(read_decision(), "decision.votes", "6 votes and 5 members present");
+}
+END_TEST
+
 START_TEST(each_signer_who_does_not_count_is_named_with_the_reason)
 {
     struct pki_pair pairs[3] = {scene.pma[0], scene.pma[1], scene.pma[2]};
@@ -517,6 +575,7 @@ START_TEST(weak_keys_do_not_count)
         struct pki_pair pairs[2] = {scene.pma[0], p};
 
         scene_person(&scene, "Member 8", "Party 8", NULL, keys[i]);
+        scene_present(&scene, "Member 8");
         scene_sign_by(&scene, pairs, 2);
         if (i < 2)
             REFUSED(read_decision(), "decision.quorum");
@@ -665,6 +724,9 @@ static void add(TCase *t)
     tcase_add_test(t, what_the_meeting_voted_down_is_not_authorised_by_signatures);
     tcase_add_test(t, each_signer_who_does_not_count_is_named_with_the_reason);
     tcase_add_test(t, more_people_than_members_is_an_alarm);
+    tcase_add_test(t, whoever_was_not_at_the_meeting_does_not_count);
+    tcase_add_test(t, whoever_voted_against_an_authorisation_does_not_approve_it);
+    tcase_add_test(t, a_record_of_the_meeting_that_contradicts_itself_is_none);
     tcase_add_test(t, an_approver_is_in_date_and_for_signing);
     tcase_add_test(t, a_ca_key_usage_is_no_approver);
     tcase_add_test(t, weak_keys_do_not_count);

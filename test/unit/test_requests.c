@@ -133,7 +133,8 @@ START_TEST(a_refusal_is_on_record_with_its_incident)
                                  .who = "uid 1000",
                                  .verb = "POST",
                                  .path = "/v1/batches",
-                                 .why = &why};
+                                 .why = &why,
+                                 .signers = json_pack("[{s:s}]", "holder", "Ann")};
     char *text;
     size_t len;
     int64_t next, n = 0;
@@ -149,7 +150,9 @@ START_TEST(a_refusal_is_on_record_with_its_incident)
     ck_assert_ptr_nonnull(strstr(text, "\"text\":\"batch 1 is done\""));
     ck_assert_ptr_nonnull(strstr(text, "\"request\":\"/v1/batches\""));
     ck_assert_ptr_nonnull(strstr(text, "\"method\":\"POST\""));
+    ck_assert_ptr_nonnull(strstr(text, "\"signers\":[{\"holder\":\"Ann\"}]"));
     free(text);
+    json_decref(r.signers);
     OK(store_number(store, &n, &found, &e,
                     "SELECT count(*) FROM refused JOIN audit USING (seq)"
                     " WHERE incident = 'I-1'",
