@@ -155,7 +155,7 @@ static int ask_service(struct ctl *c, const struct authority *a, struct span jso
     if (rc != CTL_OK)
         return rc;
     if (c->json)
-        (void)printf("%s\n", text);
+        ctl_json(j);
     free(text);
     ctl_say_forecast(c, j);
     ctl_say_notified(c, j);

@@ -50,7 +50,7 @@ problem_is() { # problem_is RULE TEXT
     tr -d \\\\ <"$scene/answer" >"$scene/problem"
     cat "$scene/problem"
     grep -qF "\"id\":\"$1\"" "$scene/problem" && grep -qF -- "$2" "$scene/problem" &&
-        grep -q '"rule":"[^"].*"source":"[^"].*"advice":"[^"]' "$scene/problem"
+        grep -q '"title":"[^"].*"source":"[^"].*"advice":"[^"]' "$scene/problem"
 }
 # call STATUS RULE TEXT PATH [CURL-ARGUMENT...]
 call() {
