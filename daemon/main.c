@@ -161,6 +161,7 @@ static bool wire(struct running *run, const char *config_path, struct err *e)
                               .clock = sv->clock,
                               .roster_dir = sv->roster_dir,
                               .allowed = service_may_sign,
+                              .aside = service_batch_aside,
                               .arg = sv};
     struct pump_setup ps = {.loop = sv->loop,
                             .config = &sv->config,

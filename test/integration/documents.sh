@@ -18,7 +18,7 @@ awk '/^#?\[[A-Z]/ { section = $1; gsub(/[][#]/, "", section) }
     /^#?[A-Z][A-Za-z]*=/ { sub(/^#/, ""); sub(/=.*/, ""); print section, $0 }' \
     conf/recovery.conf | sort -u >"$dir/example"
 
-echo '1..12'
+echo '1..13'
 n=0
 quietly() { # quietly N NAME FILE: nothing in it
     if [ -s "$3" ]; then
@@ -89,13 +89,13 @@ fi
 recoveryctl=$1/daemon/smki-recoveryctl
 "$recoveryctl" --list-verbs >"$dir/verbs"
 "$recoveryctl" --json policy list >"$dir/rules.json"
-grep -o '"id": "[^"]*"' "$dir/rules.json" | cut -d '"' -f 4 | sort >"$dir/rules"
+grep -o '"id":"[^"]*"' "$dir/rules.json" | cut -d '"' -f 4 | sort >"$dir/rules"
 pages='packaging/man/*.scd README.md daemon/API.md packaging/smki-recovery.catalog conf/recovery.conf'
 # What is said of commands: "file<TAB>words after smki-recoveryctl". An advice names a verb in back-ticks alone.
 {
     # shellcheck disable=SC2086 # patterns
     grep -HoE 'smki-recoveryctl [^ `|*;#)][^`|*;#)]*' $pages | sed 's/:smki-recoveryctl */\t/'
-    grep -o '"advice": "[^"]*"' "$dir/rules.json" | awk -F '`' '{ for (i = 2; i <= NF; i += 2) print $i }' |
+    grep -o '"advice":"[^"]*"' "$dir/rules.json" | awk -F '`' '{ for (i = 2; i <= NF; i += 2) print $i }' |
         grep -vE '^(openssl|journalctl|ss|systemctl|smki-recoveryd) ' | sed 's/^smki-recoveryctl //; s/^/advice\t/'
     "$recoveryctl" help | sed -n 's/^  \([a-z][a-z -]*\) .*/\1/p' | while read -r verb second _; do
         "$recoveryctl" help "$verb" "$second" 2>"$dir/log" || "$recoveryctl" help "$verb"
@@ -114,7 +114,7 @@ awk -F '\t' 'NR == FNR { verb[$1] = " " $2 " "; n++; next }
         for (i++; i in w; i++) {
             option = w[i]
             sub(/^[\[_]*/, "", option); sub(/[=\]._,].*$/, "", option)
-            if (option ~ /^--[a-z]/ && index(verb[name] " --json --quiet --yes --help --socket --key --version ", " " option " ") == 0)
+            if (option ~ /^--[a-z]/ && index(verb[name] " --json --quiet --yes --dry-run --no-pager --help --socket --key --version ", " " option " ") == 0)
                 print $1 ": " name " has no option " option
         }
         seen++
@@ -152,3 +152,35 @@ sed -n '/^# EVERY DOCUMENT/,/^# WHAT IT DOES/p' packaging/man/smki-recovery-deci
 sed -n '/"properties"/,/"\$defs"\|"allOf"/p' conf/authority.schema.json | grep -oE '^    "[a-z_0-9]+"' | tr -d '" ' | sort >"$dir/members"
 { diff "$dir/members" "$dir/page"; [ -s "$dir/members" ] || echo 'no members were read'; } >"$dir/wrong"
 quietly 12 'smki-recovery-decision(5) has every member of the schema' "$dir/wrong"
+
+# Each field that an entry of the journal's catalogue names is filled wherever its event is logged. The alarms' ids come from
+# a table; their one call has the incident.
+awk -v calls="$(grep -ohE 'log_event\(' daemon/*.c pkcs11/*.c | wc -l)" 'FILENAME ~ /catalog$/ {
+        if ($1 == "--") id = $2
+        while (match($0, /@[A-Z_]+@/)) { need[id] = need[id] " " substr($0, RSTART + 1, RLENGTH - 2); $0 = substr($0, RSTART + RLENGTH) }
+        next
+    }
+    FILENAME ~ /log_id\.h$/ { if ($1 == "#define" && $3 != "") { gsub(/"/, "", $3); named[$2] = $3 } next }
+    /log_event\(/ { open = 1; call = "" }
+    open { call = call $0 }
+    open && /;$/ {
+        open = 0
+        fields = ""
+        if (call ~ /\.incident =/) fields = fields " INCIDENT_ID "
+        if (call ~ /\.decision =/) fields = fields " DECISION_ID "
+        if (call ~ /\.batch =/) fields = fields " BATCH_ID "
+        if (call ~ /\.signer =/) fields = fields " SIGNER "
+        if (call ~ /\.peer =/) fields = fields " PEER_UID PEER_PID "
+        if (call ~ /\.err =/) fields = fields " ERR_CODE RULE_ID "
+        while (match(call, /MSG_[A-Z_]+/)) {
+            name = substr(call, RSTART, RLENGTH); call = substr(call, RSTART + RLENGTH)
+            if (!(name in named)) continue
+            seen++
+            n = split(need[named[name]], field, " ")
+            for (i = 1; i <= n; i++)
+                if (index(fields, " " field[i] " ") == 0) print FILENAME ": " name " is logged without " field[i]
+        }
+    }
+    END { if (seen < 40) print "only " seen + 0 " events were read, of " calls " calls" }' \
+    packaging/smki-recovery.catalog daemon/log_id.h daemon/*.c pkcs11/*.c >"$dir/wrong"
+quietly 13 'every field that the catalogue names is filled where its event is logged' "$dir/wrong"
