@@ -66,6 +66,7 @@ static int complain(const struct err *e)
 {
     log_event(LOG_ERR, MSG_CONFIG_BAD, &(struct log_fields){.err = e}, "%s (%s)", e->text,
               e->id);
+    listening_refuse(e);
     return EXIT_CONFIG;
 }
 
@@ -324,6 +325,8 @@ static int serve(struct running *run, const char *config_path)
                      strcmp(e.id, "store.damaged") == 0
                  ? EXIT_CONFIG
                  : 1;
+        if (rc == EXIT_CONFIG)
+            listening_refuse(&e);
     }
     return rc;
 }

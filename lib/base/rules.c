@@ -855,6 +855,10 @@ const struct rule rules[] = {
     {"request.peer", "project", "choice",
      "The kernel says who is calling before anything is read.",
      "Call over the Unix socket of this machine, not through a proxy."},
+    {"request.not-started", "project", "choice",
+     "The service starts when its configuration and its state can be used.",
+     "An administrator: journalctl -u smki-recovery.service -n 50 says what is wrong; "
+     "smki-recoveryd --check finds all that cannot work. Then the same command starts it."},
     {"request.socket", "project", "choice",
      "One service listens on the socket, and its path is a socket or free.",
      "Stop the other service, or correct Socket= in the configuration."},
