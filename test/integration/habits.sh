@@ -9,7 +9,11 @@ here=$(cd "$(dirname "$0")" && pwd)
 command -v script >/dev/null || scene_skip 'script(1) is not installed'
 
 must stage_make 6
+second=3107
 must scene_set Service TwoPersonSec=86400
+must scene_set Service ExerciseLogins=yes
+must scene_set 'Role "operator"' "Users=$(id -u) $second"
+stage_login ben 'Operator Two' $second >>"$scene/recovery.conf.d/people.conf"
 must service_start
 must eventually signers_ready
 must scene_active
@@ -191,5 +195,25 @@ bar() { # of a list that is too long to be one
         grep -q 'iB/s .* left' "$scene/lines" && ! ctl_once roster add "$incident" "$scene/long.csv" 2>"$scene/err" && not grep -q 'iB/s' "$scene/err"
 }
 t 'an upload shows its rate and what is left, at a terminal alone' bar
+
+# --- a batch that is not even begun ---
+
+list=$scene/service/rosters/$(sha256sum <"$roster" | cut -d ' ' -f 1).csv
+waits_as() { # waits_as STATE NEXT: its entry of the screen, and its line in the journal
+    get /v1/status | jq -e --arg id "$batch" --arg state "$1" --arg next "$2" \
+        '.waits[] | select(.what == "batch" and .name == $id) | .state == $state and .next == $next and (.why | length > 0)' &&
+        grep "batch $batch is $1 before its first row: " "$scene/service.log"
+}
+held_first() { # its list is gone when it is taken up
+    mv "$list" "$scene/list" && SMKI_RECOVERY_EXERCISE_LOGIN=$second ctl_once --yes batch confirm "$batch" && stage_wait $$ batch_is held &&
+        waits_as held "batch resume $batch"
+}
+t 'one that cannot be begun is in the journal and on the screen' held_first
+stopped_first() { # ... and another one lies there
+    sed '$d' "$scene/list" >"$list" && ctl batch resume "$batch" && stage_wait $$ batch_is stopped &&
+        waits_as stopped "batch start $incident DECISION"
+}
+t 'one whose decision does not carry it too, as long as the decision stands' stopped_first
+mv "$scene/list" "$list"
 t 'the service ends in order' service_stop
 plan
