@@ -144,30 +144,23 @@ static bool add_incident(void *arg, const struct docket_incident *i)
 
 /* --- batches --- */
 
-static bool there_is_one(void *arg, const struct batch *b)
-{
-    (void)b;
-    *(bool *)arg = true;
-    return false;
-}
-
 /* Was it stopped although its decision stands, with its incident open and nothing after it? Then
  * nobody else's entry speaks of it. */
 static bool stopped_alone(struct waits *w, const struct batch *b, bool *alone)
 {
     struct docket_incident i;
     struct docket_decision d;
-    bool later = false;
+    int64_t last;
     bool found;
 
     *alone = false;
     if (b->state != BATCH_STOPPED || b->rule[0] == '\0')
         return true;
     if (!docket_decision_by_digest(w->sv->store, &b->decision, &d, &found, w->e) ||
-        !queue_each_behind(w->sv->store, b->incident, b->id, there_is_one, &later, w->e) ||
+        !queue_last(w->sv->store, b->incident, &last, w->e) ||
         !docket_get(w->sv->store, b->incident, &i, w->e))
         return false;
-    *alone = found && d.state == DECISION_LIVE && !later &&
+    *alone = found && d.state == DECISION_LIVE && last == b->id &&
              incident_waits(i.route, i.state) != NULL;
     docket_incident_done(&i);
     return true;

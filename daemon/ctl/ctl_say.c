@@ -30,7 +30,8 @@ void ctl_say_json(void)
     said.next = json_array();
 }
 
-static void line(json_t *list, const char *before, const char *fmt, va_list ap)
+__attribute__((format(printf, 3, 0))) static void line(json_t *list, const char *before,
+                                                       const char *fmt, va_list ap)
 {
     char text[1024];
 

@@ -211,7 +211,7 @@ quietly 14 'every file of ours that a text names by its path is installed' "$dir
 
 # Rules, in whatever is read: an area and a word behind it, but for files that are called so.
 # shellcheck disable=SC2086 # patterns
-sed 's/\\//g' $texts | grep -ohE '(^|[^A-Za-z0-9/.-])('"$(cut -d . -f 1 "$dir/rules" | sort -u | paste -s -d '|')"')\.[a-z][a-z0-9-]*' |
+sed 's/\\n/ /g; s/\\//g' $texts | grep -ohE '(^|[^A-Za-z0-9/.-])('"$(cut -d . -f 1 "$dir/rules" | sort -u | paste -s -d '|')"')\.[a-z][a-z0-9-]*' |
     grep -oE '[a-z].*' | grep -vE '\.(conf|json|jsonl|csv|cms|pem|crl|sh|bin|hex|db|tar|sock|service|socket|der|key|d|c|h)$' | sort -u |
     comm -23 - "$dir/rules" | sed 's/^/no rule /' >"$dir/wrong"
 quietly 15 'every rule that an advice, a help text or a page names is there' "$dir/wrong"
