@@ -832,7 +832,8 @@ const struct rule rules[] = {
      "Send a random identifier, such as a UUID."},
     {"request.dry-run", "project", "choice",
      "A dry run is a request that the service can judge to its end and roll back.",
-     "Leave --dry-run out (over HTTP: the header Dry-Run, whose one value is yes), or look at "
+     "Leave --dry-run out (over HTTP: the header Dry-Run, whose one value is yes), or look "
+     "at "
      "what comes of it with a verb that only looks: `help`."},
     {"request.type", "project", "choice",
      "A JSON request says application/json or nothing.",
