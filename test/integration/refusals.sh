@@ -646,7 +646,7 @@ t 'no device list either' refused 503 upload.quota 'at most 16' "$here_is/roster
 spoken_of() { # a refused signature names one: that one no longer counts, and stays
     one=$(find "$scene/service/files" -type f | head -n 1) && one=$(basename "$one" .csv) && echo none >"$bad" &&
         curl -sS --unix-socket "$socket" -o "$scene/answer" -X POST --data-binary "@$bad" "http://localhost$files/$one" &&
-        grep -q '"rule"' "$scene/answer" && echo 'unsigned 17' >"$bad" && same "$(hand_in "$bad")" 200
+        grep -q '"title"' "$scene/answer" && echo 'unsigned 17' >"$bad" && same "$(hand_in "$bad")" 200
 }
 t 'what a refusal on record names does not count' spoken_of
 head -c 20000 /dev/zero >"$scene/large"
