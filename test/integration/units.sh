@@ -203,7 +203,7 @@ mended() { # whoever calls while the configuration is bad is told; the socket st
 }
 t 'a bad configuration does not take the socket down, however often it is asked' mended
 waits_at_the_door() {
-    awk '$6 == "03" && $8 == "/run/smki-recovery/operator.sock" { n++ } END { exit n == 0 }' /proc/net/unix
+    awk '$6 == "02" && $8 == "/run/smki-recovery/operator.sock" { n++ } END { exit n == 0 }' /proc/net/unix
 }
 through_a_restart() { # a call that came while the service hung is answered by the next one
     kill -STOP "$(systemctl show -P MainPID smki-recovery.service)" || return 1
