@@ -36,8 +36,7 @@ static void print_verdicts(const struct authority *a)
 {
     json_t *j = json_pack("{s:o}", "signers", authority_signers(a));
 
-    (void)json_dumpf(j, stdout, JSON_COMPACT);
-    (void)putchar('\n');
+    ctl_json(j);
     json_decref(j);
 }
 
