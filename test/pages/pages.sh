@@ -25,7 +25,7 @@ answers() {
         stage_meter run --state "$work/meters" --commands "$scene/commands" --responses "$scene/all" --log "$scene/meters.jsonl" &&
         head -n $((devices - 3 * few)) "$scene/all" >"$scene/responses" && ctl --quiet responses add "$incident" "$scene/responses" &&
         ctl --json devices "$incident" --all | jq -r --argjson n $few '[.devices[] | select(.state == "sent").device] | to_entries[] |
-            if .key < $n then "\(.value),unreachable,no answer for a week" elif .key < 2 * $n then "\(.value),excused,demolished <with> \"care\" & haste" else empty end' \
+            if .key < $n then "\(.value),unreachable,no answer for a week" elif .key < 2 * $n then "\(.value),excused,demolished" else empty end' \
             >"$scene/marks" && ctl --quiet devices mark "$incident" "$scene/marks"
 }
 must answers
@@ -33,6 +33,7 @@ refused() {
     ! ctl --quiet incident event "$incident" call-custodians --evidence 'once more' && ctl --json incident show "$incident" | jq -e '.refusals | length == 1'
 }
 t 'an event that has no place' refused
+must ctl --quiet incident event "$incident" deactivate-key --evidence 'they <b>left</b> & "locked" it'
 t 'the report is a page' ctl incident report "$incident" --html --out "$scene/report.html"
 t 'without either it says what is due' sh -c '"$@" 2>&1 | grep -q -e "--html or --json is due"' sh \
     "$tools/daemon/smki-recoveryctl" --socket "$socket" incident report "$incident"
@@ -48,10 +49,7 @@ bar_says() {
         [ "$(wc -l <"$scene/drawn")" -ge 4 ]
 }
 t 'its bar has the figures of the service, four states and more' bar_says
-told_safely() {
-    ! grep -q '<with>' "$scene/report.html" && grep -q 'Supplier Ltd' "$scene/report.html"
-}
-t 'what people wrote is text there' told_safely
+t 'what people wrote is text there' grep -q 'they &lt;b&gt;left&lt;/b&gt; &amp; &quot;locked&quot; it' "$scene/report.html"
 must service_stop
 
 # --- the workshop ---
