@@ -61,7 +61,7 @@ play_start() { # SCENARIO
     say "EXERCISE. Scenario: $(asked Scenario '' Title)"
     asked Scenario '' About | fold -s -w 90
     play_settings
-    say "Cards are in $work/cards; each person: smki-recovery-workshop --folder $folder shell PERSON"
+    say "Cards are in $work/cards, to print in $work/cards.html; each person: smki-recovery-workshop --folder $folder shell PERSON"
     play_turn
 }
 # What is quicker than in life, said aloud.

@@ -69,7 +69,7 @@ to() { # STEP
 }
 voting() {
     workshop start authorised-method-3 && to vote && workshop --as pma-1 vote for && workshop --as pma-2 vote against &&
-        workshop inject press && cp "$scene/w/room.html" "$scene/room.html" && cp "$scene/w/play/pack-m3.html" "$scene/pack.html"
+        workshop inject press && cp "$scene/w/room.html" "$scene/room.html" && cp "$scene/w/play/pack-m3.html" "$scene/pack.html" && cp "$scene/w/play/cards.html" "$scene"
 }
 t 'a room in the middle of a vote' voting
 t 'its page says who is awaited' sh -c 'grep -q "<li class=\"voted\">pma-2: against" "$1" && grep -q "<li class=\"wanted\">pma-3<" "$1"' sh "$scene/room.html"
@@ -89,7 +89,7 @@ pictures=$tools/test/pages/pictures
 rm -rf "$pictures"
 must mkdir -p "$pictures"
 looked=0
-(cd "$scene" && node look.mjs "$browser" "$pictures" report.html room.html room-closed.html room-empty.html handout.html pack.html) >"$scene/looked" 2>&1 || looked=$?
+(cd "$scene" && node look.mjs "$browser" "$pictures" report.html room.html room-closed.html room-empty.html handout.html pack.html cards.html) >"$scene/looked" 2>&1 || looked=$?
 sed '/^1\.\./d' "$scene/looked" | awk -v n="$n" '/^(not )?ok / { sub(/ok [0-9]+/, "ok " (++n)) } { print }'
 n=$((n + $(grep -cE '^(not )?ok ' "$scene/looked")))
 failed=$((failed + $(grep -c '^not ok ' "$scene/looked")))
