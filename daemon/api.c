@@ -7,13 +7,28 @@
 
 #define ANY (PEER_VIEWER | PEER_OPERATOR | PEER_APPROVER | PEER_AUDITOR)
 #define OP  PEER_OPERATOR
-#define GET(pattern, roles, fn)                       \
-    {                                                 \
-        VERB_GET, pattern, roles, BODY_NONE, fn, NULL \
+#define GET(pattern, roles, fn)                              \
+    {                                                        \
+        VERB_GET, pattern, roles, BODY_NONE, fn, NULL, false \
     }
-#define POST(pattern, roles, body, fn)            \
-    {                                             \
-        VERB_POST, pattern, roles, body, fn, NULL \
+/* By service_change, or it changes nothing: a dry run of it is rolled back. */
+#define POST(pattern, roles, body, fn)                  \
+    {                                                   \
+        VERB_POST, pattern, roles, body, fn, NULL, true \
+    }
+#define PUT(pattern, roles, body, fn)                  \
+    {                                                  \
+        VERB_PUT, pattern, roles, body, fn, NULL, true \
+    }
+/* What cannot be judged without being done: it asks signers, begins a copy, commits piece by
+ * piece, or leaves a file that the next request needs. */
+#define POST_DOES(pattern, roles, body, fn)              \
+    {                                                    \
+        VERB_POST, pattern, roles, body, fn, NULL, false \
+    }
+#define STREAM(verb, pattern, dry, begin)                \
+    {                                                    \
+        verb, pattern, OP, BODY_STREAM, NULL, begin, dry \
     }
 
 const struct router_row api_rows[] = {
@@ -24,10 +39,10 @@ const struct router_row api_rows[] = {
     GET("/v1/audit", PEER_AUDITOR, api_audit),
     GET("/v1/audit/account", PEER_AUDITOR, api_account),
     GET("/v1/audit/key", ANY, api_audit_key),
-    POST("/v1/audit/heads", OP | PEER_AUDITOR, BODY_NONE, api_audit_head),
+    POST_DOES("/v1/audit/heads", OP | PEER_AUDITOR, BODY_NONE, api_audit_head),
     GET("/v1/audit/record", ANY, api_place),
     POST("/v1/audit/expected", OP, BODY_JSON, api_expected),
-    POST("/v1/backup", OP, BODY_NONE, api_backup_begin),
+    POST_DOES("/v1/backup", OP, BODY_NONE, api_backup_begin),
     GET("/v1/backup", OP, api_backup),
     GET("/v1/backup/archive", OP, api_backup_archive),
     GET("/v1/policy", ANY, api_policy),
@@ -37,23 +52,22 @@ const struct router_row api_rows[] = {
     GET("/v1/incidents/{id}", ANY, api_incident_show),
     GET("/v1/incidents/{id}/story/{list}", ANY, api_incident_part),
     POST("/v1/incidents/{id}/events", OP, BODY_JSON, api_incident_event),
-    {VERB_PUT, "/v1/incidents/{id}/roster", OP, BODY_STREAM, NULL, api_roster_begin},
+    STREAM(VERB_PUT, "/v1/incidents/{id}/roster", true, api_roster_begin),
     GET("/v1/incidents/{id}/roster", ANY, api_roster_get),
     POST("/v1/incidents/{id}/roster/confirm", OP, BODY_JSON, api_roster_confirm),
-    {VERB_PUT, "/v1/incidents/{id}/certificates", OP, BODY_SMALL, api_certificates_put,
-     NULL},
+    PUT("/v1/incidents/{id}/certificates", OP, BODY_SMALL, api_certificates_put),
     GET("/v1/incidents/{id}/certificates", ANY, api_certificates_get),
-    {VERB_PUT, "/v1/incidents/{id}/symmetric-key", OP, BODY_SMALL, api_symmetric_put, NULL},
+    PUT("/v1/incidents/{id}/symmetric-key", OP, BODY_SMALL, api_symmetric_put),
     POST("/v1/incidents/{id}/decisions", OP | PEER_APPROVER, BODY_SMALL, api_decision_put),
     GET("/v1/incidents/{id}/decisions/{decision}", ANY, api_decision_get),
     POST("/v1/incidents/{id}/review", OP | PEER_APPROVER, BODY_SMALL, api_review),
-    {VERB_POST, "/v1/incidents/{id}/decisions/{decision}/pre-commands", OP, BODY_STREAM,
-     NULL, api_precommands_begin},
-    {VERB_POST, "/v1/incidents/{id}/responses", OP, BODY_STREAM, NULL, api_responses_begin},
+    STREAM(VERB_POST, "/v1/incidents/{id}/decisions/{decision}/pre-commands", false,
+           api_precommands_begin),
+    STREAM(VERB_POST, "/v1/incidents/{id}/responses", false, api_responses_begin),
     POST("/v1/incidents/{id}/marks", OP, BODY_SMALL, api_marks),
-    {VERB_PUT, "/v1/incidents/{id}/files", OP, BODY_STREAM, NULL, api_file_begin},
+    STREAM(VERB_PUT, "/v1/incidents/{id}/files", false, api_file_begin),
     POST("/v1/incidents/{id}/files/{sha256}", OP, BODY_SMALL, api_file_sign),
-    POST("/v1/incidents/{id}/progress", OP, BODY_JSON, api_progress),
+    POST_DOES("/v1/incidents/{id}/progress", OP, BODY_JSON, api_progress),
     GET("/v1/incidents/{id}/queries", OP, api_queries),
     GET("/v1/incidents/{id}/figures", ANY, api_figures),
     GET("/v1/incidents/{id}/devices", ANY, api_devices),

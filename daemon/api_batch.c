@@ -276,10 +276,11 @@ static bool step_start(struct service *sv, const struct request *r, struct span 
     if (ok && b.state == BATCH_QUEUED)
         ok = execute(&d, &i, &b, a, who, e);
     if (ok) {
-        log_event(LOG_NOTICE, MSG_BATCH_ACCEPTED,
-                  &(struct log_fields){.incident = incident, .peer = &r->peer},
-                  "batch %" PRId64 " of %u rows is %s", b.id, b.n_rows,
-                  queue_state_name(b.state));
+        log_event(
+            LOG_NOTICE, MSG_BATCH_ACCEPTED,
+            &(struct log_fields){.incident = incident, .batch = b.id, .peer = &r->peer},
+            "batch %" PRId64 " of %u rows is %s", b.id, b.n_rows,
+            queue_state_name(b.state));
         reply_header(out, "Location", "/v1/batches/%" PRId64, b.id);
         answer = docket_show_batch(&b, 0);
         (void)json_object_update_new(
@@ -346,7 +347,8 @@ static bool step_confirm(struct service *sv, const struct request *r, struct spa
     docket_incident_done(&i);
     if (!ok)
         return false;
-    log_event(LOG_NOTICE, MSG_BATCH_CONFIRMED, &(struct log_fields){.peer = &r->peer},
+    log_event(LOG_NOTICE, MSG_BATCH_CONFIRMED,
+              &(struct log_fields){.incident = b.incident, .batch = id, .peer = &r->peer},
               "batch %" PRId64 " is confirmed", id);
     return reply_json(out, 200, docket_show_batch(&b, 0), e);
 }
@@ -377,7 +379,8 @@ static bool step_pause(struct service *sv, const struct request *r, struct span 
         !queue_get(sv->store, id, &b, e))
         return false;
     sv->after.drop_batch = id;
-    log_event(LOG_NOTICE, MSG_BATCH_PAUSED, &(struct log_fields){.peer = &r->peer},
+    log_event(LOG_NOTICE, MSG_BATCH_PAUSED,
+              &(struct log_fields){.incident = b.incident, .batch = id, .peer = &r->peer},
               "batch %" PRId64 " is paused", id);
     return reply_json(out, 200, docket_show_batch(&b, 0), e);
 }
@@ -427,7 +430,8 @@ static bool step_resume(struct service *sv, const struct request *r, struct span
         if (!ok)
             return false;
     }
-    log_event(LOG_NOTICE, MSG_BATCH_RESUMED, &(struct log_fields){.peer = &r->peer},
+    log_event(LOG_NOTICE, MSG_BATCH_RESUMED,
+              &(struct log_fields){.incident = b.incident, .batch = id, .peer = &r->peer},
               "batch %" PRId64 " goes on", id);
     return reply_json(out, 200, docket_show_batch(&b, 0), e);
 }
@@ -562,8 +566,10 @@ static void commands_close(void *arg)
                   "the service stops: %s", e.text);
         (void)sd_event_exit(sv->loop, 1);
     }
-    log_event(LOG_NOTICE, MSG_COMMANDS_EXPORTED, &(struct log_fields){.peer = &d->r.peer},
-              "%" PRId64 " commands of batch %" PRId64 " exported", d->rows, b->id);
+    log_event(
+        LOG_NOTICE, MSG_COMMANDS_EXPORTED,
+        &(struct log_fields){.incident = b->incident, .batch = b->id, .peer = &d->r.peer},
+        "%" PRId64 " commands of batch %" PRId64 " exported", d->rows, b->id);
     export_close(d->x);
     free(d->place.text);
     free(d);

@@ -6,7 +6,7 @@
 
 struct head_count {
     struct request *r;
-    unsigned host, length, encoding, type, key, login;
+    unsigned host, length, encoding, type, key, login, dry_run;
     bool bad;
 };
 
@@ -56,6 +56,10 @@ static enum MHD_Result see_header(void *arg, enum MHD_ValueKind kind, const char
         h->login++;
         h->bad |= value_len == 0 ||
                   !copy_value(h->r->login, sizeof h->r->login, value, value_len);
+    } else if (strcasecmp(name, "Dry-Run") == 0) {
+        h->dry_run++;
+        h->r->dry_run = true; /* whatever it says: nothing is done by mistake */
+        h->bad |= strcmp(value, "yes") != 0;
     }
     return MHD_YES;
 }
@@ -76,13 +80,14 @@ bool head_read(struct MHD_Connection *c, const char *version, struct request *r,
     if (h.length > 1 || h.encoding > 1 || (h.length > 0 && h.encoding > 0))
         return err_set(e, ERR_INPUT, "request.head",
                        "more than one statement of how long the body is");
-    if (h.type > 1 || h.key > 1 || h.login > 1)
+    if (h.type > 1 || h.key > 1 || h.login > 1 || h.dry_run > 1)
         return err_set(e, ERR_INPUT, "request.head",
-                       "Content-Type, Idempotency-Key or Exercise-Login appears twice");
+                       "Content-Type, Idempotency-Key, Exercise-Login or Dry-Run appears "
+                       "twice");
     if (h.bad)
         return err_set(e, ERR_INPUT, "request.head",
                        "a header has a value that cannot be: Content-Length, "
-                       "Transfer-Encoding, Content-Type, Idempotency-Key or "
-                       "Exercise-Login");
+                       "Transfer-Encoding, Content-Type, Idempotency-Key, "
+                       "Exercise-Login or Dry-Run");
     return true;
 }

@@ -6,7 +6,7 @@
  * with 400 before any handler:
  *   - no Host or two,
  *   - two Content-Lengths, or Content-Length together with Transfer-Encoding,
- *   - a repeated Idempotency-Key, Content-Type or Exercise-Login,
+ *   - a repeated Idempotency-Key, Content-Type, Exercise-Login or Dry-Run,
  *   - a value of one of these that cannot be.
  *
  * Effects: none.
@@ -19,7 +19,8 @@
 #include <microhttpd.h>
 
 /*
- * The headers of c into r: length (0: no body, -1: chunked), type (lower case, no parameters), key, login.
+ * The headers of c into r: length (0: no body, -1: chunked), type (lower case, no parameters), key, login,
+ * dry_run.
  *
  * Errors: ERR_INPUT "request.head".
  */

@@ -2,10 +2,13 @@
 #include "listening.h"
 
 #include "mem.h"
+#include "request.h"
 
 #include <systemd/sd-daemon.h>
 
 #include <errno.h>
+#include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -83,4 +86,42 @@ bool listening_socket(const char *path, int *out, struct err *e)
     *out = fd;
     fd = -1;
     return true;
+}
+
+/* What was sent is read, so that the end of the connection does not overtake the answer. */
+static void refuse_one(int fd, const struct reply *r)
+{
+    char head[200], rest[4096];
+    int n = snprintf(head, sizeof head,
+                     "HTTP/1.1 503 Service Unavailable\r\nContent-Type: %s\r\n"
+                     "Content-Length: %zu\r\nRetry-After: 5\r\nConnection: close\r\n\r\n",
+                     r->type, r->len);
+
+    if (send(fd, head, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT) == n)
+        (void)send(fd, r->body, r->len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    (void)shutdown(fd, SHUT_WR);
+    while (recv(fd, rest, sizeof rest, MSG_DONTWAIT) > 0)
+        ;
+}
+
+void listening_refuse(const struct err *why)
+{
+    AUTO(fd) int fd = listen_inherited();
+    struct pollfd waits = {.fd = fd, .events = POLLIN};
+    struct reply r = {0};
+    struct err e;
+
+    if (fd < 0)
+        return;
+    (void)err_set(&e, ERR_BUSY, "request.not-started", "the service cannot start: %s",
+                  why->id);
+    reply_problem(&r, &e);
+    while (r.len > 0 && poll(&waits, 1, 0) == 1) {
+        AUTO(fd) int one = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+
+        if (one < 0)
+            break;
+        refuse_one(one, &r);
+    }
+    reply_done(&r);
 }

@@ -2,7 +2,7 @@
  *
  * listening - the socket on which the service listens: systemd's, or its own.
  *
- * Effects: a socket file.
+ * Effects: a socket file; answers to those who wait.
  */
 #ifndef LISTENING_H
 #define LISTENING_H
@@ -17,5 +17,10 @@
  * Errors: ERR_INPUT "request.socket".
  */
 MUST_CHECK bool listening_socket(const char *path, int *fd, struct err *e);
+
+/* The service cannot start, and starting it again would not help: whoever waits at the socket that
+ * systemd handed over is told so (503 "request.not-started") and gone. Otherwise systemd would
+ * start it for them again and again. Nothing where no socket was handed over. */
+void listening_refuse(const struct err *why);
 
 #endif

@@ -89,8 +89,10 @@ static bool to_journal(int priority, const char *id, const struct log_fields *f,
     field(&l, "MESSAGE_ID", id);
     field(&l, "INCIDENT_ID", f->incident);
     field(&l, "DECISION_ID", f->decision);
-    field(&l, "BATCH_ID", f->batch);
-    field(&l, "SIGNER", f->signer);
+    if (f->batch != 0)
+        number_field(&l, "BATCH_ID", (unsigned long)f->batch);
+    if (f->signer != NULL)
+        number_field(&l, "SIGNER", *f->signer);
     if (f->peer != NULL) {
         number_field(&l, "PEER_UID", f->peer->uid);
         number_field(&l, "PEER_PID", (unsigned long)f->peer->pid);
@@ -102,6 +104,13 @@ static bool to_journal(int priority, const char *id, const struct log_fields *f,
     return send_entry(&l);
 }
 
+static bool held;
+
+void log_hold(bool on)
+{
+    held = on;
+}
+
 void log_event(int priority, const char *id, const struct log_fields *f, const char *fmt,
                ...)
 {
@@ -110,7 +119,7 @@ void log_event(int priority, const char *id, const struct log_fields *f, const c
     char line[STDERR_LINE_MAX];
     va_list ap;
 
-    if (priority > LOG_INFO)
+    if (priority > LOG_INFO || held)
         return;
     if (f == NULL)
         f = &none;

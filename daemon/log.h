@@ -28,8 +28,8 @@
 struct log_fields { /* each may be NULL */
     const char *incident;
     const char *decision;
-    const char *batch;
-    const char *signer;
+    int64_t batch;          /* 0: none */
+    const unsigned *signer; /* its number */
     const struct peer *peer;
     const struct err *err;
 };
@@ -41,6 +41,9 @@ struct log_fields { /* each may be NULL */
  */
 void log_event(int priority, const char *id, const struct log_fields *f, const char *fmt,
                ...) __attribute__((format(printf, 4, 5)));
+
+/* While on, nothing is written: what a step of a dry run says has happened has not. */
+void log_hold(bool on);
 
 /* Once in a while: say how many lines were lost, where somebody reads again. */
 void log_catch_up(void);

@@ -66,6 +66,7 @@ static int complain(const struct err *e)
 {
     log_event(LOG_ERR, MSG_CONFIG_BAD, &(struct log_fields){.err = e}, "%s (%s)", e->text,
               e->id);
+    listening_refuse(e);
     return EXIT_CONFIG;
 }
 
@@ -161,6 +162,7 @@ static bool wire(struct running *run, const char *config_path, struct err *e)
                               .clock = sv->clock,
                               .roster_dir = sv->roster_dir,
                               .allowed = service_may_sign,
+                              .aside = service_batch_aside,
                               .arg = sv};
     struct pump_setup ps = {.loop = sv->loop,
                             .config = &sv->config,
@@ -323,6 +325,8 @@ static int serve(struct running *run, const char *config_path)
                      strcmp(e.id, "store.damaged") == 0
                  ? EXIT_CONFIG
                  : 1;
+        if (rc == EXIT_CONFIG)
+            listening_refuse(&e);
     }
     return rc;
 }

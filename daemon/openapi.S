@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: MIT */
+/* SPDX-License-Identifier: MIT
+ *
+ * A build does not see a change of openapi.json by itself: touch this file with it. */
     .section .rodata
     .global openapi_json
     .type openapi_json, @object

@@ -60,8 +60,8 @@ bool pump_end(struct pump *p, enum batch_state to, const char *rule, const char 
     pump_keep(p, true);
     if (engine_batch(p->s.engine) == NULL)
         return true; /* an answer has ended it */
-    log_event(LOG_WARNING, MSG_BATCH_STOPPED, NULL, "batch %" PRId64 " is %s: %s", id,
-              queue_state_name(to), reason);
+    log_event(LOG_WARNING, MSG_BATCH_STOPPED, &(struct log_fields){.batch = id},
+              "batch %" PRId64 " is %s: %s", id, queue_state_name(to), reason);
     if (!engine_end(p->s.engine, to, rule, reason, e))
         return false;
     batch_over(p, id);
@@ -303,8 +303,10 @@ static int on_idle(sd_event_source *src, void *arg)
     if (!had) {
         p->generation++;
         p->total = engine_batch(p->s.engine)->signed_;
-        log_event(LOG_NOTICE, MSG_BATCH_STARTED, NULL, "batch %" PRId64 " is being signed",
-                  engine_batch(p->s.engine)->id);
+        log_event(LOG_NOTICE, MSG_BATCH_STARTED,
+                  &(struct log_fields){.incident = engine_batch(p->s.engine)->incident,
+                                       .batch = engine_batch(p->s.engine)->id},
+                  "batch %" PRId64 " is being signed", engine_batch(p->s.engine)->id);
     }
     for (unsigned i = 0; i < p->n && engine_batch(p->s.engine) != NULL; i++)
         if (!pump_feed(p, i, &e)) {
@@ -319,7 +321,8 @@ static int on_idle(sd_event_source *src, void *arg)
             return 0;
         }
         if (done) {
-            log_event(LOG_NOTICE, MSG_BATCH_DONE, NULL, "batch %" PRId64 " is done", id);
+            log_event(LOG_NOTICE, MSG_BATCH_DONE, &(struct log_fields){.batch = id},
+                      "batch %" PRId64 " is done", id);
             batch_over(p, id);
         }
     }

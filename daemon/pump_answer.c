@@ -194,7 +194,8 @@ static void end_batch(struct pump *p, const struct proto_fail *f, const char *re
                 strcmp(f->id, "signer.count-lost") == 0 || engine_too_early(f->id);
     struct err e;
 
-    log_event(LOG_ERR, MSG_BATCH_STOPPED, NULL, "%s", reason);
+    log_event(LOG_ERR, MSG_BATCH_STOPPED,
+              &(struct log_fields){.batch = engine_batch(p->s.engine)->id}, "%s", reason);
     if (f->code == ERR_TOKEN) {
         pump_fault(p, f->id, reason);
         p->failing = true;

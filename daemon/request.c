@@ -274,7 +274,7 @@ unsigned reply_status(const struct err *e)
 void reply_problem(struct reply *out, const struct err *e)
 {
     static const char last[] = "{\"code\":\"store\",\"id\":\"store.memory\","
-                               "\"text\":\"out of memory\"}";
+                               "\"detail\":\"out of memory\"}";
     const struct rule *rule = e->id == NULL ? NULL : rules_find(e->id);
     json_t *j = json_object();
     json_t *text = json_string(e->text);
@@ -287,9 +287,12 @@ void reply_problem(struct reply *out, const struct err *e)
         text = json_string("the text of this error is not UTF-8");
     (void)json_object_set_new(j, "code", json_string(err_code_name(e->code)));
     (void)json_object_set_new(j, "id", json_string(e->id == NULL ? "" : e->id));
-    (void)json_object_set_new(j, "text", text);
+    (void)json_object_set_new(j, "detail", text);
+    (void)json_object_set_new(j, "status", json_integer(reply_status(e)));
     if (rule != NULL) {
-        (void)json_object_set_new(j, "rule", json_string(rule->sentence));
+        (void)json_object_set_new(j, "type",
+                                  json_sprintf("urn:smki-recovery:rule:%s", rule->id));
+        (void)json_object_set_new(j, "title", json_string(rule->sentence));
         (void)json_object_set_new(j, "source", json_string(rule->source));
         (void)json_object_set_new(j, "advice", json_string(rule->advice));
     }

@@ -40,6 +40,7 @@ struct request {
     size_t n_query;
     char key[REQUEST_KEY_MAX + 1]; /* Idempotency-Key, "" when there is none */
     char login[12];                /* Exercise-Login, "" when there is none */
+    bool dry_run;                  /* judged to its end, and nothing is done (route.h) */
     char type[64];                 /* Content-Type without parameters, lower case, or "" */
     int64_t length;                /* Content-Length; 0: no body; -1: chunked */
     struct peer peer;
@@ -122,8 +123,8 @@ bool reply_fd(struct reply *out, const char *type, int fd, struct err *e);
 /* "Location" and the like. Values are cut at their room; more than the room: dropped. */
 void reply_header(struct reply *out, const char *name, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-/* problem+json from an error: status by code and id, rule, source and advice by
- * rules.c; signers where the reply has them. */
+/* problem+json (RFC 9457) from an error: status by code and id; type, title, source and advice
+ * by rules.c; signers where the reply has them. */
 void reply_problem(struct reply *out, const struct err *e);
 /* 400, 403, ... of an error. */
 unsigned reply_status(const struct err *e);

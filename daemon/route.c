@@ -123,6 +123,10 @@ static bool check_head(struct exchange *x)
         return err_set(e, ERR_INPUT, "request.key",
                        "Idempotency-Key must be 1 to %d printable characters, no space",
                        REQUEST_KEY_MAX);
+    if (q->dry_run && !x->route->dry)
+        return err_set(e, ERR_INPUT, "request.dry-run",
+                       "%s %s cannot be judged without being done",
+                       request_verb_name(q->verb), q->path);
     if (x->route->body == BODY_JSON && q->length != 0 && q->type[0] != '\0' &&
         strcmp(q->type, "application/json") != 0)
         return err_set(e, ERR_INPUT, "request.type",
@@ -233,10 +237,11 @@ void route_end(struct exchange *x, struct reply *out)
             x->request.waited = out->later = true;
         }
     }
-    if (!x->failed)
-        return;
-    reply_problem(out, &x->e);
-    if (out->status == 405) {
+    if (x->failed)
+        reply_problem(out, &x->e);
+    if (x->request.dry_run && !out->later)
+        reply_header(out, "Dry-Run", "yes");
+    if (x->failed && out->status == 405) {
         char allow[64];
 
         allow_header(x->router, x->request.path, allow, sizeof allow);

@@ -9,6 +9,7 @@
  *   - method known for that path (405)
  *   - role (403)
  *   - Idempotency-Key
+ *   - Dry-Run, where nothing could honour it
  *   - content type (415)
  *   - length (413)
  * A body is collected up to its cap and given whole, or handed piece by piece to a sink so
@@ -50,6 +51,7 @@ struct router_row {
                   struct err *e);
     /* BODY_STREAM: choose the sink; on false nothing is left open. */
     bool (*begin)(void *arg, const struct request *r, struct sink *out, struct err *e);
+    bool dry; /* its handler honours request.dry_run; elsewhere that is refused */
 };
 
 struct router {

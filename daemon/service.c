@@ -279,6 +279,15 @@ void service_batch_ended(void *arg, int64_t batch)
         store_trouble(sv, &e);
 }
 
+void service_batch_aside(void *arg, const struct batch *b, const struct err *why)
+{
+    (void)arg;
+    log_event(LOG_WARNING, MSG_BATCH_STOPPED,
+              &(struct log_fields){.incident = b->incident, .batch = b->id, .err = why},
+              "batch %" PRId64 " is %s before its first row: %s", b->id,
+              queue_state_name(b->state), why->text);
+}
+
 struct expired {
     int64_t now_us;
     char ids[64][AUTHORITY_ID_MAX];
@@ -345,6 +354,13 @@ static void put_refusal(struct service *sv, const struct request *r, const struc
     char who[PEER_TEXT];
     struct err e;
 
+    if (r->dry_run && strcmp(why->id, "request.role") != 0) {
+        log_event(LOG_INFO, NULL, &(struct log_fields){.peer = &r->peer, .err = why},
+                  "dry run: %s %s would be refused: %s", request_verb_name(r->verb),
+                  r->path, why->text);
+        sv->about[0] = '\0';
+        return;
+    }
     if (!refusals_admit(&sv->refusals, r->peer.uid, r->peer.roles != 0, why->id,
                         clock_now(&sv->clock))) {
         sv->about[0] = '\0';
@@ -422,7 +438,7 @@ static bool answer_known(struct service *sv, const struct request *r,
     struct requests_answer a;
 
     *known = false;
-    if (r->key[0] == '\0')
+    if (r->key[0] == '\0' || r->dry_run)
         return true;
     if (!requests_find(sv->store, r->peer.uid, r->key, what, &a, known, e))
         return false;
@@ -464,12 +480,26 @@ static void do_after(struct service *sv)
     service_notices(sv);
 }
 
+/* What the answer would be, and that nothing was done. */
+static bool dry_answer(struct service *sv, const struct request *r, struct reply *out,
+                       struct err *e)
+{
+    json_t *j = json_loadb(out->body, out->len, 0, NULL);
+
+    log_event(LOG_INFO, NULL, &(struct log_fields){.peer = &r->peer},
+              "dry run: %s %s would be done", request_verb_name(r->verb), r->path);
+    memset(&sv->after, 0, sizeof sv->after);
+    (void)json_object_set_new(j, "dry_run", json_true());
+    reply_done(out);
+    return reply_json(out, 200, j, e);
+}
+
 bool service_change(struct service *sv, const struct request *r, struct span body,
                     struct span what, service_step step, struct reply *out, struct err *e)
 {
     char front[REQUEST_TARGET_MAX + 16];
     struct digest sum;
-    bool known;
+    bool known, ok;
 
     (void)snprintf(front, sizeof front, "%s %s\n", request_verb_name(r->verb), r->path);
     sum = digest_of(span_of(front, strlen(front)), what);
@@ -486,8 +516,15 @@ bool service_change(struct service *sv, const struct request *r, struct span bod
      * before that changes */
     if (!pump_settle(sv->pump, e) || !store_begin(sv->store, e))
         return false;
-    if (step(sv, r, body, out, e) && keep_answer(sv, r, &sum, out, e) &&
-        store_commit(sv->store, e)) {
+    log_hold(r->dry_run); /* what a step says has happened has not */
+    ok = step(sv, r, body, out, e);
+    log_hold(false);
+    if (ok && r->dry_run) {
+        store_rollback(sv->store);
+        sv->about[0] = '\0';
+        return dry_answer(sv, r, out, e);
+    }
+    if (ok && keep_answer(sv, r, &sum, out, e) && store_commit(sv->store, e)) {
         sv->about[0] = '\0';
         do_after(sv);
         return true;

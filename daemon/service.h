@@ -83,6 +83,8 @@ MUST_CHECK bool service_learn_keys(struct service *sv, struct err *e);
 /* A configured key that has ended, each in the journal. */
 MUST_CHECK bool service_tell_keys(struct service *sv, struct err *e);
 void service_batch_ended(void *arg, int64_t batch);
+/* It was not even begun: into the journal. */
+void service_batch_aside(void *arg, const struct batch *b, const struct err *why);
 void service_token_lost(void *arg, int64_t batch);
 /* Batches under decisions that do not stand any more, or of an incident that stopped: written
  * here, put down after commit. why: for people. */
@@ -105,7 +107,8 @@ MUST_CHECK bool api_alarms(struct service *sv, json_t *list, int64_t *open,
  * what cannot be written stays queued. */
 void service_notices(struct service *sv);
 /* A refusal leaves an audit record of its own, in a transaction of its own; one of too many
- * within a minute is counted (refusals.h). */
+ * within a minute is counted (refusals.h). That of a dry run is in the journal alone, unless the
+ * caller has not the role. */
 void service_refused(void *arg, const struct request *r, const struct err *why);
 /* Records for the sums whose minute is over; everything: for all, at the end. */
 MUST_CHECK bool service_refusals(struct service *sv, bool everything, struct err *e);
@@ -120,6 +123,9 @@ typedef bool (*service_step)(struct service *sv, const struct request *r, struct
  *
  * Where the step asks for a key and no signer can tell yet, the token is asked at once and
  * the request waits (ERR_BUSY "signer.not-ready", not on record while r->may_wait).
+ *
+ * A dry run is judged to the same end and rolled back: no answer is kept or found, no record, no
+ * number used, nothing in the journal but that it was one; its answer says "dry_run": true.
  */
 bool service_change(struct service *sv, const struct request *r, struct span body,
                     struct span what, service_step step, struct reply *out, struct err *e);

@@ -130,8 +130,9 @@ static void go_down(struct worker *w, const char *rule, const char *why, bool ba
     }
     if (s->ending)
         return;
-    log_event(LOG_WARNING, barred ? MSG_TOKEN_TROUBLE : MSG_SIGNER_LOST, NULL,
-              "signer %u of token %s is down: %s", w->no, s->token->name, w->info.trouble);
+    log_event(LOG_WARNING, barred ? MSG_TOKEN_TROUBLE : MSG_SIGNER_LOST,
+              &(struct log_fields){.signer = &w->no}, "signer %u of token %s is down: %s",
+              w->no, s->token->name, w->info.trouble);
     if (!barred)
         pause_for(w, told_to_go);
     s->hooks.gone(s->hooks.arg, w->no);
@@ -172,7 +173,8 @@ static void hear_ready(struct worker *w, const struct proto *p, int *fd)
     w->info.rule[0] = w->info.trouble[0] = '\0';
     w->info.spoke = false;
     w->ready_us = monotonic_us();
-    log_event(LOG_INFO, MSG_SIGNER_READY, NULL, "signer %u ready: %s", w->no, w->info.what);
+    log_event(LOG_INFO, MSG_SIGNER_READY, &(struct log_fields){.signer = &w->no},
+              "signer %u ready: %s", w->no, w->info.what);
     s->hooks.ready(s->hooks.arg, w->no);
     start_next(s);
 }
@@ -358,7 +360,8 @@ static int on_deadline(sd_event_source *src, uint64_t usec, void *arg)
         struct worker *w = &s->at[i];
 
         if (overdue_us(w) > 0) {
-            log_event(LOG_ERR, MSG_SIGNER_HUNG, NULL, "signer %u does not answer", i);
+            log_event(LOG_ERR, MSG_SIGNER_HUNG, &(struct log_fields){.signer = &i},
+                      "signer %u does not answer", i);
             go_down(w, "token.lost", "it did not answer in time and was killed", false);
         }
     }

@@ -126,7 +126,7 @@ bool upload_keep(struct upload *u, const char *dir, const struct digest *name,
 
 void upload_settle(struct upload *u, bool ok, const struct err *e)
 {
-    if (ok || e->code == ERR_STORE)
+    if (!u->r.dry_run && (ok || e->code == ERR_STORE))
         u->path[0] = '\0';
 }
 

@@ -34,7 +34,8 @@ MUST_CHECK bool upload_begin(struct service *sv, const struct request *r,
 /* On disk and under its name, DIR/<digest in hex>.csv, before the store speaks of it. */
 MUST_CHECK bool upload_keep(struct upload *u, const char *dir, const struct digest *name,
                             struct err *e);
-/* What became of the request: a file that was refused goes, unless it was there before. */
+/* What became of the request: a file that was refused, or of a dry run, goes, unless it was
+ * there before. */
 void upload_settle(struct upload *u, bool ok, const struct err *e);
 void upload_free(struct upload *u);
 

@@ -144,6 +144,28 @@ static bool add_incident(void *arg, const struct docket_incident *i)
 
 /* --- batches --- */
 
+/* Was it stopped although its decision stands, with its incident open and nothing after it? Then
+ * nobody else's entry speaks of it. */
+static bool stopped_alone(struct waits *w, const struct batch *b, bool *alone)
+{
+    struct docket_incident i;
+    struct docket_decision d;
+    int64_t last;
+    bool found;
+
+    *alone = false;
+    if (b->state != BATCH_STOPPED || b->rule[0] == '\0')
+        return true;
+    if (!docket_decision_by_digest(w->sv->store, &b->decision, &d, &found, w->e) ||
+        !queue_last(w->sv->store, b->incident, &last, w->e) ||
+        !docket_get(w->sv->store, b->incident, &i, w->e))
+        return false;
+    *alone = found && d.state == DECISION_LIVE && last == b->id &&
+             incident_waits(i.route, i.state) != NULL;
+    docket_incident_done(&i);
+    return true;
+}
+
 static bool add_batch(void *arg, const struct batch *b)
 {
     struct waits *w = arg;
@@ -158,8 +180,11 @@ static bool add_batch(void *arg, const struct batch *b)
                       .who = who,
                       .why = why,
                       .next = next};
+    bool alone;
 
-    if (queue_state_final(b->state))
+    if (!stopped_alone(w, b, &alone))
+        return fail(w);
+    if (queue_state_final(b->state) && !alone)
         return true;
     (void)snprintf(name, sizeof name, "%" PRId64, b->id);
     (void)snprintf(why, sizeof why, "%" PRId64 " of %u signed", b->signed_, b->n_rows);
@@ -175,13 +200,16 @@ static bool add_batch(void *arg, const struct batch *b)
             (void)snprintf(who, sizeof who, "an operator");
             (void)snprintf(next, sizeof next, "batch start %s DECISION", b->incident);
         }
-    } else if (b->state == BATCH_HELD || b->state == BATCH_PAUSED) {
+    } else if (b->state == BATCH_HELD || b->state == BATCH_PAUSED || alone) {
         const char *advice = b->rule[0] != '\0' ? advice_of(b->rule) : "";
 
         (void)snprintf(who, sizeof who, "an operator");
         (void)snprintf(why, sizeof why, "%s%s%s", b->reason,
                        b->reason[0] != '\0' && advice[0] != '\0' ? ": " : "", advice);
-        (void)snprintf(next, sizeof next, "batch resume %" PRId64, b->id);
+        if (alone) /* it stays so: what is left is another one's */
+            (void)snprintf(next, sizeof next, "batch start %s DECISION", b->incident);
+        else
+            (void)snprintf(next, sizeof next, "batch resume %" PRId64, b->id);
     }
     add(w, &x);
     return true;

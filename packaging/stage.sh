@@ -144,7 +144,7 @@ stage_patient() {
         { patient_said=$("$@" 2>&1 >&3) || patient_status=$?; } 3>&1
         stage_now
         case $patient_status/$patient_said in
-        5/*'rule '*signer.not-ready*) [ "$stage_now" -ge $patient_end ] || { sleep 0.1; continue; } ;;
+        5/*signer.not-ready*) [ "$stage_now" -ge $patient_end ] || { sleep 0.1; continue; } ;;
         esac
         [ -z "$patient_said" ] || printf '%s\n' "$patient_said" >&2
         return $patient_status

@@ -34,6 +34,20 @@ static bool is_upload(const struct client_call *c)
     return c->fd >= 0 || c->body.len > 0 || strcmp(c->method, "GET") != 0;
 }
 
+static bool stopped(const struct client_call *c)
+{
+    return c->stop != NULL && *c->stop != 0;
+}
+
+static int on_moment(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+{
+    (void)a;
+    (void)b;
+    (void)c;
+    (void)d;
+    return stopped(((const struct transfer *)arg)->call);
+}
+
 static size_t on_send(char *to, size_t size, size_t n, void *arg)
 {
     struct transfer *t = arg;
@@ -48,8 +62,10 @@ static size_t on_send(char *to, size_t size, size_t n, void *arg)
         t->body_at += (size_t)got;
     } else {
         do
-            got = read(c->fd, to, n);
+            got = stopped(c) ? 0 : read(c->fd, to, n);
         while (got < 0 && errno == EINTR);
+        if (stopped(c))
+            return CURL_READFUNC_ABORT;
         if (got < 0) {
             t->own_error = !err_set(t->e, ERR_INPUT, "client.file", "reading the file: %s",
                                     strerror(errno));
@@ -114,9 +130,11 @@ static size_t on_receive(char *data, size_t size, size_t n, void *arg)
 static size_t on_header(char *line, size_t size, size_t n, void *arg)
 {
     struct client_answer *a = arg;
-    static const char name[] = "location: ";
+    static const char name[] = "location: ", dry[] = "dry-run: yes";
 
     n *= size;
+    if (n >= sizeof dry - 1 && strncasecmp(line, dry, sizeof dry - 1) == 0)
+        a->dry_run = true;
     if (n > sizeof name && strncasecmp(line, name, sizeof name - 1) == 0) {
         size_t len = n - (sizeof name - 1);
 
@@ -154,12 +172,12 @@ static enum err_code code_of(const char *name, unsigned status)
 static bool refused(struct client_answer *a, struct err *e)
 {
     json_t *j = a->body == NULL ? NULL : json_loadb(a->body, a->len, 0, NULL);
-    const char *text = json_string_value(json_object_get(j, "text"));
+    const char *text = json_string_value(json_object_get(j, "detail"));
     const struct rule *rule;
 
     copy_member(j, "code", a->problem.code, sizeof a->problem.code);
     copy_member(j, "id", a->problem.id, sizeof a->problem.id);
-    copy_member(j, "rule", a->problem.rule, sizeof a->problem.rule);
+    copy_member(j, "title", a->problem.rule, sizeof a->problem.rule);
     copy_member(j, "source", a->problem.source, sizeof a->problem.source);
     copy_member(j, "advice", a->problem.advice, sizeof a->problem.advice);
     rule = rules_find(a->problem.id);
@@ -187,6 +205,8 @@ static struct curl_slist *headers_of(const struct client_call *c)
         (void)snprintf(line, sizeof line, "Exercise-Login: %s", c->login);
         h = curl_slist_append(h, line);
     }
+    if (c->dry_run)
+        h = curl_slist_append(h, "Dry-Run: yes");
     if (c->type != NULL) {
         (void)snprintf(line, sizeof line, "Content-Type: %s", c->type);
         h = curl_slist_append(h, line);
@@ -218,6 +238,9 @@ static bool set_up(CURL *curl, const struct client_call *c, struct transfer *t,
     rc |= curl_easy_setopt(curl, CURLOPT_WRITEDATA, t);
     rc |= curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
     rc |= curl_easy_setopt(curl, CURLOPT_HEADERDATA, t->answer);
+    rc |= curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_moment);
+    rc |= curl_easy_setopt(curl, CURLOPT_XFERINFODATA, t);
+    rc |= curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
     rc |= curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, 262144L);
     if (is_upload(c)) {
         rc |= curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
@@ -299,6 +322,9 @@ bool client_call(const struct client_call *c, struct client_answer *out, struct 
     if (rc != CURLE_OK)
         return err_set(e, ERR_BUSY, "client.cut", "the answer broke off: %s",
                        curl_easy_strerror(rc));
+    if (c->dry_run && !out->dry_run)
+        return err_set(e, ERR_INPUT, "client.dry-run",
+                       "the service did what was asked for: it knows no dry run");
     return true;
 }
 

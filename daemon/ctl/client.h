@@ -14,6 +14,8 @@
 
 #include "bytes.h"
 
+#include <signal.h>
+
 #define CLIENT_ANSWER_MAX (64u << 20) /* of an answer kept in memory */
 
 struct client_call {
@@ -22,6 +24,7 @@ struct client_call {
     const char *path;   /* "/v1/status?x=y" */
     const char *key;    /* Idempotency-Key, or NULL */
     const char *login;  /* Exercise-Login, or NULL: the kernel says who calls */
+    bool dry_run;       /* Dry-Run: yes */
     const char *type;   /* Content-Type, or NULL */
     struct span body;   /* used when fd is below 0; len 0: no body */
     int fd;             /* body from here to its end; -1: none. Borrowed. */
@@ -32,6 +35,8 @@ struct client_call {
     /* Octets sent so far; may be NULL. */
     void (*sent)(void *arg, int64_t octets);
     void *sent_arg;
+    const volatile sig_atomic_t
+        *stop; /* not 0 any more: the call is broken off; may be NULL */
 };
 
 struct client_answer {
@@ -39,7 +44,8 @@ struct client_answer {
     char *body;      /* NUL-terminated, NULL when nothing was kept */
     size_t len;
     char location[160];
-    struct { /* of a refusal; "" where the service did not say */
+    bool dry_run; /* the service says that it did nothing */
+    struct {      /* of a refusal; "" where the service did not say */
         char code[16];
         char id[64];
         char rule[256];
@@ -51,8 +57,8 @@ struct client_answer {
 /* *out is to be released with client_answer_done, also on failure.
  * Errors: those of the service, with the id it gave where rules.c knows it;
  *         where no answer came "client.no-socket", "client.not-permitted", "client.down",
- *         "client.crowded", "client.socket-name", "client.connect"; "client.cut"; what
- *         receive said. */
+ *         "client.crowded", "client.socket-name", "client.connect"; "client.cut";
+ *         "client.dry-run" for a service that knows none; what receive said. */
 MUST_CHECK bool client_call(const struct client_call *c, struct client_answer *out,
                             struct err *e);
 void client_answer_done(struct client_answer *a);

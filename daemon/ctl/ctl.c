@@ -20,6 +20,8 @@ enum {
     OPT_JSON,
     OPT_QUIET,
     OPT_YES,
+    OPT_NO_PAGER,
+    OPT_DRY_RUN,
     OPT_KEY,
     OPT_VERSION,
     OPT_LIST,
@@ -35,6 +37,8 @@ static const struct {
     {"json", NULL, OPT_JSON, "print what the service answers, as JSON"},
     {"quiet", NULL, OPT_QUIET, "no progress, no remarks"},
     {"yes", NULL, OPT_YES, "answer yes to every question"},
+    {"no-pager", NULL, OPT_NO_PAGER, "print at a terminal what is long, and page nothing"},
+    {"dry-run", NULL, OPT_DRY_RUN, "judge what would change something, and change nothing"},
     {"key", "KEY", OPT_KEY, "Idempotency-Key of a changing request (default: random)"},
     {"help", NULL, 'h', "this text, or that of a verb"},
     {"version", NULL, OPT_VERSION, "version"},
@@ -63,10 +67,11 @@ static void help_options(const struct ctl_verb *v)
     }
 }
 
-static void help(void)
+static void help(const struct ctl *c)
 {
     char text[80];
 
+    ctl_page(c);
     (void)puts("smki-recoveryctl [OPTIONS] VERB ...\n"
                "Operate smki-recoveryd over its socket.\n");
     for (size_t t = 0; t < N_TABLES; t++) {
@@ -87,7 +92,8 @@ static void help(void)
     (void)puts(
         "\nExit: 0 done, 1 a rule forbids it, 2 usage, 3 bad input, 4 no such thing,\n"
         "5 busy or token away, 6 service not reached, 7 store, 8 answers that do not fit,\n"
-        "9 rows that were not signed.  Options of a verb: smki-recoveryctl help VERB");
+        "9 rows that were not signed, 128 and more: a signal.\n"
+        "Options of a verb: smki-recoveryctl help VERB");
 }
 
 static void help_verb(const struct ctl_verb *v)
@@ -165,7 +171,7 @@ static int no_verb(int argc, char **argv)
         ctl_say("\"%s\" needs a second word:", argv[0]);
         for (size_t i = 0; i < all; i++)
             if (strncmp(words[i], argv[0], first) == 0 && words[i][first] == ' ')
-                (void)fprintf(stderr, "  smki-recoveryctl %s\n", words[i]);
+                ctl_next("smki-recoveryctl %s", words[i]);
         ctl_next("smki-recoveryctl help says what each does");
         return CTL_USAGE;
     }
@@ -182,7 +188,7 @@ static int no_verb(int argc, char **argv)
                 near_word(given, words, all));
     else
         ctl_say("there is no verb \"%s\"%s", given, n > 0 ? hint : "");
-    (void)fputs("  next    smki-recoveryctl help lists every verb\n", stderr);
+    ctl_next("smki-recoveryctl help lists every verb");
     return CTL_USAGE;
 }
 
@@ -207,8 +213,7 @@ static int no_option(const struct ctl_verb *v, const char *given)
         }
     ctl_say("there is no option --%s%s", name, near_hint(hint, name, words, n));
 next:
-    (void)fprintf(stderr, "  next    smki-recoveryctl %s%s--help\n",
-                  v != NULL ? v->name : "", v != NULL ? " " : "");
+    ctl_next("smki-recoveryctl %s%s--help", v != NULL ? v->name : "", v != NULL ? " " : "");
     return CTL_USAGE;
 }
 
@@ -272,6 +277,12 @@ static int parse(struct ctl *c, const struct ctl_verb *v, int argc, char **argv,
         case OPT_YES:
             c->yes = true;
             break;
+        case OPT_NO_PAGER:
+            c->no_pager = true;
+            break;
+        case OPT_DRY_RUN:
+            c->dry_run = true;
+            break;
         case OPT_KEY:
             if (!key_ok(optarg)) {
                 ctl_say("--key: 1 to 64 printable characters, no space");
@@ -282,7 +293,7 @@ static int parse(struct ctl *c, const struct ctl_verb *v, int argc, char **argv,
             break;
         case 'h':
             if (v == NULL)
-                help();
+                help(c);
             else
                 help_verb(v);
             return CTL_OK;
@@ -309,50 +320,77 @@ static int parse(struct ctl *c, const struct ctl_verb *v, int argc, char **argv,
     return -1;
 }
 
-/* What was to be printed is out, or the exit status says that it is not. A reader that wants no
- * more (head, less) is no failure. */
+/* What was to be printed is out, or the exit status says that it is not. Where the reader wants no
+ * more (head) it is what it would be by the signal; a pager that was left early is none. */
 static int ended(int rc)
 {
     int why = 0;
+    bool paged;
 
     if (fflush(stdout) != 0)
         why = errno;
     else if (ferror(stdout) != 0)
         why = EIO;
-    if (why == 0 || why == EPIPE || rc != CTL_OK)
-        return rc;
-    ctl_say("standard output cannot be written: %s", strerror(why));
-    ctl_next("make room, or name another file; what was asked for is done");
-    return CTL_STORE;
+    paged = ctl_page_end();
+    if (ctl_stop != 0)
+        rc = CTL_SIGNAL + ctl_stop;
+    else if (why == EPIPE && !paged)
+        rc = CTL_SIGNAL + SIGPIPE;
+    if (why != 0 && why != EPIPE && rc == CTL_OK) {
+        ctl_say("standard output cannot be written: %s", strerror(why));
+        ctl_next("make room, or name another file; what was asked for is done");
+        rc = CTL_STORE;
+    }
+    ctl_say_end(rc);
+    return rc;
 }
 
-int main(int argc, char **argv)
+static void on_stop(int signal)
 {
-    struct ctl c = {.socket = getenv("SMKI_RECOVERY_SOCKET"),
-                    .login = getenv("SMKI_RECOVERY_EXERCISE_LOGIN")};
+    ctl_stop = signal;
+}
+
+/* Ctrl-C and its like end what is under way in order; a second one at once. */
+static void catch_signals(void)
+{
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction stop = {.sa_handler = on_stop, .sa_flags = (int)SA_RESETHAND};
+
+    (void)signal(SIGPIPE, SIG_IGN);
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
+        (void)sigaction(signals[i], &stop, NULL);
+}
+
+/* --json counts for errors of the command line too, wherever it stands. */
+static bool wants_json(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "--json") == 0)
+            return true;
+    return false;
+}
+
+static int run(struct ctl *c, int argc, char **argv)
+{
     const struct ctl_verb *v;
     struct ctl_args a = {0};
     int words, rc;
 
-    (void)setlocale(LC_CTYPE, "");
-    (void)signal(SIGPIPE, SIG_IGN);
-    if (c.socket == NULL)
-        c.socket = CTL_SOCKET;
-    rc = parse(&c, NULL, argc, argv, NULL);
+    rc = parse(c, NULL, argc, argv, NULL);
     if (rc >= 0)
-        return ended(rc);
+        return rc;
     if (optind < argc && strcmp(argv[optind], "help") == 0) {
         argc--; /* "help batch start" is "batch start --help" */
         memmove(&argv[optind], &argv[optind + 1], (size_t)(argc - optind) * sizeof *argv);
         if (argc == optind) {
-            help();
-            return ended(CTL_OK);
+            help(c);
+            return CTL_OK;
         }
         v = find_verb(argc - optind, argv + optind, &words);
         if (v == NULL)
             return no_verb(argc - optind, argv + optind);
         help_verb(v);
-        return ended(CTL_OK);
+        return CTL_OK;
     }
     v = find_verb(argc - optind, argv + optind, &words);
     if (v == NULL)
@@ -360,9 +398,9 @@ int main(int argc, char **argv)
     /* getopt looks at argv[1..]: the verb's last word plays the program's name. */
     argc -= optind + words - 1;
     argv += optind + words - 1;
-    rc = parse(&c, v, argc, argv, &a);
+    rc = parse(c, v, argc, argv, &a);
     if (rc >= 0)
-        return ended(rc);
+        return rc;
     a.n = argc - optind;
     a.v = argv + optind;
     if (a.n < v->min || a.n > v->max) {
@@ -370,8 +408,27 @@ int main(int argc, char **argv)
                 v->args[0] != '\0' ? v->args : " argument",
                 v->args[0] != '\0' && v->min == 0 ? " or none" : "", a.n,
                 a.n == 1 ? "was" : "were");
-        (void)fprintf(stderr, "  next    smki-recoveryctl %s --help\n", v->name);
+        ctl_next("smki-recoveryctl %s --help", v->name);
         return CTL_USAGE;
     }
-    return ended(v->run(&c, &a));
+    rc = v->run(c, &a);
+    if (rc == CTL_OK && c->dry_run && !c->quiet)
+        ctl_say(c->judged ? "a dry run: the service would do it, and has changed nothing"
+                          : "%s changes nothing at the service, with --dry-run or without",
+                v->name);
+    return rc;
+}
+
+int main(int argc, char **argv)
+{
+    struct ctl c = {.socket = getenv("SMKI_RECOVERY_SOCKET"),
+                    .login = getenv("SMKI_RECOVERY_EXERCISE_LOGIN")};
+
+    (void)setlocale(LC_CTYPE, "");
+    catch_signals();
+    if (c.socket == NULL)
+        c.socket = CTL_SOCKET;
+    if (wants_json(argc, argv))
+        ctl_say_json();
+    return ended(run(&c, argc, argv));
 }

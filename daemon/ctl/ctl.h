@@ -12,14 +12,18 @@
 #define CTL_H
 
 #include "client.h"
+#include "rules.h"
 
 #include <jansson.h>
 
+#include <signal.h>
 #include <stdio.h>
 
 #define CTL_OPTIONS_MAX 10
 #define CTL_NAME_MAX    80
-#define CTL_SOCKET      "/run/smki-recovery/operator.sock"
+/* Of every JSON object that the command prints and that has no schema of its own. */
+#define CTL_SCHEMA "smki-recoveryctl/1"
+#define CTL_SOCKET "/run/smki-recovery/operator.sock"
 
 enum ctl_exit { /* part of the interface: scripts look at these */
                 CTL_OK = 0,
@@ -32,12 +36,17 @@ enum ctl_exit { /* part of the interface: scripts look at these */
                 CTL_STORE = 7,       /* disk, database, memory */
                 CTL_UNFIT = 8,       /* taken in, but for answers that do not fit */
                 CTL_ROWS = 9,        /* the batch is done, but for rows that failed */
+                CTL_SIGNAL =
+                    128, /* and the signal's number: 130 Ctrl-C, 141 nobody reads */
 };
 
 struct ctl {
     const char *socket;
     const char *login; /* who is played in an exercise, or NULL */
     bool json, quiet, yes;
+    bool no_pager;
+    bool dry_run;     /* what changes something is judged and not done */
+    bool judged;      /* ... and something was */
     const char *key;  /* Idempotency-Key given, or NULL */
     char new_key[33]; /* one made up when it was not */
 };
@@ -134,6 +143,19 @@ int ctl_download(struct ctl *c, const char *path, const char *file);
 /* The same with a POST of a JSON body (steal). */
 int ctl_fetch(struct ctl *c, const char *path, json_t *steal, const char *file);
 
+/* The signal that asks for an end, 0: none. What is under way is broken off in order. */
+extern volatile sig_atomic_t ctl_stop;
+
+/* ---- saying what went wrong: ctl_say.c ---- */
+
+/* From here on nothing is printed: ctl_say_end() tells all in one problem+json. */
+void ctl_say_json(void);
+/* ... on standard error, where the exit status is not 0. */
+void ctl_say_end(int rc);
+/* A rule: its id, sentence, source, advice. NULL: nothing. */
+void ctl_say_rule(const struct rule *rule);
+/* The Idempotency-Key by which the same may be asked again. */
+void ctl_say_key(const char *key);
 /* Print "smki-recoveryctl: text", rule, source, advice; the exit code of it.
  *   a  the service's refusal */
 int ctl_failed(const struct client_answer *a, const struct err *e);
@@ -143,7 +165,7 @@ int ctl_failed_here(const struct err *e);
 void ctl_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* "  next    ...": what to do about what was just said. */
 void ctl_next(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-/* Ask for "yes" at the terminal; --yes answers. No terminal and no --yes: no. */
+/* Ask for "yes" at the terminal; --yes answers, and a dry run does. No terminal and no --yes: no. */
 bool ctl_sure(const struct ctl *c, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 /* A file as a whole, at most max octets; "-": stdin. False: said on stderr. */
@@ -151,12 +173,20 @@ MUST_CHECK bool ctl_read_file(const char *file, size_t max, char **out, size_t *
 
 /* ---- showing ---- */
 
+/* Standard output goes through the pager ($PAGER, else less) from here on, where it is a
+ * terminal and --no-pager was not given: before what ends a verb is printed. */
+void ctl_page(const struct ctl *c);
+/* It has all there is: until the reader leaves. False: nobody was paging. */
+bool ctl_page_end(void);
+/* Columns of the terminal that standard output is or pages to; 0: there is none. */
+int ctl_columns(void);
+
 /* A list by its name ("batches"): rows and columns, as wide as they must be; the last one
  * is cut at the terminal's edge. Nothing in it: "none". */
 void ctl_list(const char *name, const json_t *rows);
 /* Names and values, below each other; objects indented, lists of objects as tables. */
 void ctl_card(const json_t *object);
-/* With --json the text as it came, else the card. Both taken over. CTL_OK. */
+/* With --json the answer and its schema, else the card. Both taken over. CTL_OK. */
 int ctl_show(const struct ctl *c, json_t *steal, char *steal_text);
 /* The same after a change; with --quiet nothing. */
 int ctl_done(const struct ctl *c, json_t *steal, char *steal_text);
@@ -165,6 +195,8 @@ int ctl_retell(const json_t *j, char **text);
 /* GET, page by page, and show the list of that name; with --json one page as it came, or all
  * of them as one answer. */
 int ctl_show_list(struct ctl *c, const char *path, const char *name);
+/* A JSON object on a line of standard output, with CTL_SCHEMA where it has no schema. */
+void ctl_json(const json_t *object);
 /* A scalar as text; control characters become '?'. */
 void ctl_scalar(const json_t *v, char out[static 256]);
 /* A member as text, "" when it is not there. */

@@ -6,7 +6,6 @@
 #include "ctl.h"
 
 #include "progress.h"
-#include "rules.h"
 
 #include <poll.h>
 #include <stdlib.h>
@@ -28,10 +27,10 @@ static long long number_of(const json_t *batch, const char *member)
 }
 
 /* One line per change, for logs and pipes. */
-static void print_change(const struct ctl *c, const json_t *b, const char *text)
+static void print_change(const struct ctl *c, const json_t *b)
 {
     if (c->json)
-        (void)printf("%s\n", text);
+        ctl_json(b);
     else if (!c->quiet)
         (void)printf("%s: %lld of %lld signed, %lld failed%s%s\n", ctl_text(b, "state"),
                      number_of(b, "signed"), number_of(b, "rows"), number_of(b, "failed"),
@@ -54,23 +53,18 @@ static void say_failed(const json_t *b)
 /* A batch that a person has to look at: what to do about it. */
 static void say_stuck(const json_t *b)
 {
-    const char *id = ctl_text(b, "rule");
-    const struct rule *rule = rules_find(id);
     long long n = number_of(b, "id");
 
-    if (rule != NULL)
-        (void)fprintf(stderr, "  rule    %s\n          %s\n  advice  %s\n", rule->id,
-                      rule->sentence, rule->advice);
+    ctl_say_rule(rules_find(ctl_text(b, "rule")));
     if (strcmp(ctl_text(b, "state"), "held") == 0)
-        (void)fprintf(stderr,
-                      "  next    when that is done: smki-recoveryctl batch resume "
-                      "%lld; why it was held: journalctl -u smki-recovery.service\n",
-                      n);
+        ctl_next("when that is done: smki-recoveryctl batch resume %lld; why it was held: "
+                 "journalctl -u smki-recovery.service",
+                 n);
     else
-        (void)fprintf(stderr,
-                      "  next    smki-recoveryctl incident show %s; what is signed stays: "
-                      "smki-recoveryctl commands export %lld --out DIR\n",
-                      ctl_text(b, "incident"), n);
+        ctl_next(
+            "smki-recoveryctl incident show %s; what is signed stays: smki-recoveryctl "
+            "commands export %lld --out DIR",
+            ctl_text(b, "incident"), n);
 }
 
 /* How it ended, and the exit code of that. */
@@ -122,7 +116,7 @@ static int watch(struct ctl *c, const char *id)
                        ctl_text(b, "reason")[0] != '\0' ? ": " : "", ctl_text(b, "reason"));
         if (lines && strcmp(now, last) != 0 &&
             (c->json || !batch_ended(ctl_text(b, "state"))))
-            print_change(c, b, text);
+            print_change(c, b);
         memcpy(last, now, sizeof last);
         progress_show(&bar, number_of(b, "signed") + number_of(b, "failed"),
                       number_of(b, "rows"), json_number_value(json_object_get(b, "rate")),
@@ -176,7 +170,7 @@ static int run_start(struct ctl *c, const struct ctl_args *a)
         return rc;
     ctl_say_forecast(c, j);
     batch_id(j, id);
-    if (a->opt[1] == NULL)
+    if (a->opt[1] == NULL || c->dry_run)
         return ctl_done(c, j, text);
     json_decref(j);
     free(text);

@@ -4,7 +4,6 @@
 #include "mem.h"
 #include "plain.h"
 #include "progress.h"
-#include "rules.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,102 +15,6 @@
 #include <unistd.h>
 
 #define BAR_FROM (4 << 20) /* files from this size on get a progress bar */
-
-void ctl_say(const char *fmt, ...)
-{
-    va_list ap;
-
-    (void)fputs("smki-recoveryctl: ", stderr);
-    va_start(ap, fmt);
-    (void)vfprintf(stderr, fmt, ap);
-    va_end(ap);
-    (void)fputc('\n', stderr);
-}
-
-void ctl_next(const char *fmt, ...)
-{
-    va_list ap;
-
-    (void)fputs("  next    ", stderr);
-    va_start(ap, fmt);
-    (void)vfprintf(stderr, fmt, ap);
-    va_end(ap);
-    (void)fputc('\n', stderr);
-}
-
-static void say_part(const char *what, const char *text)
-{
-    if (text != NULL && text[0] != '\0')
-        (void)fprintf(stderr, "  %-7s %s\n", what, text);
-}
-
-/* Who signed what was refused, and what became of it. */
-static void say_signers(const struct client_answer *a)
-{
-    json_t *j = a->body == NULL ? NULL : json_loadb(a->body, a->len, 0, NULL);
-    const json_t *one;
-    size_t i;
-
-    json_array_foreach(json_object_get(j, "signers"), i, one)
-    {
-        char text[400];
-
-        (void)snprintf(text, sizeof text, "%s: %s%s%s", ctl_text(one, "holder"),
-                       ctl_text(one, "verdict"),
-                       ctl_text(one, "reason")[0] != '\0' ? ", " : "",
-                       ctl_text(one, "reason"));
-        plain_tidy(text);
-        say_part(i == 0 ? "signers" : "", text);
-    }
-    json_decref(j);
-}
-
-int ctl_failed(const struct client_answer *a, const struct err *e)
-{
-    const struct rule *ours = e->id == NULL ? NULL : rules_find(e->id);
-    char text[sizeof e->text];
-
-    (void)snprintf(text, sizeof text, "%s", e->text);
-    plain_tidy(text); /* it may quote what a file holds */
-    ctl_say("%s", text);
-    if (a->problem.id[0] != '\0') {
-        say_part("rule", a->problem.id);
-        say_part("", a->problem.rule);
-        say_part("source", a->problem.source);
-        say_part("advice", a->problem.advice);
-        say_signers(a);
-    } else if (ours != NULL) { /* found here, or the service did not say */
-        say_part("rule", ours->id);
-        say_part("", ours->sentence);
-        say_part("source", ours->source);
-        say_part("advice", ours->advice);
-    }
-    if (e->id != NULL && strncmp(e->id, "client.", 7) == 0 && a->status == 0 &&
-        strcmp(e->id, "client.cut") != 0 && strcmp(e->id, "client.answer") != 0 &&
-        strcmp(e->id, "client.file") != 0)
-        return CTL_UNREACHABLE;
-    switch (e->code) {
-    case ERR_NONE:
-        return CTL_OK;
-    case ERR_INPUT:
-        return CTL_INPUT;
-    case ERR_DENIED:
-        return CTL_DENIED;
-    case ERR_MISSING:
-        return CTL_MISSING;
-    case ERR_BUSY:
-    case ERR_TOKEN:
-        return CTL_BUSY;
-    case ERR_STORE:
-        return CTL_STORE;
-    }
-    return CTL_STORE;
-}
-
-int ctl_failed_here(const struct err *e)
-{
-    return ctl_failed(&(struct client_answer){0}, e);
-}
 
 static bool name_ok(const char *name)
 {
@@ -195,10 +98,13 @@ static int call(struct ctl *c, struct client_call *call_, json_t **out, char **t
 
     call_->socket = c->socket;
     call_->login = c->login;
+    call_->stop = &ctl_stop;
+    call_->dry_run = c->dry_run && call_->key != NULL; /* those that change something */
+    c->judged |= call_->dry_run;
     if (!client_call(call_, &a, &e)) {
         rc = a.status >= 300 ? ctl_failed(&a, &e) : ctl_failed_here(&e);
-        if (call_->key != NULL && strcmp(e.id, "client.cut") == 0)
-            (void)fprintf(stderr, "  key     %s\n", call_->key);
+        if (call_->key != NULL && (ctl_stop != 0 || strcmp(e.id, "client.cut") == 0))
+            ctl_say_key(call_->key);
         client_answer_done(&a);
         return rc;
     }
@@ -272,6 +178,14 @@ int ctl_send(struct ctl *c, const char *method, const char *path, json_t *steal,
     return call(c, &send, out, text);
 }
 
+/* A line has no room for folders. */
+static const char *base_name(const char *file)
+{
+    const char *slash = strrchr(file, '/');
+
+    return slash != NULL && slash[1] != '\0' ? slash + 1 : file;
+}
+
 struct upload {
     struct progress bar;
     int64_t size;
@@ -321,7 +235,7 @@ int ctl_upload(struct ctl *c, const char *method, const char *path, const char *
     put.fd = fd;
     put.key = call_key(c);
     u.size = put.fd_size;
-    progress_start(&u.bar, stderr, file, true,
+    progress_start(&u.bar, stderr, base_name(file), true,
                    c->quiet || c->json || (u.size >= 0 && u.size < BAR_FROM));
     put.sent = on_sent;
     put.sent_arg = &u;
@@ -330,10 +244,23 @@ int ctl_upload(struct ctl *c, const char *method, const char *path, const char *
     return rc;
 }
 
+struct incoming {
+    FILE *f;
+    struct progress bar;
+    int64_t octets;
+};
+
 static bool to_file(void *arg, const char *data, size_t len, struct err *e)
 {
-    if (fwrite(data, 1, len, arg) == len)
+    struct incoming *in = arg;
+
+    if (fwrite(data, 1, len, in->f) == len) {
+        in->octets += (int64_t)len;
+        progress_show(&in->bar, in->octets, 0, -1, NULL);
         return true;
+    }
+    if (in->f == stdout && errno == EPIPE)
+        exit(CTL_SIGNAL + SIGPIPE); /* who reads wants no more: quiet, as by the signal */
     return err_set(e, ERR_STORE, "client.file", "writing: %s", strerror(errno));
 }
 
@@ -343,6 +270,8 @@ static int download(struct ctl *c, struct client_call get, const char *file)
     AUTO(mem) char *part = NULL;
     struct client_answer a = {0};
     struct err e;
+    struct incoming in = {0};
+    bool ok;
     FILE *f = stdout;
     int rc = CTL_OK;
 
@@ -360,10 +289,17 @@ static int download(struct ctl *c, struct client_call get, const char *file)
     }
     get.socket = c->socket;
     get.login = c->login;
+    get.stop = &ctl_stop;
+    get.dry_run = c->dry_run; /* what is handed out is on record: the service refuses */
     get.fd = -1;
     get.receive = to_file;
-    get.arg = f;
-    if (!client_call(&get, &a, &e))
+    get.arg = &in;
+    in.f = f;
+    progress_start(&in.bar, stderr, to_stdout ? "" : base_name(file), true,
+                   c->quiet || c->json || to_stdout);
+    ok = client_call(&get, &a, &e);
+    progress_end(&in.bar);
+    if (!ok)
         rc = a.status >= 300 ? ctl_failed(&a, &e) : ctl_failed_here(&e);
     client_answer_done(&a);
     if (fflush(f) != 0 || (!to_stdout && fsync(fileno(f)) != 0)) {
@@ -406,7 +342,7 @@ bool ctl_sure(const struct ctl *c, const char *fmt, ...)
     char answer[16];
     va_list ap;
 
-    if (c->yes)
+    if (c->yes || c->dry_run)
         return true;
     if (isatty(STDIN_FILENO) != 1) {
         ctl_say("this needs a yes: no terminal to ask at, and no --yes");

@@ -100,6 +100,14 @@ static int64_t signed_rows(struct ctl *c, const char *id, int *rc)
     return n;
 }
 
+static void show_count(const char *what, int64_t n)
+{
+    json_t *j = json_pack("{s:I}", what, (json_int_t)n);
+
+    ctl_json(j);
+    json_decref(j);
+}
+
 /* from: position of the first one; below 0: it begins anew each time */
 static int to_directory(struct ctl *c, const char *path, const char *what, const char *dir,
                         int64_t total, long long from)
@@ -124,6 +132,8 @@ static int to_directory(struct ctl *c, const char *path, const char *what, const
     progress_start(&x.bar, stderr, what, false, c->quiet || c->json);
     get.socket = c->socket;
     get.login = c->login;
+    get.stop = &ctl_stop;
+    get.dry_run = c->dry_run; /* what is handed out is on record: the service refuses */
     get.receive = on_data;
     get.arg = &x;
     if (!client_call(&get, &a, &e) || !tar_read_end(&x.tar, &e)) {
@@ -140,7 +150,7 @@ static int to_directory(struct ctl *c, const char *path, const char *what, const
     tar_reader_done(&x.tar);
     client_answer_done(&a);
     if (rc == CTL_OK && c->json)
-        (void)printf("{\"%s\":%lld}\n", what, (long long)x.n);
+        show_count(what, x.n);
     else if (rc == CTL_OK && !c->quiet)
         (void)printf("%lld %s in %s\n", (long long)x.n, what, dir);
     /* A position of the batch is never less than the number of commands before it. */

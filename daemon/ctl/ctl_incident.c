@@ -5,7 +5,6 @@
 #include "ctl.h"
 
 #include "mem.h"
-#include "rules.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -89,6 +88,7 @@ static int run_show(struct ctl *c, const struct ctl_args *a)
         return rc;
     if (c->json)
         return ctl_show(c, j, text);
+    ctl_page(c);
     ctl_story(j);
     json_decref(j);
     free(text);

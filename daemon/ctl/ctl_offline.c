@@ -10,7 +10,6 @@
 #include "mem.h"
 #include "near.h"
 #include "policy.h"
-#include "rules.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -31,9 +30,12 @@ static int run_policy_list(struct ctl *c, const struct ctl_args *a)
         if (strncmp(rules[i].id, area, strlen(area)) == 0)
             (void)json_array_append_new(all, rule_json(&rules[i]));
     if (c->json) {
-        (void)json_dumpf(all, stdout, JSON_INDENT(2));
-        (void)putchar('\n');
+        json_t *j = json_pack("{s:O}", "rules", all);
+
+        ctl_json(j);
+        json_decref(j);
     } else {
+        ctl_page(c);
         ctl_list("rules", all);
     }
     json_decref(all);
@@ -106,6 +108,7 @@ static int run_policy_test(struct ctl *c, const struct ctl_args *a)
 static int run_states(struct ctl *c, const struct ctl_args *a)
 {
     enum route route;
+    json_t *j;
     char *text;
 
     if (a->opt[0] != NULL) {
@@ -124,14 +127,17 @@ static int run_states(struct ctl *c, const struct ctl_args *a)
         return CTL_OK;
     }
     if (!c->json) {
+        ctl_page(c);
         incident_table_print(stdout);
         return CTL_OK;
     }
     text = incident_table_json();
-    if (text == NULL)
-        return CTL_STORE;
-    (void)printf("%s\n", text);
+    j = text == NULL ? NULL : json_loads(text, 0, NULL);
     free(text);
+    if (j == NULL)
+        return CTL_STORE;
+    ctl_json(j);
+    json_decref(j);
     return CTL_OK;
 }
 
@@ -165,8 +171,7 @@ static int run_hsm_loss(struct ctl *c, const struct ctl_args *a)
         return advice.remedy ? CTL_OK : CTL_DENIED;
     }
     j = hsmloss_json(&advice);
-    (void)json_dumpf(j, stdout, JSON_COMPACT);
-    (void)putchar('\n');
+    ctl_json(j);
     json_decref(j);
     return advice.remedy ? CTL_OK : CTL_DENIED;
 }

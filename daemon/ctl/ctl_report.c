@@ -243,6 +243,17 @@ static void put_pair(FILE *f, const char *name, const json_t *o, const char *of)
         page_put(f, "<dt>{}</dt><dd>{}</dd>\n", name, w.text);
 }
 
+static void put_votes(FILE *f, const json_t *votes)
+{
+    char yes[32], no[32], abstain[32];
+
+    if (votes != NULL)
+        page_put(f, "<dt>Votes</dt><dd>{} for, {} against, {} abstain</dd>\n",
+                 page_number(number(votes, "for"), yes),
+                 page_number(number(votes, "against"), no),
+                 page_number(number(votes, "abstain"), abstain));
+}
+
 static void put_factors(FILE *f, const char *title, const json_t *list)
 {
     struct words weight, value;
@@ -297,7 +308,7 @@ static void put_decision(FILE *f, const json_t *d)
     put_pair(f, "Key", paper, "key");
     put_pair(f, "Devices", json_object_get(paper, "roster"), "count");
     put_pair(f, "Types", paper, "device_types");
-    put_pair(f, "Votes", json_object_get(paper, "meeting"), "votes");
+    put_votes(f, json_object_get(json_object_get(paper, "meeting"), "votes"));
     put_factors(f, "Shall be weighed",
                 json_object_get(json_object_get(paper, "guidance"), "shall"));
     put_factors(f, "May be weighed",

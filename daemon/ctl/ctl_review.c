@@ -36,8 +36,7 @@ static void print_verdicts(const struct authority *a)
 {
     json_t *j = json_pack("{s:o}", "signers", authority_signers(a));
 
-    (void)json_dumpf(j, stdout, JSON_COMPACT);
-    (void)putchar('\n');
+    ctl_json(j);
     json_decref(j);
 }
 
@@ -155,7 +154,7 @@ static int ask_service(struct ctl *c, const struct authority *a, struct span jso
     if (rc != CTL_OK)
         return rc;
     if (c->json)
-        (void)printf("%s\n", text);
+        ctl_json(j);
     free(text);
     ctl_say_forecast(c, j);
     ctl_say_notified(c, j);

@@ -2,11 +2,9 @@
 #include "ctl.h"
 
 #include "plain.h"
-#include "progress.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 struct ctl_column {
     const char *member; /* of each object */
@@ -15,6 +13,7 @@ struct ctl_column {
 
 #define COLUMNS_MAX 14
 #define CELL_MAX    256
+#define NARROW      6 /* columns of text are not cut below this */
 
 /* Columns a text takes at a terminal: code points; our domain has no wide letters. */
 static int width_of(const char *text)
@@ -88,16 +87,16 @@ static void repeat(char c, int n)
 }
 
 /* Write text padded to width; a cut text loses whole code points and gets "...". */
-static void put_cell(const char *text, int width, int room, bool right, bool last)
+static void put_cell(const char *text, int width, bool right, bool last)
 {
     int w = width_of(text);
 
     if (right)
         repeat(' ', width - w);
-    if (last && room > 3 && w > room) {
+    if (w > width) {
         const char *p = text;
 
-        for (int n = 0; n < room - 3; n++)
+        for (int n = 0; n < width - 3; n++)
             for (p++; ((unsigned char)*p & 0xC0) == 0x80; p++)
                 ;
         (void)printf("%.*s...", (int)(p - text), text);
@@ -106,6 +105,29 @@ static void put_cell(const char *text, int width, int room, bool right, bool las
     }
     if (!right && !last)
         repeat(' ', width - w);
+}
+
+/* So that a line has room: the widest column of text gives way, again and again, until each is
+ * narrow. The first one stays: it is what is typed again. */
+static void fit(int width[COLUMNS_MAX], const bool used[COLUMNS_MAX],
+                const bool right[COLUMNS_MAX], size_t n, int room)
+{
+    for (;;) {
+        size_t widest = n;
+        int all = -2;
+
+        for (size_t k = 0, seen = 0; k < n; k++) {
+            if (!used[k])
+                continue;
+            all += width[k] + 2;
+            if (seen++ > 0 && !right[k] && width[k] > NARROW &&
+                (widest == n || width[k] > width[widest]))
+                widest = k;
+        }
+        if (all <= room || widest == n)
+            return;
+        width[widest]--;
+    }
 }
 
 /* "set_aside" -> "SET ASIDE" */
@@ -129,7 +151,7 @@ static void table(const json_t *rows, const struct ctl_column *columns, size_t n
     size_t last = 0, i;
     char text[CELL_MAX];
     const json_t *row;
-    int room = isatty(STDOUT_FILENO) == 1 ? progress_width(stdout) : 0;
+    int room = ctl_columns();
 
     if (n > COLUMNS_MAX)
         n = COLUMNS_MAX;
@@ -149,9 +171,9 @@ static void table(const json_t *rows, const struct ctl_column *columns, size_t n
         if (used[k])
             last = k;
     }
+    if (room > indent)
+        fit(width, used, right, n, room - indent);
     for (size_t line = 0; line <= json_array_size(rows); line++) {
-        int at = indent;
-
         repeat(' ', indent);
         for (size_t k = 0; k < n; k++) {
             if (!used[k])
@@ -162,10 +184,9 @@ static void table(const json_t *rows, const struct ctl_column *columns, size_t n
                 ctl_scalar(
                     json_object_get(json_array_get(rows, line - 1), columns[k].member),
                     text);
-            put_cell(text, width[k], room - at, right[k], k == last);
+            put_cell(text, width[k], right[k], k == last);
             if (k != last)
                 repeat(' ', 2);
-            at += width[k] + 2;
         }
         (void)putchar('\n');
     }
@@ -290,12 +311,23 @@ void ctl_card(const json_t *object)
     card(object, 0);
 }
 
+void ctl_json(const json_t *object)
+{
+    json_t *j = json_copy((json_t *)(uintptr_t)object);
+
+    if (json_object_get(j, "schema") == NULL)
+        (void)json_object_set_new(j, "schema", json_string(CTL_SCHEMA));
+    (void)json_dumpf(j, stdout, JSON_COMPACT | JSON_ENCODE_ANY);
+    (void)putchar('\n');
+    json_decref(j);
+}
+
 int ctl_show(const struct ctl *c, json_t *steal, char *steal_text)
 {
     if (c->json) {
-        if (steal_text != NULL)
-            (void)printf("%s\n", steal_text);
+        ctl_json(steal);
     } else if (json_is_object(steal)) {
+        ctl_page(c);
         ctl_card(steal);
     }
     json_decref(steal);
@@ -343,6 +375,7 @@ int ctl_show_list(struct ctl *c, const char *path, const char *name)
     }
     if (c->json)
         return ctl_show(c, j, text);
+    ctl_page(c);
     ctl_list(name, json_object_get(j, name));
     json_decref(j);
     free(text);

@@ -10,17 +10,14 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #define FOLD_PLAIN 100 /* columns where no terminal says */
 
 static int columns(void)
 {
-    struct winsize w;
+    int n = ctl_columns();
 
-    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col >= 40 ? w.ws_col
-                                                                       : FOLD_PLAIN;
+    return n >= 40 ? n : FOLD_PLAIN;
 }
 
 static bool coloured(void)
@@ -28,7 +25,7 @@ static bool coloured(void)
     const char *no = getenv("NO_COLOR");
     const char *term = getenv("TERM");
 
-    return isatty(STDOUT_FILENO) == 1 && (no == NULL || no[0] == '\0') &&
+    return ctl_columns() > 0 && (no == NULL || no[0] == '\0') &&
            (term == NULL || strcmp(term, "dumb") != 0);
 }
 
@@ -221,6 +218,7 @@ int ctl_status(struct ctl *c, const struct ctl_args *a)
 
     if (rc != CTL_OK || c->json || a->opt[0] != NULL)
         return rc == CTL_OK ? ctl_show(c, j, text) : rc;
+    ctl_page(c);
     print_screen(j);
     json_decref(j);
     free(text);

@@ -52,7 +52,7 @@ static int run_devices(struct ctl *c, const struct ctl_args *a)
         rows = json_object_get(j, "devices");
         n = json_array_size(rows);
         if (c->json)
-            (void)printf("%s\n", text);
+            ctl_json(j);
         else
             ctl_list("devices", rows);
         (void)snprintf(from, sizeof from, "%s", ctl_text(j, "next"));

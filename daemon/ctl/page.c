@@ -110,7 +110,7 @@ static const struct {
     {"accepted", "c-soon", "accepted, to take effect later"},
     {"sent", "c-sent", "commanded"},
     {"pending", "c-wait", "no answer yet"},
-    {"untouched", "c-wait", "nothing was signed"},
+    {"untouched", "c-wait", "with nothing signed"},
     {"unreachable", "c-warn", "unreachable"},
     {"failed-alone", "c-alone", "its row could not be signed"},
     {"failed", "c-bad", "refused by the device"},

@@ -830,6 +830,11 @@ const struct rule rules[] = {
     {"request.key", "project", "choice",
      "An Idempotency-Key is 1 to 64 printable characters.",
      "Send a random identifier, such as a UUID."},
+    {"request.dry-run", "project", "choice",
+     "A dry run is a request that the service can judge to its end and roll back.",
+     "Leave --dry-run out (over HTTP: the header Dry-Run, whose one value is yes), or look "
+     "at "
+     "what comes of it with a verb that only looks: `help`."},
     {"request.type", "project", "choice",
      "A JSON request says application/json or nothing.",
      "Add: -H 'Content-Type: application/json'."},
@@ -851,6 +856,10 @@ const struct rule rules[] = {
     {"request.peer", "project", "choice",
      "The kernel says who is calling before anything is read.",
      "Call over the Unix socket of this machine, not through a proxy."},
+    {"request.not-started", "project", "choice",
+     "The service starts when its configuration and its state can be used.",
+     "An administrator: journalctl -u smki-recovery.service -n 50 says what is wrong; "
+     "smki-recoveryd --check finds all that cannot work. Then the same command starts it."},
     {"request.socket", "project", "choice",
      "One service listens on the socket, and its path is a socket or free.",
      "Stop the other service, or correct Socket= in the configuration."},
@@ -884,6 +893,9 @@ const struct rule rules[] = {
      "Send the request again, with the same --key."},
     {"client.answer", "project", "choice", "An answer kept in memory stays below 64 MiB.",
      "Ask for less at a time: --limit, --from."},
+    {"client.dry-run", "project", "choice",
+     "A service that is asked for a dry run says that it was one.",
+     "It is older than this command: restart it, and look at what was done with `status`."},
     {"client.refused", "project", "choice", "A refusal names its rule.",
      "The service speaks of a rule this command does not know: are both of one version?"},
     {"client.file", "project", "choice",

@@ -373,6 +373,7 @@ bool cmsmerge_join(const struct cmsmerge_part parts[], size_t n, struct span doc
 {
     AUTO(message)
     MESSAGE_DER *all = (MESSAGE_DER *)ASN1_item_new(ASN1_ITEM_rptr(MESSAGE_DER));
+    /* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers are what it holds */
     MESSAGE_DER **read = calloc(n, sizeof *read);
     bool ok;
 

@@ -314,24 +314,22 @@ bool engine_too_early(const char *rule)
  * so do counters that may have been used. */
 static bool leave_unopened(struct engine *g, const struct err *why, struct err *e)
 {
+    bool counters = strncmp(why->id, "ledger.", 7) == 0;
+    bool over = (why->code == ERR_DENIED || why->code == ERR_INPUT) && !counters &&
+                !engine_too_early(why->id);
     char reason[QUEUE_TEXT];
 
-    if (strncmp(why->id, "ledger.", 7) == 0) {
-        (void)snprintf(reason, sizeof reason, "%s: %.200s", why->id, why->text);
-        return leave(g, BATCH_HELD, why->id, reason, e);
-    }
-    return leave(g,
-                 (why->code == ERR_DENIED || why->code == ERR_INPUT) &&
-                         !engine_too_early(why->id)
-                     ? BATCH_STOPPED
-                     : BATCH_HELD,
-                 why->id, why->text, e);
+    (void)snprintf(reason, sizeof reason, "%s%s%.200s", counters ? why->id : "",
+                   counters ? ": " : "", why->text);
+    g->b.state = over ? BATCH_STOPPED : BATCH_HELD;
+    return leave(g, g->b.state, why->id, reason, e);
 }
 
 bool engine_pick(struct engine *g, bool *busy, struct err *e)
 {
     while (!g->active) {
         struct err why = {0};
+        struct batch left;
         bool found;
         bool ok;
 
@@ -361,9 +359,12 @@ bool engine_pick(struct engine *g, bool *busy, struct err *e)
             return false;
         }
         ok = store_begin(g->s.store, e) && leave_unopened(g, &why, e);
+        left = g->b;
         put_down(g);
         if (!in_transaction(g, ok, e))
             return false;
+        if (g->s.aside != NULL)
+            g->s.aside(g->s.arg, &left, &why);
     }
     *busy = true;
     return true;

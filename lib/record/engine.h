@@ -39,6 +39,8 @@ struct engine_setup { /* borrowed */
     /* Still allowed? Asked before each order: the incident's state, the decision not
      * superseded. May be NULL. */
     bool (*allowed)(void *arg, const struct batch *b, struct err *e);
+    /* A batch was not begun: it is held or stopped, as b says, and that is on disk. May be NULL. */
+    void (*aside)(void *arg, const struct batch *b, const struct err *why);
     void *arg;
 };
 
@@ -48,8 +50,8 @@ void engine_free(struct engine *g);
 
 /*
  * Take the most urgent batch, if none is being worked on. *busy: there is one now.
- * A batch whose authority does not stand any more is stopped (audit record) and passed
- * over.
+ * A batch whose authority does not stand any more is stopped (audit record), one that cannot be
+ * begun is held; it is passed over, and `aside` is told.
  *
  * Errors: ERR_STORE only.
  */

@@ -261,6 +261,15 @@ bool queue_each(struct store *s, const char *incident,
     return queue_each_behind(s, incident, 0, fn, arg, e);
 }
 
+bool queue_last(struct store *s, const char *incident, int64_t *id, struct err *e)
+{
+    bool found;
+
+    *id = 0;
+    return store_number(s, id, &found, e, "SELECT max(id) FROM batch WHERE incident = ?1",
+                        "t", incident);
+}
+
 bool queue_open(struct store *s, const char *incident, bool *open, struct err *e)
 {
     int64_t n = 0;

@@ -85,6 +85,9 @@ MUST_CHECK bool queue_each_behind(struct store *s, const char *incident, int64_t
 MUST_CHECK bool queue_each(struct store *s, const char *incident,
                            bool (*fn)(void *arg, const struct batch *b), void *arg,
                            struct err *e);
+/* The number of the incident's newest batch; 0: it has none. */
+MUST_CHECK bool queue_last(struct store *s, const char *incident, int64_t *id,
+                           struct err *e);
 /* Is a batch of this incident (NULL: any) waiting, queued, running, paused or held? */
 MUST_CHECK bool queue_open(struct store *s, const char *incident, bool *open,
                            struct err *e);

@@ -183,6 +183,18 @@ cast_cards() {
             [ -e "$work/cards/$card_person.txt" ] || cast_card "$card_person" >"$work/cards/$card_person.txt"
         done
     done
+    cast_players >"$work/players" && jq -rn -L "$room" --rawfile css "$data/page.css" --rawfile fields "$work/scenario.tsv" --rawfile people "$work/players" \
+        --arg folder "$folder" --arg number "$(cat "$work/number")" -f "$room/cards_html.jq" >"$work/cards.html"
+}
+
+# Who plays what: person, role, player, name on the certificate, key, a line each.
+cast_players() {
+    for players_role in $(names Role); do
+        for players_person in $(asked Role "$players_role" People); do
+            printf '%s\t%s\t%s\t%s\t%s\n' "$players_person" "$players_role" "$(asked Role "$players_role" Player)" \
+                "$(stage_subject "$pki/$players_person.pem" commonName)" "$(stage_key "$pki/$players_person.pem")"
+        done
+    done
 }
 
 # cast_shell PERSON [-c COMMAND]: be that person.

@@ -12,7 +12,7 @@ def total: map(.) | add // 0;
 
 ($log[0].seconds) as $began
 | ($digests[0] | to_entries | map({key: .value, value: .key}) | from_entries) as $called
-| (reduce $rules[0][] as $r ({}; .[$r.id] = $r)) as $rule
+| (reduce $rules[0].rules[] as $r ({}; .[$r.id] = $r)) as $rule
 | (reduce $meters[] as $m ({}; .[$m.device] = ($m.cells | map_values(.certificate)))) as $cells
 # With a second step after it: whoever has the next step has waited for this one.
 | [$log[] | select(.kind == "step")] as $steps

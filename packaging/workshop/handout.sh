@@ -44,10 +44,5 @@ handout_gather() {
     for handout_meters in $(names Devices); do
         handout_cells "$handout_meters" >>"$work/told/meters" || return 1
     done
-    for handout_role in $(names Role); do
-        for handout_person in $(asked Role "$handout_role" People); do
-            printf '%s\t%s\t%s\t%s\t%s\n' "$handout_person" "$handout_role" "$(asked Role "$handout_role" Player)" \
-                "$(stage_subject "$pki/$handout_person.pem" commonName)" "$(stage_key "$pki/$handout_person.pem")"
-        done
-    done >"$work/told/people"
+    cast_players >"$work/told/people"
 }

@@ -39,7 +39,7 @@ def decision: "<section class=\"card\"><h3>" + (.id | t) + ": " + (.outcome | t)
       + "<p class=\"soft\">" + (.id | t) + ", route " + (.route | t) + ": \(.devices) devices, \(.signed) commands signed, \(.recovered) recovered.</p>"] | join("\n"))
     + "<h3>Do the figures add up?</h3>" + table(["Incident", "What", "#Left", "#Right", "Are they equal"]; [.sums[] | [(.incident | t), (.what | t), (.left | t), (.right | t),
         (if .equal then tag("good"; "equal") else tag("bad"; "NOT EQUAL") end)]])
-    + (.evidence | evidence)
+    + (.evidence | map(select(.commanded > 0 or .before != .after)) | evidence)
     + "<h3>What the \(.meters.devices) meters hold, by their own word</h3>" + table(["Cell", "Certificate, and how many"]; [.meters.cells | to_entries[]
         | [(.key | code), (.value | to_entries | map("\(.key) \(.value)") | join(", ") | t)]]))
   + section("What happened"; .timeline | way)

@@ -18,7 +18,7 @@ def clock: .[11:19];
 
 # States of devices: how they are drawn, and in which order. As in daemon/ctl/page.c.
 def states: [["success", "c-good", "replaced"], ["own", "c-own", "replaced by the supplier's own key"], ["partly", "c-part", "replaced in part"], ["accepted", "c-soon", "accepted, to take effect later"],
-    ["sent", "c-sent", "commanded"], ["pending", "c-wait", "no answer yet"], ["untouched", "c-wait", "nothing was signed"], ["unreachable", "c-warn", "unreachable"],
+    ["sent", "c-sent", "commanded"], ["pending", "c-wait", "no answer yet"], ["untouched", "c-wait", "with nothing signed"], ["unreachable", "c-warn", "unreachable"],
     ["failed-alone", "c-alone", "its row could not be signed"], ["failed", "c-bad", "refused by the device"],
     ["excused", "c-done", "excused, with a reason"], ["unknown", "c-away", "unknown"]];
 # parts: [{class, words, n}], all on one scale of $most.

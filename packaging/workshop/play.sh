@@ -61,7 +61,7 @@ play_start() { # SCENARIO
     say "EXERCISE. Scenario: $(asked Scenario '' Title)"
     asked Scenario '' About | fold -s -w 90
     play_settings
-    say "Cards are in $work/cards; each person: smki-recovery-workshop --folder $folder shell PERSON"
+    say "Cards are in $work/cards, to print in $work/cards.html; each person: smki-recovery-workshop --folder $folder shell PERSON"
     play_turn
 }
 # What is quicker than in life, said aloud.
@@ -195,6 +195,12 @@ play_next() {
         play_done ''
     fi
 }
+# What the command said, in words, where it said it as JSON.
+play_words() {
+    jq -Rr '. as $line | ((fromjson? | objects) // {}) as $p
+        | if $p.schema == "smki-recoveryctl/1" then "smki-recoveryctl: \($p.detail)\n  rule    \($p.id // "")\n  advice  \($p.advice // "")"
+          else $line end' "$1" >"$1.words" && mv "$1.words" "$1"
+}
 # The actions of the step, from the first that is not done yet.
 play_do() {
     refuses=$(asked Step "$step" Refuses)
@@ -205,6 +211,7 @@ play_do() {
         # Quotations as the format has them; scenario.awk has read them already.
         act_status=0
         eval "act $(printf '%s\n' "$action" | play_quote)" 7>&1 >>"$log" 2>"$work/said" || act_status=$?
+        play_words "$work/said"
         cat "$work/said" >>"$log"
         if [ -n "$refuses" ]; then
             [ $act_status -ne 0 ] || fail "step \"$step\": it should have been refused by $refuses"

@@ -18,7 +18,7 @@ scenario_read() {
     read_states=$(printf '%s' "$read_tables" | jq -r '.states[].name' | tr '\n' ' ')
     read_events=$(printf '%s' "$read_tables" | jq -r '.transitions[].event' | sort -u | tr '\n' ' ')
     awk -v states="$read_states" -v events="$read_events" \
-        -v rules="$(recoveryctl --json policy list | jq -r '.[].id' | tr '\n' ' ')" -f "$room/scenario.awk" "$1"
+        -v rules="$(recoveryctl --json policy list | jq -r '.rules[].id' | tr '\n' ' ')" -f "$room/scenario.awk" "$1"
 }
 
 # The scenarios that are installed, in the order of the procedure.

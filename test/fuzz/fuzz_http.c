@@ -98,15 +98,16 @@ static bool begin(void *arg, const struct request *r, struct sink *out, struct e
 }
 
 static const struct router_row rows[] = {
-    {VERB_GET, "/v1/status", PEER_VIEWER, BODY_NONE, whole, NULL},
-    {VERB_GET, "/v1/incidents", PEER_VIEWER, BODY_NONE, whole, NULL},
-    {VERB_POST, "/v1/incidents", PEER_OPERATOR, BODY_JSON, whole, NULL},
-    {VERB_GET, "/v1/incidents/{id}", PEER_VIEWER, BODY_NONE, whole, NULL},
-    {VERB_PUT, "/v1/incidents/{id}/certificates", PEER_OPERATOR, BODY_SMALL, small, NULL},
-    {VERB_PUT, "/v1/incidents/{id}/roster", PEER_OPERATOR, BODY_STREAM, NULL, begin},
+    {VERB_GET, "/v1/status", PEER_VIEWER, BODY_NONE, whole, NULL, false},
+    {VERB_GET, "/v1/incidents", PEER_VIEWER, BODY_NONE, whole, NULL, false},
+    {VERB_POST, "/v1/incidents", PEER_OPERATOR, BODY_JSON, whole, NULL, false},
+    {VERB_GET, "/v1/incidents/{id}", PEER_VIEWER, BODY_NONE, whole, NULL, false},
+    {VERB_PUT, "/v1/incidents/{id}/certificates", PEER_OPERATOR, BODY_SMALL, small, NULL,
+     false},
+    {VERB_PUT, "/v1/incidents/{id}/roster", PEER_OPERATOR, BODY_STREAM, NULL, begin, false},
     {VERB_GET, "/v1/incidents/{id}/decisions/{decision}", PEER_VIEWER, BODY_NONE, whole,
-     NULL},
-    {VERB_GET, "/v1/audit", PEER_AUDITOR, BODY_NONE, whole, NULL},
+     NULL, false},
+    {VERB_GET, "/v1/audit", PEER_AUDITOR, BODY_NONE, whole, NULL, false},
 };
 static const struct router router = {rows, sizeof rows / sizeof rows[0], NULL, 4096, NULL};
 

@@ -25,11 +25,19 @@ jq -n --arg id "$incident" --arg decision "$decision" --arg n "$batch" '{id: $id
     list: ["batches", "rosters", "bundles", "events", "decisions", "children", "files", "differences", "refusals"]}' >"$scene/known"
 # Each request that the service knows is described, and no other.
 all_described() {
-    sed -n 's/^ *\(GET\|POST\|PUT\)("\([^"]*\)".*/\1 \2/p; s/^ *{VERB_\([A-Z]*\), "\([^"]*\)".*/\1 \2/p' "$top/daemon/api.c" | sort >"$scene/knows"
+    sed -n 's/^ *\(GET\|POST\|PUT\)\(_DOES\)\{0,1\}("\([^"]*\)".*/\1 \3/p; s/^ *STREAM(VERB_\([A-Z]*\), "\([^"]*\)".*/\1 \2/p' "$top/daemon/api.c" | sort >"$scene/knows"
     jq -r '.paths | to_entries[] | .key as $path | .value | keys[] | (ascii_upcase) + " " + $path' "$top/daemon/openapi.json" |
         sort | diff "$scene/knows" - && [ "$(wc -l <"$scene/knows")" -gt 40 ]
 }
 t 'each request of the table is described, and no other' all_described
+# ... and so is which of them can be judged dry.
+all_dry() {
+    sed -n 's/^ *\(POST\|PUT\)("\([^"]*\)".*/\1 \2/p; s/^ *STREAM(VERB_\([A-Z]*\), "\([^"]*\)", true.*/\1 \2/p' "$top/daemon/api.c" | sort >"$scene/knows"
+    jq -r '.paths | to_entries[] | .key as $path | .value | to_entries[]
+        | select(any(.value.parameters[]?; .["$ref"] == "#/components/parameters/DryRun")) | (.key | ascii_upcase) + " " + $path' \
+        "$top/daemon/openapi.json" | sort | diff "$scene/knows" - && [ "$(wc -l <"$scene/knows")" -ge 20 ]
+}
+t 'each that can be judged dry is described so' all_dry
 driven=0
 node "$scene/drive.mjs" "$socket" "$scene/known" >"$scene/driven" 2>&1 || driven=$?
 # Its cases count on behind ours.

@@ -51,10 +51,6 @@ full() { # what cannot be written is said, in the exit status too
     same $? 7 && grep -q 'standard output cannot be written' "$scene/err"
 }
 t 'a full standard output is an exit status of its own' full
-enough() { # a reader that has seen enough is no failure
-    { ctl_once policy list; echo $? >"$scene/rc"; } | head -n 1 >"$scene/out" && same "$(cat "$scene/rc")" 0
-}
-t 'a reader that goes away is no failure' enough
 must away
 must eventually overall 'token absent'
 t 'status: the token is away' screen away

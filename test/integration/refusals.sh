@@ -50,7 +50,7 @@ problem_is() { # problem_is RULE TEXT
     tr -d \\\\ <"$scene/answer" >"$scene/problem"
     cat "$scene/problem"
     grep -qF "\"id\":\"$1\"" "$scene/problem" && grep -qF -- "$2" "$scene/problem" &&
-        grep -q '"rule":"[^"].*"source":"[^"].*"advice":"[^"]' "$scene/problem"
+        grep -q '"title":"[^"].*"source":"[^"].*"advice":"[^"]' "$scene/problem"
 }
 # call STATUS RULE TEXT PATH [CURL-ARGUMENT...]
 call() {
@@ -646,7 +646,7 @@ t 'no device list either' refused 503 upload.quota 'at most 16' "$here_is/roster
 spoken_of() { # a refused signature names one: that one no longer counts, and stays
     one=$(find "$scene/service/files" -type f | head -n 1) && one=$(basename "$one" .csv) && echo none >"$bad" &&
         curl -sS --unix-socket "$socket" -o "$scene/answer" -X POST --data-binary "@$bad" "http://localhost$files/$one" &&
-        grep -q '"rule"' "$scene/answer" && echo 'unsigned 17' >"$bad" && same "$(hand_in "$bad")" 200
+        grep -q '"title"' "$scene/answer" && echo 'unsigned 17' >"$bad" && same "$(hand_in "$bad")" 200
 }
 t 'what a refusal on record names does not count' spoken_of
 head -c 20000 /dev/zero >"$scene/large"

@@ -298,6 +298,10 @@ unheard() {
     echo no | lie '418 No' 3
 }
 rule client.refused 'a refusal that names no rule' unheard
+old_service() { # it knows no dry run, and does what is asked for
+    "$tools/daemon/smki-recoveryctl" --socket "$scene/liar.sock" --dry-run batch pause 1
+}
+rule client.dry-run 'a service that knows no dry run' old_service
 too_long() {
     head -c 68000000 /dev/zero | lie '503 No' 68000000
 }

@@ -25,7 +25,7 @@ answers() {
         stage_meter run --state "$work/meters" --commands "$scene/commands" --responses "$scene/all" --log "$scene/meters.jsonl" &&
         head -n $((devices - 3 * few)) "$scene/all" >"$scene/responses" && ctl --quiet responses add "$incident" "$scene/responses" &&
         ctl --json devices "$incident" --all | jq -r --argjson n $few '[.devices[] | select(.state == "sent").device] | to_entries[] |
-            if .key < $n then "\(.value),unreachable,no answer for a week" elif .key < 2 * $n then "\(.value),excused,demolished <with> \"care\" & haste" else empty end' \
+            if .key < $n then "\(.value),unreachable,no answer for a week" elif .key < 2 * $n then "\(.value),excused,demolished" else empty end' \
             >"$scene/marks" && ctl --quiet devices mark "$incident" "$scene/marks"
 }
 must answers
@@ -33,6 +33,7 @@ refused() {
     ! ctl --quiet incident event "$incident" call-custodians --evidence 'once more' && ctl --json incident show "$incident" | jq -e '.refusals | length == 1'
 }
 t 'an event that has no place' refused
+must ctl --quiet incident event "$incident" deactivate-key --evidence 'they <b>left</b> & "locked" it'
 t 'the report is a page' ctl incident report "$incident" --html --out "$scene/report.html"
 t 'without either it says what is due' sh -c '"$@" 2>&1 | grep -q -e "--html or --json is due"' sh \
     "$tools/daemon/smki-recoveryctl" --socket "$socket" incident report "$incident"
@@ -48,10 +49,7 @@ bar_says() {
         [ "$(wc -l <"$scene/drawn")" -ge 4 ]
 }
 t 'its bar has the figures of the service, four states and more' bar_says
-told_safely() {
-    ! grep -q '<with>' "$scene/report.html" && grep -q 'Supplier Ltd' "$scene/report.html"
-}
-t 'what people wrote is text there' told_safely
+t 'what people wrote is text there' grep -q 'they &lt;b&gt;left&lt;/b&gt; &amp; &quot;locked&quot; it' "$scene/report.html"
 must service_stop
 
 # --- the workshop ---
@@ -71,7 +69,7 @@ to() { # STEP
 }
 voting() {
     workshop start authorised-method-3 && to vote && workshop --as pma-1 vote for && workshop --as pma-2 vote against &&
-        workshop inject press && cp "$scene/w/room.html" "$scene/room.html" && cp "$scene/w/play/pack-m3.html" "$scene/pack.html"
+        workshop inject press && cp "$scene/w/room.html" "$scene/room.html" && cp "$scene/w/play/pack-m3.html" "$scene/pack.html" && cp "$scene/w/play/cards.html" "$scene"
 }
 t 'a room in the middle of a vote' voting
 t 'its page says who is awaited' sh -c 'grep -q "<li class=\"voted\">pma-2: against" "$1" && grep -q "<li class=\"wanted\">pma-3<" "$1"' sh "$scene/room.html"
@@ -91,7 +89,7 @@ pictures=$tools/test/pages/pictures
 rm -rf "$pictures"
 must mkdir -p "$pictures"
 looked=0
-(cd "$scene" && node look.mjs "$browser" "$pictures" report.html room.html room-closed.html room-empty.html handout.html pack.html) >"$scene/looked" 2>&1 || looked=$?
+(cd "$scene" && node look.mjs "$browser" "$pictures" report.html room.html room-closed.html room-empty.html handout.html pack.html cards.html) >"$scene/looked" 2>&1 || looked=$?
 sed '/^1\.\./d' "$scene/looked" | awk -v n="$n" '/^(not )?ok / { sub(/ok [0-9]+/, "ok " (++n)) } { print }'
 n=$((n + $(grep -cE '^(not )?ok ' "$scene/looked")))
 failed=$((failed + $(grep -c '^not ok ' "$scene/looked")))

@@ -13,6 +13,8 @@ struct order order;
 uint64_t lease_next, lease_last;
 uint32_t rows_per_order;
 bool (*allowed)(void *arg, const struct batch *b, struct err *e);
+struct batch put_aside;
+struct err put_aside_why;
 static uint32_t seq; /* of the record that was asked last */
 
 static int64_t turned_clock(void *arg)
@@ -171,6 +173,13 @@ void revoke_it(void)
 
 /* --- the engine --- */
 
+static void on_aside(void *arg, const struct batch *b, const struct err *why)
+{
+    (void)arg;
+    put_aside = *b;
+    put_aside_why = *why;
+}
+
 void engine_start(void)
 {
     struct engine_setup g = {.store = store,
@@ -178,7 +187,8 @@ void engine_start(void)
                              .trust = &scene.trust,
                              .clock = {turned_clock, NULL},
                              .roster_dir = kit_dir,
-                             .allowed = allowed};
+                             .allowed = allowed,
+                             .aside = on_aside};
 
     OK(engine_new(&g, &engine, &e));
     lease_next = 1;
@@ -191,6 +201,7 @@ void engine_kit_begin(void)
     memset(&order, 0, sizeof order);
     rows_per_order = 100;
     allowed = NULL;
+    put_aside = (struct batch){0};
     scene.config.counter.block = 256;
     scene.config.counter.has_start = true;
     scene.config.counter.start = 1000;

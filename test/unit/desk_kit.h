@@ -78,6 +78,8 @@ extern struct order order;              /* the last that plan() made */
 extern uint64_t lease_next, lease_last; /* counters that are lent */
 extern uint32_t rows_per_order;         /* at most */
 extern bool (*allowed)(void *arg, const struct batch *b, struct err *e); /* NULL: all */
+extern struct batch put_aside; /* the last batch that was not begun; id 0: none */
+extern struct err put_aside_why;
 
 /* These stand in place of desk_kit_begin() and desk_kit_end(). */
 void engine_kit_begin(void);

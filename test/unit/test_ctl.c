@@ -115,7 +115,7 @@ static bool get_odd(void *arg, const struct request *r, struct span body, struct
     (void)arg;
     (void)body;
     if (strcmp(r->args[1], "strange") == 0)
-        return text_reply(o, 403, "{\"text\":\"says a stranger\"}", e);
+        return text_reply(o, 403, "{\"detail\":\"says a stranger\"}", e);
     return reply_stream(
         o, "application/json",
         (struct stream){strcmp(r->args[1], "endless") == 0 ? endless : broken, NULL, NULL,
@@ -282,22 +282,26 @@ static bool post_responses(void *arg, const struct request *r, struct sink *o,
 }
 
 static const struct router_row rows[] = {
-    {VERB_GET, "/v1/status", PEER_VIEWER, BODY_NONE, get_status, NULL},
-    {VERB_GET, "/v1/incidents", PEER_VIEWER, BODY_NONE, get_incidents, NULL},
-    {VERB_POST, "/v1/incidents", PEER_OPERATOR, BODY_JSON, post_any, NULL},
-    {VERB_GET, "/v1/incidents/{id}", PEER_VIEWER, BODY_NONE, deny, NULL},
-    {VERB_GET, "/v1/incidents/{id}/story/{list}", PEER_VIEWER, BODY_NONE, get_story, NULL},
-    {VERB_GET, "/v1/batches", PEER_VIEWER, BODY_NONE, get_stuck, NULL},
+    {VERB_GET, "/v1/status", PEER_VIEWER, BODY_NONE, get_status, NULL, false},
+    {VERB_GET, "/v1/incidents", PEER_VIEWER, BODY_NONE, get_incidents, NULL, false},
+    {VERB_POST, "/v1/incidents", PEER_OPERATOR, BODY_JSON, post_any, NULL, false},
+    {VERB_GET, "/v1/incidents/{id}", PEER_VIEWER, BODY_NONE, deny, NULL, false},
+    {VERB_GET, "/v1/incidents/{id}/story/{list}", PEER_VIEWER, BODY_NONE, get_story, NULL,
+     false},
+    {VERB_GET, "/v1/batches", PEER_VIEWER, BODY_NONE, get_stuck, NULL, false},
     {VERB_GET, "/v1/incidents/{id}/decisions/{decision}", PEER_VIEWER, BODY_NONE, get_odd,
-     NULL},
-    {VERB_POST, "/v1/incidents/{id}/events", PEER_OPERATOR, BODY_JSON, post_any, NULL},
-    {VERB_PUT, "/v1/incidents/{id}/roster", PEER_OPERATOR, BODY_STREAM, NULL, put_roster},
+     NULL, false},
+    {VERB_POST, "/v1/incidents/{id}/events", PEER_OPERATOR, BODY_JSON, post_any, NULL,
+     false},
+    {VERB_PUT, "/v1/incidents/{id}/roster", PEER_OPERATOR, BODY_STREAM, NULL, put_roster,
+     false},
     {VERB_POST, "/v1/incidents/{id}/responses", PEER_OPERATOR, BODY_STREAM, NULL,
-     post_responses},
-    {VERB_POST, "/v1/batches", PEER_OPERATOR, BODY_JSON, post_any, NULL},
-    {VERB_GET, "/v1/batches/{n}", PEER_VIEWER, BODY_NONE, get_batch, NULL},
-    {VERB_POST, "/v1/batches/{n}/pause", PEER_OPERATOR, BODY_NONE, post_any, NULL},
-    {VERB_GET, "/v1/batches/{n}/commands", PEER_OPERATOR, BODY_NONE, get_commands, NULL},
+     post_responses, false},
+    {VERB_POST, "/v1/batches", PEER_OPERATOR, BODY_JSON, post_any, NULL, true},
+    {VERB_GET, "/v1/batches/{n}", PEER_VIEWER, BODY_NONE, get_batch, NULL, false},
+    {VERB_POST, "/v1/batches/{n}/pause", PEER_OPERATOR, BODY_NONE, post_any, NULL, false},
+    {VERB_GET, "/v1/batches/{n}/commands", PEER_OPERATOR, BODY_NONE, get_commands, NULL,
+     false},
 };
 static const struct router router = {rows, sizeof rows / sizeof rows[0], NULL, 1LL << 30,
                                      NULL};

@@ -153,6 +153,9 @@ START_TEST(a_batch_whose_authority_is_gone_is_passed_over)
     ck_assert(!picks());
     ck_assert_int_eq(batch_now(late).state, BATCH_STOPPED);
     ck_assert_ptr_nonnull(strstr(batch_now(late).reason, "valid from"));
+    ck_assert_int_eq(put_aside.id, late);
+    ck_assert_int_eq(put_aside.state, BATCH_STOPPED);
+    ck_assert_str_eq(put_aside_why.id, "decision.window");
     ck_assert_int_eq(audited("BATCH_STOPPED"), 1);
     now = SCENE_NOW;
     late = put_batch(10, span_of(NULL, 0));
@@ -177,6 +180,8 @@ START_TEST(what_the_machine_lacks_is_held_for_a_person)
     ck_assert(!picks());
     ck_assert_int_eq(batch_now(id).state, BATCH_HELD);
     ck_assert_int_eq(audited("BATCH_HELD"), 1);
+    ck_assert_int_eq(put_aside.id, id);
+    ck_assert_int_eq(put_aside.state, BATCH_HELD);
     kit_write(name, "device,type,status\n00DB000000000000,ESME,commissioned\n", 54);
     OK(queue_state(store, id, BATCH_QUEUED, "", "", 1, &e));
     ck_assert(!picks()); /* another roster than the decision names */

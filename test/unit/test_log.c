@@ -251,13 +251,15 @@ START_TEST(the_journal_has_the_fields_and_is_not_waited_for)
     (void)setenv("JOURNAL_STREAM", stream, 1);
     (void)err_set(&e, ERR_TOKEN, "token.probe", "x");
     log_event(LOG_WARNING, MSG_READY,
-              &(struct log_fields){.err = &e, .incident = "I-1", .batch = "3"}, "a\nb=%d",
-              5);
+              &(struct log_fields){
+                  .err = &e, .incident = "I-1", .batch = 3, .signer = &(const unsigned){0}},
+              "a\nb=%d", 5);
     n = recv(fd, entry, sizeof entry - 1, 0);
     ck_assert_int_gt(n, 0);
     entry[n] = '\0';
     ck_assert_str_eq(entry, "MESSAGE=a b=5\nPRIORITY=4\nSYSLOG_IDENTIFIER=test_log\n"
                             "MESSAGE_ID=" MSG_READY "\nINCIDENT_ID=I-1\nBATCH_ID=3\n"
+                            "SIGNER=0\n"
                             "ERR_CODE=token\nRULE_ID=token.probe\n");
     (void)fill(); /* both: the entries, then the stream */
     ck_assert_ptr_nonnull(strstr(drain(pair[0]), "line "));

@@ -142,8 +142,8 @@ START_TEST(a_problem_says_rule_source_and_advice)
     j = json_loadb(r.body, r.len, 0, NULL);
     ck_assert_str_eq(json_string_value(json_object_get(j, "code")), "denied");
     ck_assert_str_eq(json_string_value(json_object_get(j, "id")), "request.role");
-    ck_assert_str_eq(json_string_value(json_object_get(j, "text")), "uid 5 may not");
-    ck_assert_str_eq(json_string_value(json_object_get(j, "rule")),
+    ck_assert_str_eq(json_string_value(json_object_get(j, "detail")), "uid 5 may not");
+    ck_assert_str_eq(json_string_value(json_object_get(j, "title")),
                      rules_find("request.role")->sentence);
     ck_assert_ptr_nonnull(json_object_get(j, "advice"));
     json_decref(j);
@@ -235,11 +235,12 @@ static void refused(void *arg, const struct request *r, const struct err *e)
 }
 
 static const struct router_row rows[] = {
-    {VERB_GET, "/", PEER_VIEWER, BODY_NONE, whole, NULL},
-    {VERB_GET, "/v1/i/{id}", PEER_VIEWER, BODY_NONE, whole, NULL},
-    {VERB_GET, "/v1/i/{id}/d/{d}", PEER_VIEWER, BODY_NONE, whole, NULL},
-    {VERB_POST, "/v1/i/{id}", PEER_OPERATOR, BODY_JSON, whole, NULL},
-    {VERB_PUT, "/v1/i/{id}", PEER_OPERATOR | PEER_APPROVER, BODY_STREAM, NULL, begin},
+    {VERB_GET, "/", PEER_VIEWER, BODY_NONE, whole, NULL, false},
+    {VERB_GET, "/v1/i/{id}", PEER_VIEWER, BODY_NONE, whole, NULL, false},
+    {VERB_GET, "/v1/i/{id}/d/{d}", PEER_VIEWER, BODY_NONE, whole, NULL, false},
+    {VERB_POST, "/v1/i/{id}", PEER_OPERATOR, BODY_JSON, whole, NULL, false},
+    {VERB_PUT, "/v1/i/{id}", PEER_OPERATOR | PEER_APPROVER, BODY_STREAM, NULL, begin,
+     false},
 };
 static const struct router router = {rows, sizeof rows / sizeof rows[0], NULL, 2000000,
                                      refused};

@@ -168,14 +168,14 @@ static void refused(void *arg, const struct request *r, const struct err *e)
 }
 
 static const struct router_row routes[] = {
-    {VERB_GET, "/v1/names/{name}", PEER_VIEWER, BODY_NONE, get_name, NULL},
-    {VERB_POST, "/v1/names", PEER_OPERATOR, BODY_JSON, post_name, NULL},
-    {VERB_PUT, "/v1/names/{name}/pem", PEER_OPERATOR, BODY_SMALL, put_pem, NULL},
-    {VERB_PUT, "/v1/names/{name}/file", PEER_OPERATOR, BODY_STREAM, NULL, put_file},
-    {VERB_GET, "/v1/big", PEER_VIEWER, BODY_NONE, get_big, NULL},
-    {VERB_PUT, "/v1/wait", PEER_OPERATOR, BODY_SMALL, put_wait, NULL},
-    {VERB_GET, "/v1/ready", PEER_VIEWER, BODY_NONE, get_ready, NULL},
-    {VERB_GET, "/v1/audit", PEER_AUDITOR, BODY_NONE, get_name, NULL},
+    {VERB_GET, "/v1/names/{name}", PEER_VIEWER, BODY_NONE, get_name, NULL, false},
+    {VERB_POST, "/v1/names", PEER_OPERATOR, BODY_JSON, post_name, NULL, false},
+    {VERB_PUT, "/v1/names/{name}/pem", PEER_OPERATOR, BODY_SMALL, put_pem, NULL, false},
+    {VERB_PUT, "/v1/names/{name}/file", PEER_OPERATOR, BODY_STREAM, NULL, put_file, false},
+    {VERB_GET, "/v1/big", PEER_VIEWER, BODY_NONE, get_big, NULL, false},
+    {VERB_PUT, "/v1/wait", PEER_OPERATOR, BODY_SMALL, put_wait, NULL, false},
+    {VERB_GET, "/v1/ready", PEER_VIEWER, BODY_NONE, get_ready, NULL, false},
+    {VERB_GET, "/v1/audit", PEER_AUDITOR, BODY_NONE, get_name, NULL, false},
 };
 static const struct router router = {routes, sizeof routes / sizeof routes[0], NULL,
                                      2 * BIG, refused};
