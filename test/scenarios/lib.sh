@@ -305,7 +305,7 @@ refuse() {
     fi
     cat "$work/said" >>"$log"
     ctl audit export | tail -n "+$((refuse_seq + 1))" >"$work/records"
-    jq -se --arg rule "$refuse_rule" '[.[] | select(.kind | IN("ORDER_LOST", "DEADLINE_PASSED", "HEAD") | not)] | length == 1
+    jq -se --arg rule "$refuse_rule" '[.[] | select(.kind | IN("ORDER_LOST", "DEADLINE_PASSED", "ROLL_BACK_FOUND", "HEAD") | not)] | length == 1
         and .[0].kind == "REFUSED" and .[0].data.rule == $rule' "$work/records" >/dev/null || refuse_status=1
     [ $refuse_status -eq 0 ] || cat "$work/records" >>"$log"
     [ $refuse_status -ne 0 ] || story_held "$refuse_rule" "$refuse_name"
