@@ -50,14 +50,18 @@ refuse 'evidence of an unknown kind' incident.evidence event confirm --evidence 
 check 'to the PMA' rehearsal_to_pma "$pki/bundle.pem" "$roster"
 
 signed_by() {
-    story_decision spoilt supplier "${filter:-.}" && story_sign spoilt "$@" && ctl decision submit "$incident" "$work/spoilt.cms"
+    story_decision spoilt supplier . && story_sign spoilt "$@" && ctl decision submit "$incident" "$work/spoilt.cms"
 }
 refuse 'a decision that nobody of the PMA signed' decision.quorum signed_by custodian-1 custodian-2 custodian-3
 refuse 'a decision below the threshold' decision.quorum signed_by pma-1 pma-2
 refuse 'a decision outside its window' decision.window story_spoilt \
     ".valid_from = \"$(rehearsal_at '-2 days')\" | .valid_to = \"$(rehearsal_at yesterday)\""
 refuse 'one approver with two keys' decision.quorum signed_by pma-1 pma-again pma-2
-refuse 'an approver who is also the operator' incident.operator signed_by pma-1 pma-2 pma-operator
+operator_approves() { # who was at the meeting, too
+    story_decision spoilt supplier '.meeting.members += [{holder: "Operator One", seat: "specialist", alternate: false}]' &&
+        story_sign spoilt pma-1 pma-2 pma-operator && ctl decision submit "$incident" "$work/spoilt.cms"
+}
+refuse 'an approver who is also the operator' incident.operator operator_approves
 refuse 'an approver who asked for it' decision.quorum story_spoilt ".requester = \"$(party_name pma-2 subject)\""
 refuse 'an approver with a conflict of interest' decision.quorum \
     story_spoilt ".conflicts = [{holder: \"$(party_name pma-3 subject)\", reason: \"employed by the supplier\"}]"
