@@ -84,6 +84,7 @@ int main(int argc, char *argv[])
     ok(get(&f), "C_GetFunctionList");
     ok(f->C_Initialize(NULL), "C_Initialize");
     ok(f->C_GetSlotList(CK_TRUE, slots, &n), "C_GetSlotList");
+    ok(n == 0 ? CKR_TOKEN_NOT_PRESENT : CKR_OK, "no token yet");
     ok(f->C_OpenSession(slots[0], CKF_SERIAL_SESSION | CKF_RW_SESSION, NULL, NULL, &h), "C_OpenSession");
     ok(f->C_Login(h, CKU_USER, (CK_UTF8CHAR *)"12345678", 8), "C_Login");
     printf("mechanism: 0x%lx\n", f->C_GetMechanismInfo(slots[0], CKM_ECDH1_DERIVE, &info));
@@ -98,16 +99,15 @@ END
 gcc -o agree agree.c -I "$dir/root/usr/include/p11-kit-1" -ldl || cannot 'it does not compile'
 PATH=$dir/root/usr/bin:$PATH
 "$dir/root/usr/libexec/p11-kit/p11-kit-server" --help >/dev/null 2>&1 || cannot 'no server'
-# Zeros from malloc: without, this server now and then shows no token.
-MALLOC_PERTURB_=255 "$dir/root/usr/libexec/p11-kit/p11-kit-server" --provider "$module" -f -n "$dir/sock" pkcs11: >/dev/null 2>&1 &
+"$dir/root/usr/libexec/p11-kit/p11-kit-server" --provider "$module" -f -n "$dir/sock" pkcs11: >/dev/null 2>&1 &
 server=$!
+export P11_KIT_SERVER_ADDRESS="unix:path=$dir/sock"
+# It listens a moment before it shows its token.
 for _ in 1 2 3 4 5 6 7 8 9 10; do
-    [ -S sock ] || sleep 1
+    ./agree "$libs/pkcs11/p11-kit-client.so" >remote 2>/dev/null && break
+    sleep 1
 done
-{
-    ./agree "$module"
-    P11_KIT_SERVER_ADDRESS=unix:path=$dir/sock ./agree "$libs/pkcs11/p11-kit-client.so"
-} >seen || cannot 'the token could not be used'
+{ ./agree "$module" && cat remote; } >seen || cannot 'the token could not be used'
 cat seen
 printf 'mechanism: 0x0\nderived: 0x0\nmechanism: 0x70\nderived: 0x70\n' | cmp -s - seen || {
     echo 'it behaves otherwise now'

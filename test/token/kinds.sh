@@ -23,19 +23,22 @@ pin_made() {
     openssl rand -hex 8 >"$work/pin" && chmod 600 "$work/pin"
 }
 case $row in
-remote) need p11-kit "$libs/pkcs11/p11-kit-client.so" ;;
+remote) need p11-kit pkcs11-tool "$libs/pkcs11/p11-kit-client.so" ;;
 nss) need certutil "$libs/libsoftokn3.so" ;;
 tpm2)
     devices=60
     need swtpm dbus-daemon tpm2-abrmd tpm2_ptool "$libs/pkcs11/libtpm2_pkcs11.so" "$libs/libtss2-tcti-tabrmd.so.0"
     ;;
 esac
-# What malloc hands out is filled with zeros: as it comes, the server of p11-kit 0.24.1 now and then shows no token.
+# The server of p11-kit 0.24.1 says where it listens a moment before it shows a token to those who come.
+remote_shown() {
+    pkcs11-tool --module "$libs/pkcs11/p11-kit-client.so" --list-token-slots | grep -q "$label"
+}
 made_remote() {
-    MALLOC_PERTURB_=255 p11-kit server --provider "$module" -n "$work/p11.sock" pkcs11: >"$work/server" 2>&1 || return 1
+    p11-kit server --provider "$module" -n "$work/p11.sock" pkcs11: >"$work/server" 2>&1 || return 1
     # shellcheck source=/dev/null
     . "$work/server" && pids=$P11_KIT_SERVER_PID P11_KIT_SERVER_ADDRESS=unix:path=$work/p11.sock && export P11_KIT_SERVER_ADDRESS &&
-        module=$libs/pkcs11/p11-kit-client.so
+        stage_wait "$pids" remote_shown && module=$libs/pkcs11/p11-kit-client.so
 }
 made_nss() {
     mkdir "$work/nss" && pin_made && certutil -N -d "sql:$work/nss" -f "$work/pin" && label='NSS Certificate DB' &&
