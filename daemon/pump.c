@@ -192,7 +192,8 @@ bool pump_feed(struct pump *p, unsigned i, struct err *e)
         return true;
     }
     while (h->n_flight < (pace_full(&h->pace) ? IN_FLIGHT : 1) &&
-           verifiers_waiting(p->verifiers) < (size_t)VERIFYING * verifiers_threads(p->verifiers) &&
+           verifiers_waiting(p->verifiers) <
+               (size_t)VERIFYING * verifiers_threads(p->verifiers) &&
            engine_batch(p->s.engine) != NULL) {
         bool found = true;
 
