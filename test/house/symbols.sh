@@ -29,7 +29,7 @@ wanted() {
 }
 
 # Faults of the objects given, as "kind symbol object". The first word of ctl_ctl_batch.c.o, as
-# meson calls ctl/ctl_batch.c, is ctl.
+# meson calls ctl/ctl_batch.c, is ctl; meson-generated_.._ stands before what it has written.
 faults() {
     defined "$@" | sort -u >"$dir/defined"
     awk -v programs="$dir/programs" -v wanted="$dir/wanted" '
@@ -40,6 +40,7 @@ faults() {
         {
             stem = $2
             sub(/\.[cS]\.o$/, "", stem)
+            sub(/^meson-generated_\.\._/, "", stem)
             sub(/^ctl_/, "", stem)
             word = stem
             sub(/_.*/, "", word)
