@@ -126,9 +126,12 @@ stage_now() {
     read -r stage_now stage_idle </proc/uptime
     stage_now=${stage_now%.*}
 }
-# A child that has ended and was not waited for yet lives no more.
+# A child that has ended and was not waited for yet lives no more; while other threads of it are still about to end it
+# does: only the last lets go of what they have open, a lock too.
 stage_lives() {
-    [ -n "$1" ] && read -r wait_stat <"/proc/$1/stat" && case ${wait_stat##*) } in Z*) false ;; esac
+    [ -n "$1" ] && read -r wait_stat <"/proc/$1/stat" && case ${wait_stat##*) } in
+        Z*) set -- "/proc/$1/task"/* && [ $# -gt 1 ] ;;
+    esac
 } 2>/dev/null
 stage_gone() {
     ! stage_lives "$1"
