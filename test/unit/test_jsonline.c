@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include "core_kit.h"
 #include "jsonline.h"
-
-#include <check.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -86,20 +85,5 @@ START_TEST(what_is_cut_short_is_not_read_beyond_its_end)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *s = suite_create("jsonline");
-    TCase *t = tcase_create("jsonline");
-    SRunner *r = srunner_create(s);
-    int failed;
-
-    tcase_add_test(t, a_member_is_found_in_its_line);
-    tcase_add_test(t, a_text_of_one_line_needs_no_number);
-    tcase_add_test(t, what_is_cut_short_is_not_read_beyond_its_end);
-    suite_add_tcase(s, t);
-    srunner_set_tap(r, "-");
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}
+KIT_MAIN("jsonline", NULL, NULL, a_member_is_found_in_its_line,
+         a_text_of_one_line_needs_no_number, what_is_cut_short_is_not_read_beyond_its_end)

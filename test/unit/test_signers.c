@@ -84,18 +84,4 @@ START_TEST(who_has_left_is_heard_before_it_is_missed)
 }
 END_TEST
 
-int main(void)
-{
-    Suite *s = suite_create("signers");
-    TCase *t = tcase_create("all");
-    SRunner *r = srunner_create(s);
-    int failed;
-
-    tcase_add_checked_fixture(t, setup, teardown);
-    tcase_add_test(t, who_has_left_is_heard_before_it_is_missed);
-    suite_add_tcase(s, t);
-    srunner_run_all(r, CK_ENV);
-    failed = srunner_ntests_failed(r);
-    srunner_free(r);
-    return failed == 0 ? 0 : 1;
-}
+KIT_MAIN("signers", setup, teardown, who_has_left_is_heard_before_it_is_missed)
