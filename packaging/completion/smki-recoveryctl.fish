@@ -13,7 +13,7 @@ function __smki_second
 end
 function __smki_options
     set -l words (__smki_words)
-    smki-recoveryctl --list-verbs | string match -r "^($words[1]|$words[1] $words[2])\t.*" | cut -f 2 | string split ' '
+    smki-recoveryctl --list-verbs | string match -r "^(?:$words[1]|$words[1] $words[2])\t.*" | cut -f 2 | string split ' '
 end
 function __smki_names
     set -l words (__smki_words)
