@@ -6,6 +6,7 @@
 #include "outlook.h"
 
 #include "audit.h"
+#include "beside.h"
 #include "keys.h"
 #include "log.h"
 #include "mem.h"
@@ -152,22 +153,21 @@ static bool end_unconfirmed(struct service *sv, const struct docket *d,
 
 /* Devices that were done, of which this decision asks more, are to do again. */
 static bool ask_again(struct service *sv, const struct authority *a, struct span pem,
-                      struct err *e)
+                      uint32_t *n, struct err *e)
 {
     AUTO(mem) struct certs *certs = calloc(1, sizeof *certs);
-    uint32_t n;
     bool ok;
 
     if (certs == NULL)
         return err_set(e, ERR_STORE, "store.memory", "out of memory");
     if (!certs_read(pem, "certificates", certs, e))
         return false;
-    ok = owed_again(sv->store, sv->roster_dir, a, certs, &n, e);
+    ok = owed_again(sv->store, sv->roster_dir, a, certs, n, e);
     certs_done(certs);
-    if (ok && n > 0)
+    if (ok && *n > 0)
         log_event(LOG_NOTICE, NULL, &(struct log_fields){.incident = a->incident},
                   "incident %s: decision %s asks more of %u devices that were done",
-                  a->incident, a->id, n);
+                  a->incident, a->id, *n);
     return ok;
 }
 
@@ -193,6 +193,7 @@ static bool make_batch(struct service *sv, struct docket *d, struct docket_incid
 {
     struct span selection = {NULL, 0};
     struct span certs;
+    uint32_t again;
     bool ok;
 
     for (size_t k = 0; k < sv->config.n_keys; k++)
@@ -210,12 +211,13 @@ static bool make_batch(struct service *sv, struct docket *d, struct docket_incid
     if (certs.at == NULL)
         return err_set(e, ERR_MISSING, "incident.no-certificates",
                        "incident %s has no certificates", i->id);
-    ok = ask_again(sv, a, certs, e) &&
-         selection_rows(sv->store, sv->roster_dir, a, rows, &b->n_rows, &selection, e);
+    ok = ask_again(sv, a, certs, &again, e) &&
+         /* what was just asked again nobody beside the loop can see yet */
+         (again > 0 ? selection_rows : selection_think)(sv->store, sv->roster_dir, a, rows,
+                                                        &b->n_rows, &selection, e);
     ok = ok && nobody_elses(sv, a, selection, e) &&
+         outlook_batch(sv, a, selection, outlook, e) &&
          queue_put(sv->store, b, selection, certs, e);
-    if (ok)
-        outlook_batch(sv, a, selection, outlook);
     free((void *)(uintptr_t)selection.at);
     free((void *)(uintptr_t)certs.at);
     return ok;
@@ -578,9 +580,11 @@ static void commands_close(void *arg)
 HANDLER(api_commands)
 {
     struct service *sv = arg;
+    const struct think_port *was;
     struct download *d;
     uint64_t from;
     int64_t id;
+    bool ok;
 
     (void)body;
     if (!batch_number(r, &id, e) || !request_number(r, "from", 0, UINT32_MAX, 0, &from, e))
@@ -592,7 +596,10 @@ HANDLER(api_commands)
     d->r = *r;
     d->tar.file = next_command;
     d->tar.arg = d;
-    if (!export_open(sv->store, &sv->trust, sv->roster_dir, id, (uint32_t)from, &d->x, e)) {
+    was = think_through(beside_port(sv->beside));
+    ok = export_open(sv->store, &sv->trust, sv->roster_dir, id, (uint32_t)from, &d->x, e);
+    (void)think_through(was);
+    if (!ok) {
         free(d);
         return false;
     }

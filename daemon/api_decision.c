@@ -284,7 +284,7 @@ static bool step_decision(struct service *sv, const struct request *r, struct sp
                       warnings_json(sv, &p->a), "forecast", outlook_types(&p->outlook),
                       "notified", agree_json(&p->outlook.agree)),
             e);
-    } else {
+    } else if (!think_later(e)) {
         log_event(LOG_WARNING, MSG_DECISION_REFUSED,
                   &(struct log_fields){.incident = i.id, .peer = &r->peer, .err = e},
                   "incident %s: document refused: %s", i.id, e->text);

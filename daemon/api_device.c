@@ -5,6 +5,7 @@
 #include "service.h"
 
 #include "audit.h"
+#include "beside.h"
 #include "holding.h"
 #include "intake.h"
 #include "log.h"
@@ -17,7 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PIECE ((size_t)1 << 20) /* octets taken in at a time: some thousand answers */
+#define PIECE ((size_t)32 << 10) /* octets taken in at a time: a hundred answers or so */
+#define ROOM  ((size_t)1 << 20)  /* of a line that is longer, too */
 
 /* --- in --- */
 
@@ -26,7 +28,7 @@ struct ingest {
     struct request r;
     struct lists lists;
     struct intake *in;
-    char *text; /* PIECE octets; what is not taken in yet */
+    char *text; /* ROOM octets; what is not taken in yet */
     size_t len;
 };
 
@@ -71,13 +73,15 @@ static bool ingest_write(void *arg, const char *data, size_t len, struct err *e)
     struct ingest *g = arg;
 
     while (len > 0) {
-        size_t n = len < PIECE - g->len ? len : PIECE - g->len;
+        size_t n = len < ROOM - g->len ? len : ROOM - g->len;
 
+        if (n > PIECE)
+            n = PIECE;
         memcpy(g->text + g->len, data, n);
         g->len += n;
         data += n;
         len -= n;
-        if (g->len < PIECE)
+        if (g->len < PIECE || (g->len < ROOM && memchr(g->text, '\n', g->len) == NULL))
             continue;
         if (!settle(g, PIECE_FIRST, e))
             return false;
@@ -142,13 +146,15 @@ bool api_responses_begin(void *arg, const struct request *r, struct sink *out,
 {
     struct service *sv = arg;
     struct ingest *g;
+    const struct think_port *was;
     char who[PEER_TEXT];
+    bool ok;
 
     if (!docket_changeable(sv->store, r->args[0], e))
         return false;
     g = calloc(1, sizeof *g);
     if (g != NULL)
-        g->text = malloc(PIECE);
+        g->text = malloc(ROOM);
     if (g == NULL || g->text == NULL) {
         free(g);
         return err_set(e, ERR_STORE, "store.memory", "out of memory");
@@ -156,12 +162,14 @@ bool api_responses_begin(void *arg, const struct request *r, struct sink *out,
     g->sv = sv;
     g->r = *r;
     service_who(r, who);
-    if (!api_lists_open(sv, r->args[0], &g->lists, e) ||
-        !intake_open(sv->store, r->args[0], &g->lists, who, &g->in, e)) {
+    was = think_through(beside_port(sv->beside));
+    ok = api_lists_open(sv, r->args[0], &g->lists, e);
+    (void)think_through(was);
+    if (!ok || !intake_open(sv->store, r->args[0], &g->lists, who, &g->in, e)) {
         ingest_free(g);
         return false;
     }
-    *out = (struct sink){ingest_write, ingest_end, ingest_abort, g};
+    *out = (struct sink){ingest_write, ingest_end, ingest_abort, g, false};
     return true;
 }
 
@@ -408,9 +416,9 @@ static bool page_behind(const struct request *r, const struct lists *lists,
     return err_set(e, ERR_INPUT, "request.query", "from: %s is not in the roster", from);
 }
 
-HANDLER(api_devices)
+static bool devices(struct service *sv, const struct request *r, struct span body,
+                    struct reply *out, struct err *e)
 {
-    struct service *sv = arg;
     struct page p = {0};
     struct eui64 behind;
     struct lists lists;
@@ -445,4 +453,9 @@ HANDLER(api_devices)
         return false;
     }
     return reply_json(out, 200, json_pack("{s:o,s:s}", "devices", p.list, "next", next), e);
+}
+
+HANDLER(api_devices)
+{
+    return service_look(arg, r, body, devices, out, e);
 }

@@ -207,9 +207,9 @@ static bool family_figures(const char *incident, const struct docket_show_totals
         e);
 }
 
-HANDLER(api_figures)
+static bool figures(struct service *sv, const struct request *r, struct span body,
+                    struct reply *out, struct err *e)
 {
-    struct service *sv = arg;
     struct docket_show_totals t;
     struct docket_incident i;
     struct lists lists;
@@ -234,4 +234,9 @@ HANDLER(api_figures)
         return false;
     }
     return reply_json(out, 200, o, e);
+}
+
+HANDLER(api_figures)
+{
+    return service_look(arg, r, body, figures, out, e);
 }

@@ -193,9 +193,9 @@ static bool add_holds(struct service *sv, const char *incident, json_t *j, struc
     return ok;
 }
 
-HANDLER(api_incident_show)
+static bool show(struct service *sv, const struct request *r, struct span body,
+                 struct reply *out, struct err *e)
 {
-    struct service *sv = arg;
     json_t *j;
 
     (void)body;
@@ -209,9 +209,14 @@ HANDLER(api_incident_show)
     return reply_json(out, 200, j, e);
 }
 
-HANDLER(api_incident_part)
+HANDLER(api_incident_show)
 {
-    struct service *sv = arg;
+    return service_look(arg, r, body, show, out, e);
+}
+
+static bool part(struct service *sv, const struct request *r, struct span body,
+                 struct reply *out, struct err *e)
+{
     struct docket_show_page p;
     json_t *list;
 
@@ -221,6 +226,11 @@ HANDLER(api_incident_part)
         return false;
     hats_tell(sv, list);
     return service_page_reply(out, r->args[1], list, &p, e);
+}
+
+HANDLER(api_incident_part)
+{
+    return service_look(arg, r, body, part, out, e);
 }
 
 /* --- events --- */

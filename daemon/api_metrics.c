@@ -10,17 +10,14 @@
 #include "log.h"
 #include "outcome.h"
 #include "queue.h"
+#include "rosters.h"
+#include "steps.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
-
-/* Devices are counted row by row: not before a minute is over, and in all no more than a
- * hundredth of the time. */
-#define COUNT_EVERY_US 60000000
-#define COUNT_SHARE    100
 
 static void family(FILE *f, const char *name, const char *type, const char *help)
 {
@@ -51,7 +48,7 @@ static void put_of(FILE *f, const char *name, const char *label, const char *val
 struct incidents {
     struct service *sv;
     int64_t n[STATE_COUNT];
-    int64_t *devices; /* NULL: not to be counted now */
+    int64_t devices[OUTCOME_STATES];
     struct err e;
     bool ok;
 };
@@ -62,7 +59,7 @@ static bool add_incident(void *arg, const struct docket_incident *i)
     int64_t n[OUTCOME_STATES];
 
     x->n[i->state]++;
-    if (x->devices == NULL || i->state == STATE_CLOSED)
+    if (i->state == STATE_CLOSED)
         return true;
     x->ok = outcome_count(x->sv->store, i->id, false, n, &x->e);
     for (unsigned s = 0; x->ok && s < OUTCOME_STATES; s++)
@@ -73,35 +70,23 @@ static bool add_incident(void *arg, const struct docket_incident *i)
 static bool put_incidents(struct service *sv, FILE *f, struct err *e)
 {
     static const char devices[] = "smki_recovery_devices";
-    struct service_answers *a = &sv->answers;
-    int64_t counted[OUTCOME_STATES] = {0};
-    int64_t start = pump_monotonic_us();
     struct incidents x = {.sv = sv, .ok = true};
 
-    if (start >= a->next_us)
-        x.devices = counted;
     if (!docket_each(sv->store, add_incident, &x, e))
         return false;
     if (!x.ok) {
         *e = x.e;
         return false;
     }
-    if (x.devices != NULL) {
-        int64_t took = pump_monotonic_us() - start;
-
-        memcpy(a->n, counted, sizeof a->n);
-        a->next_us = start + COUNT_EVERY_US + took * COUNT_SHARE;
-    }
     family(f, "smki_recovery_incidents", "gauge", "Incidents by state.");
     for (unsigned s = 0; s < STATE_COUNT; s++)
         put_of(f, "smki_recovery_incidents", "state", incident_state((enum state)s)->name,
                (double)x.n[s]);
     family(f, devices, "gauge",
-           "Devices of open incidents by what they answered or was said of them; counted "
-           "once a minute at most.");
+           "Devices of open incidents by what they answered or was said of them.");
     for (unsigned s = OUTCOME_ACCEPTED; s < OUTCOME_STATES; s++)
         put_of(f, devices, "state", outcome_state_name((enum outcome_state)s),
-               (double)a->n[s]);
+               (double)x.devices[s]);
     return true;
 }
 
@@ -248,6 +233,11 @@ static bool put_work(struct service *sv, FILE *f, struct err *e)
         (double)audit.seq);
     put(f, "smki_recovery_log_lines_lost_total", "counter",
         "Lines that nobody read in time.", (double)log_lost());
+    put(f, "smki_recovery_lists_read_total", "counter",
+        "Lists of devices that were read and checked.", (double)rosters_read());
+    put(f, "smki_recovery_longest_step_seconds", "gauge",
+        "The longest time that the service was busy with one thing.",
+        (double)steps_longest().us / 1e6);
     put(f, "smki_recovery_last_probe_timestamp_seconds", "gauge",
         "When the probe key last signed and was verified; 0: not yet.",
         (double)pump_probed_us(sv->pump) / 1e6);

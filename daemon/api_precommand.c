@@ -7,6 +7,7 @@
 #include "service.h"
 
 #include "audit.h"
+#include "beside.h"
 #include "mem.h"
 #include "precommand.h"
 #include "rosters.h"
@@ -179,6 +180,8 @@ bool api_precommands_begin(void *arg, const struct request *r, struct sink *out,
                            struct err *e)
 {
     struct comparison *c = calloc(1, sizeof *c);
+    const struct think_port *was;
+    bool ok;
 
     if (c == NULL)
         return err_set(e, ERR_STORE, "store.memory", "out of memory");
@@ -186,7 +189,10 @@ bool api_precommands_begin(void *arg, const struct request *r, struct sink *out,
     c->r = *r;
     c->hash = EVP_MD_CTX_new();
     c->different = json_array();
-    if (!open_warrant(c, e)) {
+    was = think_through(beside_port(c->sv->beside));
+    ok = open_warrant(c, e);
+    (void)think_through(was);
+    if (!ok) {
         comparison_free(c);
         return false;
     }
@@ -196,6 +202,6 @@ bool api_precommands_begin(void *arg, const struct request *r, struct sink *out,
         comparison_free(c);
         return err_set(e, ERR_STORE, "store.memory", "out of memory");
     }
-    *out = (struct sink){compare_write, compare_end, compare_abort, c};
+    *out = (struct sink){compare_write, compare_end, compare_abort, c, false};
     return true;
 }

@@ -6,6 +6,7 @@
 #include "service.h"
 
 #include "audit.h"
+#include "beside.h"
 #include "device_query.h"
 #include "log.h"
 #include "tar.h"
@@ -120,8 +121,10 @@ HANDLER(api_queries)
     struct service *sv = arg;
     struct device_query_asker asker;
     const char *when = request_query(r, "when");
+    const struct think_port *was;
     struct download *d;
     uint64_t every;
+    bool ok;
 
     (void)body;
     if (!read_asker(r, &asker, e) ||
@@ -139,7 +142,10 @@ HANDLER(api_queries)
     d->before = when != NULL && strcmp(when, "before") == 0;
     d->tar.file = next_query;
     d->tar.arg = d;
-    if (!api_lists_open(sv, r->args[0], &d->lists, e) ||
+    was = think_through(beside_port(sv->beside));
+    ok = api_lists_open(sv, r->args[0], &d->lists, e);
+    (void)think_through(was);
+    if (!ok ||
         (d->before ? !device_query_before_open(sv->store, r->args[0], &d->lists,
                                                (uint32_t)every, &d->first, e)
                    : !reconcile_open(sv->store, r->args[0], &d->lists, &d->rec, e))) {

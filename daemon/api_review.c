@@ -9,9 +9,9 @@
 
 #include <stdlib.h>
 
-HANDLER(api_review)
+static bool review(struct service *sv, const struct request *r, struct span body,
+                   struct reply *out, struct err *e)
 {
-    struct service *sv = arg;
     struct docket d = service_docket(sv);
     AUTO(mem) struct authority *a = calloc(1, sizeof *a);
     AUTO(mem) struct outlook *o = calloc(1, sizeof *o);
@@ -46,4 +46,9 @@ HANDLER(api_review)
                   "rule", ok ? "" : why.id, "reason", ok ? "" : why.text, "forecast",
                   outlook_types(o), "notified", agree_json(&o->agree)),
         e);
+}
+
+HANDLER(api_review)
+{
+    return service_look(arg, r, body, review, out, e);
 }

@@ -6,6 +6,7 @@
 
 #include "agree.h"
 #include "audit.h"
+#include "beside.h"
 #include "log.h"
 #include "mem.h"
 #include "rosters.h"
@@ -22,7 +23,10 @@
 
 /* --- rosters --- */
 
-static struct roster *current_roster; /* of the step that runs; one thread, no nesting */
+static struct { /* of the step that runs; one thread, no nesting */
+    const struct roster *roster;
+    struct upload *upload;
+} current;
 
 /* Devices that were refused are not slipped in again under another name, in part or with a line
  * changed. */
@@ -105,7 +109,7 @@ static bool list_notified(const struct docket *d, const char *incident,
 static bool step_roster(struct service *sv, const struct request *r, struct span body,
                         struct reply *out, struct err *e)
 {
-    struct roster *roster = current_roster;
+    const struct roster *roster = current.roster;
     struct docket d = service_docket(sv);
     struct docket_list l;
     struct agree g;
@@ -116,7 +120,8 @@ static bool step_roster(struct service *sv, const struct request *r, struct span
     service_who(r, who);
     if (!list_allowed(&d, r->args[0], roster, e) ||
         !docket_put_roster(&d, r->args[0], roster, who, &l, e) ||
-        !list_notified(&d, r->args[0], roster, &l, who, &g, e))
+        !list_notified(&d, r->args[0], roster, &l, who, &g, e) ||
+        !upload_keep(current.upload, sv->roster_dir, &roster->digest, e))
         return false;
     log_event(LOG_NOTICE, MSG_ROSTER_STORED,
               &(struct log_fields){.incident = r->args[0], .peer = &r->peer},
@@ -128,71 +133,133 @@ static bool step_roster(struct service *sv, const struct request *r, struct span
     return reply_json(out, 200, answer, e);
 }
 
-/* Rows in any order are welcome; kept is the sorted form. */
-static bool canonical(struct upload *u, struct err *e)
+/* --- taking in: beside the loop --- */
+
+/* The rows ascending, in the place of the file as it was given. */
+static bool sort_rows(const char *path, const char *dir, struct err *e)
 {
+    AUTO(fd) int from = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     char sorted[PATH_MAX];
     struct stat st;
-    struct roster given;
     void *map;
     bool ok;
 
-    if (roster_open_fd(u->fd, "roster", &given, e)) {
-        roster_done(&given);
-        return true;
-    }
-    if (strcmp(e->id, "roster.order") != 0 && strcmp(e->id, "roster.duplicate") != 0)
-        return false;
-    if (fstat(u->fd, &st) != 0)
-        return err_set(e, ERR_STORE, "store.upload", "%s: %s", u->path, strerror(errno));
-    (void)snprintf(sorted, sizeof sorted, "%s/upload-XXXXXX", u->sv->incoming_dir);
+    if (from < 0 || fstat(from, &st) != 0)
+        return err_set(e, ERR_STORE, "store.upload", "%s: %s", path, strerror(errno));
+    (void)snprintf(sorted, sizeof sorted, "%s/upload-XXXXXX", dir);
     AUTO(fd) int fd = mkostemp(sorted, O_CLOEXEC);
     map = fd < 0 ? MAP_FAILED
-                 : mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, u->fd, 0);
+                 : mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, from, 0);
     if (map == MAP_FAILED)
         return err_set(e, ERR_STORE, "store.upload", "%s: %s", sorted, strerror(errno));
     ok = roster_sort(span_of(map, (size_t)st.st_size), "roster", fd, e);
     (void)munmap(map, (size_t)st.st_size);
-    if (!ok) {
+    if (ok && rename(sorted, path) != 0)
+        ok = err_set(e, ERR_STORE, "store.upload", "%s: %s", path, strerror(errno));
+    if (!ok)
         (void)unlink(sorted);
-        return false;
-    }
-    (void)unlink(u->path);
-    (void)snprintf(u->path, sizeof u->path, "%s", sorted);
-    fd_auto(&u->fd);
-    u->fd = fd;
-    fd = -1;
-    return true;
+    return ok;
 }
 
+/* Much of a large file is on its way to disk still; what follows on the loop must not wait. */
+static bool flush(const char *path, struct err *e)
+{
+    AUTO(fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+    return (fd >= 0 && fsync(fd) == 0) ||
+           err_set(e, ERR_STORE, "store.upload", "%s: %s", path, strerror(errno));
+}
+
+/* in: the file, then the folder, each as a text. Rows in any order are welcome; kept is the
+ * sorted form. out: its digest. */
+static bool take_in(struct store *s, struct span in, struct span *out, struct err *e)
+{
+    const char *path = (const char *)in.at;
+    const char *dir = path + strlen(path) + 1;
+    struct digest *digest = malloc(sizeof *digest);
+    struct roster roster;
+
+    (void)s;
+    if (digest == NULL)
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
+    if (!rosters_open_new(path, &roster, e) &&
+        ((strcmp(e->id, "roster.order") != 0 && strcmp(e->id, "roster.duplicate") != 0) ||
+         !sort_rows(path, dir, e) || !rosters_open_new(path, &roster, e))) {
+        free(digest);
+        return false;
+    }
+    *digest = roster.digest;
+    *out = span_of(digest->b, sizeof digest->b);
+    roster_done(&roster);
+    return flush(path, e);
+}
+
+/* Who sent it is gone. */
+static void left_over(struct span in)
+{
+    (void)unlink((const char *)in.at);
+}
+
+static const struct think_kind taking_in = {
+    .name = "a list is read", .work = take_in, .unheard = left_over, .once = true};
+
+static bool upload_taken_in(struct upload *u, struct err *e)
+{
+    char in[2 * PATH_MAX];
+    struct span out;
+    size_t len = strlen(u->path) + 1;
+
+    if (u->taken_in)
+        return true;
+    memcpy(in, u->path, len);
+    (void)snprintf(in + len, sizeof in - len, "%s", u->sv->incoming_dir);
+    if (!think(&taking_in, NULL, span_of(in, len + strlen(in + len) + 1), &out, e))
+        return false;
+    memcpy(u->digest.b, out.at, sizeof u->digest.b);
+    free((void *)(uintptr_t)out.at);
+    fd_auto(&u->fd); /* it may be another file by now */
+    u->fd = open(u->path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    u->taken_in = u->fd >= 0;
+    return u->taken_in ||
+           err_set(e, ERR_STORE, "store.upload", "%s: %s", u->path, strerror(errno));
+}
+
+/* Until the list is in, and after that until the step has all it wants to know, it is called
+ * again. */
 static bool roster_end(void *arg, struct reply *out, struct err *e)
 {
     struct upload *u = arg;
     struct service *sv = u->sv;
     struct roster roster = {0};
-    bool ok = canonical(u, e) && roster_open_fd(u->fd, "roster", &roster, e);
+    const struct think_port *was = think_through(beside_port(sv->beside));
+    bool ok = upload_taken_in(u, e) && rosters_open(sv->roster_dir, &u->digest, &roster, e);
 
+    (void)think_through(was);
     if (!ok) {
+        if (think_later(e))
+            return false;
         service_refused(sv, &u->r, e);
         upload_free(u);
         return false;
     }
-    ok = upload_keep(u, sv->roster_dir, &roster.digest, e);
-    if (ok) {
-        current_roster = &roster;
-        ok = service_change(sv, &u->r, (struct span){NULL, 0}, span_of(roster.digest.b, 32),
-                            step_roster, out, e);
-        current_roster = NULL;
-        upload_settle(u, ok, e);
-    }
+    current.roster = &roster;
+    current.upload = u;
+    ok = service_change(sv, &u->r, (struct span){NULL, 0}, span_of(roster.digest.b, 32),
+                        step_roster, out, e);
     roster_done(&roster);
+    if (!ok && think_later(e))
+        return false;
+    upload_settle(u, ok, e);
     upload_free(u);
     return ok;
 }
 
 bool api_roster_begin(void *arg, const struct request *r, struct sink *out, struct err *e)
 {
-    return upload_begin(arg, r, roster_end, out, e);
+    if (!upload_begin(arg, r, roster_end, out, e))
+        return false;
+    out->again = ((struct upload *)out->arg)->r.patient = true;
+    return true;
 }
 
 bool api_lists_open(struct service *sv, const char *incident, struct lists *out,

@@ -13,6 +13,7 @@
 #include "preflight.h"
 #include "rules.h"
 #include "standard.h"
+#include "steps.h"
 #include "told.h"
 #include "waits.h"
 
@@ -306,6 +307,14 @@ static json_t *fault_json(const struct service *sv)
                               : json_null();
 }
 
+/* What kept the loop busy for the longest time, since the start. */
+static json_t *longest_step(void)
+{
+    struct steps_longest l = steps_longest();
+
+    return json_pack("{s:s,s:I}", "what", l.what, "us", (json_int_t)l.us);
+}
+
 HANDLER(api_status)
 {
     struct service *sv = arg;
@@ -333,7 +342,7 @@ HANDLER(api_status)
     }
     standard_text(sv, standard);
     j = json_pack(
-        "{s:s,s:s,s:o,s:o,s:I,s:o,s:b,s:o,s:I,s:o,s:o,s:o,s:o,s:I,s:o,s:I,s:o,s:I,s:s}",
+        "{s:s,s:s,s:o,s:o,s:I,s:o,s:b,s:o,s:I,s:o,s:o,s:o,s:o,s:I,s:o,s:I,s:o,s:I,s:s,s:o}",
         "service", SMKI_VERSION, "state", overall(sv, a.barred), "fault", fault_json(sv),
         "waits", waits, "waits_unlisted", (json_int_t)more, "disk", waits_disk(sv),
         "exercise", (int)sv->config.service.exercise, "started",
@@ -341,7 +350,8 @@ HANDLER(api_status)
         signers, "keys", keys, "counters", marks, "alarms", a.list, "alarms_unlisted",
         (json_int_t)a.unlisted, "batch", batch_json(sv), "audit_records",
         (json_int_t)audit.seq, "last_probe", docket_show_time(pump_probed_us(sv->pump)),
-        "log_lines_lost", (json_int_t)log_lost(), "standard", standard);
+        "log_lines_lost", (json_int_t)log_lost(), "standard", standard, "longest_step",
+        longest_step());
     return reply_json(out, 200, j, e);
 }
 

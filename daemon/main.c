@@ -6,6 +6,7 @@
  */
 #include "adopt.h"
 #include "audit.h"
+#include "beside.h"
 #include "checkup.h"
 #include "intake.h"
 #include "keys.h"
@@ -16,6 +17,7 @@
 #include "service.h"
 #include "sound.h"
 #include "standard.h"
+#include "steps.h"
 #include "upload.h"
 
 #include <systemd/sd-daemon.h>
@@ -153,6 +155,14 @@ static bool recall_keys(struct service *sv, struct err *e)
     return false;
 }
 
+static bool begin_beside(struct service *sv, struct err *e)
+{
+    char path[CONFIG_PATH_MAX + 16];
+
+    (void)snprintf(path, sizeof path, "%s/recovery.db", sv->config.service.state_dir);
+    return service_beside(sv, path, e);
+}
+
 static bool wire(struct running *run, const char *config_path, struct err *e)
 {
     struct service *sv = &run->sv;
@@ -175,6 +185,7 @@ static bool wire(struct running *run, const char *config_path, struct err *e)
                             .marked = bars_marked,
                             .leased = bars_leased,
                             .sealed = bars_sealed,
+                            .think = beside_port(sv->beside),
                             .arg = sv};
 
     if (!checkup_signing_token(&sv->config, &ps.token, e))
@@ -245,6 +256,7 @@ static int on_watchdog(sd_event_source *src, uint64_t usec, void *arg)
                        (long long)b->signed_, b->n_rows, pump_rate(run->sv.pump));
     else
         (void)snprintf(status, sizeof status, "idle");
+    steps_begin("what is due now and then");
     service_tick(&run->sv);
     if (engine_batch(run->sv.engine) == NULL)
         signers_renew(pump_signers(run->sv.pump));
@@ -294,7 +306,7 @@ static int serve(struct running *run, const char *config_path)
         return 1;
     ok = watch(run, &e) && open_state(sv, &e) && begin_record(sv, "SERVICE_STARTED", &e) &&
          recall_keys(sv, &e) && upload_sweep(sv, &e) && api_backup_end(sv, &e) &&
-         bars_start(sv, &e) && wire(run, config_path, &e) &&
+         bars_start(sv, &e) && begin_beside(sv, &e) && wire(run, config_path, &e) &&
          listen_on(run, &router, &roles, &e);
     if (ok) {
         (void)sd_notify(0, "READY=1\nSTATUS=idle");
@@ -302,11 +314,12 @@ static int serve(struct running *run, const char *config_path)
                   sv->config.service.exercise ? " (exercise)" : "");
         pump_wake(sv->pump); /* whatever was being signed goes on */
         service_notices(sv); /* what a crash left in the queue */
-        rc = sd_event_loop(sv->loop);
+        rc = steps_run(sv->loop);
         if (rc < 0)
             rc = 1;
     }
     server_close(run->sv.server);
+    service_beside_end(sv);
     if (ok && !api_backup_end(sv, &e))
         log_event(LOG_ERR, NULL, &(struct log_fields){.err = &e}, "%s", e.text);
     if (ok && rc == 0 &&

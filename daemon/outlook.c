@@ -3,6 +3,7 @@
 
 #include "mem.h"
 #include "rosters.h"
+#include "think.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,104 @@ json_t *outlook_types(const struct outlook *o)
     return all;
 }
 
+/* --- the forecast: row by row, beside the loop --- */
+
+struct question { /* and behind it the octets of each */
+    struct service *looks;
+    struct digest roster;
+    size_t cms, draft, pem, rows; /* how many */
+    bool all;                     /* rows, where rows is 0 */
+};
+
+static struct span next(struct span *rest, size_t len)
+{
+    struct span out = span_of(len > 0 ? rest->at : NULL, len);
+
+    rest->at += len;
+    rest->len -= len;
+    return out;
+}
+
+/* out: struct forecast_type, one for each device type */
+static bool work(struct store *s, struct span in, struct span *out, struct err *e)
+{
+    struct question q;
+    struct warrant_parts parts = {.unreleased = true};
+    struct forecast_type *types = calloc(DEVICE_COUNT, sizeof *types);
+    struct roster roster = {0};
+    struct warrant *w = NULL;
+    struct span rest, rows;
+    size_t acb;
+    bool ok;
+
+    (void)s;
+    if (types == NULL)
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
+    memcpy(&q, in.at, sizeof q);
+    rest = span_of(in.at + sizeof q, in.len - sizeof q);
+    parts.cms = next(&rest, q.cms);
+    parts.draft = next(&rest, q.draft);
+    parts.certs_pem = next(&rest, q.pem);
+    parts.roster = &roster;
+    rows = next(&rest, q.rows);
+    if (rows.at == NULL && !q.all)
+        rows = span_of("", 0);
+    ok = rosters_open(q.looks->roster_dir, &q.roster, &roster, e) &&
+         warrant_open(&q.looks->trust, &parts, clock_now(&q.looks->clock), &w, e);
+    if (ok)
+        forecast_make(w, rows, trust_acb_key(&q.looks->trust, &acb), types);
+    warrant_free(w);
+    roster_done(&roster);
+    if (!ok) {
+        free(types);
+        return false;
+    }
+    *out = span_of(types, DEVICE_COUNT * sizeof *types);
+    return true;
+}
+
+static const struct think_kind foretelling = {.name = "what a document would come to",
+                                              .work = work};
+
+static void put(uint8_t **at, struct span s)
+{
+    if (s.len > 0)
+        memcpy(*at, s.at, s.len);
+    *at += s.len;
+}
+
+static bool foretell(struct service *sv, const struct warrant_parts *parts,
+                     struct span rows, struct outlook *out, struct err *e)
+{
+    size_t len = sizeof(struct question) + parts->cms.len + parts->draft.len +
+                 parts->certs_pem.len + rows.len;
+    AUTO(mem) uint8_t *in = calloc(1, len);
+    struct question q;
+    uint8_t *at = in;
+    struct span types;
+
+    if (in == NULL)
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
+    memset(&q, 0, sizeof q); /* octets between members too: it is compared */
+    q.looks = sv->looks != NULL ? sv->looks : sv;
+    q.roster = parts->roster->digest;
+    q.cms = parts->cms.len;
+    q.draft = parts->draft.len;
+    q.pem = parts->certs_pem.len;
+    q.rows = rows.len;
+    q.all = rows.at == NULL;
+    put(&at, span_of(&q, sizeof q));
+    put(&at, parts->cms);
+    put(&at, parts->draft);
+    put(&at, parts->certs_pem);
+    put(&at, rows);
+    if (!think(&foretelling, sv->store, span_of(in, len), &types, e))
+        return false;
+    memcpy(out->types, types.at, sizeof out->types);
+    free((void *)(uintptr_t)types.at);
+    return true;
+}
+
 /* The whole check that the signer will make, made early to explain well. */
 static bool open_warrant(struct service *sv, const struct outlook_ask *ask,
                          const struct roster *roster, struct span pem, struct span rows,
@@ -46,11 +145,9 @@ static bool open_warrant(struct service *sv, const struct outlook_ask *ask,
                                   .roster = roster,
                                   .unreleased = true};
     struct warrant *w = NULL;
-    size_t acb;
 
-    out->ready = warrant_open(&sv->trust, &parts, clock_now(&sv->clock), &w, e);
-    if (out->ready)
-        forecast_make(w, rows, trust_acb_key(&sv->trust, &acb), out->types);
+    out->ready = warrant_open(&sv->trust, &parts, clock_now(&sv->clock), &w, e) &&
+                 foretell(sv, &parts, rows, out, e);
     warrant_free(w);
     return out->ready;
 }
@@ -122,14 +219,14 @@ bool outlook_judge(struct service *sv, const struct outlook_ask *ask, struct out
            judge_parties(sv, ask, e);
 }
 
-void outlook_batch(struct service *sv, const struct authority *a, struct span rows,
-                   struct outlook *out)
+bool outlook_batch(struct service *sv, const struct authority *a, struct span rows,
+                   struct outlook *out, struct err *e)
 {
     struct outlook_ask ask = {.a = a};
     struct span cms = {NULL, 0};
     struct span pem = {NULL, 0};
     struct roster roster = {0};
-    struct err why;
+    struct err why = {0};
 
     memset(out, 0, sizeof *out);
     if (docket_cms(sv->store, &a->digest, &cms, &why) && cms.at != NULL &&
@@ -141,4 +238,8 @@ void outlook_batch(struct service *sv, const struct authority *a, struct span ro
     roster_done(&roster);
     free((void *)(uintptr_t)cms.at);
     free((void *)(uintptr_t)pem.at);
+    if (!think_later(&why))
+        return true;
+    *e = why;
+    return false;
 }

@@ -36,9 +36,10 @@ struct outlook_ask {                 /* borrowed */
 MUST_CHECK bool outlook_judge(struct service *sv, const struct outlook_ask *ask,
                               struct outlook *out, struct err *e);
 /* Of the rows of a batch under a signed document (queue_put's form; at NULL: all). Where its
- * warrant does not open nothing is foretold: the batch will say why. */
-void outlook_batch(struct service *sv, const struct authority *a, struct span rows,
-                   struct outlook *out);
+ * warrant does not open nothing is foretold: the batch will say why. Errors: ERR_BUSY
+ * "request.later" (think.h). */
+MUST_CHECK bool outlook_batch(struct service *sv, const struct authority *a,
+                              struct span rows, struct outlook *out, struct err *e);
 
 /* {"ESME":{"devices","commands","without":[{"rule","rows","reason"}]}}; NULL: not ready. New
  * reference. */

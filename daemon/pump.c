@@ -3,6 +3,7 @@
 
 #include "log.h"
 #include "mem.h"
+#include "steps.h"
 #include "told.h"
 
 #include <inttypes.h>
@@ -286,12 +287,17 @@ static int on_idle(sd_event_source *src, void *arg)
 {
     struct pump *p = arg;
     bool had = engine_batch(p->s.engine) != NULL;
+    const struct think_port *was = think_through(p->s.think);
+    bool ok;
     bool busy;
     bool done;
     struct err e;
 
     (void)src;
-    if (!engine_pick(p->s.engine, &busy, &e)) {
+    steps_begin("a batch goes on");
+    ok = engine_pick(p->s.engine, &busy, &e);
+    (void)think_through(was);
+    if (!ok) {
         pump_fatal(p, &e);
         return 0;
     }
@@ -309,6 +315,7 @@ static int on_idle(sd_event_source *src, void *arg)
                                        .batch = engine_batch(p->s.engine)->id},
                   "batch %" PRId64 " is being signed", engine_batch(p->s.engine)->id);
     }
+    steps_begin("orders for the signers");
     for (unsigned i = 0; i < p->n && engine_batch(p->s.engine) != NULL; i++)
         if (!pump_feed(p, i, &e)) {
             pump_trouble(p, &e);
@@ -317,7 +324,10 @@ static int on_idle(sd_event_source *src, void *arg)
     if (engine_batch(p->s.engine) != NULL) {
         int64_t id = engine_batch(p->s.engine)->id;
 
-        if (!engine_finish(p->s.engine, &done, &e)) {
+        was = think_through(p->s.think);
+        ok = engine_finish(p->s.engine, &done, &e);
+        (void)think_through(was);
+        if (!ok) {
             pump_fatal(p, &e);
             return 0;
         }

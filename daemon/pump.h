@@ -12,6 +12,7 @@
 
 #include "engine.h"
 #include "signers.h"
+#include "think.h"
 
 struct pump; /* opaque */
 
@@ -35,6 +36,8 @@ struct pump_setup { /* borrowed */
     /* Counters were set aside, and none of them is used yet: what is to be known elsewhere
      * before. False: they will not be used, the batch is held. May be NULL. */
     bool (*leased)(void *arg, struct err *e);
+    /* Who opens lists beside the loop; NULL: nobody. pump_wake when one is open. */
+    const struct think_port *think;
     /* A signed head is in the trail. May be NULL. */
     void (*sealed)(void *arg);
     void *arg;

@@ -46,7 +46,7 @@ static bool put_head(struct pump *p, const struct audit_head *h, struct chain_pl
         return false;
     if (audit_put(p->s.store, pump_now_us(), AUDIT_HEAD, "", AUDIT_ACTOR_SYSTEM, e, "o",
                   audit_head_json(h)) &&
-        audit_last(p->s.store, last, e) && store_commit(p->s.store, e))
+        audit_last(p->s.store, last, e) && store_commit_aside(p->s.store, e))
         return true;
     store_rollback(p->s.store);
     return false;

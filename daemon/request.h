@@ -49,6 +49,9 @@ struct request {
     size_t n_args;
     bool may_wait; /* "signer.not-ready" is not the answer yet: it will be asked again */
     bool waited;   /* and has been asked before */
+    bool patient; /* nor is "request.later" (think.h): the handler may give up and be called
+                    * again from the start */
+    uint64_t serial; /* of this request since the service began; 0: none was given */
 };
 
 /* Read on demand; the stream is the reply's, its close is called exactly once. */
@@ -72,6 +75,7 @@ struct reply {
     } headers[REPLY_HEADERS_MAX];
     size_t n_headers;
     bool later; /* no answer yet, ask again */
+    bool sure;  /* what it waits for comes by itself, however long that takes */
     json_t
         *signers; /* of a refusal: what became of each signature; NULL: it was about none */
 };

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "route.h"
 
+#include "think.h"
+
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define LATERS_MAX 64
 
 /* Does the path fit the pattern? args gets what stood for the {names}. */
 static bool path_fits(const char *pattern, const char *path,
@@ -142,12 +146,15 @@ bool route_begin(struct exchange *x, const struct router *r)
     if (x->failed)
         return false;
     x->failed = !check_head(x);
+    x->request.patient = !x->failed && x->route->body != BODY_STREAM;
+    x->later = false;
     if (!x->failed && x->route->body == BODY_STREAM &&
         !x->route->begin(r->arg, &x->request, &x->sink, &x->e)) {
         x->sink = (struct sink){0};
-        x->failed = true;
+        x->later = think_later(&x->e);
+        x->failed = !x->later;
     }
-    return !x->failed;
+    return !x->failed && !x->later;
 }
 
 static void drop_sink(struct exchange *x)
@@ -219,22 +226,42 @@ static void tell_refusal(struct exchange *x)
         x->router->refused(x->router->arg, &x->request, &x->e);
 }
 
+/* New: it has asked what it did not ask before. */
+static void ask_again(struct exchange *x, bool new, struct reply *out)
+{
+    reply_done(out);
+    x->failed = false;
+    out->later = true;
+    out->sure = think_later(&x->e);
+    /* what it wants to know may change faster than it is worked out: then on the spot */
+    if (new && ++x->laters == LATERS_MAX)
+        x->request.patient = false;
+    x->request.waited = x->request.waited || !out->sure;
+}
+
 void route_end(struct exchange *x, struct reply *out)
 {
+    unsigned asked = think_asked();
+
     *out = (struct reply){0};
     tell_refusal(x);
     if (!x->failed && x->route->body == BODY_STREAM) {
         struct sink s = x->sink;
 
-        x->sink = (struct sink){0};
         x->failed = !s.end(s.arg, out, &x->e);
+        if (x->failed && s.again && think_later(&x->e)) {
+            ask_again(x, think_asked() != asked, out);
+            return;
+        }
+        x->sink = (struct sink){0};
     } else if (!x->failed) {
         x->failed = !x->route->whole(x->router->arg, &x->request, span_of(x->body, x->len),
                                      out, &x->e);
-        if (x->failed && x->request.may_wait && strcmp(x->e.id, "signer.not-ready") == 0) {
-            reply_done(out);
-            x->failed = false;
-            x->request.waited = out->later = true;
+        if (x->failed &&
+            (think_later(&x->e) ||
+             (x->request.may_wait && strcmp(x->e.id, "signer.not-ready") == 0))) {
+            ask_again(x, think_asked() != asked, out);
+            return;
         }
     }
     if (x->failed)

@@ -25,12 +25,14 @@
 
 #include "request.h"
 
-/* Where a streamed body goes. Exactly one of end and abort is called, last. */
+/* Where a streamed body goes. Exactly one of end and abort is called, last; but where `again`
+ * is set, an end that fails with "request.later" has freed nothing and is called once more. */
 struct sink {
     bool (*write)(void *arg, const char *data, size_t len, struct err *e);
     bool (*end)(void *arg, struct reply *out, struct err *e); /* frees arg, either way */
     void (*abort)(void *arg);                                 /* frees arg */
     void *arg;
+    bool again;
 };
 
 enum body_kind {
@@ -71,6 +73,9 @@ struct exchange {
     size_t len, room;
     int64_t seen; /* octets of body so far */
     struct sink sink;
+    unsigned
+        laters;  /* how often it has asked something new, and given up until it is known */
+    bool later;  /* the sink cannot be opened yet */
     bool failed; /* e holds the answer */
     struct err e;
 };
@@ -78,15 +83,16 @@ struct exchange {
 /*
  * Check the head and open the sink. x->request is filled by the caller, all but args; the
  * rest of *x is zero. If the head itself was bad, call route_fail instead. False: the
- * answer is known (route_end gives it), the body need not be read.
+ * answer is known (route_end gives it), the body need not be read; or x->later: the sink would
+ * be refused with "request.later", call it again before anything else.
  */
 bool route_begin(struct exchange *x, const struct router *r);
 /* A refusal from outside: bad head, too many clients. */
 void route_fail(struct exchange *x, const struct err *e);
 /* A piece of the body. False: the body has passed its cap and the peer keeps sending. */
 bool route_data(struct exchange *x, const char *data, size_t len);
-/* The reply, always filled; or out->later, where the request may wait and the answer would
- * be "signer.not-ready": to be called again. */
+/* The reply, always filled; or out->later, where the answer would be "request.later", or
+ * "signer.not-ready" and the request may wait: to be called again. */
 void route_end(struct exchange *x, struct reply *out);
 /* Release; aborts a sink that was not ended. */
 void route_done(struct exchange *x);

@@ -4,6 +4,7 @@
 #include "head.h"
 #include "log.h"
 #include "mem.h"
+#include "steps.h"
 
 #include <errno.h>
 #include <microhttpd.h>
@@ -63,6 +64,7 @@ struct server {
     bool resting;     /* connections wait at the door: nothing can be accepted */
     unsigned n_away;  /* turned away since it was said last */
     uint64_t said_us; /* when that was; 0: never */
+    uint64_t serial;  /* requests so far */
 };
 
 static void run(struct server *s);
@@ -93,7 +95,10 @@ static void *on_target(void *arg, const char *target, struct MHD_Connection *c)
 static ssize_t stream_out(void *arg, uint64_t pos, char *buf, size_t max)
 {
     struct outgoing *o = arg;
-    ssize_t n = o->stream.read(o->stream.arg, buf, max);
+    ssize_t n;
+
+    steps_begin("a streamed answer");
+    n = o->stream.read(o->stream.arg, buf, max);
 
     (void)pos;
     if (n > 0) {
@@ -146,20 +151,23 @@ static uint64_t now_us(const struct server *s)
 }
 
 /* Aside with it: the library leaves the connection alone until it is resumed. */
-static enum MHD_Result hold(struct server *s, struct MHD_Connection *c, struct job *job)
+static enum MHD_Result hold(struct server *s, struct MHD_Connection *c, struct job *job,
+                            bool sure)
 {
-    uint64_t first;
+    uint64_t first = UINT64_MAX;
 
-    if (job->patience_us == 0)
+    if (job->patience_us == 0 && !sure)
         job->patience_us = now_us(s) + s->o.wait_us;
     job->held = c;
     job->next_held = s->held;
     s->held = job;
-    first = job->patience_us;
-    for (const struct job *k = job->next_held; k != NULL; k = k->next_held)
-        first = k->patience_us < first ? k->patience_us : first;
-    (void)sd_event_source_set_time(s->patience, first);
-    (void)sd_event_source_set_enabled(s->patience, SD_EVENT_ONESHOT);
+    for (const struct job *k = job; k != NULL; k = k->next_held)
+        if (k->patience_us > 0 && k->patience_us < first)
+            first = k->patience_us;
+    if (first < UINT64_MAX) {
+        (void)sd_event_source_set_time(s->patience, first);
+        (void)sd_event_source_set_enabled(s->patience, SD_EVENT_ONESHOT);
+    }
     MHD_suspend_connection(c);
     return MHD_YES;
 }
@@ -175,7 +183,8 @@ static int on_patience(sd_event_source *src, uint64_t usec, void *arg)
 
     (void)src;
     for (struct job *job = s->held; job != NULL; job = job->next_held)
-        job->x.request.may_wait = job->patience_us > usec;
+        if (job->patience_us > 0)
+            job->x.request.may_wait = job->patience_us > usec;
     server_ask_again(s);
     return 0;
 }
@@ -187,9 +196,11 @@ static enum MHD_Result answer(struct MHD_Connection *c, struct client *client,
     struct MHD_Response *m;
     enum MHD_Result rc = MHD_NO;
 
+    steps_begin(job->x.route != NULL ? job->x.route->pattern : "a refusal");
     route_end(&job->x, &r);
+    steps_begin("an answer on its way");
     if (r.later)
-        return hold(client->server, c, job);
+        return hold(client->server, c, job, r.sure);
     client->since_us = now_us(client->server);
     client->moved = r.len;
     m = make_response(&r, client);
@@ -224,11 +235,12 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
     struct server *s = arg;
     struct job *job = *state;
     struct client *client = client_of(c);
+    bool first = job != NULL && !job->begun;
 
     (void)url;
     if (job == NULL || client == NULL)
         return MHD_NO;
-    if (!job->begun) {
+    if (first) {
         struct err e;
 
         job->begun = true;
@@ -237,19 +249,28 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
         job->x.request.verb = request_verb(method);
         job->x.request.peer = client->peer;
         job->x.request.may_wait = true;
+        job->x.request.serial = ++s->serial;
         if (!head_read(c, version, &job->x.request, &e) ||
             (job->x.request.login[0] != '\0' &&
              !peer_plays(&job->x.request.peer, s->o.roles, job->x.request.login, &e)))
             route_fail(&job->x, &e);
-        if (!route_begin(&job->x, s->o.router) && at_once(c, &job->x.request))
-            return answer(c, client, job);
-        return MHD_YES;
+    }
+    if (first || job->x.later) {
+        bool open;
+
+        steps_begin("the head of a request");
+        open = route_begin(&job->x, s->o.router);
+        if (job->x.later) /* what has come of the body stays with the library */
+            return hold(s, c, job, true);
+        if (*upload_len == 0) /* the library calls again, with the body or its end */
+            return !open && at_once(c, &job->x.request) ? answer(c, client, job) : MHD_YES;
     }
     if (*upload_len > 0) {
         size_t n = *upload_len;
 
         client->moved += n;
         *upload_len = 0;
+        steps_begin("a streamed request");
         return route_data(&job->x, upload, n) ? MHD_YES : MHD_NO;
     }
     return answer(c, client, job);

@@ -11,7 +11,8 @@
  * What a head has to be like is head.h's.
  *
  * A request whose answer is "later" (route.h) is held aside, the loop goes on, and it is
- * asked again when server_ask_again says so; after wait_us it is asked for the last time.
+ * asked again when server_ask_again says so; after wait_us it is asked for the last time, but
+ * where what it waits for is sure to come.
  *
  * A connection is also turned away when it would take one of the last descriptors, which the
  * service keeps for itself. Where none can be accepted at all, the door is shut for a second

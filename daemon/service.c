@@ -2,12 +2,14 @@
 #include "service.h"
 
 #include "audit.h"
+#include "beside.h"
 #include "keys.h"
 #include "log.h"
 #include "mem.h"
 #include "outbox.h"
 #include "requests.h"
 #include "retention.h"
+#include "rosters.h"
 #include "standard.h"
 #include "upload.h"
 
@@ -63,7 +65,7 @@ struct docket service_docket(struct service *sv)
     return d;
 }
 
-static void store_trouble(struct service *sv, const struct err *e)
+void service_store_trouble(struct service *sv, const struct err *e)
 {
     log_event(LOG_EMERG, MSG_STORE_FAILED, &(struct log_fields){.err = e},
               "the service stops: %s", e->text);
@@ -76,7 +78,7 @@ void service_signer_ready(void *arg)
     struct err e;
 
     if (!bars_account(sv, &e) || !standard_seen(sv, &e)) {
-        store_trouble(sv, &e);
+        service_store_trouble(sv, &e);
         return;
     }
     service_notices(sv);
@@ -262,7 +264,7 @@ void service_token_lost(void *arg, int64_t batch)
 
     if (!queue_get(sv->store, batch, &b, &e) ||
         !own_step(sv, b.incident, EVENT_LOSE_TOKEN, &e))
-        store_trouble(sv, &e);
+        service_store_trouble(sv, &e);
 }
 
 /* A batch left the engine: does the incident move with it? */
@@ -276,7 +278,7 @@ void service_batch_ended(void *arg, int64_t batch)
     if (ok && b.state == BATCH_STOPPED && strcmp(b.rule, "decision.window") == 0)
         ok = own_step(sv, b.incident, EVENT_EXPIRE, &e);
     if (!ok)
-        store_trouble(sv, &e);
+        service_store_trouble(sv, &e);
 }
 
 void service_batch_aside(void *arg, const struct batch *b, const struct err *why)
@@ -310,7 +312,7 @@ void service_notices(struct service *sv)
     if (outbox_flush(sv->store, sv->outbox_dir, &e))
         return;
     if (store_failed(sv->store))
-        store_trouble(sv, &e);
+        service_store_trouble(sv, &e);
     else
         log_event(LOG_ERR, NULL, &(struct log_fields){.err = &e},
                   "notices wait in the queue: %s", e.text);
@@ -325,14 +327,17 @@ void service_tick(struct service *sv)
         return;
     service_notices(sv);
     bars_tick(sv);
+    rosters_tidy();
+    if (sv->beside != NULL)
+        beside_tidy(sv->beside);
     if (!service_refusals(sv, false, &e) || !service_deadlines(sv, &e) ||
         !upload_expire(sv, &e) || !retention_notices(sv, &e)) {
-        store_trouble(sv, &e);
+        service_store_trouble(sv, &e);
         return;
     }
     x->now_us = clock_now(&sv->clock);
     if (!docket_each_window(sv->store, note_expired, x, &e)) {
-        store_trouble(sv, &e);
+        service_store_trouble(sv, &e);
         return;
     }
     for (size_t i = 0; i < x->n; i++) {
@@ -341,7 +346,7 @@ void service_tick(struct service *sv)
         /* a batch under it stops by itself, before its next row */
         if (!queue_open(sv->store, x->ids[i], &open, &e) ||
             (!open && !own_step(sv, x->ids[i], EVENT_EXPIRE, &e))) {
-            store_trouble(sv, &e);
+            service_store_trouble(sv, &e);
             return;
         }
     }
@@ -382,7 +387,7 @@ static void put_refusal(struct service *sv, const struct request *r, const struc
                                                      .why = why,
                                                      .signers = signers},
                           clock_now(&sv->clock), &e) ||
-        !store_commit(sv->store, &e)) {
+        !store_commit_aside(sv->store, &e)) {
         store_rollback(sv->store);
         log_event(LOG_EMERG, MSG_STORE_FAILED, &(struct log_fields){.err = &e},
                   "the service stops: %s", e.text);
@@ -413,7 +418,7 @@ static bool put_sum(struct service *sv, const struct refusals_sum *sum, struct e
     if (audit_put(sv->store, clock_now(&sv->clock), "REFUSED_MORE", "", who, e,
                   "{s:I,s:o,s:o}", "count", (json_int_t)sum->summed, "rules", rules,
                   "since", docket_show_time(sum->since_us)) &&
-        store_commit(sv->store, e))
+        store_commit_aside(sv->store, e))
         return true;
     store_rollback(sv->store);
     return false;
@@ -470,7 +475,7 @@ static void do_after(struct service *sv)
     struct err e;
 
     if (sv->after.tell_keys && !service_tell_keys(sv, &e))
-        store_trouble(sv, &e);
+        service_store_trouble(sv, &e);
     if (sv->after.raised)
         bars_raised(sv);
     pump_tell(sv->pump, sv->after.end_signers);
@@ -492,6 +497,18 @@ static bool dry_answer(struct service *sv, const struct request *r, struct reply
     (void)json_object_set_new(j, "dry_run", json_true());
     reply_done(out);
     return reply_json(out, 200, j, e);
+}
+
+/* What it has to know and nobody has worked out yet is waited for, where it can be given up. */
+static bool take_step(struct service *sv, const struct request *r, struct span body,
+                      service_step step, struct reply *out, struct err *e)
+{
+    const struct think_port *was =
+        think_through(r->patient ? beside_port(sv->beside) : NULL);
+    bool ok = step(sv, r, body, out, e);
+
+    (void)think_through(was);
+    return ok;
 }
 
 bool service_change(struct service *sv, const struct request *r, struct span body,
@@ -517,7 +534,7 @@ bool service_change(struct service *sv, const struct request *r, struct span bod
     if (!pump_settle(sv->pump, e) || !store_begin(sv->store, e))
         return false;
     log_hold(r->dry_run); /* what a step says has happened has not */
-    ok = step(sv, r, body, out, e);
+    ok = take_step(sv, r, body, step, out, e);
     log_hold(false);
     if (ok && r->dry_run) {
         store_rollback(sv->store);
@@ -531,11 +548,10 @@ bool service_change(struct service *sv, const struct request *r, struct span bod
     }
     store_rollback(sv->store);
     if (e->code == ERR_STORE && store_failed(sv->store)) {
-        log_event(LOG_EMERG, MSG_STORE_FAILED, &(struct log_fields){.err = e},
-                  "the service stops: %s", e->text);
-        (void)sd_event_exit(sv->loop, 1);
-    } else if (!wait_for_signer(sv, r, e)) {
+        service_store_trouble(sv, e);
+    } else if (!think_later(e) && !wait_for_signer(sv, r, e)) {
         put_refusal(sv, r, e, out->signers);
     }
+    sv->about[0] = '\0'; /* also where it will be asked again */
     return false;
 }

@@ -15,6 +15,8 @@
 #include "server.h"
 #include "tar.h"
 
+struct beside;
+
 struct service {
     struct config config;
     struct trust trust;
@@ -23,7 +25,9 @@ struct service {
     struct store *store;
     struct engine *engine;
     struct pump *pump;
-    struct server *server; /* holds who waits for a signer */
+    struct server *server; /* holds who waits */
+    struct beside *beside; /* works out what takes long; NULL: the loop does */
+    struct service *looks; /* ... by this; its thread's */
     sd_event *loop;
     char roster_dir[CONFIG_PATH_MAX + 16];
     char incoming_dir[CONFIG_PATH_MAX + 16];
@@ -41,10 +45,6 @@ struct service {
         struct err trouble;
     } backup;
     struct refusals refusals;
-    struct service_answers {
-        int64_t next_us; /* monotonic: not counted again before */
-        int64_t n[OUTCOME_STATES];
-    } answers;
     bool standard_seen;     /* the token has said what it is, since the start */
     struct upload *uploads; /* on their way */
     char
@@ -93,6 +93,8 @@ MUST_CHECK bool service_stop_batches(struct service *sv, const char *incident,
                                      struct err *e);
 /* Every few seconds: windows that closed while nothing was signed. */
 void service_tick(struct service *sv);
+/* The database failed: the service stops, for nothing that it would promise is on disk. */
+void service_store_trouble(struct service *sv, const struct err *e);
 /* Alarms of incidents that stand still, and of shares that are due for a ceremony: once each. */
 MUST_CHECK bool service_deadlines(struct service *sv, struct err *e);
 /* Sets of shares, and when each is due for a ceremony, into the list of alarms; overdue is
@@ -129,6 +131,15 @@ typedef bool (*service_step)(struct service *sv, const struct request *r, struct
  */
 bool service_change(struct service *sv, const struct request *r, struct span body,
                     struct span what, service_step step, struct reply *out, struct err *e);
+
+/* Work things out beside the loop from here on. What waits is asked again, what looks has a
+ * service of its own to look at. Errors: ERR_STORE. */
+MUST_CHECK bool service_beside(struct service *sv, const char *path, struct err *e);
+void service_beside_end(struct service *sv);
+/* One request that only looks, beside the loop. fn gets a service that has the
+ * configuration, the folders and a store that can only be read, and nothing else. */
+bool service_look(struct service *sv, const struct request *r, struct span body,
+                  service_step fn, struct reply *out, struct err *e);
 
 /* At start and end: no backup is under way, and none is left. */
 MUST_CHECK bool api_backup_end(struct service *sv, struct err *e);

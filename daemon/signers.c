@@ -4,6 +4,7 @@
 #include "log.h"
 #include "mem.h"
 #include "signer_start.h"
+#include "steps.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -211,31 +212,6 @@ static void on_reply(struct worker *w, const struct proto *p, int *fd)
         hear_refusal(w, p);
 }
 
-static int on_child(sd_event_source *src, const siginfo_t *si, void *arg)
-{
-    struct worker *w = arg;
-    char why[sizeof w->info.trouble];
-    bool human = si->si_code == CLD_EXITED && si->si_status == EXIT_HUMAN;
-
-    (void)src;
-    w->info.pid = 0; /* reaped by the loop */
-    if (w->told) {
-        go_down(w, w->info.rule, w->info.trouble, human);
-        return 0;
-    }
-    if (si->si_code == CLD_EXITED)
-        (void)snprintf(why, sizeof why, "its process ended with status %d", si->si_status);
-    else
-        (void)snprintf(why, sizeof why, "its process was killed by signal %d%s",
-                       si->si_status,
-                       si->si_status == SIGALRM ? " (a call into the module hung)" : "");
-    go_down(w,
-            si->si_code != CLD_EXITED && si->si_status == SIGALRM ? "token.lost"
-                                                                  : "signer.socket",
-            why, human);
-    return 0;
-}
-
 static int on_io(sd_event_source *src, int fd, uint32_t revents, void *arg)
 {
     struct worker *w = arg;
@@ -247,6 +223,7 @@ static int on_io(sd_event_source *src, int fd, uint32_t revents, void *arg)
 
     (void)src;
     (void)revents;
+    steps_begin("a signer's answer");
     if (proto_recv(fd, &p, fds, &n_fds, &gone, &e)) {
         AUTO(fd) int beside = n_fds > 0 ? fds[0] : -1;
 
@@ -266,6 +243,42 @@ static int on_io(sd_event_source *src, int fd, uint32_t revents, void *arg)
     }
     go_down(w, w->told ? w->info.rule : "signer.socket",
             w->told ? w->info.trouble : "it closed its connection", false);
+    return 0;
+}
+
+/* What it said before it ended is heard before it is missed. */
+static void hear_out(struct worker *w)
+{
+    struct pollfd p = {.fd = w->fd, .events = POLLIN};
+
+    while (w->io != NULL && poll(&p, 1, 0) > 0)
+        (void)on_io(w->io, w->fd, EPOLLIN, w);
+}
+
+static int on_child(sd_event_source *src, const siginfo_t *si, void *arg)
+{
+    struct worker *w = arg;
+    char why[sizeof w->info.trouble];
+    bool human = si->si_code == CLD_EXITED && si->si_status == EXIT_HUMAN;
+
+    hear_out(w);
+    if (w->child != src) /* it is down by what it said */
+        return 0;
+    w->info.pid = 0; /* reaped by the loop */
+    if (w->told) {
+        go_down(w, w->info.rule, w->info.trouble, human);
+        return 0;
+    }
+    if (si->si_code == CLD_EXITED)
+        (void)snprintf(why, sizeof why, "its process ended with status %d", si->si_status);
+    else
+        (void)snprintf(why, sizeof why, "its process was killed by signal %d%s",
+                       si->si_status,
+                       si->si_status == SIGALRM ? " (a call into the module hung)" : "");
+    go_down(w,
+            si->si_code != CLD_EXITED && si->si_status == SIGALRM ? "token.lost"
+                                                                  : "signer.socket",
+            why, human);
     return 0;
 }
 
@@ -321,8 +334,6 @@ static void start(struct worker *w)
     if ((w->info.pid > 0 &&
          sd_event_add_child(s->loop, &w->child, w->info.pid, WEXITED, on_child, w) < 0) ||
         sd_event_add_io(s->loop, &w->io, fd, EPOLLIN, on_io, w) < 0 ||
-        /* what it said before it ended is heard before it is missed */
-        sd_event_source_set_priority(w->io, SD_EVENT_PRIORITY_NORMAL - 1) < 0 ||
         !send_record(w, &hello, HELLO_CALLS + s->token->sessions, NULL, 0, &e))
         go_down(w, "signer.socket", "cannot be watched or spoken to", false);
 }

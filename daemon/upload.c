@@ -158,7 +158,7 @@ bool upload_begin(struct service *sv, const struct request *r,
         upload_free(u);
         return false;
     }
-    *out = (struct sink){upload_write, end, upload_abort, u};
+    *out = (struct sink){upload_write, end, upload_abort, u, false};
     return true;
 }
 

@@ -24,6 +24,8 @@ struct upload {
     struct upload *next; /* in service.uploads: on its way */
     int64_t octets, since_us;
     int fd;
+    bool taken_in; /* it was read and checked; its */
+    struct digest digest;
     char path[PATH_MAX]; /* goes with the upload; "": nothing does */
 };
 

@@ -809,7 +809,7 @@ const struct rule rules[] = {
      "See custodians list for who does."},
 
     /* request: the operator socket - daemon/request.c, daemon/route.c, daemon/server.c,
-     * daemon/head.c, daemon/listening.c, daemon/peer.c */
+     * daemon/head.c, daemon/listening.c, daemon/peer.c, daemon/beside.c */
     {"request.target", "project", "choice",
      "A target is /path?name=value of letters, digits, '.', '_' and '-'.",
      "Correct the request; identifiers never need a percent sign."},
@@ -853,6 +853,9 @@ const struct rule rules[] = {
      "Connections are limited, in all, per user and by the descriptors of the service.",
      "Close idle clients, or raise MaxClients= and MaxClientsPerUser=; LimitNOFILE= of the "
      "unit where descriptors are what is missing."},
+    {"request.later", "project", "choice",
+     "What takes long is worked out beside the service, and the request waits for it.",
+     "Try again in a few seconds."},
     {"request.peer", "project", "choice",
      "The kernel says who is calling before anything is read.",
      "Call over the Unix socket of this machine, not through a proxy."},

@@ -420,6 +420,11 @@ bool roster_open_fd(int fd, const char *name, struct roster *out, struct err *e)
 
 void roster_done(struct roster *r)
 {
+    if (r->release != NULL) {
+        r->release(r->owner);
+        memset(r, 0, sizeof *r);
+        return;
+    }
     free(r->offsets);
     if (r->map != NULL)
         (void)munmap(r->map, r->map_len);

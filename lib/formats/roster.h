@@ -67,6 +67,9 @@ struct roster {
     unsigned n_columns;
     void *map; /* set when roster_open_fd mapped it */
     size_t map_len;
+    void (*release)(
+        void *owner); /* text and offsets are the owner's (rosters.h); or NULL */
+    void *owner;
 };
 
 /*

@@ -4,6 +4,7 @@
 #include "audit.h"
 #include "mem.h"
 #include "rosters.h"
+#include "think.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -194,35 +195,89 @@ static bool notified_row(void *arg, const struct partyfile_header *h,
     return true;
 }
 
-bool agree_lists(const struct docket *d, const char *incident, const struct roster *r,
-                 uint32_t cells, struct agree *out, struct err *e)
+/* Long work (think.h); the question: */
+struct reading {
+    struct docket_file file;
+    struct digest list;
+    uint32_t cells;
+    char roster_dir[CONFIG_PATH_MAX + 16], files_dir[CONFIG_PATH_MAX + 16];
+};
+
+static bool read_both(const struct reading *q, const struct roster *r, struct agree *out,
+                      struct err *e)
 {
     AUTO(mem) struct partyfile_header *h = calloc(1, sizeof *h);
-    struct walk w = {.r = r, .cells = cells, .out = out};
+    struct docket d = {.files_dir = q->files_dir};
+    struct walk w = {.r = r, .cells = q->cells, .out = out};
     struct partyfile_reader reader = {.row = notified_row, .arg = &w};
-    struct docket_file file;
     struct docket_octets o;
     struct roster_row row;
     bool ok;
 
-    memset(out, 0, sizeof *out);
     if (h == NULL)
         return err_set(e, ERR_STORE, "store.memory", "out of memory");
-    if (!docket_last_file(d->store, incident, false, &file, &out->filed, e))
+    if (!docket_file_open(&d, &q->file, &o, e))
         return false;
-    if (!out->filed)
-        return true;
-    if (!docket_file_open(d, &file, &o, e))
-        return false;
-    ok = partyfile_again(o.text, file.id, &reader, h, e);
+    ok = partyfile_again(o.text, q->file.id, &reader, h, e);
     docket_file_close(&o);
     if (!ok)
         return false;
     (void)list_until(&w, NULL, &row);
-    (void)snprintf(out->file, sizeof out->file, "%s", file.id);
+    (void)snprintf(out->file, sizeof out->file, "%s", q->file.id);
+    out->filed = true;
     out->organisation = h->kind == PARTYFILE_ORGANISATION_NOTIFICATION;
     out->method = h->method;
     out->listed = r->n_rows;
+    return true;
+}
+
+static bool work(struct store *s, struct span in, struct span *out, struct err *e)
+{
+    AUTO(mem) struct reading *q = malloc(sizeof *q);
+    struct agree *found = calloc(1, sizeof *found);
+    struct roster r = {0};
+    bool ok;
+
+    (void)s;
+    if (q == NULL || found == NULL) {
+        free(found);
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
+    }
+    memcpy(q, in.at, sizeof *q);
+    ok = rosters_open(q->roster_dir, &q->list, &r, e) && read_both(q, &r, found, e);
+    roster_done(&r);
+    if (!ok) {
+        free(found);
+        return false;
+    }
+    *out = span_of(found, sizeof *found);
+    return true;
+}
+
+static const struct think_kind comparing = {.name = "a list and what was notified",
+                                            .work = work};
+
+bool agree_lists(const struct docket *d, const char *incident, const struct roster *r,
+                 uint32_t cells, struct agree *out, struct err *e)
+{
+    AUTO(mem) struct reading *q = calloc(1, sizeof *q);
+    struct span found;
+
+    memset(out, 0, sizeof *out);
+    if (q == NULL)
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
+    if (!docket_last_file(d->store, incident, false, &q->file, &out->filed, e))
+        return false;
+    if (!out->filed)
+        return true;
+    q->list = r->digest;
+    q->cells = cells;
+    (void)snprintf(q->roster_dir, sizeof q->roster_dir, "%s", d->roster_dir);
+    (void)snprintf(q->files_dir, sizeof q->files_dir, "%s", d->files_dir);
+    if (!think(&comparing, d->store, span_of(q, sizeof *q), &found, e))
+        return false;
+    memcpy(out, found.at, sizeof *out);
+    free((void *)(uintptr_t)found.at);
     return true;
 }
 

@@ -7,8 +7,11 @@
 #include "mem.h"
 #include "outcome.h"
 #include "rosters.h"
+#include "think.h"
 #include "uploads.h"
 
+#include <assert.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,18 +74,54 @@ bool docket_list_version(struct store *s, const char *incident, int64_t version,
 
 /* --- a further version --- */
 
+/* in: two digests, then the folder. out: a struct lists_difference. */
+static bool compare(struct store *s, struct span in, struct span *out, struct err *e)
+{
+    const char *dir = (const char *)in.at + 2 * sizeof(struct digest);
+    struct lists_difference *found = malloc(sizeof *found);
+    struct digest of[2];
+    struct roster was = {0};
+    struct roster is = {0};
+    bool ok;
+
+    (void)s;
+    if (found == NULL)
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
+    memcpy(of, in.at, sizeof of);
+    ok = rosters_open(dir, &of[0], &was, e) && rosters_open(dir, &of[1], &is, e);
+    if (ok)
+        lists_compare(&was, &is, found);
+    roster_done(&was);
+    roster_done(&is);
+    if (!ok) {
+        free(found);
+        return false;
+    }
+    *out = span_of(found, sizeof *found);
+    return true;
+}
+
+static const struct think_kind comparing = {.name = "how a list differs", .work = compare};
+
 static bool difference(const struct docket *d, const struct version *before,
                        const struct roster *r, struct docket_list *out, struct err *e)
 {
-    struct roster was;
+    uint8_t in[2 * sizeof(struct digest) + PATH_MAX];
+    size_t dir = strlen(d->roster_dir) + 1;
+    struct span found;
 
     if (!before->found)
         return true;
-    if (!rosters_open(d->roster_dir, &before->sha256, &was, e))
-        return false;
     out->corrects = before->number;
-    lists_compare(&was, r, &out->difference);
-    roster_done(&was);
+    assert(dir <= PATH_MAX);
+    memcpy(in, before->sha256.b, sizeof before->sha256);
+    memcpy(in + sizeof(struct digest), r->digest.b, sizeof r->digest);
+    memcpy(in + 2 * sizeof(struct digest), d->roster_dir, dir);
+    if (!think(&comparing, d->store, span_of(in, 2 * sizeof(struct digest) + dir), &found,
+               e))
+        return false;
+    memcpy(&out->difference, found.at, sizeof out->difference);
+    free((void *)(uintptr_t)found.at);
     return true;
 }
 

@@ -7,6 +7,7 @@
 #include "memfd.h"
 #include "plain.h"
 #include "rosters.h"
+#include "think.h"
 #include "witness.h"
 
 #include <openssl/crypto.h>
@@ -163,14 +164,47 @@ static bool load_selection(struct engine *g, struct err *e)
     return true;
 }
 
+/* The whole ledger of a batch is walked for it, which is long work (think.h). What it holds
+ * changes with these figures and not without. */
+struct question {
+    int64_t batch, signed_, failed;
+    uint32_t n_rows;
+};
+
+static bool find_gaps(struct store *s, struct span in, struct span *out, struct err *e)
+{
+    struct gap *gaps;
+    struct question q;
+    size_t n;
+
+    memcpy(&q, in.at, sizeof q);
+    if (!ledger_gaps(s, q.batch, q.n_rows, &gaps, &n, e))
+        return false;
+    *out = span_of(gaps, n * sizeof *gaps);
+    return true;
+}
+
+static const struct think_kind gaps_of = {.name = "what is still to be signed",
+                                          .work = find_gaps};
+
 /* What the ledger does not hold is to do. Gaps come ascending and are handed out from the
  * front, so turn the list into a stack. */
 static bool load_gaps(struct engine *g, struct err *e)
 {
+    struct question q;
+    struct span out;
+
     free(TAKE(g->gaps));
     g->n_gaps = g->cap_gaps = 0;
-    if (!ledger_gaps(g->s.store, g->b.id, g->b.n_rows, &g->gaps, &g->n_gaps, e))
+    memset(&q, 0, sizeof q); /* octets between members too: it is compared */
+    q.batch = g->b.id;
+    q.signed_ = g->b.signed_;
+    q.failed = g->b.failed;
+    q.n_rows = g->b.n_rows;
+    if (!think(&gaps_of, g->s.store, span_of(&q, sizeof q), &out, e))
         return false;
+    g->gaps = (struct gap *)(uintptr_t)out.at;
+    g->n_gaps = out.len / sizeof *g->gaps;
     g->cap_gaps = g->n_gaps;
     for (size_t i = 0; i < g->n_gaps / 2; i++) {
         struct gap t = g->gaps[i];
@@ -233,6 +267,7 @@ static bool open_parts(struct engine *g, struct err *e)
                                &g->roster, e) &&
            memfd_of_span("smki-certificates", g->certs, &g->fds[PROTO_PART_CERTIFICATES],
                          e) &&
+           load_gaps(g, e) && /* what may have to be waited for is asked for first */
            load_activation(g, e) && load_symmetric(g, e) && load_selection(g, e);
 }
 
@@ -260,7 +295,7 @@ static bool open_batch(struct engine *g, struct err *e)
     g->key = X509_get_pubkey(warrant_key_cert(g->w)->x);
     if (g->key == NULL)
         return err_set(e, ERR_STORE, "store.memory", "out of memory");
-    return load_gaps(g, e);
+    return true;
 }
 
 /* For the story: `status` forgets it with the batch. */
@@ -300,6 +335,14 @@ static bool leave(struct engine *g, enum batch_state to, const char *rule,
 static bool in_transaction(struct engine *g, bool ok, struct err *e)
 {
     if (ok && store_commit(g->s.store, e))
+        return true;
+    store_rollback(g->s.store);
+    return false;
+}
+
+static bool progress(struct engine *g, bool ok, struct err *e)
+{
+    if (ok && store_commit_aside(g->s.store, e))
         return true;
     store_rollback(g->s.store);
     return false;
@@ -352,6 +395,11 @@ bool engine_pick(struct engine *g, bool *busy, struct err *e)
             if (g->b.started_us == 0)
                 g->b.started_us = now_us(g);
             break;
+        }
+        if (think_later(&why)) { /* its list is being opened */
+            put_down(g);
+            *busy = false;
+            return true;
         }
         if (store_failed(g->s.store)) {
             *e = why;
@@ -442,7 +490,7 @@ bool engine_lease(struct engine *g, const struct engine_share *s, uint64_t *firs
                    AUDIT_ACTOR_SYSTEM, e, "{s:I,s:s,s:I,s:I}", "batch", (long long)g->b.id,
                    "originator", hex, "first_counter", (long long)*first, "last_counter",
                    (long long)(*first + *n - 1));
-    return in_transaction(g, ok, e);
+    return progress(g, ok, e);
 }
 
 /* --- orders --- */
@@ -553,7 +601,7 @@ static bool put_lost(struct engine *g, const struct order *o, uint32_t from,
                    e, "{s:I,s:i,s:I,s:s}", "batch", (long long)g->b.id, "count",
                    (int)(o->sign.n - from), "first_counter_spent",
                    (long long)(o->sign.counter + from), "reason", text);
-    return in_transaction(g, ok, e);
+    return progress(g, ok, e);
 }
 
 bool engine_lost(struct engine *g, const struct order *o, const char *why, struct err *e)
@@ -693,7 +741,7 @@ bool engine_flush(struct engine *g, bool now_, struct err *e)
     if (!now_ && g->staged_rows < STAGED_ROWS && g->n_staged < STAGED_MAX &&
         g->n_failed < FAILED_MAX)
         return true;
-    if (!store_begin(g->s.store, e) || !in_transaction(g, put_all(g, e), e))
+    if (!store_begin(g->s.store, e) || !progress(g, put_all(g, e), e))
         return false;
     g->commanded = g->commanded || g->n_staged > 0;
     g->b.signed_ += g->staged_rows;
@@ -711,8 +759,10 @@ bool engine_finish(struct engine *g, bool *done, struct err *e)
     if (!g->active || g->n_gaps > 0 || g->out > 0)
         return true;
     /* the ledger has the last word, not the stack */
-    if (!engine_flush(g, true, e) || !load_gaps(g, e))
+    if (!engine_flush(g, true, e))
         return false;
+    if (!load_gaps(g, e))
+        return think_later(e);
     if (g->n_gaps > 0)
         return true;
     if (!store_begin(g->s.store, e))

@@ -11,32 +11,45 @@
 
 /* --- opening --- */
 
-struct opening {
-    struct lists *out;
-    const char *dir;
-    bool ok;
-    struct err *e;
+struct counting {
+    struct counted {
+        int64_t version;
+        struct digest sha256;
+    } * at;
+    size_t n;
+    bool no_memory;
 };
 
-static bool open_one(void *arg, const struct store_row *row)
+static bool count_one(void *arg, const struct store_row *row)
 {
-    struct opening *o = arg;
-    struct lists *l = o->out;
-    struct list *more = reallocarray(l->at, l->n + 1, sizeof *more);
+    struct counting *c = arg;
+    struct counted *more = reallocarray(c->at, c->n + 1, sizeof *more);
     struct span b = store_blob(row, 1);
-    struct digest sha256 = {{0}};
 
-    if (more == NULL) {
-        o->ok = err_set(o->e, ERR_STORE, "store.memory", "out of memory");
+    c->no_memory = more == NULL;
+    if (more == NULL)
         return false;
-    }
+    c->at = more;
+    c->at[c->n] = (struct counted){.version = store_i64(row, 0)};
+    if (b.len == sizeof c->at[0].sha256.b)
+        memcpy(c->at[c->n].sha256.b, b.at, b.len);
+    c->n++;
+    return true;
+}
+
+static bool open_one(struct lists *l, const char *dir, int64_t version,
+                     const struct digest *sha256, struct err *e)
+{
+    struct list *more = reallocarray(l->at, l->n + 1, sizeof *more);
+
+    if (more == NULL)
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
     l->at = more;
-    l->at[l->n] = (struct list){.version = store_i64(row, 0)};
-    if (b.len == sizeof sha256.b)
-        memcpy(sha256.b, b.at, b.len);
-    o->ok = rosters_open(o->dir, &sha256, &l->at[l->n].roster, o->e);
-    l->n += o->ok;
-    return o->ok;
+    l->at[l->n] = (struct list){.version = version};
+    if (!rosters_open(dir, sha256, &l->at[l->n].roster, e))
+        return false;
+    l->n++;
+    return true;
 }
 
 /* The same octets may be on file twice: a correction that was taken back. */
@@ -45,16 +58,57 @@ static bool open_one(void *arg, const struct store_row *row)
     " AND (named OR version = (SELECT max(version) FROM roster WHERE incident = ?1"   \
     " AND state = 'filed')) GROUP BY sha256 ORDER BY 1 DESC"
 
+/* at: the caller's */
+static bool counting(struct store *s, const char *incident, struct counting *c,
+                     struct err *e)
+{
+    *c = (struct counting){0};
+    if (!store_each(s, count_one, c, e, COUNTING, "t", incident))
+        return false;
+    if (c->no_memory)
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
+    return c->n > 0 || err_set(e, ERR_MISSING, "incident.no-roster",
+                               "incident %s has no roster", incident);
+}
+
 bool lists_open(struct store *s, const char *dir, const char *incident, struct lists *out,
                 struct err *e)
 {
-    struct opening o = {out, dir, true, e};
+    struct counting c;
+    bool ok;
 
     *out = (struct lists){NULL, 0};
-    if (!store_each(s, open_one, &o, e, COUNTING, "t", incident) || !o.ok)
-        return false;
-    return out->n > 0 || err_set(e, ERR_MISSING, "incident.no-roster",
-                                 "incident %s has no roster", incident);
+    ok = counting(s, incident, &c, e);
+    for (size_t i = 0; ok && i < c.n; i++)
+        ok = open_one(out, dir, c.at[i].version, &c.at[i].sha256, e);
+    free(c.at);
+    return ok;
+}
+
+bool lists_counting(struct store *s, const char *incident, struct digest **out, size_t *n,
+                    struct err *e)
+{
+    struct counting c;
+    bool ok = counting(s, incident, &c, e);
+
+    *n = c.n;
+    *out = ok ? calloc(c.n, sizeof **out) : NULL;
+    for (size_t i = 0; ok && *out != NULL && i < c.n; i++)
+        (*out)[i] = c.at[i].sha256;
+    free(c.at);
+    if (ok && *out == NULL)
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
+    return ok;
+}
+
+bool lists_open_these(const char *dir, const struct digest of[], size_t n,
+                      struct lists *out, struct err *e)
+{
+    *out = (struct lists){NULL, 0};
+    for (size_t i = 0; i < n; i++)
+        if (!open_one(out, dir, 0, &of[i], e))
+            return false;
+    return true;
 }
 
 void lists_done(struct lists *l)

@@ -34,6 +34,14 @@ struct lists {
  * Errors: ERR_MISSING "incident.no-roster"; as rosters_open. */
 MUST_CHECK bool lists_open(struct store *s, const char *dir, const char *incident,
                            struct lists *out, struct err *e);
+/* Their digests, in that order; malloc'd, the caller's. Errors: ERR_MISSING
+ * "incident.no-roster". */
+MUST_CHECK bool lists_counting(struct store *s, const char *incident, struct digest **out,
+                               size_t *n, struct err *e);
+/* Open lists that are not said to be of an incident; versions are not known. lists_done either
+ * way. Errors: as rosters_open. */
+MUST_CHECK bool lists_open_these(const char *dir, const struct digest of[], size_t n,
+                                 struct lists *out, struct err *e);
 void lists_done(struct lists *l);
 
 struct lists_row {

@@ -18,8 +18,8 @@ bool queue_state_final(enum batch_state s)
 }
 
 #define COLUMNS                                                                        \
-    "id, incident, decision, key, originator, roster, selection IS NOT NULL, rows, "   \
-    "signed,"                                                                          \
+    "id, incident, decision, key, originator, roster, EXISTS (SELECT 1 FROM"           \
+    " batch_rows WHERE batch = batch.id), rows, signed,"                               \
     " failed, state, reason, asked_us, started_us, ended_us, asked_by, confirmed_by, " \
     "rule,"                                                                            \
     " commands_used, commands_allowed, commands_lost"
@@ -61,16 +61,17 @@ bool queue_put(struct store *s, struct batch *b, struct span selection, struct s
 {
     if (!store_run(s, e,
                    "INSERT INTO batch (incident, decision, key, originator, roster, certs,"
-                   " selection, rows, signed, failed, state, reason, asked_us, asked_by)"
-                   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 0, 0, ?9, ?10, ?11, ?12)",
-                   "tbtbbbbittit", b->incident, span_of(b->decision.b, 32), b->key,
-                   span_of(b->originator.b, 8), span_of(b->roster.b, 32), certs, selection,
+                   " rows, signed, failed, state, reason, asked_us, asked_by)"
+                   " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 0, ?8, ?9, ?10, ?11)",
+                   "tbtbbbittit", b->incident, span_of(b->decision.b, 32), b->key,
+                   span_of(b->originator.b, 8), span_of(b->roster.b, 32), certs,
                    (int64_t)b->n_rows, queue_state_name(b->state), b->reason, b->asked_us,
                    b->asked_by))
         return false;
     b->id = store_last_id(s);
     b->selected = selection.at != NULL;
-    return true;
+    return !b->selected || store_run(s, e, "INSERT INTO batch_rows VALUES (?1, ?2)", "ib",
+                                     b->id, selection);
 }
 
 struct one {
@@ -219,7 +220,9 @@ bool queue_parts(struct store *s, int64_t id, struct span *selection, struct spa
 
     *selection = *certs = (struct span){NULL, 0};
     ok = store_each(s, take_parts, &p, e,
-                    "SELECT selection, certs FROM batch WHERE id = ?1", "i", id);
+                    "SELECT list, certs FROM batch LEFT JOIN batch_rows ON batch = id"
+                    " WHERE id = ?1",
+                    "i", id);
     if (ok && p.no_memory)
         ok = err_set(e, ERR_STORE, "store.memory", "out of memory");
     if (!ok) {

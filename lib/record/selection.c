@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include "selection.h"
 
+#include "docket.h"
 #include "ledger.h"
 #include "mem.h"
 #include "outcome.h"
 #include "queue.h"
 #include "rosters.h"
+#include "think.h"
 
+#include <assert.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -200,6 +205,10 @@ static bool select_some(struct rows *r, const char *dir, struct span *rows, uint
         else
             used++;
     }
+    if (*n == r->n) { /* all, and nothing has to be kept to say so */
+        free(list);
+        return true;
+    }
     *rows = span_of(list, (size_t)*n * 4);
     if (*n == 0 && used > 0)
         return err_set(e, ERR_DENIED, "decision.attempts",
@@ -255,4 +264,80 @@ bool selection_rows(struct store *s, const char *dir, const struct authority *a,
     if (ok && *n == 0)
         ok = err_set(e, ERR_DENIED, "batch.empty", "no row of the roster is unfinished");
     return ok;
+}
+
+/* --- as a question --- */
+
+struct question { /* and behind it the folder */
+    struct digest decision;
+    uint64_t stamp;
+    int64_t signed_, failed;
+    char which[16];
+};
+
+struct answer { /* and behind it the rows, if not all */
+    uint32_t n;
+    bool all;
+};
+
+static bool work(struct store *s, struct span in, struct span *out, struct err *e)
+{
+    AUTO(mem) struct authority *a = calloc(1, sizeof *a);
+    struct question q;
+    struct span rows = {NULL, 0};
+    struct answer found = {0};
+    uint8_t *octets;
+    bool ok;
+
+    if (a == NULL)
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
+    memcpy(&q, in.at, sizeof q);
+    ok = docket_in_force(s, &q.decision, a, e) &&
+         selection_rows(s, (const char *)in.at + sizeof q, a, q.which, &found.n, &rows, e);
+    found.all = rows.at == NULL;
+    octets = ok ? malloc(sizeof found + rows.len) : NULL;
+    if (octets != NULL) {
+        memcpy(octets, &found, sizeof found);
+        if (rows.len > 0)
+            memcpy(octets + sizeof found, rows.at, rows.len);
+        *out = span_of(octets, sizeof found + rows.len);
+    }
+    free((void *)(uintptr_t)rows.at);
+    return ok && (octets != NULL || err_set(e, ERR_STORE, "store.memory", "out of memory"));
+}
+
+static const struct think_kind selecting = {.name = "the rows of a batch", .work = work};
+
+bool selection_think(struct store *s, const char *dir, const struct authority *a,
+                     const char *which, uint32_t *n, struct span *rows, struct err *e)
+{
+    uint8_t in[sizeof(struct question) + PATH_MAX];
+    size_t len = strlen(dir) + 1;
+    struct question q;
+    struct answer found;
+    struct span out;
+    uint8_t *copy;
+
+    *rows = (struct span){NULL, 0};
+    assert(len <= PATH_MAX);
+    memset(&q, 0, sizeof q); /* octets between members too: it is compared */
+    q.decision = a->digest;
+    q.stamp = store_stamp(s);
+    if (!queue_totals(s, a->incident, &q.signed_, &q.failed, e))
+        return false;
+    (void)snprintf(q.which, sizeof q.which, "%s", which);
+    memcpy(in, &q, sizeof q);
+    memcpy(in + sizeof q, dir, len);
+    if (!think(&selecting, s, span_of(in, sizeof q + len), &out, e))
+        return false;
+    memcpy(&found, out.at, sizeof found);
+    *n = found.n;
+    copy = found.all ? NULL : malloc(out.len - sizeof found + 1);
+    if (copy != NULL) {
+        memcpy(copy, out.at + sizeof found, out.len - sizeof found);
+        *rows = span_of(copy, out.len - sizeof found);
+    }
+    free((void *)(uintptr_t)out.at);
+    return found.all || copy != NULL ||
+           err_set(e, ERR_STORE, "store.memory", "out of memory");
 }

@@ -31,4 +31,10 @@ MUST_CHECK bool selection_rows(struct store *s, const char *dir, const struct au
                                const char *which, uint32_t *n, struct span *rows,
                                struct err *e);
 
+/* The same as a question (think.h): for whoever can give up what he is doing. What this
+ * transaction has changed so far is not seen. */
+MUST_CHECK bool selection_think(struct store *s, const char *dir, const struct authority *a,
+                                const char *which, uint32_t *n, struct span *rows,
+                                struct err *e);
+
 #endif

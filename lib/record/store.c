@@ -16,12 +16,21 @@
 struct store {
     sqlite3 *db;
     bool failed;
+    uint64_t stamp;
     struct {
         const char *sql; /* constant text: its address names the statement */
         sqlite3_stmt *stmt;
     } cache[CACHE];
     size_t n_cache;
 };
+
+#define ONE_MORE                                                                      \
+    "INSERT INTO outcome_total VALUES (new.incident, new.batch, new.type, new.state," \
+    " new.held, 1) ON CONFLICT DO UPDATE SET n = n + 1;"
+#define ONE_LESS                                                              \
+    "UPDATE outcome_total SET n = n - 1 WHERE incident = old.incident AND"    \
+    " batch = old.batch AND type = old.type AND state = old.state AND held =" \
+    " old.held;"
 
 /*
  * Rows by (batch, position): an integer key in order costs next to nothing, a random one
@@ -206,6 +215,23 @@ static const char *const migrations[] = {
     " version INTEGER NOT NULL, since_us INTEGER NOT NULL, proven_us INTEGER NOT NULL,"
     " left_us INTEGER NOT NULL DEFAULT 0, left_why TEXT NOT NULL DEFAULT '',"
     " ended_us INTEGER NOT NULL DEFAULT 0, UNIQUE (share_set, person)) STRICT;",
+    /* the rows of a batch apart from its figures, which change with every order: a row of a
+     * table is read and written as a whole */
+    "CREATE TABLE batch_rows (batch INTEGER PRIMARY KEY, list BLOB NOT NULL) STRICT;"
+    "INSERT INTO batch_rows SELECT id, selection FROM batch WHERE selection IS NOT NULL;"
+    "ALTER TABLE batch DROP COLUMN selection;"
+    /* how many outcomes there are of each kind: there may be 32 million, and they are asked
+     * about with every step */
+    "CREATE TABLE outcome_total (incident TEXT NOT NULL, batch INTEGER NOT NULL,"
+    " type TEXT NOT NULL, state TEXT NOT NULL, held TEXT NOT NULL, n INTEGER NOT NULL,"
+    " PRIMARY KEY (incident, batch, type, state, held)) STRICT, WITHOUT ROWID;"
+    "INSERT INTO outcome_total SELECT incident, batch, type, state, held, count(*)"
+    " FROM outcome GROUP BY 1, 2, 3, 4, 5;"
+    "CREATE TRIGGER outcome_added AFTER INSERT ON outcome BEGIN " ONE_MORE " END;"
+    "CREATE TRIGGER outcome_gone AFTER DELETE ON outcome BEGIN " ONE_LESS " END;"
+    "CREATE TRIGGER outcome_changed AFTER UPDATE ON outcome WHEN (old.incident, old.batch,"
+    " old.type, old.state, old.held) IS NOT (new.incident, new.batch, new.type, new.state,"
+    " new.held) BEGIN " ONE_LESS " " ONE_MORE " END;",
 };
 #define VERSION ((int)(sizeof migrations / sizeof migrations[0]))
 
@@ -357,23 +383,32 @@ static bool check_pages(struct store *s, const char *path, struct err *e)
     return err_set(e, ERR_STORE, "store.damaged", "%s: %s", path, fault);
 }
 
-bool store_open(const char *path, struct store **out, struct err *e)
+/* "unix-excl": locked against every other process, as locking_mode=EXCLUSIVE does, but
+ * connections of this process share it, and what they share is in memory. */
+static bool connect(const char *path, int flags, struct store **out, struct err *e)
 {
     struct store *s = calloc(1, sizeof *s);
 
     if (s == NULL)
         return err_set(e, ERR_STORE, "store.memory", "out of memory");
-    if (sqlite3_open_v2(path, &s->db,
-                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
-                            SQLITE_OPEN_NOFOLLOW,
-                        NULL) != SQLITE_OK) {
+    if (sqlite3_open_v2(path, &s->db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW,
+                        "unix-excl") != SQLITE_OK) {
         (void)failed(s, path, e);
         store_close(s);
         return false;
     }
     (void)sqlite3_busy_timeout(s->db, 5000);
-    if (!exec(s, "PRAGMA locking_mode=EXCLUSIVE", e) ||
-        !exec(s, "PRAGMA journal_mode=WAL", e) || !exec(s, "PRAGMA synchronous=FULL", e) ||
+    *out = s;
+    return true;
+}
+
+bool store_open(const char *path, struct store **out, struct err *e)
+{
+    struct store *s;
+
+    if (!connect(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &s, e))
+        return false;
+    if (!exec(s, "PRAGMA journal_mode=WAL", e) || !exec(s, "PRAGMA synchronous=FULL", e) ||
         !exec(s, "PRAGMA foreign_keys=ON", e) || !exec(s, "PRAGMA trusted_schema=OFF", e) ||
         !check_pages(s, path, e) || !migrate(s, e)) {
         store_close(s);
@@ -381,6 +416,25 @@ bool store_open(const char *path, struct store **out, struct err *e)
     }
     *out = s;
     return true;
+}
+
+bool store_open_reader(const char *path, struct store **out, struct err *e)
+{
+    struct store *s;
+
+    if (!connect(path, SQLITE_OPEN_READONLY, &s, e))
+        return false;
+    if (!exec(s, "PRAGMA query_only=ON", e) || !exec(s, "PRAGMA trusted_schema=OFF", e)) {
+        store_close(s);
+        return false;
+    }
+    *out = s;
+    return true;
+}
+
+bool store_look(struct store *s, struct err *e)
+{
+    return exec(s, "BEGIN", e);
 }
 
 void store_close(struct store *s)
@@ -458,9 +512,22 @@ bool store_begin(struct store *s, struct err *e)
     return exec(s, "BEGIN IMMEDIATE", e);
 }
 
-bool store_commit(struct store *s, struct err *e)
+bool store_commit_aside(struct store *s, struct err *e)
 {
     return exec(s, "COMMIT", e);
+}
+
+bool store_commit(struct store *s, struct err *e)
+{
+    if (!store_commit_aside(s, e))
+        return false;
+    s->stamp++;
+    return true;
+}
+
+uint64_t store_stamp(const struct store *s)
+{
+    return s->stamp;
 }
 
 void store_rollback(struct store *s)

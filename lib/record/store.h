@@ -2,9 +2,10 @@
  *
  * store - one SQLite database (WAL, synchronous=FULL, STRICT tables) behind a few calls.
  *
- * One connection, one thread. SQL is constant text; values are bound. Transactions belong
- * to whoever does a step (engine, a request); stages get the open handle and neither begin
- * nor commit. After any failure of the database store_failed() stays true: the service
+ * One connection writes; a further one may read, for another thread: one thread each. No other
+ * process gets at the database meanwhile. SQL is constant text; values are bound. Transactions
+ * belong to whoever does a step (engine, a request); stages get the open handle and neither
+ * begin nor commit. After any failure of the database store_failed() stays true: the service
  * stops, since a promise that is not on disk was never made.
  *
  * Effects: SQLite.
@@ -21,11 +22,22 @@ struct store_row; /* a row being read; valid inside the callback */
  * outcomes), migrate to this version.
  * Errors: ERR_STORE "store.failed", "store.damaged", "store.version". */
 MUST_CHECK bool store_open(const char *path, struct store **out, struct err *e);
+/* A connection that can only read, to a database that is open already: for another thread. It
+ * sees what is committed. Errors: ERR_STORE "store.failed", "store.memory". */
+MUST_CHECK bool store_open_reader(const char *path, struct store **out, struct err *e);
+/* From here on it sees the database as it stands now, until store_rollback. */
+MUST_CHECK bool store_look(struct store *s, struct err *e);
 void store_close(struct store *s);
 bool store_failed(const struct store *s);
 
 MUST_CHECK bool store_begin(struct store *s, struct err *e);
 MUST_CHECK bool store_commit(struct store *s, struct err *e);
+/* The same where nothing changes that anything is worked out from, but how far a batch is and
+ * records of the trail: store_stamp does not count it. */
+MUST_CHECK bool store_commit_aside(struct store *s, struct err *e);
+/* Transactions that were committed here: what was worked out from the database still holds
+ * where it is the same (think.h). */
+uint64_t store_stamp(const struct store *s);
 void store_rollback(struct store *s); /* harmless when no transaction is open */
 bool store_in_transaction(const struct store *s);
 

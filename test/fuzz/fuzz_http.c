@@ -92,7 +92,7 @@ static bool begin(void *arg, const struct request *r, struct sink *out, struct e
     (void)arg;
     if (r->args[0][0] == 'x')
         return err_set(e, ERR_DENIED, "incident.state", "closed");
-    *out = (struct sink){sink_write, sink_end, sink_abort, NULL};
+    *out = (struct sink){sink_write, sink_end, sink_abort, NULL, false};
     n_open++;
     return true;
 }

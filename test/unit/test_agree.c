@@ -254,6 +254,7 @@ static void held(const char *rows, uint32_t cells)
 
     (void)snprintf(text, sizeof text, "device,type,status,cells\n%s", rows);
     OK(roster_open(span_of(text, strlen(text)), "list", &r, &e));
+    (void)kept(text);
     OK(agree_lists(&docket, "I-1", &r, cells, &g, &e));
     roster_done(&r);
 }
@@ -350,6 +351,7 @@ START_TEST(a_file_that_was_changed_on_disk_is_not_believed)
     (void)snprintf(name, sizeof name, "%s.csv", hex);
     kit_text(name, "format,smki-recovery/file/1\n");
     OK(roster_open(span_of(list, strlen(list)), "list", &r, &e));
+    (void)kept(list);
     REFUSED_SAYING(agree_lists(&docket, "I-1", &r, 0, &g, &e), "store.failed",
                    "was changed on disk");
     roster_done(&r);

@@ -253,7 +253,7 @@ static bool put_roster(void *arg, const struct request *r, struct sink *o, struc
     (void)snprintf(last_key, sizeof last_key, "%s", r->key);
     if (strcmp(r->args[0], "closed") == 0)
         return err_set(e, ERR_DENIED, "request.role", "the incident is closed");
-    *o = (struct sink){sink_write, sink_end, free, malloc(1)};
+    *o = (struct sink){sink_write, sink_end, free, malloc(1), false};
     return true;
 }
 
@@ -277,7 +277,7 @@ static bool post_responses(void *arg, const struct request *r, struct sink *o,
                          "{\"response.forged\":3,\"response.duplicate\":2},\"unfit\":3}"
                        : "{\"lines\":9,\"success\":7,\"aside\":2,\"set_aside\":"
                          "{\"response.duplicate\":2},\"unfit\":0}");
-    *o = (struct sink){sink_write, taken_end, free, malloc(1)};
+    *o = (struct sink){sink_write, taken_end, free, malloc(1), false};
     return true;
 }
 

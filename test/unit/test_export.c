@@ -139,7 +139,7 @@ START_TEST(positions_of_a_selection_are_not_rows)
     ck_assert(next(&row));
     ck_assert_uint_eq(row.pos, 8);
     ck_assert_uint_eq(row.row, 26);
-    OK(store_run(store, &e, "UPDATE batch SET selection = x'00000000'", ""));
+    OK(store_run(store, &e, "UPDATE batch_rows SET list = x'00000000'", ""));
     REFUSED(opens(id, 0), "store.failed");
 }
 END_TEST

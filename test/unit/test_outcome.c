@@ -197,6 +197,47 @@ START_TEST(devices_are_counted_by_state)
 }
 END_TEST
 
+#define KIND "incident, batch, type, state, held"
+
+/* Each kind has as many as are there, and no other has any. */
+static void totals_are_right(void)
+{
+    ck_assert_int_eq(number("SELECT count(*) FROM (SELECT " KIND
+                            ", count(*) FROM outcome GROUP BY " KIND
+                            " EXCEPT SELECT * FROM outcome_total)"),
+                     0);
+    ck_assert_int_eq(number("SELECT count(*) FROM outcome"),
+                     number("SELECT coalesce(sum(n), 0) FROM outcome_total"));
+    ck_assert_int_eq(number("SELECT count(*) FROM outcome_total WHERE n < 0"), 0);
+}
+
+START_TEST(totals_follow_whatever_happens_to_a_row)
+{
+    uint32_t rows = one_of_each();
+
+    totals_are_right();
+    for (uint32_t i = 0; i < rows; i++)
+        put(I, i, OUTCOME_SUCCESS, 9 + i % 2);
+    put("I-2", 0, OUTCOME_FAILED, 9);
+    totals_are_right();
+    put("I-2", 0, OUTCOME_FAILED, 9); /* the same again */
+    totals_are_right();
+    OK(store_run(store, &e, "UPDATE outcome SET type = 'HCALCS', held = 'another-party'",
+                 ""));
+    totals_are_right();
+    OK(store_run(store, &e, "UPDATE outcome SET incident = 'I-3' WHERE incident = 'I-2'",
+                 ""));
+    totals_are_right();
+    OK(store_run(store, &e, "DELETE FROM outcome WHERE batch = 9", ""));
+    totals_are_right();
+    OK(store_run(store, &e, "DELETE FROM outcome", ""));
+    totals_are_right();
+    OK(outcome_count(store, I, false, n, &e));
+    for (unsigned s = 0; s < OUTCOME_STATES; s++)
+        ck_assert_int_eq(n[s], 0);
+}
+END_TEST
+
 static bool add_code(void *arg, const char *cell, const char *code, int64_t count)
 {
     char *text = arg;
@@ -263,5 +304,5 @@ END_TEST
 
 KIT_MAIN("outcome", kit_begin_store, kit_end, a_state_and_its_name_go_together,
          the_words_on_disk_stay, a_row_comes_back_as_it_was_put, rows_are_walked_in_order,
-         devices_are_counted_by_state, cells_that_failed_are_counted_by_code,
-         a_state_that_is_none_is_an_error)
+         devices_are_counted_by_state, totals_follow_whatever_happens_to_a_row,
+         cells_that_failed_are_counted_by_code, a_state_that_is_none_is_an_error)

@@ -637,7 +637,8 @@ START_TEST(a_selection_is_matched_by_its_rows)
     good_answer(2);
     ck_assert_int_eq(taken(2), RECONCILE_SUCCESS);
     ck_assert_int_eq(number("SELECT batch FROM outcome"), id);
-    OK(store_run(store, &e, "UPDATE batch SET selection = x'00' WHERE id = ?1", "i", id));
+    OK(store_run(store, &e, "UPDATE batch_rows SET list = x'00' WHERE batch = ?1", "i",
+                 id));
     reconcile_close(rec);
     rec = NULL;
     REFUSED(reconcile_open(store, "I-1", kit_lists(), &rec, &e), "store.failed");

@@ -221,7 +221,7 @@ static void on_abort(void *arg)
 static bool begin(void *arg, const struct request *r, struct sink *out, struct err *e)
 {
     (void)arg;
-    *out = (struct sink){on_write, on_end, on_abort, NULL};
+    *out = (struct sink){on_write, on_end, on_abort, NULL, false};
     return strcmp(r->args[0], "no") != 0 ||
            err_set(e, ERR_DENIED, "incident.state", "closed");
 }

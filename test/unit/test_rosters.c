@@ -4,6 +4,7 @@
  */
 #include "core_kit.h"
 #include "rosters.h"
+#include "think.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -127,6 +128,144 @@ START_TEST(a_list_that_was_changed_is_refused)
 }
 END_TEST
 
+START_TEST(a_list_is_read_once)
+{
+    uint64_t before = rosters_read();
+    struct roster again;
+    int fd = -1;
+
+    OK(rosters_open(kit_dir, &name, &r, &e));
+    OK(rosters_open(kit_dir, &name, &again, &e));
+    ck_assert_ptr_eq(r.text.at, again.text.at);
+    roster_done(&again);
+    OK(rosters_open_sealed(kit_dir, &name, &fd, &again, &e));
+    ck_assert_ptr_eq(r.text.at, again.text.at);
+    (void)close(fd);
+    roster_done(&again);
+    roster_done(&r);
+    OK(rosters_open(kit_dir, &name, &r, &e)); /* nobody had it open */
+    ck_assert_uint_eq(rosters_read() - before, 1);
+}
+END_TEST
+
+START_TEST(a_backup_that_names_the_file_too_changes_no_list)
+{
+    uint64_t before = rosters_read();
+    char path[PATH_MAX];
+
+    OK(rosters_open(kit_dir, &name, &r, &e));
+    roster_done(&r);
+    rosters_path(kit_dir, &name, path);
+    ck_assert_int_eq(link(path, kit_path("copy")), 0);
+    OK(rosters_open(kit_dir, &name, &r, &e));
+    ck_assert_uint_eq(rosters_read() - before, 1);
+}
+END_TEST
+
+static unsigned n_meddled;
+
+/* The same octets in another file as soon as the list was read: for the first times. */
+static bool meddle(void *arg, const struct think_kind *k, struct span in, struct span *out,
+                   struct err *why)
+{
+    unsigned *times = arg;
+    bool ok = k->work(NULL, in, out, why);
+
+    n_meddled++;
+    if (*times > 0) {
+        (*times)--;
+        changed_to(LIST);
+    }
+    return ok;
+}
+
+START_TEST(a_list_whose_file_is_replaced_while_it_is_read_is_read_again)
+{
+    unsigned times = 2;
+    struct think_port port = {meddle, &times};
+
+    (void)think_through(&port);
+    OK(rosters_open(kit_dir, &name, &r, &e));
+    ck_assert_uint_eq(n_meddled, 3);
+    roster_done(&r);
+    changed_to(LIST);
+    times = 9;
+    REFUSED(rosters_open(kit_dir, &name, &r, &e), "store.memory");
+    (void)think_through(NULL);
+}
+END_TEST
+
+START_TEST(who_has_a_list_open_keeps_it_when_its_file_is_changed)
+{
+    OK(rosters_open(kit_dir, &name, &r, &e));
+    changed_to("");
+    REFUSED(rosters_open(kit_dir, &name, &(struct roster){0}, &e), "roster.digest");
+    ck_assert_uint_eq(r.n_rows, 2);
+    ck_assert_int_eq(memcmp(r.text.at, LIST, r.text.len), 0);
+}
+END_TEST
+
+START_TEST(a_list_that_nobody_uses_is_let_go)
+{
+    uint64_t before = rosters_read();
+    size_t fds = kit_open_fds();
+
+    OK(rosters_open(kit_dir, &name, &r, &e));
+    for (int i = 0; i < 2 * ROSTERS_TURNS; i++)
+        rosters_tidy(); /* it is in use */
+    roster_done(&r);
+    for (int i = 0; i < ROSTERS_TURNS; i++)
+        rosters_tidy();
+    OK(rosters_open(kit_dir, &name, &r, &e));
+    ck_assert_uint_eq(rosters_read() - before, 1);
+    roster_done(&r);
+    for (int i = 0; i < ROSTERS_TURNS + 1; i++)
+        rosters_tidy();
+    ck_assert_uint_eq(kit_open_fds(), fds);
+    OK(rosters_open(kit_dir, &name, &r, &e));
+    ck_assert_uint_eq(rosters_read() - before, 2);
+}
+END_TEST
+
+/* A dry run gives it its name and takes it away; then it is handed in for good. */
+START_TEST(a_list_that_was_taken_away_is_handed_in_again)
+{
+    char path[PATH_MAX];
+
+    OK(rosters_open(kit_dir, &name, &r, &e));
+    roster_done(&r);
+    rosters_path(kit_dir, &name, path);
+    ck_assert_int_eq(unlink(path), 0);
+    kit_text("new", LIST);
+    OK(rosters_open_new(kit_path("new"), &r, &e));
+    roster_done(&r);
+    OK(rosters_open(kit_dir, &name, &r, &e));
+    ck_assert_uint_eq(r.n_rows, 2);
+}
+END_TEST
+
+START_TEST(a_new_list_is_open_before_it_has_a_name)
+{
+    static const char other[] = "device,type,status\n00DB000000000007,ESME,commissioned\n";
+    uint64_t before = rosters_read();
+
+    kit_text("new", other);
+    OK(rosters_open_new(kit_path("new"), &r, &e));
+    roster_done(&r);
+    name = digest_of(span_of(other, strlen(other)), span_of(NULL, 0));
+    OK(rosters_open(kit_dir, &name, &r, &e));
+    roster_done(&r);
+    OK(keeps(other));
+    OK(rosters_open(kit_dir, &name, &r, &e));
+    roster_done(&r);
+    ck_assert_uint_eq(rosters_read() - before, 1);
+    changed_to(LIST); /* from here on its file counts */
+    REFUSED(rosters_open(kit_dir, &name, &r, &e), "roster.digest");
+    kit_text("new", "no list\n");
+    REFUSED(rosters_open_new(kit_path("new"), &r, &e), "roster.header");
+}
+END_TEST
+
 START_TEST(a_list_that_is_gone_is_an_error)
 {
     char path[PATH_MAX];
@@ -141,4 +280,8 @@ END_TEST
 
 KIT_MAIN("rosters", setup, teardown, a_list_is_kept_under_its_digest,
          what_is_opened_is_what_was_kept, a_list_that_was_changed_is_refused,
-         a_list_that_is_gone_is_an_error)
+         a_list_is_read_once, a_backup_that_names_the_file_too_changes_no_list,
+         a_list_whose_file_is_replaced_while_it_is_read_is_read_again,
+         who_has_a_list_open_keeps_it_when_its_file_is_changed,
+         a_list_that_nobody_uses_is_let_go, a_list_that_was_taken_away_is_handed_in_again,
+         a_new_list_is_open_before_it_has_a_name, a_list_that_is_gone_is_an_error)

@@ -6,6 +6,7 @@
 #include "listening.h"
 #include "mem.h"
 #include "served_kit.h"
+#include "think.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -91,7 +92,7 @@ static bool put_file(void *arg, const struct request *r, struct sink *out, struc
     (void)arg;
     if (strcmp(r->args[0], "closed") == 0)
         return err_set(e, ERR_DENIED, "incident.state", "the incident is closed");
-    *out = (struct sink){sink_write, sink_end, sink_abort, malloc(1)};
+    *out = (struct sink){sink_write, sink_end, sink_abort, malloc(1), false};
     return true;
 }
 
@@ -159,6 +160,57 @@ static bool get_ready(void *arg, const struct request *r, struct span body,
     return reply_json(out, 200, json_object(), e);
 }
 
+/* What takes long is being worked out until somebody says "ready"; the body has come by then. */
+static bool later_end(void *arg, struct reply *out, struct err *e)
+{
+    n_asked++;
+    if (!signer_ready)
+        return err_set(e, ERR_BUSY, "request.later", "not yet");
+    return sink_end(arg, out, e);
+}
+
+static bool put_later(void *arg, const struct request *r, struct sink *out, struct err *e)
+{
+    (void)arg;
+    (void)r;
+    (void)e;
+    *out = (struct sink){sink_write, later_end, sink_abort, malloc(1), true};
+    return true;
+}
+
+/* Its sink cannot be opened before that. */
+static bool put_unopened(void *arg, const struct request *r, struct sink *out,
+                         struct err *e)
+{
+    n_asked++;
+    return signer_ready ? put_later(arg, r, out, e)
+                        : err_set(e, ERR_BUSY, "request.later", "not yet");
+}
+
+static bool get_later(void *arg, const struct request *r, struct span body,
+                      struct reply *out, struct err *e)
+{
+    (void)arg;
+    (void)body;
+    n_asked++;
+    if (!signer_ready)
+        return err_set(e, ERR_BUSY, "request.later", "not yet");
+    return reply_json(out, 200, json_pack("{s:b}", "patient", (int)r->patient), e);
+}
+
+/* What it wants to know is another thing each time. */
+static bool get_restless(void *arg, const struct request *r, struct span body,
+                         struct reply *out, struct err *e)
+{
+    (void)arg;
+    (void)body;
+    n_asked++;
+    think_count();
+    if (r->patient)
+        return err_set(e, ERR_BUSY, "request.later", "not yet");
+    return reply_json(out, 200, json_object(), e);
+}
+
 static void refused(void *arg, const struct request *r, const struct err *e)
 {
     (void)arg;
@@ -174,6 +226,10 @@ static const struct router_row routes[] = {
     {VERB_PUT, "/v1/names/{name}/file", PEER_OPERATOR, BODY_STREAM, NULL, put_file, false},
     {VERB_GET, "/v1/big", PEER_VIEWER, BODY_NONE, get_big, NULL, false},
     {VERB_PUT, "/v1/wait", PEER_OPERATOR, BODY_SMALL, put_wait, NULL, false},
+    {VERB_PUT, "/v1/later", PEER_OPERATOR, BODY_STREAM, NULL, put_later, false},
+    {VERB_PUT, "/v1/unopened", PEER_OPERATOR, BODY_STREAM, NULL, put_unopened, false},
+    {VERB_GET, "/v1/later", PEER_VIEWER, BODY_NONE, get_later, NULL, false},
+    {VERB_GET, "/v1/restless", PEER_VIEWER, BODY_NONE, get_restless, NULL, false},
     {VERB_GET, "/v1/ready", PEER_VIEWER, BODY_NONE, get_ready, NULL, false},
     {VERB_GET, "/v1/audit", PEER_AUDITOR, BODY_NONE, get_name, NULL, false},
 };
@@ -742,6 +798,97 @@ START_TEST(a_request_held_too_long_is_told_to_come_again)
 }
 END_TEST
 
+#define LATER                                                                \
+    HEAD("PUT /v1/later", "Content-Type: text/csv\r\nContent-Length: 4\r\n") \
+    "body"
+
+START_TEST(what_is_being_worked_out_is_waited_for_however_long_it_takes)
+{
+    char answer[4096];
+    int put, get;
+
+    served_wait_us = 1; /* no patience for anything else */
+    served_start(&router);
+    put = dial();
+    say(put, LATER);
+    get = dial();
+    say(get, HEAD("GET /v1/later", ""));
+    wait_for(&n_asked, 2);
+    /* the patience of another, who is asked twice, is over */
+    ck_assert_int_eq(ask(WAIT, answer, sizeof answer), 503);
+    ck_assert_int_eq(n_asked, 6);
+    ck_assert_int_eq(n_aborted, 0);
+    ck_assert_int_eq(ask(HEAD("GET /v1/ready", ""), answer, sizeof answer), 200);
+    (void)hear(put, answer, sizeof answer);
+    ck_assert_int_eq(status_of(answer), 200);
+    ck_assert_ptr_nonnull(strstr(answer, "{\"len\":4}"));
+    (void)hear(get, answer, sizeof answer);
+    ck_assert_ptr_nonnull(strstr(answer, "{\"patient\":true}"));
+    ck_assert_int_eq(n_asked, 8);
+    served_stop();
+}
+END_TEST
+
+START_TEST(a_body_waits_until_there_is_a_place_for_it)
+{
+    static char body[60001];
+    char answer[4096];
+    int some, much, none;
+
+    memset(body, 'x', sizeof body - 1);
+    served_start(&router);
+    some = dial();
+    say(some, HEAD("PUT /v1/unopened", "Content-Type: text/csv\r\nContent-Length: 4\r\n"));
+    much = dial();
+    say(much,
+        HEAD("PUT /v1/unopened", "Content-Type: text/csv\r\nContent-Length: 60000\r\n"));
+    say(much, body);
+    none = dial();
+    say(none, HEAD("PUT /v1/unopened", "Content-Type: text/csv\r\nContent-Length: 0\r\n"));
+    wait_for(&n_asked, 3);
+    ck_assert_int_eq(ask(HEAD("GET /v1/ready", ""), answer, sizeof answer), 200);
+    (void)hear(much, answer, sizeof answer);
+    ck_assert_ptr_nonnull(strstr(answer, "{\"len\":60000}")); /* of all so far */
+    (void)hear(none, answer, sizeof answer);
+    ck_assert_int_eq(status_of(answer), 200);
+    say(some, "body");
+    (void)hear(some, answer, sizeof answer);
+    ck_assert_ptr_nonnull(strstr(answer, "{\"len\":60004}"));
+    ck_assert_int_eq(n_aborted, 0);
+    served_stop();
+}
+END_TEST
+
+START_TEST(what_asks_for_something_else_each_time_is_done_on_the_spot_at_last)
+{
+    char answer[4096];
+    int restless;
+
+    served_start(&router);
+    restless = dial();
+    say(restless, HEAD("GET /v1/restless", ""));
+    wait_for(&n_asked, 1);
+    for (int i = 0; i < 64; i++) {
+        ck_assert_int_eq(ask(HEAD("GET /v1/ready", ""), answer, sizeof answer), 200);
+        wait_for(&n_asked, i + 2);
+    }
+    (void)hear(restless, answer, sizeof answer);
+    ck_assert_int_eq(status_of(answer), 200);
+    ck_assert_int_eq(n_asked, 65);
+    served_stop();
+}
+END_TEST
+
+START_TEST(the_server_stops_with_a_body_that_is_being_worked_on)
+{
+    served_start(&router);
+    say(dial(), LATER);
+    wait_for(&n_asked, 1);
+    served_stop();
+    ck_assert_int_eq(n_aborted, 1);
+}
+END_TEST
+
 START_TEST(the_server_stops_with_a_request_held)
 {
     char answer[4096];
@@ -843,6 +990,10 @@ int main(void)
     tcase_add_test(t, without_a_descriptor_the_door_is_shut_and_nothing_spins);
     tcase_add_test(t, a_request_is_held_until_it_can_be_answered);
     tcase_add_test(t, a_request_held_too_long_is_told_to_come_again);
+    tcase_add_test(t, what_is_being_worked_out_is_waited_for_however_long_it_takes);
+    tcase_add_test(t, a_body_waits_until_there_is_a_place_for_it);
+    tcase_add_test(t, what_asks_for_something_else_each_time_is_done_on_the_spot_at_last);
+    tcase_add_test(t, the_server_stops_with_a_body_that_is_being_worked_on);
     tcase_add_test(t, the_server_stops_with_a_request_held);
     tcase_add_test(t, a_refused_upload_that_never_ends_is_cut);
     tcase_add_test(t, a_stale_socket_is_replaced_and_nothing_else_is);

@@ -5,6 +5,7 @@
 #include <sqlite3.h>
 
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 /* Any statement, by a second hand, while the store is closed. */
 static void by_hand(const char *sql)
@@ -239,6 +240,59 @@ START_TEST(only_a_plain_file_is_opened)
 }
 END_TEST
 
+/* In a process of its own that knew nothing of ours before: 0 where it was locked out. */
+static pid_t stranger(const char *path, int go)
+{
+    pid_t pid = fork();
+    sqlite3 *db;
+    char c;
+
+    if (pid != 0)
+        return pid;
+    if (read(go, &c, 1) != 1 || sqlite3_open(path, &db) != SQLITE_OK)
+        _exit(2);
+    _exit(sqlite3_exec(db, "SELECT count(*) FROM mark", NULL, NULL, NULL) == SQLITE_BUSY
+              ? 0
+              : 1);
+}
+
+START_TEST(no_other_process_gets_at_it_and_this_one_may_read_beside)
+{
+    struct store *reader;
+    char path[PATH_MAX];
+    int64_t n = -1;
+    bool found;
+    int status;
+    int go[2];
+    pid_t pid;
+
+    (void)snprintf(path, sizeof path, "%s", kit_path("db"));
+    store_close(store);
+    ck_assert_int_eq(pipe(go), 0);
+    pid = stranger(path, go[0]);
+    OK(store_open(path, &store, &e));
+    OK(store_open_reader(path, &reader, &e));
+    OK(store_number(reader, &n, &found, &e, "SELECT count(*) FROM mark", ""));
+    ck_assert_int_eq(n, 0);
+    ck_assert_int_eq(write(go[1], "", 1), 1);
+    ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+    ck_assert_int_eq(status, 0);
+    /* a look that lasts holds up neither a commit nor what follows it */
+    OK(store_look(reader, &e));
+    OK(store_number(reader, &n, &found, &e, "SELECT count(*) FROM aside", ""));
+    for (int i = 0; i < 3000; i++)
+        OK(put("I-1", span_of("x", 1), i));
+    OK(store_number(reader, &n, &found, &e, "SELECT count(*) FROM aside", ""));
+    ck_assert_int_eq(n, 0);
+    store_rollback(reader);
+    OK(store_number(reader, &n, &found, &e, "SELECT count(*) FROM aside", ""));
+    ck_assert_int_eq(n, 3000);
+    store_close(reader);
+    (void)close(go[0]);
+    (void)close(go[1]);
+}
+END_TEST
+
 KIT_MAIN("store", kit_begin_store, kit_end, what_was_bound_is_read_back,
          nothing_is_null_and_null_reads_as_nothing, bindings_do_not_outlive_their_call,
          a_callback_may_stop_early_and_the_statement_can_run_again,
@@ -246,4 +300,5 @@ KIT_MAIN("store", kit_begin_store, kit_end, what_was_bound_is_read_back,
          a_promise_is_on_disk, after_a_failure_it_stays_failed, types_are_strict,
          bad_statements_and_nested_transactions_fail,
          a_database_of_a_later_version_is_left_alone, a_migration_is_whole_or_not_at_all,
-         only_a_plain_file_is_opened)
+         only_a_plain_file_is_opened,
+         no_other_process_gets_at_it_and_this_one_may_read_beside)
