@@ -2,9 +2,10 @@
  *
  * bench-ask - asks the service for its status, again and again, and says how long it took.
  *
- *   bench-ask --socket PATH --times N [--at-once N] [--uid UID]
- *   bench-ask --socket PATH --while PID [--pause-us N]
+ *   bench-ask --socket PATH --times N [--at-once N] [--uid UID] [--path PATH]
+ *   bench-ask --socket PATH --while PID [--pause-us N] [--path PATH]
  *
+ * --path: for that instead of /v1/status.
  * Each request has a connection of its own, read to its end. Prints how many there were, how
  * many were answered 200 and how many 403, and the time from connect to end in microseconds:
  * the half, 99 of 100, the worst. --at-once: so many processes share the work. --uid: under
@@ -29,6 +30,7 @@
 
 struct wish {
     const char *socket;
+    const char *path; /* what is asked for */
     unsigned times, at_once, pause_us;
     pid_t during;
 };
@@ -46,24 +48,26 @@ static uint64_t now_us(void)
 }
 
 /* The status of the answer, 0 when there was none. */
-static int ask(const char *path)
+static int ask(const struct wish *w)
 {
-    static const char request[] =
-        "GET /v1/status HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    char request[1024];
     struct sockaddr_un sa = {.sun_family = AF_UNIX};
     char answer[65536];
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int status = 0;
     ssize_t n;
 
-    (void)snprintf(sa.sun_path, sizeof sa.sun_path, "%s", path);
+    (void)snprintf(request, sizeof request,
+                   "GET %.512s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+                   w->path);
+    (void)snprintf(sa.sun_path, sizeof sa.sun_path, "%s", w->socket);
     if (fd < 0 || connect(fd, (const struct sockaddr *)&sa, sizeof sa) != 0) {
         if (fd >= 0)
             (void)close(fd);
         return 0;
     }
     /* who has no role is answered before anything is read: that the pipe is broken is no news */
-    (void)send(fd, request, sizeof request - 1, MSG_NOSIGNAL);
+    (void)send(fd, request, strlen(request), MSG_NOSIGNAL);
     n = recv(fd, answer, sizeof answer - 1, 0);
     if (n > 12) {
         answer[n] = '\0';
@@ -84,7 +88,7 @@ static void work(const struct wish *w, unsigned first, unsigned step, uint32_t *
 
         if (w->during > 0 && kill(w->during, 0) != 0)
             return;
-        status = ask(w->socket);
+        status = ask(w);
         took[i] = (uint32_t)(now_us() - from) + 1; /* 0: not asked */
         (void)__atomic_add_fetch(status == 200   ? &r->ok
                                  : status == 403 ? &r->denied
@@ -150,14 +154,12 @@ static unsigned number(const char *text)
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {{"socket", required_argument, NULL, 's'},
-                                            {"times", required_argument, NULL, 't'},
-                                            {"at-once", required_argument, NULL, 'a'},
-                                            {"while", required_argument, NULL, 'w'},
-                                            {"pause-us", required_argument, NULL, 'p'},
-                                            {"uid", required_argument, NULL, 'u'},
-                                            {NULL, 0, NULL, 0}};
-    struct wish w = {.at_once = 1};
+    static const struct option options[] = {
+        {"socket", required_argument, NULL, 's'},   {"times", required_argument, NULL, 't'},
+        {"at-once", required_argument, NULL, 'a'},  {"while", required_argument, NULL, 'w'},
+        {"pause-us", required_argument, NULL, 'p'}, {"uid", required_argument, NULL, 'u'},
+        {"path", required_argument, NULL, 'f'},     {NULL, 0, NULL, 0}};
+    struct wish w = {.at_once = 1, .path = "/v1/status"};
     unsigned uid = 0;
     int c;
 
@@ -181,6 +183,9 @@ int main(int argc, char **argv)
             break;
         case 'u':
             uid = number(optarg);
+            break;
+        case 'f':
+            w.path = optarg;
             break;
         default:
             return 2;
