@@ -18,15 +18,18 @@ must scene_batch all
 mkdir -p "$scene/bin" "$scene/home" "$scene/files"
 : >"$scene/files/roster-of-mine.csv"
 printf '#!/bin/sh\nexec %s/daemon/smki-recoveryctl --socket %s "$@"\n' "$tools" "$socket" >"$scene/bin/smki-recoveryctl"
-chmod 755 "$scene/bin/smki-recoveryctl"
+printf '#!/bin/sh\nexec %s/pkcs11/smki-recovery-ceremony "$@"\n' "$tools" >"$scene/bin/smki-recovery-ceremony"
+printf '#!/bin/sh\nSMKI_WORKSHOP_DATA=%s SMKI_BUILD=%s exec sh %s "$@"\n' "$top/packaging" "$tools" \
+    "$top/packaging/workshop/smki-recovery-workshop.in" >"$scene/bin/smki-recovery-workshop"
+chmod 755 "$scene/bin/"*
 completions=$top/packaging/completion
 
 # What a shell offers after LINE, a word a line.
 offered_by_bash() {
     # shellcheck disable=SC2016 # bash expands it
     bash --norc -c '. "$1" && read -ra COMP_WORDS <<<"$2" && case $2 in *" ") COMP_WORDS+=("") ;; esac
-        COMP_CWORD=$((${#COMP_WORDS[@]} - 1)) && _smki_recoveryctl && printf "%s\n" "${COMPREPLY[@]}"' \
-        bash "$completions/smki-recoveryctl" "$1"
+        COMP_CWORD=$((${#COMP_WORDS[@]} - 1)) && "_${COMP_WORDS[0]//-/_}" && printf "%s\n" "${COMPREPLY[@]}"' \
+        bash "$completions/${1%% *}" "$1"
 }
 # A real line editor on a terminal of zsh's own; what compadd was given is told by a wrapper of it, and nothing is inserted.
 offered_by_zsh() {
@@ -62,7 +65,8 @@ offered_by_fish() {
         "$completions/smki-recoveryctl.fish" "$1" | cut -f 1
 }
 
-# offers SHELL LINE WORD...: each WORD is offered, and as a word of its own.
+# offers SHELL LINE WORD...: each WORD is offered, and as a word of its own. LINE stands behind the command's name.
+command=smki-recoveryctl
 offers() {
     asked "$1" "$2" || return 1
     shift 2
@@ -75,7 +79,7 @@ offers_not() {
     asked "$1" "$2" && [ -s "$scene/out" ] && ! grep -qxF -e "$3" "$scene/out"
 }
 asked() {
-    (cd "$scene/files" && PATH="$scene/bin:$PATH" "offered_by_$1" "smki-recoveryctl $2") 2>"$scene/err" | sed 's/ *$//' >"$scene/out"
+    (cd "$scene/files" && PATH="$scene/bin:$PATH" "offered_by_$1" "$command $2") 2>"$scene/err" | sed 's/ *$//' >"$scene/out"
     cat "$scene/out" "$scene/err" && [ ! -s "$scene/err" ]
 }
 
@@ -92,5 +96,11 @@ for shell in bash zsh fish; do
     t "$shell: an option's words" offers $shell 'batch start --rows ' all unfinished unsuccessful
     t "$shell: a file where a file belongs" offers $shell "roster add $incident roster-of" roster-of-mine.csv
 done
+command=smki-recovery-ceremony
+t 'the ceremony: its verbs' offers bash '' generate show mark
+t "... and a verb's options" offers bash 'generate --' --all --config
+command=smki-recovery-workshop
+t 'the workshop: its verbs' offers bash '' list start handout
+t '... and its scenarios' offers bash 'start ' own-key ppmid
 t 'the service ends in order' service_stop
 plan
