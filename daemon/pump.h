@@ -3,7 +3,7 @@
  * pump - keeps signers busy with the engine's orders, as an idle event of the loop, so that
  * `status` and `pause` are answered between any two orders.
  *
- * Per worker: open the batch's documents, lend it counters, keep two orders in flight. What
+ * Per worker: open the batch's documents, lend it counters, keep some orders in flight. What
  * comes back is verified beside the loop (verifiers.h) and goes to the engine. A failure of
  * the store ends the service: pump_fatal.
  */

@@ -19,7 +19,8 @@
 #include "place.h"
 #include "verifiers.h"
 
-#define IN_FLIGHT 2 /* orders a worker has at a time: one being signed, one ready */
+/* Orders a worker has at a time: one being signed, one ready behind it, one on its way. */
+#define IN_FLIGHT 3
 #define VERIFYING 4 /* answers a verifier; where there are more, no order is given */
 #define STRIKES   3 /* a batch is held when a worker failed so often and nobody got on */
 

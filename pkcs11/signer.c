@@ -138,14 +138,46 @@ static void say_end(struct proto *reply)
         reply->u.signed_.stop.end = ends[note.worst];
 }
 
+static void say_answer(const struct proto *reply)
+{
+    if (reply->type == PROTO_FAIL)
+        say(4, "record %u refused: %s [%s]", reply->seq, reply->u.fail.text,
+            reply->u.fail.id);
+    if (reply->type == PROTO_SIGNED && reply->u.signed_.stop.code != ERR_NONE)
+        say(4, "record %u: %u rows signed, then: %s [%s]", reply->seq, reply->u.signed_.n,
+            reply->u.signed_.stop.text, reply->u.signed_.stop.id);
+}
+
+/* The answers that are due, but for an order that waits and may be taken before. False: this
+ * process ends, *status tells why. */
+static bool give(struct desk *d, int fd, int *status)
+{
+    static struct proto reply;
+    struct err e;
+
+    while (!(desk_room(d) && proto_first(fd) == PROTO_FIRST_SIGN) && desk_give(d, &reply)) {
+        AUTO(fd) int beside = desk_beside(d, &reply);
+
+        say_end(&reply);
+        say_answer(&reply);
+        *status = 0;
+        if (!proto_send(fd, &reply, &beside, beside >= 0, &e))
+            return false;
+        *status = p11_exit_status(note.worst);
+        if (note.worst != P11_FINE)
+            return false;
+    }
+    return true;
+}
+
 /* Until the peer is gone, or the token says that this process is of no more use. */
 static int serve(struct desk *d, int fd)
 {
-    static struct proto in, reply;
+    static struct proto in;
+    int status = 0;
     struct err e;
 
-    for (;;) {
-        AUTO(fd) int beside = -1;
+    while (give(d, fd, &status)) {
         int fds[PROTO_FDS];
         size_t n_fds;
         bool gone;
@@ -156,20 +188,9 @@ static int serve(struct desk *d, int fd)
             say_err(&e); /* a peer that sends rubbish is not to be answered */
             return e.code == ERR_INPUT ? EX_SOFTWARE : EX_TEMPFAIL;
         }
-        desk_handle(d, &in, fds, n_fds, &reply);
-        say_end(&reply);
-        if (reply.type == PROTO_FAIL)
-            say(4, "record %u refused: %s [%s]", reply.seq, reply.u.fail.text,
-                reply.u.fail.id);
-        if (reply.type == PROTO_SIGNED && reply.u.signed_.stop.code != ERR_NONE)
-            say(4, "record %u: %u rows signed, then: %s [%s]", reply.seq, reply.u.signed_.n,
-                reply.u.signed_.stop.text, reply.u.signed_.stop.id);
-        beside = desk_beside(d, &reply);
-        if (!proto_send(fd, &reply, &beside, beside >= 0, &e))
-            return 0;
-        if (note.worst != P11_FINE)
-            return p11_exit_status(note.worst);
+        desk_take(d, &in, fds, n_fds);
     }
+    return status;
 }
 
 /* Whoever asks first is told why nobody serves here. */
@@ -185,7 +206,7 @@ static void refuse(int fd, const struct err *why)
         return;
     while (n_fds > 0)
         (void)close(fds[--n_fds]);
-    desk_refuse(&in, why, &reply);
+    desk_refuse(in.seq, why, &reply);
     reply.u.fail.end = PROTO_PERSON;
     (void)!proto_send(fd, &reply, NULL, 0, &e);
 }

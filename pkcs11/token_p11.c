@@ -100,20 +100,27 @@ static bool p11_has_key(struct token *t, size_t key, struct err *e)
     return usable(p, e) && told(p, bind_key(p, key, e));
 }
 
-static bool p11_sign(struct token *t, size_t key, const struct digest d[],
-                     struct sig_p256 out[], size_t n, bool (*go_on)(void *), void *arg,
-                     struct token_run *run, struct err *e)
+static bool p11_begin(struct token *t, size_t key, const struct digest d[],
+                      struct sig_p256 out[], size_t n, bool (*go_on)(void *), void *arg,
+                      struct err *e)
 {
     struct token_p11 *p = self(t);
 
-    *run = (struct token_run){0, 0};
     if (!usable(p, e) || !told(p, bind_key(p, key, e)))
         return false;
     if (use_of(p, key) != P11_USE_SIGN)
         return err_set(e, ERR_TOKEN, "token.key-attributes", "%s: not a signing key",
                        p->config->keys[key].name);
-    if (!p11_pool_sign(p->pool, p->keys[key].key.in_use, d, out, n, go_on, arg, run, e))
-        return told(p, false);
+    return told(p,
+                p11_pool_begin(p->pool, p->keys[key].key.in_use, d, out, n, go_on, arg, e));
+}
+
+static bool p11_finish(struct token *t, struct token_run *run, struct err *e)
+{
+    struct token_p11 *p = self(t);
+
+    if (!told(p, p11_pool_finish(p->pool, run, e)))
+        return false;
     if (run->done > 0)
         session_proven(&p->s);
     return true;
@@ -197,18 +204,26 @@ static bool p11_count_set(struct token *t, const struct digest *decision, uint64
                                                                           from, drawn, e)));
 }
 
+static bool seal_once(struct token_p11 *p, const struct digest *d, struct sig_p256 *out,
+                      struct err *e)
+{
+    struct token_run run;
+
+    return p11_pool_begin(p->pool, p->audit.token, d, out, 1, NULL, NULL, e) &&
+           p11_pool_finish(p->pool, &run, e);
+}
+
 static bool p11_seal(struct token *t, const struct digest *d, struct sig_p256 *out,
                      struct err *e)
 {
     struct token_p11 *p = self(t);
-    struct token_run run;
     bool ok;
 
     if (!usable(p, e))
         return false;
-    ok = p11_pool_sign(p->pool, p->audit.token, d, out, 1, NULL, NULL, &run, e);
+    ok = seal_once(p, d, out, e);
     if (!ok && p->s.worst == P11_FINE) /* a fresh session may do; a head has no counter */
-        ok = p11_pool_sign(p->pool, p->audit.token, d, out, 1, NULL, NULL, &run, e);
+        ok = seal_once(p, d, out, e);
     if (!told(p, ok))
         return false;
     if (verify_one(p->audit_pkey, d, out))
@@ -243,7 +258,8 @@ static void p11_close(struct token *t)
 }
 
 static const struct token_ops ops = {
-    .sign = p11_sign,
+    .begin = p11_begin,
+    .finish = p11_finish,
     .probe = p11_probe,
     .has_key = p11_has_key,
     .mark_get = p11_mark_get,

@@ -6,9 +6,11 @@
 #include "revoked.h"
 #include "witness.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +29,21 @@ struct mapped {
     size_t len;
 };
 
+struct run { /* an order at the token */
+    struct desk *d;
+    int64_t until_us; /* steady: no row begins later; 0: none has begun */
+    bool begun; /* the first row is always signed: an order makes progress at any speed */
+    atomic_bool stop; /* it is to end as it is */
+};
+
+struct due { /* an answer that is due */
+    struct proto reply;
+    struct proto_sign order;
+    bool under_way; /* the order is at the token, the reply not made yet */
+    struct run run;
+    struct digest digests[PROTO_ROWS];
+};
+
 struct desk {
     struct desk_setup s;
     struct token *token;
@@ -36,6 +53,12 @@ struct desk {
     struct lease lease; /* under the open warrant */
     struct revoked revoked;
     struct witness witness;
+    struct due due[TOKEN_RUNS];
+    size_t first_due, n_due; /* in the order in which they were taken */
+    /* How many records were taken, and how many had been when another than a REVOKE was seen
+     * to wait: it stays first in line until it is taken. Looking again costs as much as the
+     * hash of a command. */
+    atomic_uint taken, waits_since;
     char revoked_path[PATH_MAX], counts[PATH_MAX], account[PATH_MAX];
 };
 
@@ -348,38 +371,39 @@ static bool do_reserve(struct desk *d, const struct proto *in, struct proto *rep
 
 /* --- signing --- */
 
-struct run {
-    const struct desk *d;
-    int64_t until_us; /* steady: no row begins later */
-    /* The next order stands first in line and stays there until this one is done: looking
-     * again would say the same, and costs as much as the hash of a command. */
-    bool order_first;
-    bool begun; /* the first row is always signed: an order makes progress at any speed */
-};
-
 static bool in_time(struct run *r)
 {
+    int64_t now = clock_now(&r->d->s.steady);
     bool first = !r->begun;
 
+    if (r->until_us == 0)
+        r->until_us = now + PROTO_SIGN_MS * INT64_C(1000);
     r->begun = true;
-    return first || clock_now(&r->d->s.steady) < r->until_us;
+    return first || now < r->until_us;
+}
+
+static bool is_told_to_stop(struct desk *d)
+{
+    unsigned taken = atomic_load(&d->taken);
+    enum proto_first first;
+
+    if (d->s.stop_fd < 0 || atomic_load(&d->waits_since) == taken)
+        return false;
+    first = proto_first(d->s.stop_fd);
+    if (first == PROTO_FIRST_SIGN || first == PROTO_FIRST_OTHER)
+        atomic_store(&d->waits_since, taken);
+    return first == PROTO_FIRST_STOP;
 }
 
 /* Asked before each row, perhaps from several threads, one at a time. */
 static bool go_on(void *arg)
 {
     struct run *r = arg;
-    const struct desk *d = r->d;
+    struct desk *d = r->d;
     struct err why;
 
-    if (d->s.stop_fd >= 0 && !r->order_first) {
-        enum proto_first first = proto_first(d->s.stop_fd);
-
-        if (first == PROTO_FIRST_STOP)
-            return false;
-        r->order_first = first == PROTO_FIRST_OTHER;
-    }
-    return in_time(r) && warrant_live(d->warrant, clock_now(&d->s.clock), &why);
+    return !atomic_load(&r->stop) && !is_told_to_stop(d) && in_time(r) &&
+           warrant_live(d->warrant, clock_now(&d->s.clock), &why);
 }
 
 /* An order, or a word about one: under the open authority, about rows that it names? */
@@ -400,16 +424,21 @@ static bool may_sign(struct desk *d, const struct digest *authority, const uint3
     return true;
 }
 
-/* GBCS 6.2.3: modes 0 to 7 carry the ACB's MAC, made for each device with its own key. Of
- * out->n rows those stay that have one. */
+/* GBCS 6.2.3: modes 0 to 7 carry the ACB's MAC. */
+static bool makes_macs(const struct desk *d, size_t *key)
+{
+    return d->warrant != NULL && gbcs_mode(warrant_authority(d->warrant)->mode)->mac &&
+           trust_acb_key(d->s.trust, key);
+}
+
+/* Made for each device with its own key. Of out->n rows those stay that have one. */
 static bool add_macs(struct desk *d, const struct proto_sign *o, struct run *r,
                      struct proto_signed *out, struct err *e)
 {
     size_t key;
     uint32_t n = out->n;
 
-    if (!gbcs_mode(warrant_authority(d->warrant)->mode)->mac ||
-        !trust_acb_key(d->s.trust, &key))
+    if (!makes_macs(d, &key))
         return true;
     out->maced = 1;
     r->begun = false;
@@ -420,25 +449,29 @@ static bool add_macs(struct desk *d, const struct proto_sign *o, struct run *r,
     return true;
 }
 
-/* Signatures for the rows of o, counted before. */
-static bool make(struct desk *d, const struct proto_sign *o, struct proto_signed *out,
-                 struct err *e)
+/* The rows of x, counted before, go to the token. */
+static bool begin(struct desk *d, struct due *x, struct err *e)
 {
-    struct digest digests[PROTO_ROWS];
-    struct run r = {.d = d,
-                    .until_us = clock_now(&d->s.steady) + PROTO_SIGN_MS * INT64_C(1000)};
-    struct token_run made = {0, 0};
-    struct err why;
-    bool ok;
+    const struct proto_sign *o = &x->order;
 
     for (uint32_t i = 0; i < o->n; i++)
-        if (!warrant_digest(d->warrant, o->rows[i], o->counter + i, &digests[i], e))
+        if (!warrant_digest(d->warrant, o->rows[i], o->counter + i, &x->digests[i], e))
             return err_wrap(e, "row %u", o->rows[i]);
-    ok = d->token->ops->sign(d->token, warrant_key(d->warrant), digests, out->sigs, o->n,
-                             go_on, &r, &made, e);
-    out->n = (uint32_t)made.done;
-    out->spent = (uint32_t)made.begun;
-    if (add_macs(d, o, &r, out, &why))
+    return d->token->ops->begin(d->token, warrant_key(d->warrant), x->digests,
+                                x->reply.u.signed_.sigs, o->n, go_on, &x->run, e);
+}
+
+/* What the token made of them. */
+static bool made(struct desk *d, struct due *x, struct err *e)
+{
+    struct proto_signed *out = &x->reply.u.signed_;
+    struct token_run run = {0, 0};
+    bool ok = d->token->ops->finish(d->token, &run, e);
+    struct err why;
+
+    out->n = (uint32_t)run.done;
+    out->spent = (uint32_t)run.begun;
+    if (add_macs(d, &x->order, &x->run, out, &why))
         return ok;
     if (ok)
         *e = why; /* else the first reason stays */
@@ -467,38 +500,73 @@ static void say_why(struct proto_fail *f, const struct err *why)
     (void)snprintf(f->text, sizeof f->text, "%s", why->text);
 }
 
-static bool do_sign(struct desk *d, const struct proto *in, struct proto *reply,
-                    struct err *e)
+/* x is signed as far as it comes; why: it came no further. */
+static bool settle(struct desk *d, struct due *x, const struct err *why, struct err *e)
 {
-    const struct proto_sign *o = &in->u.sign;
-    struct proto_signed *out = &reply->u.signed_;
-    struct err why = {0};
-    bool ok;
+    const struct proto_sign *o = &x->order;
+    struct proto_signed *out = &x->reply.u.signed_;
+    bool wrong = why != NULL && why->code != ERR_TOKEN; /* should not have been given */
 
-    if (!may_sign(d, &o->authority, o->rows, o->n, e) || !witness_ready(&d->witness, e) ||
-        !lease_spend(&d->lease, o->counter, o->rows, o->n, e))
-        return false;
-    ok = make(d, o, out, &why);
-    if (!ok && why.code != ERR_TOKEN)
-        out->spent = o->n; /* an order that should not have been given */
+    if (wrong)
+        out->spent = o->n;
     /* what leaves stays counted; the rest never leaves this process, though it may exist
      * half-way */
     memset(out->sigs + out->n, 0, (PROTO_ROWS - out->n) * sizeof out->sigs[0]);
     memset(out->macs + out->n, 0, (PROTO_ROWS - out->n) * sizeof out->macs[0]);
-    if (!lease_unsigned(&d->lease, o->counter + out->spent, o->rows + out->n, o->n - out->n,
-                        e) &&
-        ok)
+    if (!lease_unsigned(&d->lease, o->counter, o->rows, o->n, out->n, out->spent, e) &&
+        why == NULL)
         return false;
-    if (!ok && why.code != ERR_TOKEN) {
-        *e = why;
+    if (wrong) {
+        *e = *why;
         return false;
     }
-    reply->type = PROTO_SIGNED;
+    x->reply.type = PROTO_SIGNED;
     out->counter = o->counter;
     out->count = count_now(d);
-    if (!ok)
-        say_why(&out->stop, &why);
+    if (why != NULL)
+        say_why(&out->stop, why);
     return set_down(d, o, out, e);
+}
+
+/* All checks, before the first of its signatures; counted on disk; then to the token. */
+static bool take_order(struct desk *d, struct due *x, struct err *e)
+{
+    const struct proto_sign *o = &x->order;
+    struct err why;
+
+    if (!may_sign(d, &o->authority, o->rows, o->n, e) || !witness_ready(&d->witness, e) ||
+        !lease_spend(&d->lease, o->counter, o->rows, o->n, e))
+        return false;
+    x->under_way = begin(d, x, &why);
+    return x->under_way || settle(d, x, &why, e);
+}
+
+static struct due *due_at(struct desk *d, size_t i)
+{
+    return &d->due[(d->first_due + i) % TOKEN_RUNS];
+}
+
+/* The oldest that is under way. False: the token failed. */
+static bool end_order(struct desk *d, struct due *x)
+{
+    uint32_t seq = x->reply.seq;
+    struct err e, why;
+    bool ok = made(d, x, &why);
+
+    x->under_way = false;
+    if (!settle(d, x, ok ? NULL : &why, &e))
+        desk_refuse(seq, &e, &x->reply);
+    return ok;
+}
+
+/* What was taken ahead ends as it is, and counts back what was not signed. */
+static void end_all(struct desk *d)
+{
+    for (size_t i = 0; i < d->n_due; i++)
+        atomic_store(&due_at(d, i)->run.stop, true);
+    for (size_t i = 0; i < d->n_due; i++)
+        if (due_at(d, i)->under_way)
+            (void)end_order(d, due_at(d, i));
 }
 
 /* The service lost the answers, or the signer that made them: within a small budget these
@@ -617,8 +685,10 @@ static bool do_revoke(struct desk *d, const struct proto *in, const int fds[], s
 }
 
 static bool answer(struct desk *d, const struct proto *in, const int fds[], size_t n_fds,
-                   struct proto *reply, struct err *e)
+                   struct due *x, struct err *e)
 {
+    struct proto *reply = &x->reply;
+
     if (in->type != PROTO_HELLO && in->type != PROTO_REVOKE && d->token == NULL)
         return err_set(e, ERR_INPUT, "signer.order", "a record before HELLO");
     if (in->type != PROTO_OPEN && n_fds > (in->type == PROTO_REVOKE))
@@ -635,7 +705,8 @@ static bool answer(struct desk *d, const struct proto *in, const int fds[], size
     case PROTO_RESERVE:
         return do_reserve(d, in, reply, e);
     case PROTO_SIGN:
-        return do_sign(d, in, reply, e);
+        x->order = in->u.sign;
+        return take_order(d, x, e);
     case PROTO_LOST:
         return do_lost(d, in, reply, e);
     case PROTO_REVOKE:
@@ -666,25 +737,51 @@ static bool answer(struct desk *d, const struct proto *in, const int fds[], size
                    (int)in->type);
 }
 
-void desk_refuse(const struct proto *in, const struct err *why, struct proto *reply)
+void desk_refuse(uint32_t seq, const struct err *why, struct proto *reply)
 {
     memset(reply, 0, sizeof *reply);
     reply->type = PROTO_FAIL;
-    reply->seq = in->seq;
+    reply->seq = seq;
     say_why(&reply->u.fail, why);
 }
 
-void desk_handle(struct desk *d, const struct proto *in, int fds[], size_t n_fds,
-                 struct proto *reply)
+bool desk_room(const struct desk *d)
 {
+    size_t key;
+
+    /* a MAC is made while nothing is signed */
+    return d->n_due == 0 || (d->n_due < TOKEN_RUNS && !makes_macs(d, &key));
+}
+
+void desk_take(struct desk *d, const struct proto *in, int fds[], size_t n_fds)
+{
+    struct due *x = due_at(d, d->n_due);
     struct err e = {0};
 
-    memset(reply, 0, sizeof *reply);
-    if (!answer(d, in, fds, n_fds, reply, &e))
-        desk_refuse(in, &e, reply);
-    reply->seq = in->seq;
+    assert(d->n_due == 0 || (in->type == PROTO_SIGN && desk_room(d)));
+    atomic_fetch_add(&d->taken, 1);
+    memset(x, 0, sizeof *x);
+    x->run.d = d;
+    x->reply.seq = in->seq;
+    d->n_due++;
+    if (!answer(d, in, fds, n_fds, x, &e))
+        desk_refuse(in->seq, &e, &x->reply);
     for (size_t i = 0; i < n_fds; i++)
         (void)close(fds[i]);
+}
+
+bool desk_give(struct desk *d, struct proto *reply)
+{
+    struct due *x = due_at(d, 0);
+
+    if (d->n_due == 0)
+        return false;
+    if (x->under_way && !end_order(d, x))
+        end_all(d);
+    *reply = x->reply;
+    d->first_due = (d->first_due + 1) % TOKEN_RUNS;
+    d->n_due--;
+    return true;
 }
 
 bool desk_new(const struct desk_setup *s, struct desk **out, struct err *e)
@@ -694,6 +791,7 @@ bool desk_new(const struct desk_setup *s, struct desk **out, struct err *e)
     if (d == NULL)
         return err_set(e, ERR_STORE, "store.memory", "out of memory");
     d->s = *s;
+    atomic_init(&d->taken, 1);
     lease_none(&d->lease);
     witness_none(&d->witness);
     (void)snprintf(d->account, sizeof d->account, "%s/account.jsonl", s->state_dir);
@@ -713,6 +811,7 @@ void desk_free(struct desk *d)
 {
     if (d == NULL)
         return;
+    end_all(d);
     close_warrant(d);
     if (d->token != NULL)
         d->token->ops->close(d->token);

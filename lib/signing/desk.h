@@ -41,15 +41,23 @@ struct desk_setup {
 /* Errors: ERR_STORE "signer.revoked-list", "signer.count-file", "signer.account" when list,
  * counts or account cannot be read: default deny. */
 MUST_CHECK bool desk_new(const struct desk_setup *s, struct desk **out, struct err *e);
-/* Answer one record. fds are the desk's to close.
- * reply is always filled (FAIL on error). */
-void desk_handle(struct desk *d, const struct proto *in, int fds[], size_t n_fds,
-                 struct proto *reply);
+/*
+ * Take a record; its answer is due then, behind those of the orders before it. An order that
+ * may be signed is checked, counted and begun, no more: the next is made ready while the token
+ * works. Of all other records the answer is made, and no other is due while they are taken.
+ * fds are the desk's to close.
+ */
+void desk_take(struct desk *d, const struct proto *in, int fds[], size_t n_fds);
+/* May an order be taken now, before the answers that are due are given? */
+bool desk_room(const struct desk *d);
+/* The answer that was due first; waits for the token. FAIL on error. After a failure of the
+ * token nothing that was taken ahead is begun. False: none is due. */
+bool desk_give(struct desk *d, struct proto *reply);
 /* A descriptor to send beside this reply, the caller's to close; -1: none. Beside READY goes
  * the account, to read. */
 int desk_beside(const struct desk *d, const struct proto *reply);
-/* The answer of refusal, for whoever has no desk: in->seq, and why. */
-void desk_refuse(const struct proto *in, const struct err *why, struct proto *reply);
+/* The answer of refusal. */
+void desk_refuse(uint32_t seq, const struct err *why, struct proto *reply);
 void desk_free(struct desk *d);
 
 #endif

@@ -146,14 +146,15 @@ bool lease_spend(struct lease *l, uint64_t first, const uint32_t rows[], uint32_
     return true;
 }
 
-bool lease_unsigned(struct lease *l, uint64_t next, const uint32_t rows[], uint32_t n,
-                    struct err *e)
+bool lease_unsigned(struct lease *l, uint64_t first, const uint32_t rows[], uint32_t n,
+                    uint32_t done, uint32_t used, struct err *e)
 {
-    if (n == 0)
+    if (done == n)
         return true;
-    l->next = next;
-    l->left += n;
-    return spent_give_back(l->spent, rows, n, e);
+    if (l->next == first + n)
+        l->next = first + used;
+    l->left += n - done;
+    return spent_give_back(l->spent, rows + done, n - done, e);
 }
 
 /* --- the end --- */

@@ -51,10 +51,11 @@ MUST_CHECK bool lease_reserve(struct lease *l, const struct eui64 *originator,
  * "signer.counter", "signer.attempts". */
 MUST_CHECK bool lease_spend(struct lease *l, uint64_t first, const uint32_t rows[],
                             uint32_t n, struct err *e);
-/* Of those, right after: n rows were not signed, or their signatures do not leave; counters
- * from `next` on were used for nothing, and are back in the run. */
-MUST_CHECK bool lease_unsigned(struct lease *l, uint64_t next, const uint32_t rows[],
-                               uint32_t n, struct err *e);
+/* Of those: rows from `done` on were not signed, or their signatures do not leave; counters
+ * from first + used on were used for nothing, and are back in the run, unless some behind them
+ * were taken meanwhile. */
+MUST_CHECK bool lease_unsigned(struct lease *l, uint64_t first, const uint32_t rows[],
+                               uint32_t n, uint32_t done, uint32_t used, struct err *e);
 
 /* Mark in the token that this decision or activation has ended, for ever; marked already is
  * no error. Errors: the token's; ERR_DENIED "signer.count-lost": others change it without a

@@ -391,6 +391,8 @@ enum proto_first proto_first(int fd)
 
     if (n < 0)
         return errno == EAGAIN || errno == EINTR ? PROTO_FIRST_NONE : PROTO_FIRST_STOP;
-    return n == 0 || (n == HEAD && get_be16(head + 4) == PROTO_REVOKE) ? PROTO_FIRST_STOP
-                                                                       : PROTO_FIRST_OTHER;
+    if (n == 0 || (n == HEAD && get_be16(head + 4) == PROTO_REVOKE))
+        return PROTO_FIRST_STOP;
+    return n == HEAD && get_be16(head + 4) == PROTO_SIGN ? PROTO_FIRST_SIGN
+                                                         : PROTO_FIRST_OTHER;
 }

@@ -6,9 +6,9 @@
  * big-endian; flat, no nesting, no lengths inside. Documents travel beside an OPEN as
  * sealed memfds (SCM_RIGHTS), one for each bit of its `parts`, in the order of the bits.
  * The service asks, the signer answers each request with exactly one record of the same
- * seq, in order: the wanted one or FAIL. REVOKE alone may overtake: the signer looks for it
- * before each row of the SIGN it works on (a SIGN that was sent before the REVOKE and has
- * not begun is worked on first). Beside a REVOKE may travel the document itself, as a
+ * seq, in order: the wanted one or FAIL. While it works on a SIGN, the signer checks, counts and
+ * builds the next. REVOKE alone may overtake: the signer looks for it before each row (a SIGN
+ * that was sent before the REVOKE and is not taken yet is taken first, and stops at once). Beside a REVOKE may travel the document itself, as a
  * sealed memfd: one that counts here is marked in the token as well. What is no record at all
  * ends the signer: it is not answered.
  *
@@ -218,7 +218,12 @@ MUST_CHECK bool proto_send(int fd, const struct proto *p, const int fds[], size_
 MUST_CHECK bool proto_recv(int fd, struct proto *out, int fds[static PROTO_FDS],
                            size_t *n_fds, bool *gone, struct err *e);
 /* What waits first in line, not taken: it stays the first until it is taken. */
-enum proto_first { PROTO_FIRST_NONE, PROTO_FIRST_STOP, PROTO_FIRST_OTHER };
+enum proto_first {
+    PROTO_FIRST_NONE,
+    PROTO_FIRST_STOP,
+    PROTO_FIRST_SIGN,
+    PROTO_FIRST_OTHER
+};
 enum proto_first proto_first(int fd);
 
 #endif

@@ -12,6 +12,8 @@
 
 struct token;
 
+#define TOKEN_RUNS 2 /* under way at a time: one that is signed, one ready behind it */
+
 struct token_run {
     size_t
         done; /* rows from the front that are signed; signatures beyond are not to be used */
@@ -20,14 +22,19 @@ struct token_run {
 
 struct token_ops {
     /*
-     * Sign n digests with one key. go_on is asked before each row (from the calling thread
-     * or from session threads) and false stops the run between rows.
+     * Begin to sign n digests with one key, behind the runs that are under way; while one is,
+     * nothing but these two is called. go_on is asked before each row (from the calling
+     * thread or from session threads, one at a time) and false stops the run between rows.
+     * d, out and arg stay the caller's and in place until it is finished.
      *
-     * Errors: ERR_TOKEN "token.*"; *run is valid then too.
+     * Errors: ERR_TOKEN "token.*": it was not begun.
      */
-    bool (*sign)(struct token *t, size_t key, const struct digest d[],
-                 struct sig_p256 out[], size_t n, bool (*go_on)(void *), void *arg,
-                 struct token_run *run, struct err *e);
+    bool (*begin)(struct token *t, size_t key, const struct digest d[],
+                  struct sig_p256 out[], size_t n, bool (*go_on)(void *), void *arg,
+                  struct err *e);
+    /* Wait for the end of the run that was begun first, and forget it.
+     * Errors: ERR_TOKEN "token.*"; *run is valid then too. */
+    bool (*finish)(struct token *t, struct token_run *run, struct err *e);
     /* A real signature by the probe key on every session, verified. Never a command key. */
     bool (*probe)(struct token *t, struct err *e);
     /* Is the key there: exactly one match, same public key as its certificate, right

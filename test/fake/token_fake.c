@@ -43,28 +43,48 @@ static bool fake_has_key(struct token *t, size_t key, struct err *e)
     return true;
 }
 
-static bool fake_sign(struct token *t, size_t key, const struct digest d[],
-                      struct sig_p256 out[], size_t n, bool (*go_on)(void *), void *arg,
-                      struct token_run *run, struct err *e)
+static bool fake_begin(struct token *t, size_t key, const struct digest d[],
+                       struct sig_p256 out[], size_t n, bool (*go_on)(void *), void *arg,
+                       struct err *e)
 {
     struct token_fake *f = fake(t);
 
-    *run = (struct token_run){0, 0};
+    assert(f->n_runs < TOKEN_RUNS);
     f->calls++;
     if (!fake_has_key(t, key, e))
         return false;
-    while (run->done < n) {
+    f->runs[f->n_runs++] = (struct token_fake_run){key, n, d, out, go_on, arg};
+    return true;
+}
+
+static bool fake_finish(struct token *t, struct token_run *run, struct err *e)
+{
+    struct token_fake *f = fake(t);
+    struct token_fake_run r = f->runs[0];
+
+    assert(f->n_runs > 0);
+    memmove(&f->runs[0], &f->runs[1], --f->n_runs * sizeof f->runs[0]);
+    *run = (struct token_run){0, 0};
+    while (run->done < r.n) {
         if (f->each_row != NULL)
             f->each_row(f->arg);
-        if (!go_on(arg))
+        if (!r.go_on(r.arg))
             return true;
         run->begun++;
-        if (!sign_one(f->keys[key], &d[run->done], &out[run->done]))
+        if (!sign_one(f->keys[r.key], &r.d[run->done], &r.out[run->done]))
             return err_set(e, ERR_TOKEN, "token.sign", "%s", err_openssl());
         run->done++;
         f->rows++;
     }
     return true;
+}
+
+bool token_sign(struct token *t, size_t key, const struct digest d[], struct sig_p256 out[],
+                size_t n, bool (*go_on)(void *), void *arg, struct token_run *run,
+                struct err *e)
+{
+    *run = (struct token_run){0, 0};
+    return t->ops->begin(t, key, d, out, n, go_on, arg, e) && t->ops->finish(t, run, e);
 }
 
 static bool fake_probe(struct token *t, struct err *e)
@@ -170,7 +190,8 @@ static void fake_close(struct token *t)
 
 struct token *token_fake_init(struct token_fake *t, EVP_PKEY *const keys[], size_t n)
 {
-    static const struct token_ops ops = {.sign = fake_sign,
+    static const struct token_ops ops = {.begin = fake_begin,
+                                         .finish = fake_finish,
                                          .probe = fake_probe,
                                          .has_key = fake_has_key,
                                          .mark_get = fake_mark_get,
@@ -194,25 +215,42 @@ static struct token_flaky *flaky(struct token *t)
     return (struct token_flaky *)(void *)t;
 }
 
-static bool flaky_sign(struct token *t, size_t key, const struct digest d[],
-                       struct sig_p256 out[], size_t n, bool (*go_on)(void *), void *arg,
-                       struct token_run *run, struct err *e)
+static bool flaky_begin(struct token *t, size_t key, const struct digest d[],
+                        struct sig_p256 out[], size_t n, bool (*go_on)(void *), void *arg,
+                        struct err *e)
+{
+    struct token_flaky *f = flaky(t);
+    bool now = f->calls + f->n_runs + 1 == f->at || f->at == 0;
+
+    if (!f->inner->ops->begin(f->inner, key, d, out,
+                              now && f->way == FLAKY_SHORT  ? n / 2
+                              : now && f->way == FLAKY_FAIL ? 0
+                                                            : n,
+                              go_on, arg, e))
+        return false;
+    f->runs[f->n_runs].out = out;
+    f->runs[f->n_runs++].n = n;
+    return true;
+}
+
+static bool flaky_finish(struct token *t, struct token_run *run, struct err *e)
 {
     struct token_flaky *f = flaky(t);
     bool now = ++f->calls == f->at || f->at == 0;
+    struct sig_p256 *out = f->runs[0].out;
+    size_t n = f->runs[0].n;
     struct sig_p256 swap;
 
-    *run = (struct token_run){0, 0};
+    memmove(&f->runs[0], &f->runs[1], --f->n_runs * sizeof f->runs[0]);
+    if (now && f->way == FLAKY_STALL)
+        f->stall(f->arg);
+    if (!f->inner->ops->finish(f->inner, run, e))
+        return false;
     if (now && f->way == FLAKY_FAIL) {
         run->begun = 1;
         return err_set(e, ERR_TOKEN, "token.sign", "it fails in call %llu",
                        (unsigned long long)f->calls);
     }
-    if (now && f->way == FLAKY_STALL)
-        f->stall(f->arg);
-    if (!f->inner->ops->sign(f->inner, key, d, out,
-                             now && f->way == FLAKY_SHORT ? n / 2 : n, go_on, arg, run, e))
-        return false;
     if (now && f->way == FLAKY_FAIL_LATE) {
         run->done = n / 2;
         return err_set(e, ERR_TOKEN, "token.sign", "it fails late");
@@ -285,7 +323,8 @@ static void flaky_close(struct token *t)
 struct token *token_flaky_init(struct token_flaky *t, struct token *inner,
                                enum flaky_way way, uint64_t at)
 {
-    static const struct token_ops ops = {.sign = flaky_sign,
+    static const struct token_ops ops = {.begin = flaky_begin,
+                                         .finish = flaky_finish,
                                          .probe = flaky_probe,
                                          .has_key = flaky_has_key,
                                          .mark_get = flaky_mark_get,

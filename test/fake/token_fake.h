@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * token_fake  - a token in memory: signs with software keys, keeps marks, and counts.
- * token_flaky - wraps any token; its sign call n fails, stalls, stops short or is spoilt.
+ * token_flaky - wraps any token; its run n fails, stalls, stops short or is spoilt.
  *
  * Both live in the caller's memory: close() ends nothing. One thread.
  */
@@ -15,8 +15,23 @@
 
 #define TOKEN_FAKE_MARKS 32
 
+/* Begin and finish, where nothing else is under way. */
+MUST_CHECK bool token_sign(struct token *t, size_t key, const struct digest d[],
+                           struct sig_p256 out[], size_t n, bool (*go_on)(void *),
+                           void *arg, struct token_run *run, struct err *e);
+
+struct token_fake_run { /* signed when it is finished */
+    size_t key, n;
+    const struct digest *d;
+    struct sig_p256 *out;
+    bool (*go_on)(void *);
+    void *arg;
+};
+
 struct token_fake {
     struct token base;
+    struct token_fake_run runs[TOKEN_RUNS];
+    size_t n_runs;
     EVP_PKEY *keys[CONFIG_KEYS_MAX]; /* borrowed; NULL: not there */
     struct {
         struct eui64 originator;
@@ -59,8 +74,13 @@ struct token_flaky {
     struct token base;
     struct token *inner;
     enum flaky_way way;
-    uint64_t at; /* the sign call it happens to, from 1; 0: each */
+    uint64_t at; /* the run it happens to, from 1; 0: each */
     uint64_t calls;
+    struct {
+        struct sig_p256 *out;
+        size_t n;
+    } runs[TOKEN_RUNS];
+    size_t n_runs;
     void (*stall)(void *arg);
     void *arg;
 };

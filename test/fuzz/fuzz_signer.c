@@ -394,7 +394,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             for (size_t i = 0; i < n_fds; i++)
                 fds[i] = part(which[i] % PALETTE_SIZE, data, size);
             name_the_open_one(&in);
-            desk_handle(desk, &in, fds, n_fds, &reply);
+            desk_take(desk, &in, fds, n_fds);
+            if (!desk_give(desk, &reply))
+                abort();
             check_reply(&in, &reply, rows);
         }
         at += len;

@@ -4,6 +4,7 @@
  */
 #include "mem.h"
 #include "rules.h"
+#include "token_fake.h"
 #include "token_kit.h"
 #include "token_p11.h"
 #include "verify.h"
@@ -18,7 +19,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#define ROWS 20
+#define ROWS   20
+#define SECOND "26" /* a call for the second of two runs, where sessions are few */
 
 static struct token_kit kit;
 static struct token_p11_note note;
@@ -288,14 +290,14 @@ START_TEST(a_failed_signature_is_never_tried_again)
 
     shim(_i == 0 ? "C_Sign:6=0xb3" : "C_Sign:6=0x80000103"); /* 1 is the probe */
     opened();
-    ck_assert(!token->ops->sign(token, 0, digests, sigs, ROWS, NULL, NULL, &n, &e));
+    ck_assert(!token_sign(token, 0, digests, sigs, ROWS, NULL, NULL, &n, &e));
     ck_assert_uint_eq(n.done, 4);
     ck_assert_uint_eq(n.begun, 5);
     check_signatures(n.done);
     ck_assert_str_eq(e.id, _i == 0 ? "token.lost" : "token.unknown-code");
     /* the session is thrown away, and a fresh one does */
     ck_assert_int_eq(note.worst, P11_FINE);
-    ck_assert_msg(token->ops->sign(token, 0, digests, sigs, ROWS, NULL, NULL, &n, &e), "%s",
+    ck_assert_msg(token_sign(token, 0, digests, sigs, ROWS, NULL, NULL, &n, &e), "%s",
                   e.text);
     ck_assert_uint_eq(n.done, ROWS);
     check_signatures(ROWS);
@@ -308,14 +310,14 @@ START_TEST(when_a_fresh_session_fails_too_a_fresh_process_is_wanted)
 
     shim("C_Sign:6+=0x80000103");
     opened();
-    ck_assert(!token->ops->sign(token, 0, digests, sigs, ROWS, NULL, NULL, &n, &e));
+    ck_assert(!token_sign(token, 0, digests, sigs, ROWS, NULL, NULL, &n, &e));
     ck_assert_uint_eq(n.done, 4);
     ck_assert_int_eq(note.worst, P11_FINE);
-    ck_assert(!token->ops->sign(token, 0, digests, sigs, ROWS, NULL, NULL, &n, &e));
+    ck_assert(!token_sign(token, 0, digests, sigs, ROWS, NULL, NULL, &n, &e));
     ck_assert_uint_eq(n.done, 0);
     ck_assert_str_eq(e.id, "token.unknown-code");
     ck_assert_int_eq(note.worst, P11_UNKNOWN);
-    ck_assert(!token->ops->sign(token, 0, digests, sigs, ROWS, NULL, NULL, &n, &e));
+    ck_assert(!token_sign(token, 0, digests, sigs, ROWS, NULL, NULL, &n, &e));
     ck_assert_str_eq(e.id, "token.spent");
     ck_assert_uint_eq(n.begun, 0);
 }
@@ -328,7 +330,7 @@ START_TEST(a_session_that_dies_in_a_run_does_not_stop_it)
     shim("C_SignInit:6=0xb3,C_OpenSession:99=0x5");
     kit.config.tokens[0].sessions = _i == 0 ? 1 : 4;
     opened();
-    ck_assert_msg(token->ops->sign(token, 0, digests, sigs, ROWS, NULL, NULL, &n, &e), "%s",
+    ck_assert_msg(token_sign(token, 0, digests, sigs, ROWS, NULL, NULL, &n, &e), "%s",
                   e.text);
     ck_assert_uint_eq(n.done, ROWS);
     check_signatures(n.done);
@@ -343,10 +345,88 @@ START_TEST(a_removed_device_stops_the_run_at_a_row)
     shim("C_SignInit:9+=0x32");
     kit.config.tokens[0].sessions = 4;
     opened();
-    ck_assert(!token->ops->sign(token, 0, digests, sigs, ROWS, NULL, NULL, &n, &e));
+    ck_assert(!token_sign(token, 0, digests, sigs, ROWS, NULL, NULL, &n, &e));
     ck_assert_ptr_nonnull(strstr(e.text, "CKR_DEVICE_REMOVED"));
     ck_assert_uint_le(n.done, 4);
     check_signatures(n.done);
+}
+END_TEST
+
+/* --- one run behind another --- */
+
+static struct sig_p256 later[ROWS];
+
+static void begin_both(void)
+{
+    ck_assert(token->ops->begin(token, 0, digests, sigs, ROWS, NULL, NULL, &e));
+    ck_assert(token->ops->begin(token, 0, digests, later, ROWS, NULL, NULL, &e));
+}
+
+static void both_are_whole(void)
+{
+    struct token_run n;
+
+    ck_assert_msg(token->ops->finish(token, &n, &e), "%s", e.text);
+    ck_assert_uint_eq(n.done, ROWS);
+    check_signatures(ROWS);
+    ck_assert_msg(token->ops->finish(token, &n, &e), "%s", e.text);
+    ck_assert_uint_eq(n.done, ROWS);
+    memcpy(sigs, later, sizeof sigs);
+    check_signatures(ROWS);
+    ck_assert_int_eq(note.worst, P11_FINE);
+}
+
+/* A session dies before a signature: of the first run, of the second, of both. */
+static const char *const deaths[] = {"x=1", "C_SignInit:6=0xb3",
+                                     "C_SignInit:" SECOND "=0xb3",
+                                     "C_SignInit:6=0xb3,C_SignInit:" SECOND "=0xb3"};
+
+START_TEST(a_run_follows_another_whatever_session_dies)
+{
+    shim(deaths[_i / 3]);
+    kit.config.tokens[0].sessions = _i % 3 == 0 ? 1 : _i % 3 == 1 ? 4 : ROWS;
+    opened();
+    begin_both();
+    both_are_whole();
+}
+END_TEST
+
+START_TEST(a_failure_in_the_second_run_leaves_the_first_whole)
+{
+    struct token_run n;
+
+    shim("C_Sign:" SECOND "=0x80000103");
+    kit.config.tokens[0].sessions = _i == 0 ? 1 : 4;
+    opened();
+    begin_both();
+    ck_assert_msg(token->ops->finish(token, &n, &e), "%s", e.text);
+    ck_assert_uint_eq(n.done, ROWS);
+    check_signatures(ROWS);
+    ck_assert(!token->ops->finish(token, &n, &e));
+    ck_assert_str_eq(e.id, "token.unknown-code");
+    ck_assert_uint_lt(n.done, ROWS);
+    ck_assert_uint_gt(n.begun, n.done);
+    memcpy(sigs, later, sizeof sigs);
+    check_signatures(n.done);
+    ck_assert_int_eq(note.worst, P11_FINE);
+    begin_both();
+    both_are_whole();
+}
+END_TEST
+
+START_TEST(after_a_failure_the_second_run_goes_on_with_fresh_sessions)
+{
+    struct token_run n;
+
+    shim("C_Sign:6=0xb3");
+    opened();
+    begin_both();
+    ck_assert(!token->ops->finish(token, &n, &e));
+    ck_assert_uint_eq(n.done, 4);
+    ck_assert_msg(token->ops->finish(token, &n, &e), "%s", e.text);
+    ck_assert_uint_eq(n.done, ROWS);
+    memcpy(sigs, later, sizeof sigs);
+    check_signatures(ROWS);
 }
 END_TEST
 
@@ -357,7 +437,7 @@ START_TEST(a_refused_copy_falls_back_in_silence)
     shim("C_CopyObject:1+=0xb8");
     opened();
     ck_assert_ptr_nonnull(strstr(token->what, "token key"));
-    ck_assert(token->ops->sign(token, 0, digests, sigs, ROWS, NULL, NULL, &n, &e));
+    ck_assert(token_sign(token, 0, digests, sigs, ROWS, NULL, NULL, &n, &e));
     check_signatures(ROWS);
     ck_assert_int_eq(note.worst, P11_FINE);
 }
@@ -372,7 +452,7 @@ static int sign_once(struct token_kit *r, void *arg)
 
     (void)arg;
     return token_p11_open(&how, &r->config, &r->trust, "main", &t, &why) &&
-                   t->ops->sign(t, 0, digests, sigs, ROWS, NULL, NULL, &n, &why)
+                   token_sign(t, 0, digests, sigs, ROWS, NULL, NULL, &n, &why)
                ? 0
                : 1;
 }
@@ -405,7 +485,7 @@ START_TEST(opening_probing_and_looking_do_not_use_a_command_key)
     ck_assert(token->ops->probe(token, &e));
     ck_assert_int_ne(stat(file, &st), 0);
     /* the counter does count, session copies too */
-    ck_assert(token->ops->sign(token, 0, digests, sigs, 3, NULL, NULL, &n, &e));
+    ck_assert(token_sign(token, 0, digests, sigs, 3, NULL, NULL, &n, &e));
     ck_assert_int_eq(stat(file, &st), 0);
     ck_assert_int_eq(st.st_size, 3);
 }
@@ -441,6 +521,9 @@ int main(void)
     tcase_add_test(t, when_a_fresh_session_fails_too_a_fresh_process_is_wanted);
     tcase_add_loop_test(t, a_session_that_dies_in_a_run_does_not_stop_it, 0, 2);
     tcase_add_test(t, a_removed_device_stops_the_run_at_a_row);
+    tcase_add_loop_test(t, a_run_follows_another_whatever_session_dies, 0, 3 * LEN(deaths));
+    tcase_add_loop_test(t, a_failure_in_the_second_run_leaves_the_first_whole, 0, 2);
+    tcase_add_test(t, after_a_failure_the_second_run_goes_on_with_fresh_sessions);
     tcase_add_test(t, a_refused_copy_falls_back_in_silence);
     tcase_add_loop_test(t, a_signature_that_hangs_kills_the_process, 0, 2);
     tcase_add_test(t, opening_probing_and_looking_do_not_use_a_command_key);

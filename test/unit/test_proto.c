@@ -391,6 +391,10 @@ START_TEST(only_a_revoke_or_a_hang_up_stops)
     ck_assert_int_eq(back.type, PROTO_REVOKE);
     ck_assert_int_ne(proto_first(pair[1]), PROTO_FIRST_STOP);
     ck_assert_int_eq(proto_first(pair[1]), PROTO_FIRST_NONE);
+    make(PROTO_SIGN);
+    OK(proto_send(pair[0], &p, NULL, 0, &e));
+    ck_assert_int_eq(proto_first(pair[1]), PROTO_FIRST_SIGN);
+    OK(proto_recv(pair[1], &back, got, &n, &gone, &e));
     (void)close(pair[0]);
     pair[0] = -1;
     ck_assert_int_eq(proto_first(pair[1]), PROTO_FIRST_STOP);

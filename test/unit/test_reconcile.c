@@ -172,7 +172,7 @@ static void sign_with(EVP_PKEY *key)
     OK(message_decode(span_of(octets, len), &again, &e));
     d = digest_of(again.signed_octets, span_of(NULL, 0));
     message_done(&again);
-    OK(port->ops->sign(port, 0, &d, &m.sig, 1, yes, NULL, &run, &e));
+    OK(token_sign(port, 0, &d, &m.sig, 1, yes, NULL, &run, &e));
     encode();
 }
 
