@@ -178,8 +178,8 @@ static bool nobody_elses(struct service *sv, const struct authority *a,
     struct roster roster;
     bool ok;
 
-    if (!preflight_again(sv->store, sv->roster_dir, a->incident, clock_now(&sv->clock),
-                         e) ||
+    if (!preflight_again(sv->store, &sv->config, sv->roster_dir, a->incident,
+                         clock_now(&sv->clock), e) ||
         !rosters_open(sv->roster_dir, &a->roster, &roster, e))
         return false;
     ok = preflight_clear(sv->store, a->incident, &roster, selection, e);

@@ -11,6 +11,7 @@
 #include "keys.h"
 #include "log.h"
 #include "mem.h"
+#include "outbox.h"
 #include "preflight.h"
 #include "quorum.h"
 
@@ -211,17 +212,20 @@ static bool sound(struct service *sv, const struct authority *a, struct err *e)
             keys_may_release(sv->store, a->incident, &a->symmetric_key_sha256, e));
 }
 
-/* It is on file, and what it would place has not ended in any incident. */
-static bool keep(struct service *sv, const struct docket *d, const struct paper *p,
-                 struct span cms, const char *verdict, const char *who, struct err *e)
+/* It is on file, in the notices too, and what it would place has not ended in any incident. */
+static bool keep(struct service *sv, const struct docket *d,
+                 const struct docket_incident *i, const struct paper *p, struct span cms,
+                 const char *verdict, const char *who, struct err *e)
 {
     char paper[AUTHORITY_ID_MAX + 16];
 
     (void)snprintf(paper, sizeof paper, "decision %s", p->a.id);
     return docket_put_decision(d, &p->a, cms, p->json, verdict, who, e) &&
            service_learn_keys(sv, e) && keys_may_place(sv->store, &p->a.digest, e) &&
-           preflight_again(sv->store, sv->roster_dir, p->a.incident, d->now_us, e) &&
-           agree_keep(d, p->a.incident, paper, &p->outlook.agree, who, e);
+           preflight_again(sv->store, &sv->config, sv->roster_dir, p->a.incident, d->now_us,
+                           e) &&
+           agree_keep(d, p->a.incident, paper, &p->outlook.agree, who, e) &&
+           (p->a.kind != KIND_DECISION || outbox_with_document(d, i, e));
 }
 
 static bool step_decision(struct service *sv, const struct request *r, struct span cms,
@@ -265,7 +269,7 @@ static bool step_decision(struct service *sv, const struct request *r, struct sp
     else if (ok && p->a.kind == KIND_ACTIVATION)
         ok = apply_activation(sv, &d, &i, p, who, e) && hats_hand_in(sv, r, &p->a, e);
     ok = ok && agree_decision(&d, &p->outlook.agree, &p->a, e) &&
-         keep(sv, &d, p, cms, verdict != NULL ? verdict : "[]", who, e);
+         keep(sv, &d, &i, p, cms, verdict != NULL ? verdict : "[]", who, e);
     if (ok) {
         hex_encode_lower(p->a.digest.b, 32, hex);
         log_event(

@@ -165,7 +165,8 @@ bool api_responses_begin(void *arg, const struct request *r, struct sink *out,
     was = think_through(beside_port(sv->beside));
     ok = api_lists_open(sv, r->args[0], &g->lists, e);
     (void)think_through(was);
-    if (!ok || !intake_open(sv->store, r->args[0], &g->lists, who, &g->in, e)) {
+    if (!ok ||
+        !intake_open(sv->store, &sv->config, r->args[0], &g->lists, who, &g->in, e)) {
         ingest_free(g);
         return false;
     }

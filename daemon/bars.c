@@ -50,7 +50,8 @@ static bool put_finding(struct service *sv, const struct err *why,
     ok = audit_put(sv->store, clock_now(&sv->clock), "ROLL_BACK_FOUND", "",
                    AUDIT_ACTOR_SYSTEM, e, "O", what) &&
          audit_last(sv->store, &at, e) &&
-         outbox_roll_back(sv->store, (int64_t)at.seq, what, clock_now(&sv->clock), e);
+         outbox_roll_back(sv->store, &sv->config, (int64_t)at.seq, what,
+                          clock_now(&sv->clock), e);
     json_decref(what);
     return ok;
 }

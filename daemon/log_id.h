@@ -39,6 +39,7 @@
 #define MSG_ALARM_PMA           "1f848528767542398a6b779eee67e367"
 #define MSG_ALARM_SUSPEND       "be2414314940473687a8853432fbe0cc"
 #define MSG_ALARM_DECISION      "e20bb02c17344afb81506b5797561a4b"
+#define MSG_ALARM_DEFERRAL      "6c1f0c8f4d0b4ab2a3a7a41bd9d5e2f7"
 #define MSG_ALARM_CEREMONY      "21f5010b5b9a4f998349d7e9e92a3a1c"
 #define MSG_KEY_ENDED           "0c1d6f0e5b0b4f3d9f7e2a8c54b16d97"
 #define MSG_HEAD                "195ab50ed5124b15b0c9be1978399c42"

@@ -12,6 +12,7 @@
 #include "keys.h"
 #include "listening.h"
 #include "log.h"
+#include "outbox.h"
 #include "restore.h"
 #include "server.h"
 #include "service.h"
@@ -130,7 +131,7 @@ static bool begin_record(struct service *sv, const char *kind, struct err *e)
     if (!store_begin(sv->store, e))
         return false;
     if (adopt_outcomes(sv->store, sv->roster_dir, &adopted, e) &&
-        intake_left(sv->store, clock_now(&sv->clock), e) &&
+        intake_left(sv->store, &sv->config, clock_now(&sv->clock), e) &&
         (adopted == 0 ||
          audit_put(sv->store, clock_now(&sv->clock), "ANSWERS_ADOPTED", "",
                    AUDIT_ACTOR_SYSTEM, e, "{s:I}", "count", (json_int_t)adopted)) &&
@@ -422,7 +423,8 @@ int main(int argc, char *argv[])
     (void)setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
     (void)signal(SIGPIPE, SIG_IGN);
     (void)umask(0077);
-    if (!config_load(config_path, true, &run.sv.config, &e))
+    if (!config_load(config_path, true, &run.sv.config, &e) ||
+        !outbox_check(&run.sv.config, &e))
         return complain(&e);
     if (dump) {
         char *text = config_dump(&run.sv.config);

@@ -6,6 +6,7 @@
 #include "service.h"
 
 #include "custodians.h"
+#include "deferral.h"
 #include "log.h"
 #include "mem.h"
 
@@ -95,7 +96,8 @@ static bool ring_ceremony(struct service *sv, const struct ringing *r, struct er
 {
     if (!store_begin(sv->store, e))
         return false;
-    if (custodians_ring(sv->store, &r->due, r->now_us, e) && store_commit(sv->store, e)) {
+    if (custodians_ring(sv->store, &sv->config, &r->due, r->now_us, e) &&
+        store_commit(sv->store, e)) {
         log_event(LOG_WARNING, MSG_ALARM_CEREMONY, NULL,
                   "a ceremony is due for the shares of %s, set %s version %u: %s",
                   r->due.keys, r->due.set, r->due.version, r->due.why);
@@ -119,6 +121,72 @@ static bool ceremonies(struct service *sv, struct err *e)
     return true;
 }
 
+/* --- deferrals --- */
+
+struct reviews {
+    int64_t now_us;
+    struct review {
+        char incident[AUTHORITY_ID_MAX], document[AUTHORITY_ID_MAX], outcome[24];
+        char end_condition[sizeof((struct authority *)0)->end_condition];
+        int64_t review_us;
+    } at[LATE_MAX];
+    size_t n;
+};
+
+static bool note_review(void *arg, const struct deferral *d)
+{
+    struct reviews *r = arg;
+    struct review *at = &r->at[r->n];
+
+    if (d->rang || d->review_us == 0 || d->review_us > r->now_us)
+        return true;
+    (void)snprintf(at->incident, sizeof at->incident, "%s", d->incident);
+    (void)snprintf(at->document, sizeof at->document, "%s", d->document);
+    (void)snprintf(at->outcome, sizeof at->outcome, "%s", d->outcome);
+    (void)snprintf(at->end_condition, sizeof at->end_condition, "%s", d->end_condition);
+    at->review_us = d->review_us;
+    return ++r->n < LATE_MAX;
+}
+
+static bool ring_review(struct service *sv, const struct review *r, struct err *e)
+{
+    struct docket d = service_docket(sv);
+    struct deferral what = {.incident = r->incident,
+                            .document = r->document,
+                            .outcome = r->outcome,
+                            .end_condition = r->end_condition,
+                            .review_us = r->review_us};
+
+    if (!store_begin(sv->store, e))
+        return false;
+    if (!deferral_ring(&d, &what, e) || !store_commit(sv->store, e)) {
+        store_rollback(sv->store);
+        return false;
+    }
+    log_event(LOG_WARNING, MSG_ALARM_DEFERRAL,
+              &(struct log_fields){.incident = r->incident},
+              "the review of %s by %s is due; it ends when: %s", r->outcome, r->document,
+              r->end_condition);
+    return true;
+}
+
+static bool reviews(struct service *sv, struct err *e)
+{
+    AUTO(mem) struct reviews *r = calloc(1, sizeof *r);
+
+    if (r == NULL)
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
+    r->now_us = clock_now(&sv->clock);
+    if (!deferral_each(sv->store, NULL, note_review, r, e))
+        return false;
+    for (size_t i = 0; i < r->n; i++)
+        if (!ring_review(sv, &r->at[i], e))
+            return false;
+    if (r->n > 0)
+        service_notices(sv);
+    return true;
+}
+
 bool service_deadlines(struct service *sv, struct err *e)
 {
     AUTO(mem) struct late *l = calloc(1, sizeof *l);
@@ -132,5 +200,5 @@ bool service_deadlines(struct service *sv, struct err *e)
     for (size_t k = 0; k < l->n; k++)
         if (!ring(l, k, e))
             return false;
-    return ceremonies(sv, e);
+    return reviews(sv, e) && ceremonies(sv, e);
 }

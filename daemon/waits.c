@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "waits.h"
 
+#include "deferral.h"
 #include "hats.h"
 #include "raising.h"
 #include "rules.h"
@@ -270,6 +271,29 @@ static bool add_window(void *arg, const struct docket_window *d)
     return true;
 }
 
+static bool add_deferral(void *arg, const struct deferral *d)
+{
+    struct waits *w = arg;
+    char why[TEXT];
+    char next[TEXT];
+
+    if (d->review_us == 0 || d->review_us - w->now_us > (int64_t)WAITS_WINDOW_S * 1000000)
+        return true;
+    (void)snprintf(why, sizeof why, "%s of %s is reviewed; it ends when: %s", d->outcome,
+                   d->incident, d->end_condition);
+    (void)snprintf(next, sizeof next, "incident event %s end-deferral --evidence TEXT",
+                   d->incident);
+    add(w, &(struct entry){.what = "deferral",
+                           .name = d->document,
+                           .state = d->review_us > w->now_us ? "live" : "due",
+                           .since_us = d->since_us,
+                           .until_us = d->review_us,
+                           .who = "the PMA",
+                           .why = why,
+                           .next = next});
+    return true;
+}
+
 static void add_certificate(const struct waits *w, const char *name, const struct cert *c)
 {
     if (c->not_after_us - w->now_us > (int64_t)WAITS_CERTIFICATE_D * 86400 * 1000000)
@@ -384,7 +408,8 @@ bool waits_list(struct service *sv, const char *token, json_t **out, int64_t *mo
     if (docket_each(sv->store, add_incident, &w, e) && !w.failed &&
         queue_each(sv->store, NULL, add_batch, &w, e) &&
         ledger_each_mark(sv->store, add_raising, &w, e) && !w.failed &&
-        docket_each_window(sv->store, add_window, &w, e)) {
+        docket_each_window(sv->store, add_window, &w, e) &&
+        deferral_each(sv->store, NULL, add_deferral, &w, e)) {
         add_certificates(&w);
         add_disk(&w);
         add_token(&w, token);

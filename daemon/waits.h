@@ -6,6 +6,7 @@
  *   batch        each that has not ended: held, paused, waiting for a second person, at work
  *   counter      a mark that a second person has to agree to
  *   window       of a decision that ends within WAITS_WINDOW_S
+ *   deferral     whose review has come, or comes within WAITS_WINDOW_S
  *   certificate  of a configured key, or of the root and its issuers, that ends within
  *                WAITS_CERTIFICATE_D
  *   disk         fewer megabytes left than DiskAlarmMB=

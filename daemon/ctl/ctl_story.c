@@ -347,6 +347,17 @@ static void put_figures(const json_t *incident)
     (void)putchar('\n');
 }
 
+static void put_deferral(const json_t *d)
+{
+    (void)printf("  %s by %s, since ", ctl_text(d, "outcome"), ctl_text(d, "document"));
+    put_time(ctl_text(d, "since"));
+    (void)printf("; reviewed ");
+    put_time(ctl_text(d, "review"));
+    (void)printf("%s\n%23sit ends when: %s\n",
+                 json_is_true(json_object_get(d, "rang")) ? " (due)" : "", "",
+                 ctl_text(d, "end_condition"));
+}
+
 static void put_found(const json_t *f)
 {
     (void)printf("  %lld devices: %s, by their own word; the first: %s\n",
@@ -367,6 +378,7 @@ void ctl_story(const json_t *incident)
     put_all(incident, "differences", "Papers that differ from what was notified",
             put_difference);
     put_all(incident, "batches", "Signing", put_batch);
+    put_all(incident, "deferrals", "Put off by the PMA", put_deferral);
     put_all(incident, "found", "What devices hold otherwise than expected", put_found);
     put_all(incident, "refusals", "Refused, with nothing changed", put_refusal);
     put_all(incident, "children", "Its incidents", put_child);

@@ -133,6 +133,9 @@ static const struct key_row table[] = {
     LIST("Person", "Seats", config_person, seats, n_seats),
     LIST("Role", "Users", config_role, users, n_users),
     LIST("Role", "Groups", config_role, groups, n_groups),
+    TEXT("Recipient", "Name", config_recipient, holder),
+    TEXT("Recipient", "Address", config_recipient, address),
+    LIST("Recipient", "Events", config_recipient, events, n_events),
 };
 
 /* Sections that come by name, and where their elements lie. */
@@ -150,12 +153,14 @@ static const struct named_row {
      CONFIG_ROLES_MAX},
     {"Person", AT(config, people), sizeof(struct config_person), AT(config, n_people),
      CONFIG_PEOPLE_MAX},
+    {"Recipient", AT(config, recipients), sizeof(struct config_recipient),
+     AT(config, n_recipients), CONFIG_RECIPIENTS_MAX},
 };
 
 /* Every element begins with its name. */
 _Static_assert(AT(config_token, name) == 0 && AT(config_key, name) == 0 &&
                    AT(config_authority, name) == 0 && AT(config_role, name) == 0 &&
-                   AT(config_person, name) == 0,
+                   AT(config_person, name) == 0 && AT(config_recipient, name) == 0,
                "elements are found by the name at their front");
 
 void config_defaults(struct config *c)
@@ -195,7 +200,7 @@ static void authority_defaults(struct config_authority *a)
 
 #define NAMED_MAX                                                                      \
     (CONFIG_TOKENS_MAX + CONFIG_KEYS_MAX + CONFIG_AUTHORITIES_MAX + CONFIG_ROLES_MAX + \
-     CONFIG_PEOPLE_MAX)
+     CONFIG_PEOPLE_MAX + CONFIG_RECIPIENTS_MAX)
 
 struct parser {
     struct config *c;

@@ -28,6 +28,7 @@
 #define CONFIG_SEATS_MAX       8
 #define CONFIG_LIST_MAX        16
 #define CONFIG_PEOPLE_MAX      96
+#define CONFIG_RECIPIENTS_MAX  16
 #define CONFIG_STANDARD_MAX    128
 #define CONFIG_HOLDER_MAX      64 /* name of a person or an organisation, with its NUL */
 
@@ -82,6 +83,14 @@ struct
     size_t n_keys;
     char seats[4][CONFIG_NAME_MAX]; /* Seats=, which of RequiredSeats= the person fills */
     size_t n_seats;
+};
+
+struct config_recipient { /* [Recipient "ssc"]: who is told, by that word in notices */
+    char name[CONFIG_NAME_MAX];
+    char holder[CONFIG_HOLDER_MAX];                /* Name= */
+    char address[CONFIG_HOLDER_MAX];               /* Address=, for whoever carries it */
+    char events[CONFIG_LIST_MAX][CONFIG_NAME_MAX]; /* Events=, told of these too; "all" */
+    size_t n_events;
 };
 
 struct config_role { /* [Role "operator"]: viewer, operator, approver, auditor */
@@ -155,6 +164,8 @@ struct config {
     size_t n_roles;
     struct config_person people[CONFIG_PEOPLE_MAX];
     size_t n_people;
+    struct config_recipient recipients[CONFIG_RECIPIENTS_MAX];
+    size_t n_recipients;
 };
 
 /*

@@ -1146,6 +1146,11 @@ const struct rule rules[] = {
      "A decision is by the method that was notified.",
      "Decide by that method, or have the notification amended."},
 
+    /* who is told - lib/record/outbox.c */
+    {"config.recipient", "SEC L10 (a)", "UNKNOWN",
+     "A [Recipient] section is about somebody who is told, and Events= names events.",
+     "Take one of the words that the refusal names: recovery.conf(5)."},
+
     /* notice: the outbox - lib/record/notice.c */
     {"notice.content", "project", "choice",
      "A notice has an id that can be a file name and a JSON object as its body.",

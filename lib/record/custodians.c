@@ -201,8 +201,8 @@ bool custodians_each(struct store *s, unsigned days,
                       "");
 }
 
-bool custodians_ring(struct store *s, const struct custodians_due *d, int64_t now_us,
-                     struct err *e)
+bool custodians_ring(struct store *s, const struct config *c,
+                     const struct custodians_due *d, int64_t now_us, struct err *e)
 {
     struct chain_place at;
     json_t *body;
@@ -217,7 +217,7 @@ bool custodians_ring(struct store *s, const struct custodians_due *d, int64_t no
         return false;
     body = json_pack("{s:s,s:i,s:s,s:s}", "set", d->set, "version", (int)d->version, "keys",
                      d->keys, "why", d->why);
-    ok = outbox_ceremony(s, (int64_t)at.seq, body, now_us, e);
+    ok = outbox_ceremony(s, c, (int64_t)at.seq, body, now_us, e);
     json_decref(body);
     return ok;
 }

@@ -52,8 +52,9 @@ MUST_CHECK bool custodians_each(struct store *s, unsigned days,
                                 bool (*fn)(void *arg, const struct custodians_due *d),
                                 void *arg, struct err *e);
 /* It rings, once for each time that it falls due: on record, and notices are queued. */
-MUST_CHECK bool custodians_ring(struct store *s, const struct custodians_due *d,
-                                int64_t now_us, struct err *e);
+MUST_CHECK bool custodians_ring(struct store *s, const struct config *c,
+                                const struct custodians_due *d, int64_t now_us,
+                                struct err *e);
 
 /* Pages: the ceremonies, the custodians. */
 MUST_CHECK bool custodians_show_ceremonies(struct store *s, struct docket_show_page *p,

@@ -250,17 +250,14 @@ static bool keep_event(const struct docket *d, const struct docket_incident *i,
                   i->parent[0] != '\0' ? i->parent : NULL) &&
         (row->also == NULL || audit_put(d->store, d->now_us, row->also, i->id, step->who, e,
                                         "{s:s}", "event", v->name));
-    ok = ok && outbox_queue(d->store,
-                            &(struct outbox_step){.incident = i->id,
-                                                  .title = i->title,
-                                                  .subscriber = i->subscriber,
-                                                  .event = step->event,
-                                                  .route = i->route,
-                                                  .state = to,
-                                                  .exercise = i->exercise,
-                                                  .n = n,
-                                                  .at_us = d->now_us},
-                            e);
+    ok = ok && outbox_queue(
+                   d,
+                   &(struct outbox_step){.incident = i,
+                                         .event = step->event,
+                                         .state = to,
+                                         .since_us = from == to ? i->since_us : d->now_us,
+                                         .n = n},
+                   e);
     json_decref(evidence);
     json_decref(facts);
     return ok;

@@ -2,6 +2,7 @@
 #include "docket_show_impl.h"
 
 #include "clock.h"
+#include "deferral.h"
 #include "holding.h"
 #include "ledger.h"
 #include "preflight.h"
@@ -240,10 +241,21 @@ static bool found_otherwise(struct store *s, json_t *j, struct err *e)
     return true;
 }
 
+/* What the PMA put off, until when, and what ends it. */
+static bool deferred(struct store *s, json_t *j, struct err *e)
+{
+    json_t *list;
+
+    if (!deferral_json(s, json_string_value(json_object_get(j, "id")), &list, e))
+        return false;
+    (void)json_object_set_new(j, "deferrals", list);
+    return true;
+}
+
 static bool story(struct store *s, json_t *j, struct err *e)
 {
     return docket_show_lists(s, json_string_value(json_object_get(j, "id")), j, e) &&
-           counts(s, j, e) && found_otherwise(s, j, e);
+           counts(s, j, e) && found_otherwise(s, j, e) && deferred(s, j, e);
 }
 
 bool docket_show(struct store *s, const char *incident, json_t **out, struct err *e)

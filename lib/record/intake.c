@@ -15,6 +15,7 @@
 
 struct intake {
     struct store *store;
+    const struct config *config; /* may be NULL */
     struct reconcile *rec;
     char incident[AUTHORITY_ID_MAX];
     char actor[ACTOR_MAX];
@@ -35,14 +36,16 @@ static void add(json_t *figures, const char *name, json_int_t n)
     (void)json_object_set_new(figures, name, json_integer(so_far + n));
 }
 
-bool intake_open(struct store *s, const char *incident, const struct lists *lists,
-                 const char *actor, struct intake **out, struct err *e)
+bool intake_open(struct store *s, const struct config *c, const char *incident,
+                 const struct lists *lists, const char *actor, struct intake **out,
+                 struct err *e)
 {
     struct intake *i = calloc(1, sizeof *i);
 
     if (i == NULL)
         return no_memory(e);
     i->store = s;
+    i->config = c;
     (void)snprintf(i->incident, sizeof i->incident, "%s", incident);
     (void)snprintf(i->actor, sizeof i->actor, "%s", actor);
     i->figures = json_pack("{s:i,s:i,s:{},s:{}}", "lines", 0, "unfit", 0, "set_aside",
@@ -135,12 +138,14 @@ bool intake_note(struct intake *i, struct err *e)
     return true;
 }
 
-static bool put_record(struct store *s, const char *incident, const char *actor,
-                       json_t *figures, bool whole, int64_t now_us, struct err *e)
+static bool put_record(struct store *s, const struct config *c, const char *incident,
+                       const char *actor, json_t *figures, bool whole, int64_t now_us,
+                       struct err *e)
 {
     (void)json_object_set_new(figures, "whole", json_boolean(whole));
     return audit_put(s, now_us, "RESPONSES_TAKEN", incident, actor, e, "O", figures) &&
-           preflight_tell(s, incident, json_object_get(figures, "held_before"), now_us, e);
+           preflight_tell(s, c, incident, json_object_get(figures, "held_before"), now_us,
+                          e);
 }
 
 bool intake_end(struct intake *i, bool whole, int64_t now_us, struct err *e)
@@ -154,7 +159,7 @@ bool intake_end(struct intake *i, bool whole, int64_t now_us, struct err *e)
     copy = json_deep_copy(i->figures);
     if (copy == NULL)
         return no_memory(e);
-    ok = put_record(i->store, i->incident, i->actor, copy, whole, now_us, e) &&
+    ok = put_record(i->store, i->config, i->incident, i->actor, copy, whole, now_us, e) &&
          (i->row == 0 ||
           store_run(i->store, e, "DELETE FROM intake WHERE id = ?1", "i", i->row));
     json_decref(copy);
@@ -165,6 +170,7 @@ bool intake_end(struct intake *i, bool whole, int64_t now_us, struct err *e)
 
 struct left {
     struct store *store;
+    const struct config *config;
     int64_t now_us;
     bool ok;
     struct err *e;
@@ -176,16 +182,16 @@ static bool one_left(void *arg, const struct store_row *row)
     json_t *figures = json_loads(store_text(row, 2), 0, NULL);
 
     l->ok = json_is_object(figures)
-                ? put_record(l->store, store_text(row, 0), store_text(row, 1), figures,
-                             false, l->now_us, l->e)
+                ? put_record(l->store, l->config, store_text(row, 0), store_text(row, 1),
+                             figures, false, l->now_us, l->e)
                 : no_memory(l->e);
     json_decref(figures);
     return l->ok;
 }
 
-bool intake_left(struct store *s, int64_t now_us, struct err *e)
+bool intake_left(struct store *s, const struct config *c, int64_t now_us, struct err *e)
 {
-    struct left l = {s, now_us, true, e};
+    struct left l = {s, c, now_us, true, e};
 
     return store_each(s, one_left, &l, e,
                       "SELECT incident, actor, figures FROM intake ORDER BY id", "") &&

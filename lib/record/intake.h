@@ -14,6 +14,7 @@
 #ifndef INTAKE_H
 #define INTAKE_H
 
+#include "config.h"
 #include "reconcile.h"
 
 #include <jansson.h>
@@ -25,11 +26,12 @@ struct intake; /* opaque */
 
 /*
  * Begin; writes nothing yet.
+ *   c      borrowed, for notices (outbox.h); may be NULL
  *   lists  borrowed, the incident's
  *   actor   who hands it in, as the audit chain says it; copied
  * Errors: ERR_STORE.
  */
-MUST_CHECK bool intake_open(struct store *s, const char *incident,
+MUST_CHECK bool intake_open(struct store *s, const struct config *c, const char *incident,
                             const struct lists *lists, const char *actor,
                             struct intake **out, struct err *e);
 /* Take the whole lines of a text in; *used is how many octets they are. What follows the
@@ -55,6 +57,7 @@ void intake_close(struct intake *i);
 json_t *intake_figures(struct intake *i);
 
 /* At the start of the service: records for uploads that a crash has cut off. */
-MUST_CHECK bool intake_left(struct store *s, int64_t now_us, struct err *e);
+MUST_CHECK bool intake_left(struct store *s, const struct config *c, int64_t now_us,
+                            struct err *e);
 
 #endif

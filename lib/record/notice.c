@@ -14,17 +14,22 @@
 
 AUTO_DEFINE(json, json_t *, NULL, json_decref)
 
-static const char *const recipients[NOTICE_TO_COUNT] = {
+const char *const notice_recipients[NOTICE_TO_COUNT] = {
     [NOTICE_DCC] = "dcc",
     [NOTICE_PMA] = "pma",
     [NOTICE_PARTIES] = "parties",
     [NOTICE_RDP] = "rdp",
     [NOTICE_SUBSCRIBER] = "subscriber",
+    [NOTICE_SRP] = "srp",
+    [NOTICE_OFGEM] = "ofgem",
+    [NOTICE_SOLR] = "solr",
+    [NOTICE_SSC] = "ssc",
+    [NOTICE_CUSTODIANS] = "custodians",
 };
 
 static const char *to_name(enum notice_to to)
 {
-    return recipients[to];
+    return notice_recipients[to];
 }
 
 static bool failed(const char *dir, const char *what, struct err *e)

@@ -31,7 +31,12 @@ enum notice_to {
     NOTICE_PARTIES,
     NOTICE_RDP,
     NOTICE_SUBSCRIBER,
-    NOTICE_TO_COUNT,
+    NOTICE_SRP, /* shared resource provider */
+    NOTICE_OFGEM,
+    NOTICE_SOLR, /* who takes the devices over */
+    NOTICE_SSC,  /* Security Sub-Committee */
+    NOTICE_CUSTODIANS,
+    NOTICE_TO_COUNT, /* a queued notice keeps the number: further ones stand at the end */
 };
 
 struct notice {
@@ -42,6 +47,9 @@ struct notice {
     int64_t at_us;
     const char *body; /* a JSON object as text */
 };
+
+/* Names as in files and configuration, NOTICE_TO_COUNT of them. */
+extern const char *const notice_recipients[];
 
 /*
  * Put n into the outbox.

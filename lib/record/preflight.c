@@ -103,6 +103,7 @@ bool preflight_take(struct sent *t, const char *incident, const struct sent_batc
 
 struct again {
     struct store *store;
+    const struct config *config; /* may be NULL */
     const char *incident;
     struct sent *sent;
     struct sent_batch plan;
@@ -210,13 +211,13 @@ static bool tell_found(const struct again *g, int64_t now_us, struct err *e)
         if (g->found[h] > 0)
             (void)json_object_set_new(held, outcome_held_name((enum outcome_held)h),
                                       json_integer((json_int_t)g->found[h]));
-    ok = preflight_tell(g->store, g->incident, held, now_us, e);
+    ok = preflight_tell(g->store, g->config, g->incident, held, now_us, e);
     json_decref(held);
     return ok;
 }
 
-bool preflight_again(struct store *s, const char *dir, const char *incident, int64_t now_us,
-                     struct err *e)
+bool preflight_again(struct store *s, const struct config *c, const char *dir,
+                     const char *incident, int64_t now_us, struct err *e)
 {
     AUTO(mem) struct again *g = NULL;
     struct sent sent = {0};
@@ -235,6 +236,7 @@ bool preflight_again(struct store *s, const char *dir, const char *incident, int
     if (g == NULL)
         return err_set(e, ERR_STORE, "store.memory", "out of memory");
     g->store = s;
+    g->config = c;
     g->incident = incident;
     g->sent = &sent;
     ok = lists_open(s, dir, incident, &lists, e) &&
@@ -247,8 +249,8 @@ bool preflight_again(struct store *s, const char *dir, const char *incident, int
 
 /* --- telling --- */
 
-bool preflight_tell(struct store *s, const char *incident, const json_t *held,
-                    int64_t now_us, struct err *e)
+bool preflight_tell(struct store *s, const struct config *c, const char *incident,
+                    const json_t *held, int64_t now_us, struct err *e)
 {
     static const enum outcome_held alarming[] = {OUTCOME_HELD_OTHER, OUTCOME_HELD_UNKNOWN};
     json_t *found = json_object();
@@ -265,7 +267,7 @@ bool preflight_tell(struct store *s, const char *incident, const json_t *held,
         ok = audit_put(s, now_us, "DEVICES_HOLD_OTHERWISE", incident, AUDIT_ACTOR_SYSTEM, e,
                        "O", found) &&
              audit_last(s, &at, e) &&
-             outbox_held(s, incident, (int64_t)at.seq, found, now_us, e);
+             outbox_held(s, c, incident, (int64_t)at.seq, found, now_us, e);
     json_decref(found);
     return ok;
 }

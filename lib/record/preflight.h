@@ -40,16 +40,19 @@ MUST_CHECK bool preflight_take(struct sent *t, const char *incident,
 /*
  * What was told before anybody said which cells it is about, held against the decision that
  * is in force now. What was judged before stays.
+ *   c    as preflight_tell()
  *   dir  of the rosters
  * Errors: ERR_STORE; as rosters_open.
  */
-MUST_CHECK bool preflight_again(struct store *s, const char *dir, const char *incident,
-                                int64_t now_us, struct err *e);
+MUST_CHECK bool preflight_again(struct store *s, const struct config *c, const char *dir,
+                                const char *incident, int64_t now_us, struct err *e);
 /* Devices were found to hold another party's certificates, or keys that nobody named: a record,
  * and a notice to everybody concerned; nothing where none were.
+ *   c     for names and addresses (outbox.h); may be NULL
  *   held  how many said what, by the names of outcome.h */
-MUST_CHECK bool preflight_tell(struct store *s, const char *incident, const json_t *held,
-                               int64_t now_us, struct err *e);
+MUST_CHECK bool preflight_tell(struct store *s, const struct config *c,
+                               const char *incident, const json_t *held, int64_t now_us,
+                               struct err *e);
 
 /* How many devices answered, and how many said what of who holds their cells. */
 MUST_CHECK bool preflight_count(struct store *s, const char *incident, int64_t *answered,

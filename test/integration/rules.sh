@@ -31,6 +31,7 @@ config config.service 'signers in two ways' "$trust" '[Service]' SignerProgram=/
 config config.trust 'no root' '[Trust]' Custodians=none
 config config.token 'a token without module' "$trust" '[Token "a"]' Label=x
 config config.authority 'one alone decides' "$trust" '[Authority "a"]' Threshold=1 Members=2
+config config.recipient 'a recipient that is none' "$trust" '[Recipient "scc"]' Name=x
 config config.role 'a role that is none' "$trust" '[Role "owner"]' Users=0
 rule config.file 'no such file' "$recoveryd" --config "$scene/none.conf" --dump-config
 printf '%s\n' "$trust" >"$bad.conf"

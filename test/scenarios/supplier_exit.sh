@@ -38,7 +38,18 @@ refuse 'a deferral that was to be reviewed long ago' incident.deferral-unbounded
 refuse 'a deferral while the holder may be hostile, risk not weighed' incident.deferral-risk story_spoilt "$defer | $bounds" x
 refuse 'the end of a deferral that is not' incident.no-deferral event end-deferral --evidence 'over'
 check 'revocation is deferred' story_decide later x "$defer | $bounds | $weighed"
-check 'transfer of identifiers too' story_decide ids x "$lost | .outcome = \"defer-id-transfer\" | $bounds | $weighed"
+check 'transfer of identifiers too, to be reviewed soon' story_decide ids x \
+    "$lost | .outcome = \"defer-id-transfer\" | $bounds | $weighed | .review = \"$(rehearsal_at '+30 seconds')\""
+check 'both stand in the story, with review and end' shows '.deferrals | map(.outcome) == ["defer-id-transfer", "defer-revocation"]
+    and all(.review != null and .end_condition == "all prepayment customers safe")'
+noticed() { # noticed TO KIND FILTER: the last such notice
+    jq -es --arg to "$1" --arg kind "$2" --arg incident "$incident" \
+        "map(select(.to == \$to and .kind == \$kind and .incident == \$incident)) | last | .body | $3" "$work/service/outbox"/*.json
+}
+for to in subscriber ofgem solr parties; do
+    check "$to is told, with the reason why" noticed $to DEFERRAL_STARTED '.event == "defer-id-transfer" and (.because.source | test("MP185"))
+        and (.facts.deferrals | length == 2) and (.text | test("Put off: defer-revocation"))'
+done
 check 'suspension is asked for' event ask-suspension --as dcc --evidence 'no supplier is left'
 check 'suspended' event devices-suspended --evidence 'all twenty'
 refuse 'revocation as if nothing were deferred' incident.deferral-live event recovery-set --evidence 'all twenty'
@@ -53,12 +64,26 @@ refuse 'new keys in the HSM that the creditor keeps' replacement.origin \
     story_spoilt "$m3 | .appointment = \"Ofgem 2026/8\" | .replacements[].key_origin = \"same\"" x
 check 'appointed, decided, signed, answered' story_run solr x "$m3 | .appointment = \"Ofgem direction 2026/8\"" meters
 check 'all twenty have the new supplier' shows '.recovered == 20'
+check 'the review is due: an alarm, once' eventually audited \
+    'map(select(.kind == "DEADLINE_PASSED" and .data.alarm == "deferral-review" and .data.deferral.outcome == "defer-id-transfer")) | length == 1'
+check 'the story says so' shows '.deferrals | map(.rang) == [true, false]'
+review_waits() {
+    ctl --json status | jq -e '[.waits[] | select(.what == "deferral" and .state == "due" and (.why | test("^defer-id-transfer of")))] | length == 1'
+}
+check 'status says so' review_waits
+for to in dcc pma ofgem solr; do
+    check "$to is told" eventually noticed $to DEFERRAL_REVIEW_DUE '.end_condition == "all prepayment customers safe"'
+done
 check 'executed' event executed --evidence 'twenty answers'
 refuse 'closing while the deferral lives' incident.deferral-live event close
 check 'the deferral ends' event end-deferral --evidence 'all prepayment customers are safe'
 refuse 'closing before the certificates are revoked' incident.not-revoked event close
 check 'revoked' event revoked --evidence 'list 46'
 check 'closed' event close
+check 'what the notice says of the devices is what became of them' noticed solr CLOSED \
+    '.facts.devices | to_entries | map(.value.success) | add == 20'
+check 'and of the list' noticed solr CLOSED ".facts.list.sha256 == \"$(sha256sum "$roster" | cut -d' ' -f1)\""
+check 'cause and certificates' noticed solr CLOSED '(.facts.cause | all(.cause == "lost-control")) and (.facts.certificates | map(.what) | index("compromised") != null)'
 check 'notice and appointment are on record' sh -c "jq -e '.notice == \"Ofgem notice 2026/7\" and .appointment != null' '$work/solr.json'"
 check 'begin and end of the deferral are on record' audited 'map(.data.event) | index("defer-revocation") != null and index("end-deferral") != null'
 story_tell "$creditor" "$incident"

@@ -114,7 +114,7 @@ START_TEST(who_leaves_makes_it_due_until_the_shares_are_given_out_anew)
     ck_assert(!custodians_leave(store, "b", "again", "uid 1", 3 * DAY, &e));
     ck_assert_int_eq(due_us(0), 2 * DAY);
     ck_assert(!due.rang && strstr(due.why, "b of b has left") != NULL);
-    OK(custodians_ring(store, &due, 2 * DAY, &e));
+    OK(custodians_ring(store, NULL, &due, 2 * DAY, &e));
     ck_assert_int_eq(due_us(0), 2 * DAY);
     ck_assert(due.rang);
     about(CEREMONY_PROVE, '2', 1, "abc", 4 * DAY);

@@ -2,6 +2,7 @@
  *
  * Rosters and decisions of an incident.
  */
+#include "deferral.h"
 #include "incident_kit.h"
 #include "mem.h"
 #include "rosters.h"
@@ -472,6 +473,70 @@ START_TEST(a_deadline_rings_once_for_each_time_that_a_state_was_entered)
 }
 END_TEST
 
+static bool take_deferral(void *arg, const struct deferral *one)
+{
+    struct deferral *last = arg;
+
+    *last = *one; /* its texts are gone once this returns */
+    last->outcome = strcmp(one->outcome, "defer-revocation") == 0 ? "revocation" : "other";
+    ck_assert_str_eq(one->end_condition, "all are safe");
+    ck_assert_str_eq(one->document, "F-2");
+    return true;
+}
+
+/* The later one of two counts; its review rings once; what is ended is none. */
+START_TEST(a_deferral_lives_until_it_is_ended)
+{
+    struct deferral last = {0};
+    struct deferral due = {.incident = "I-1",
+                           .document = "F-2",
+                           .outcome = "defer-revocation",
+                           .end_condition = "all are safe",
+                           .review_us = NOW};
+
+    open_incident("I-1", ROUTE_UNDECIDED);
+    set_state("I-1", "undecided", "WITH_PMA");
+    reload("I-1");
+    OK(deferral_each(store, NULL, take_deferral, &last, &e));
+    ck_assert_ptr_null(last.outcome);
+    decide("F-1", "I-1", AUTHORITY_DEFER_REVOCATION, "{\"end_condition\":\"never\"}");
+    decide("F-2", "I-1", AUTHORITY_DEFER_REVOCATION,
+           "{\"end_condition\":\"all are safe\",\"review\":\"2026-11-24T13:00:00Z\"}");
+    for (unsigned i = 1; i <= 2; i++) {
+        char sql[300];
+
+        (void)snprintf(sql, sizeof sql, "{\"decision:defer-revocation\":\"F-%u\"}", i);
+        OK(store_run(
+            store, &e,
+            "INSERT INTO incident_event (incident, event, from_state, to_state,"
+            " at_us, actor, evidence) VALUES ('I-1', 'defer-revocation', 'WITH_PMA',"
+            " 'WITH_PMA', 5, 'uid 1', ?1)",
+            "t", sql));
+    }
+    OK(deferral_each(store, "I-1", take_deferral, &last, &e));
+    ck_assert_str_eq(last.outcome, "revocation");
+    ck_assert_int_eq(last.review_us, NOW);
+    ck_assert(!last.rang);
+    OK(deferral_ring(&docket, &due, &e));
+    OK(deferral_each(store, "I-1", take_deferral, &last, &e));
+    ck_assert(last.rang);
+    ck_assert_int_eq(number("SELECT count(*) FROM audit WHERE line LIKE"
+                            " '%deferral-review%all are safe%'"),
+                     1);
+    ck_assert_int_eq(number("SELECT count(*) FROM notice WHERE kind ="
+                            " 'DEFERRAL_REVIEW_DUE'"),
+                     4);
+    OK(store_run(store, &e,
+                 "INSERT INTO incident_event (incident, event, from_state, to_state,"
+                 " at_us, actor, evidence) VALUES ('I-1', 'end-deferral', 'WITH_PMA',"
+                 " 'WITH_PMA', 6, 'uid 1', '{}')",
+                 ""));
+    last.outcome = NULL;
+    OK(deferral_each(store, "I-1", take_deferral, &last, &e));
+    ck_assert_ptr_null(last.outcome);
+}
+END_TEST
+
 KIT_MAIN("docket_papers", incident_kit_begin, incident_kit_end, the_latest_roster_counts,
          devices_in_another_open_incident_are_found,
          users_of_one_shared_event_may_list_a_meter_with_cells_of_their_own,
@@ -483,4 +548,5 @@ KIT_MAIN("docket_papers", incident_kit_begin, incident_kit_end, the_latest_roste
          only_a_live_decision_that_authorises_lets_sign,
          a_window_that_is_over_is_found_where_it_matters,
          the_symmetric_key_is_the_one_that_the_decision_names,
-         a_deadline_rings_once_for_each_time_that_a_state_was_entered)
+         a_deadline_rings_once_for_each_time_that_a_state_was_entered,
+         a_deferral_lives_until_it_is_ended)

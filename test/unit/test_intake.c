@@ -12,7 +12,7 @@ static char last[4096]; /* the last record */
 
 static void begin(void)
 {
-    OK(intake_open(store, "I-1", kit_lists(), "uid 7 login 8", &in_, &e));
+    OK(intake_open(store, NULL, "I-1", kit_lists(), "uid 7 login 8", &in_, &e));
 }
 
 static void end(void)
@@ -144,7 +144,7 @@ START_TEST(an_upload_in_pieces_has_one_record)
     SAYS("\"set_aside\":{\"response.hex\":5}");
     SAYS("\"whole\":true");
     SAYS("\"actor\":\"uid 7 login 8\"");
-    OK(intake_left(store, 44, &e));
+    OK(intake_left(store, NULL, 44, &e));
     ck_assert_int_eq(records(), 1);
 }
 END_TEST
@@ -176,14 +176,14 @@ START_TEST(a_crash_between_two_pieces_loses_no_record)
     text("zz\n", 3);
     OK(intake_note(in_, &e));
     end();
-    OK(intake_left(store, 44, &e));
+    OK(intake_left(store, NULL, 44, &e));
     ck_assert_int_eq(records(), 2);
     SAYS("\"lines\":1");
     SAYS("\"incident\":\"I-1\"");
     SAYS("\"actor\":\"uid 7 login 8\"");
     SAYS("\"whole\":false");
     ck_assert_int_eq(number("SELECT count(*) FROM intake"), 0);
-    OK(intake_left(store, 45, &e));
+    OK(intake_left(store, NULL, 45, &e));
     ck_assert_int_eq(records(), 2);
 }
 END_TEST

@@ -971,7 +971,7 @@ START_TEST(what_a_device_tells_beforehand_is_kept_whatever_it_was_marked)
                  "INSERT INTO bundle (incident, version, pem, certificates, added, removed,"
                  " actor, at_us) VALUES ('I-1', 1, ?1, 4, '[]', '[]', '', 0)",
                  "b", scene.pem));
-    OK(preflight_again(store, kit_dir, "I-1", 43, &e));
+    OK(preflight_again(store, NULL, kit_dir, "I-1", 43, &e));
     ck_assert_int_eq(number("SELECT count(*) FROM audit WHERE line LIKE"
                             " '%DEVICES_HOLD_OTHERWISE%{\"another-party\":2}%'"),
                      1);
