@@ -458,5 +458,5 @@ static bool devices(struct service *sv, const struct request *r, struct span bod
 
 HANDLER(api_devices)
 {
-    return service_look(arg, r, body, devices, out, e);
+    return service_glance(arg, r, body, devices, out, e);
 }

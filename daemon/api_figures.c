@@ -55,13 +55,12 @@ static json_t *types_json(const struct lists_size *size,
     return types;
 }
 
-bool api_holds(struct service *sv, const char *incident, const struct lists *lists,
-               json_t *into, struct err *e)
+bool api_holds(struct service *sv, const char *incident, json_t *into, struct err *e)
 {
     int64_t n[HOLDING_COUNT];
     json_t *holds;
 
-    if (!holding_count(sv->store, incident, lists, n, e))
+    if (!holding_think(sv->store, sv->roster_dir, incident, n, e))
         return false;
     holds = json_object();
     for (unsigned h = 0; h < HOLDING_COUNT; h++)
@@ -86,8 +85,8 @@ static json_t *status_json(const int64_t n[STATUS_COUNT])
 /* How many devices are still to be replaced, by whose key how many were, which SMI status they
  * have now; and what they hold, where no batch is on its way. */
 static bool standing_json(struct service *sv, const char *incident,
-                          const struct lists *lists, const struct lists_size *size,
-                          int64_t replaced, json_t *o, struct err *e)
+                          const struct lists_size *size, int64_t replaced, json_t *o,
+                          struct err *e)
 {
     struct docket d = service_docket(sv);
     struct incident_facts f;
@@ -111,7 +110,7 @@ static bool standing_json(struct service *sv, const char *incident,
         o, json_pack("{s:I,s:o,s:o}", "pending", (json_int_t)f.rows_pending, "by_key",
                      docket_show_by_key(f.route, own_key, replaced), "smi_status",
                      status_json(now)));
-    return open || !f.commands_signed || api_holds(sv, incident, lists, o, e);
+    return open || !f.commands_signed || api_holds(sv, incident, o, e);
 }
 
 /* Of how many devices it is known who held their cells. */
@@ -144,8 +143,7 @@ static bool preflight_json(struct service *sv, const char *incident, json_t *o,
 }
 
 static bool figures_json(struct service *sv, const char *incident,
-                         const struct lists *lists, const struct lists_size *size,
-                         json_t *o, struct err *e)
+                         const struct lists_size *size, json_t *o, struct err *e)
 {
     int64_t by_type[DEVICE_COUNT][OUTCOME_STATES];
     int64_t all[OUTCOME_STATES] = {0};
@@ -182,7 +180,7 @@ static bool figures_json(struct service *sv, const char *incident,
                      "by_type", types_json(size, by_type), "failed_cells", cells,
                      "held_before", held_json(held), "set_aside", asides));
     return preflight_json(sv, incident, o, e) &&
-           standing_json(sv, incident, lists, size, all[OUTCOME_SUCCESS], o, e);
+           standing_json(sv, incident, size, all[OUTCOME_SUCCESS], o, e);
 }
 
 /* A shared event has no list of its own: its figures are those of its incidents. */
@@ -227,7 +225,7 @@ static bool figures(struct service *sv, const struct request *r, struct span bod
         return family_figures(r->args[0], &t, out, e);
     o = json_object();
     ok = api_lists_open(sv, r->args[0], &lists, e) && lists_count(&lists, &size, e) &&
-         figures_json(sv, r->args[0], &lists, &size, o, e);
+         figures_json(sv, r->args[0], &size, o, e);
     lists_done(&lists);
     if (!ok) {
         json_decref(o);

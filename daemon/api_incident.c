@@ -180,17 +180,10 @@ HANDLER(api_incidents)
 /* Where the alarm was over after commands were signed, the story says what devices hold. */
 static bool add_holds(struct service *sv, const char *incident, json_t *j, struct err *e)
 {
-    struct lists lists;
     bool midway;
-    bool ok;
 
-    if (!docket_was(sv->store, incident, STATE_STOPPED_MIDWAY, &midway, e))
-        return false;
-    if (!midway)
-        return true;
-    ok = api_lists_open(sv, incident, &lists, e) && api_holds(sv, incident, &lists, j, e);
-    lists_done(&lists);
-    return ok;
+    return docket_was(sv->store, incident, STATE_STOPPED_MIDWAY, &midway, e) &&
+           (!midway || api_holds(sv, incident, j, e));
 }
 
 static bool show(struct service *sv, const struct request *r, struct span body,
@@ -230,7 +223,7 @@ static bool part(struct service *sv, const struct request *r, struct span body,
 
 HANDLER(api_incident_part)
 {
-    return service_look(arg, r, body, part, out, e);
+    return service_glance(arg, r, body, part, out, e);
 }
 
 /* --- events --- */

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * beside - works out beside the loop what takes long: one thread, one question at a time, in
- * the order they came.
+ * beside - works out beside the loop what takes long: two threads, a question at a time each, in
+ * the order they came: one takes what is quick, so that this never waits for what takes minutes,
+ * the other what is not.
  *
- * The thread has a connection to the database that can only read. Each question sees the
- * database as it stood when its turn came. The loop is told when an answer is there, and
- * nothing else passes between the two.
+ * Each has a connection to the database that can only read. Each question sees the database as
+ * it stood when its turn came. The loop is told when an answer is there, and nothing else passes
+ * between them. What is asked while a question is worked out is worked out on the spot, or known.
  *
  * Limits:  so many questions at a time; an answer that may be kept is for a minute.
- * Effects: a thread; the database (reads), whatever the kinds of questions do (think.h).
+ * Effects: threads; the database (reads), whatever the kinds of questions do (think.h).
  */
 #ifndef BESIDE_H
 #define BESIDE_H
@@ -21,7 +22,7 @@ struct beside; /* opaque */
 
 /*
  *   path    the database
- *   there   an answer has come; called on the loop. broken: the database failed the thread, else
+ *   there   an answer has come; called on the loop. broken: the database failed a thread, else
  *           NULL
  *
  * Errors: ERR_STORE "store.memory", "store.failed".
@@ -33,7 +34,7 @@ MUST_CHECK bool beside_new(sd_event *loop, const char *path,
 const struct think_port *beside_port(const struct beside *a);
 /* Lets go of answers that are old. Now and then. */
 void beside_tidy(struct beside *a);
-/* Waits for the question that is being worked out. NULL: nothing. */
+/* Waits for the questions that are being worked out. NULL: nothing. */
 void beside_free(struct beside *a);
 
 #endif

@@ -25,9 +25,9 @@ struct service {
     struct store *store;
     struct engine *engine;
     struct pump *pump;
-    struct server *server; /* holds who waits */
-    struct beside *beside; /* works out what takes long; NULL: the loop does */
-    struct service *looks; /* ... by this; its thread's */
+    struct server *server;           /* holds who waits */
+    struct beside *beside;           /* works out what takes long; NULL: the loop does */
+    struct service *looks, *glances; /* ... by these; each its thread's */
     sd_event *loop;
     char roster_dir[CONFIG_PATH_MAX + 16];
     char incoming_dir[CONFIG_PATH_MAX + 16];
@@ -137,9 +137,12 @@ bool service_change(struct service *sv, const struct request *r, struct span bod
 MUST_CHECK bool service_beside(struct service *sv, const char *path, struct err *e);
 void service_beside_end(struct service *sv);
 /* One request that only looks, beside the loop. fn gets a service that has the
- * configuration, the folders and a store that can only be read, and nothing else. */
+ * configuration, the folders and a store that can only be read, and nothing else.
+ * service_glance: it takes no longer, however long a list is (think.h, quick). */
 bool service_look(struct service *sv, const struct request *r, struct span body,
                   service_step fn, struct reply *out, struct err *e);
+bool service_glance(struct service *sv, const struct request *r, struct span body,
+                    service_step fn, struct reply *out, struct err *e);
 
 /* At start and end: no backup is under way, and none is left. */
 MUST_CHECK bool api_backup_end(struct service *sv, struct err *e);
@@ -157,9 +160,9 @@ MUST_CHECK bool api_place_file(struct service *sv, struct service_place *p,
 MUST_CHECK bool api_lists_open(struct service *sv, const char *incident, struct lists *out,
                                struct err *e);
 
-/* How many devices of the list hold what, into that JSON: "holds". */
-MUST_CHECK bool api_holds(struct service *sv, const char *incident,
-                          const struct lists *lists, json_t *into, struct err *e);
+/* How many devices of its lists hold what, into that JSON: "holds". */
+MUST_CHECK bool api_holds(struct service *sv, const char *incident, json_t *into,
+                          struct err *e);
 /* The amendment that waits in the incident is confirmed, by a second person where the
  * configuration asks for one. Errors: those of docket_amendment and hats_second. */
 MUST_CHECK bool api_file_amendment(struct service *sv, const struct request *r,

@@ -24,20 +24,28 @@ static void on_there(void *arg, const struct err *broken)
         pump_wake(sv->pump);
 }
 
-bool service_beside(struct service *sv, const char *path, struct err *e)
+/* What is read at the start and never changed. NULL: out of memory. */
+static struct service *looks_new(const struct service *sv)
 {
     struct service *looks = calloc(1, sizeof *looks);
 
     if (looks == NULL)
-        return err_set(e, ERR_STORE, "store.memory", "out of memory");
-    /* read at the start and never changed: both threads look at it */
+        return NULL;
     looks->config = sv->config;
     looks->trust = sv->trust;
     looks->trust.config = &looks->config;
     looks->clock = sv->clock;
     memcpy(looks->roster_dir, sv->roster_dir, sizeof looks->roster_dir);
     memcpy(looks->files_dir, sv->files_dir, sizeof looks->files_dir);
-    sv->looks = looks;
+    return looks;
+}
+
+bool service_beside(struct service *sv, const char *path, struct err *e)
+{
+    sv->looks = looks_new(sv);
+    sv->glances = looks_new(sv);
+    if (sv->looks == NULL || sv->glances == NULL)
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
     return beside_new(sv->loop, path, on_there, sv, &sv->beside, e);
 }
 
@@ -45,6 +53,7 @@ void service_beside_end(struct service *sv)
 {
     beside_free(TAKE(sv->beside));
     free(TAKE(sv->looks));
+    free(TAKE(sv->glances));
 }
 
 /* --- requests --- */
@@ -90,9 +99,11 @@ static bool look(struct store *s, struct span in, struct span *out, struct err *
 
 static const struct think_kind looking = {
     .name = "a request that looks", .work = look, .once = true};
+static const struct think_kind glancing = {
+    .name = "a request that looks", .work = look, .once = true, .quick = true};
 
-bool service_look(struct service *sv, const struct request *r, struct span body,
-                  service_step fn, struct reply *out, struct err *e)
+static bool ask(struct service *sv, const struct think_kind *kind, const struct request *r,
+                struct span body, service_step fn, struct reply *out, struct err *e)
 {
     const struct think_port *was;
     AUTO(mem) struct looking *l = NULL;
@@ -106,14 +117,14 @@ bool service_look(struct service *sv, const struct request *r, struct span body,
     l = calloc(1, sizeof *l + body.len);
     if (l == NULL)
         return err_set(e, ERR_STORE, "store.memory", "out of memory");
-    l->looks = sv->looks;
+    l->looks = kind->quick ? sv->glances : sv->looks;
     l->fn = fn;
     memcpy(&l->r, r, sizeof l->r);
     l->r.may_wait = l->r.waited = false; /* the same question each time */
     if (body.len > 0)
         memcpy(l + 1, body.at, body.len);
     was = think_through(beside_port(sv->beside));
-    ok = think(&looking, sv->store, span_of(l, sizeof *l + body.len), &answer, e);
+    ok = think(kind, sv->store, span_of(l, sizeof *l + body.len), &answer, e);
     (void)think_through(was);
     if (!ok)
         return false;
@@ -125,4 +136,16 @@ bool service_look(struct service *sv, const struct request *r, struct span body,
     free((void *)(uintptr_t)answer.at);
     return text != NULL ? reply_text(out, seen.status, seen.type, text, answer.len, e)
                         : err_set(e, ERR_STORE, "store.memory", "out of memory");
+}
+
+bool service_look(struct service *sv, const struct request *r, struct span body,
+                  service_step fn, struct reply *out, struct err *e)
+{
+    return ask(sv, &looking, r, body, fn, out, e);
+}
+
+bool service_glance(struct service *sv, const struct request *r, struct span body,
+                    service_step fn, struct reply *out, struct err *e)
+{
+    return ask(sv, &glancing, r, body, fn, out, e);
 }

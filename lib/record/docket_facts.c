@@ -7,16 +7,10 @@
 #include "holding.h"
 #include "near.h"
 #include "outcome.h"
-#include "queue.h"
-#include "think.h"
 
 #include <jansson.h>
 
-#include <assert.h>
-#include <limits.h>
 #include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static void apply_declared(const char *json, struct incident_facts *f)
@@ -262,60 +256,6 @@ static bool facts_of_decisions(const struct docket *d, const struct docket_incid
     return true;
 }
 
-/* What devices hold is looked up one by one, which is long work (think.h). The question, and
- * behind it the folder: */
-struct question {
-    char incident[AUTHORITY_ID_MAX];
-    uint64_t stamp;
-    int64_t signed_, failed;
-};
-
-static bool work(struct store *s, struct span in, struct span *out, struct err *e)
-{
-    int64_t *holds = calloc(HOLDING_COUNT, sizeof *holds);
-    struct question q;
-    struct lists lists = {0};
-    bool ok;
-
-    if (holds == NULL)
-        return err_set(e, ERR_STORE, "store.memory", "out of memory");
-    memcpy(&q, in.at, sizeof q);
-    ok = lists_open(s, (const char *)in.at + sizeof q, q.incident, &lists, e) &&
-         holding_count(s, q.incident, &lists, holds, e);
-    lists_done(&lists);
-    if (!ok) {
-        free(holds);
-        return false;
-    }
-    *out = span_of(holds, HOLDING_COUNT * sizeof *holds);
-    return true;
-}
-
-static const struct think_kind counting = {.name = "what devices hold", .work = work};
-
-static bool count_holding(const struct docket *d, const char *incident,
-                          int64_t holds[HOLDING_COUNT], struct err *e)
-{
-    uint8_t in[sizeof(struct question) + PATH_MAX];
-    size_t len = strlen(d->roster_dir) + 1;
-    struct question q;
-    struct span out;
-
-    assert(len <= PATH_MAX);
-    memset(&q, 0, sizeof q); /* octets between members too: it is compared */
-    (void)snprintf(q.incident, sizeof q.incident, "%s", incident);
-    q.stamp = store_stamp(d->store);
-    if (!queue_totals(d->store, incident, &q.signed_, &q.failed, e))
-        return false;
-    memcpy(in, &q, sizeof q);
-    memcpy(in + sizeof q, d->roster_dir, len);
-    if (!think(&counting, d->store, span_of(in, sizeof q + len), &out, e))
-        return false;
-    memcpy(holds, out.at, HOLDING_COUNT * sizeof *holds);
-    free((void *)(uintptr_t)out.at);
-    return true;
-}
-
 static bool facts_of_lists(const struct docket *d, const struct docket_incident *i,
                            struct incident_facts *f, struct err *e)
 {
@@ -338,7 +278,8 @@ static bool facts_of_lists(const struct docket *d, const struct docket_incident 
         ok = docket_elsewhere(d, i->id, r, &f->devices_elsewhere, where, e) &&
              docket_refused(d, i->id, r, &f->devices_refused, e) &&
              docket_file_replaced(d->store, i->id, r, &f->rows_replaced_named, e) &&
-             (!f->commands_signed || count_holding(d, i->id, holds, e));
+             (!f->commands_signed ||
+              holding_think(d->store, d->roster_dir, i->id, holds, e));
         f->devices_unclear = (uint32_t)holds[HOLDING_UNCLEAR];
     }
     lists_done(&lists);

@@ -3,9 +3,14 @@
 
 #include "mem.h"
 #include "partyfile.h"
+#include "queue.h"
+#include "think.h"
 
 #include <jansson.h>
 
+#include <assert.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -249,4 +254,58 @@ bool holding_own_key(struct store *s, const char *incident, int64_t *n, struct e
     return store_number(s, n, &found, e,
                         "SELECT count(*) FROM file_row WHERE incident = ?1 AND state = ?2",
                         "tt", incident, partyfile_state_name(PARTYFILE_SUCCESS));
+}
+
+/* --- as a question --- */
+
+struct question { /* and behind it the folder */
+    char incident[AUTHORITY_ID_MAX];
+    uint64_t stamp;
+    int64_t signed_, failed;
+};
+
+static bool work(struct store *s, struct span in, struct span *out, struct err *e)
+{
+    int64_t *n = calloc(HOLDING_COUNT, sizeof *n);
+    struct question q;
+    struct lists lists = {0};
+    bool ok;
+
+    if (n == NULL)
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
+    memcpy(&q, in.at, sizeof q);
+    ok = lists_open(s, (const char *)in.at + sizeof q, q.incident, &lists, e) &&
+         holding_count(s, q.incident, &lists, n, e);
+    lists_done(&lists);
+    if (!ok) {
+        free(n);
+        return false;
+    }
+    *out = span_of(n, HOLDING_COUNT * sizeof *n);
+    return true;
+}
+
+static const struct think_kind counting = {.name = "what devices hold", .work = work};
+
+bool holding_think(struct store *s, const char *dir, const char *incident,
+                   int64_t n[HOLDING_COUNT], struct err *e)
+{
+    uint8_t in[sizeof(struct question) + PATH_MAX];
+    size_t len = strlen(dir) + 1;
+    struct question q;
+    struct span out;
+
+    assert(len <= PATH_MAX);
+    memset(&q, 0, sizeof q); /* octets between members too: it is compared */
+    (void)snprintf(q.incident, sizeof q.incident, "%s", incident);
+    q.stamp = store_stamp(s);
+    if (!queue_totals(s, incident, &q.signed_, &q.failed, e))
+        return false;
+    memcpy(in, &q, sizeof q);
+    memcpy(in + sizeof q, dir, len);
+    if (!think(&counting, s, span_of(in, sizeof q + len), &out, e))
+        return false;
+    memcpy(n, out.at, HOLDING_COUNT * sizeof *n);
+    free((void *)(uintptr_t)out.at);
+    return true;
 }

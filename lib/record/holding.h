@@ -55,6 +55,11 @@ holding_each(struct store *s, const char *incident, const struct lists *lists,
 MUST_CHECK bool holding_count(struct store *s, const char *incident,
                               const struct lists *lists, int64_t n[HOLDING_COUNT],
                               struct err *e);
+/* The same as a question (think.h), of every version of the list that counts: every device is
+ * looked up, and as long as nothing changes the answer is known. What this transaction has changed
+ * so far is not seen. */
+MUST_CHECK bool holding_think(struct store *s, const char *dir, const char *incident,
+                              int64_t n[HOLDING_COUNT], struct err *e);
 /* How many devices the progress files of the parties report as done: by their own keys. */
 MUST_CHECK bool holding_own_key(struct store *s, const char *incident, int64_t *n,
                                 struct err *e);

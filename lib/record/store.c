@@ -432,8 +432,9 @@ bool store_open_reader(const char *path, struct store **out, struct err *e)
     return true;
 }
 
-bool store_look(struct store *s, struct err *e)
+bool store_look(struct store *s, uint64_t stamp, struct err *e)
 {
+    s->stamp = stamp;
     return exec(s, "BEGIN", e);
 }
 

@@ -25,8 +25,9 @@ MUST_CHECK bool store_open(const char *path, struct store **out, struct err *e);
 /* A connection that can only read, to a database that is open already: for another thread. It
  * sees what is committed. Errors: ERR_STORE "store.failed", "store.memory". */
 MUST_CHECK bool store_open_reader(const char *path, struct store **out, struct err *e);
-/* From here on it sees the database as it stands now, until store_rollback. */
-MUST_CHECK bool store_look(struct store *s, struct err *e);
+/* From its first look on it sees the database as it stands then, until store_rollback. stamp: the
+ * writer's, before that (store_stamp). */
+MUST_CHECK bool store_look(struct store *s, uint64_t stamp, struct err *e);
 void store_close(struct store *s);
 bool store_failed(const struct store *s);
 

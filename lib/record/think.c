@@ -10,7 +10,7 @@ bool think(const struct think_kind *k, struct store *s, struct span in, struct s
            struct err *e)
 {
     *out = (struct span){NULL, 0};
-    return port == NULL ? k->work(s, in, out, e) : port->ask(port->arg, k, in, out, e);
+    return port == NULL ? k->work(s, in, out, e) : port->ask(port->arg, k, s, in, out, e);
 }
 
 bool think_later(const struct err *e)

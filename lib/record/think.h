@@ -29,6 +29,8 @@ struct think_kind {
     /* It is given once and not kept. Else it holds as long as the port likes: in then has to
      * name all that it depends on. */
     bool once;
+    /* It takes about as long however long the lists are: it need not wait for what does not. */
+    bool quick;
 };
 
 /* out is the caller's: malloc'd. Errors: those of the kind; ERR_BUSY "request.later". */
@@ -45,9 +47,9 @@ unsigned think_asked(void);
 void think_count(void);
 
 struct think_port {
-    /* As think(). */
-    bool (*ask)(void *arg, const struct think_kind *k, struct span in, struct span *out,
-                struct err *e);
+    /* As think(). s: whoever asks has it open; NULL: the kind needs none. */
+    bool (*ask)(void *arg, const struct think_kind *k, struct store *s, struct span in,
+                struct span *out, struct err *e);
     void *arg;
 };
 /* Who is asked by this thread from now on; NULL: nobody. Borrowed. Returns who was. */

@@ -192,6 +192,67 @@ static bool wait_at_gate(struct store *s, struct span in, struct span *answer_,
 }
 static const struct think_kind slow = {.name = "slow", .work = wait_at_gate};
 
+static const struct think_kind quick = {.name = "quick", .work = work, .quick = true};
+
+START_TEST(what_is_quick_does_not_wait_for_what_is_not)
+{
+    (void)pthread_mutex_lock(&gate);
+    REFUSED_SAYING(ask(&slow, "a"), "request.later", "slow");
+    REFUSED_SAYING(ask(&slow, "b"), "request.later", "slow");
+    OK(asked(&quick, "c"));
+    REFUSED_SAYING(ask(&slow, "a"), "request.later", "slow");
+    (void)pthread_mutex_unlock(&gate);
+}
+END_TEST
+
+static bool work_within(struct store *s, struct span in, struct span *answer_,
+                        struct err *why)
+{
+    return think(&kept, s, in, answer_, why);
+}
+static const struct think_kind within = {
+    .name = "within", .work = work_within, .once = true};
+
+START_TEST(what_is_asked_within_a_question_is_known_from_then_on)
+{
+    OK(asked(&within, "a"));
+    ck_assert_int_eq(answer(), 0);
+    OK(asked(&within, "a"));
+    OK(ask(&kept, "a"));
+    ck_assert_int_eq(answer(), 0);
+    ck_assert_int_eq(n_worked, 1);
+    REFUSED(asked(&within, "bad"), "roster.row");
+    REFUSED(asked(&within, "bad"), "roster.row");
+    ck_assert_int_eq(n_worked, 3);
+}
+END_TEST
+
+static bool work_stamp(struct store *s, struct span in, struct span *answer_,
+                       struct err *why)
+{
+    int64_t *n = calloc(1, sizeof *n);
+
+    (void)in;
+    (void)why;
+    ck_assert_ptr_nonnull(n);
+    *n = (int64_t)store_stamp(s);
+    *answer_ = span_of(n, sizeof *n);
+    return true;
+}
+static const struct think_kind stamp = {.name = "stamp", .work = work_stamp, .once = true};
+
+START_TEST(a_question_knows_the_stamp_of_the_database_it_was_asked_of)
+{
+    OK(asked(&stamp, "a"));
+    ck_assert_int_eq(answer(), (int64_t)store_stamp(store));
+    add_mark("one");
+    OK(store_commit(store, &e));
+    ck_assert_int_ne(answer(), (int64_t)store_stamp(store));
+    OK(asked(&stamp, "a"));
+    ck_assert_int_eq(answer(), (int64_t)store_stamp(store));
+}
+END_TEST
+
 START_TEST(so_many_questions_wait_and_answers_make_room)
 {
     unsigned before;
@@ -230,5 +291,8 @@ END_TEST
 KIT_MAIN("beside", setup, teardown, a_question_is_answered_by_another_thread,
          the_same_question_has_its_answer_already, an_answer_for_one_is_given_once,
          an_error_is_an_answer_and_is_not_kept, it_sees_what_is_committed_and_no_more,
-         it_cannot_change_anything, so_many_questions_wait_and_answers_make_room,
+         it_cannot_change_anything, what_is_quick_does_not_wait_for_what_is_not,
+         what_is_asked_within_a_question_is_known_from_then_on,
+         a_question_knows_the_stamp_of_the_database_it_was_asked_of,
+         so_many_questions_wait_and_answers_make_room,
          a_question_that_nobody_waits_for_any_more_goes_with_its_remains)

@@ -165,11 +165,11 @@ END_TEST
 static unsigned n_meddled;
 
 /* The same octets in another file as soon as the list was read: for the first times. */
-static bool meddle(void *arg, const struct think_kind *k, struct span in, struct span *out,
-                   struct err *why)
+static bool meddle(void *arg, const struct think_kind *k, struct store *s, struct span in,
+                   struct span *out, struct err *why)
 {
     unsigned *times = arg;
-    bool ok = k->work(NULL, in, out, why);
+    bool ok = k->work(s, in, out, why);
 
     n_meddled++;
     if (*times > 0) {

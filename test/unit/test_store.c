@@ -278,7 +278,7 @@ START_TEST(no_other_process_gets_at_it_and_this_one_may_read_beside)
     ck_assert_int_eq(waitpid(pid, &status, 0), pid);
     ck_assert_int_eq(status, 0);
     /* a look that lasts holds up neither a commit nor what follows it */
-    OK(store_look(reader, &e));
+    OK(store_look(reader, store_stamp(store), &e));
     OK(store_number(reader, &n, &found, &e, "SELECT count(*) FROM aside", ""));
     for (int i = 0; i < 3000; i++)
         OK(put("I-1", span_of("x", 1), i));
