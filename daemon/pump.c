@@ -335,6 +335,11 @@ static int on_idle(sd_event_source *src, void *arg)
             log_event(LOG_NOTICE, MSG_BATCH_DONE, &(struct log_fields){.batch = id},
                       "batch %" PRId64 " is done", id);
             batch_over(p, id);
+        } else if (engine_batch(p->s.engine) == NULL) {
+            log_event(LOG_NOTICE, NULL, &(struct log_fields){.batch = id},
+                      "batch %" PRId64 " lets a short one go first", id);
+            p->n_rate = 0;
+            pump_wake(p);
         }
     }
     return 0;

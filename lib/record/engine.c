@@ -41,6 +41,9 @@ struct engine {
     struct gap *gaps; /* still to hand out, a stack: last one first out */
     size_t n_gaps, cap_gaps;
     size_t out; /* orders handed out and not back */
+    uint64_t
+        looked;  /* stamp of the database when it was looked for a batch that goes first */
+    bool yields; /* there is one: no further order is handed out */
     struct slice staged[STAGED_MAX];
     size_t n_staged;
     uint32_t staged_rows;
@@ -83,6 +86,8 @@ static void put_down(struct engine *g)
     g->n_staged = g->n_failed = 0;
     g->staged_rows = 0;
     g->out = 0;
+    g->looked = 0;
+    g->yields = false;
     g->commanded = false;
     g->count = (struct proto_count){0};
     g->active = false;
@@ -368,8 +373,25 @@ static bool leave_unopened(struct engine *g, const struct err *why, struct err *
     return leave(g, g->b.state, why->id, reason, e);
 }
 
+/* Is there another that goes first? What a batch itself changes is no reason to look again. */
+static bool look_around(struct engine *g, struct err *e)
+{
+    struct batch first;
+    bool found;
+
+    if (g->b.n_rows <= QUEUE_SHORT || g->looked == store_stamp(g->s.store))
+        return true;
+    if (!queue_due(g->s.store, &first, &found, e))
+        return false;
+    g->looked = store_stamp(g->s.store);
+    g->yields = found && first.id != g->b.id;
+    return true;
+}
+
 bool engine_pick(struct engine *g, bool *busy, struct err *e)
 {
+    if (g->active && !look_around(g, e))
+        return false;
     while (!g->active) {
         struct err why = {0};
         struct batch left;
@@ -437,7 +459,7 @@ static uint64_t to_hand_out(const struct engine *g)
 
 bool engine_has_rows(const struct engine *g)
 {
-    return g->n_gaps > 0;
+    return g->n_gaps > 0 && !g->yields;
 }
 
 /* What is reserved and not used is lost for good: none for rows that somebody has counters
@@ -553,7 +575,7 @@ bool engine_order(struct engine *g, uint32_t most, uint64_t counter, struct orde
         return false;
     out->sign.authority = warrant_authority(g->w)->digest;
     out->sign.counter = counter;
-    while (g->n_gaps > 0 && !*found) {
+    while (engine_has_rows(g) && !*found) {
         struct gap *gap = &g->gaps[g->n_gaps - 1];
         uint32_t pos = gap->first;
         uint32_t n = 0;
@@ -756,7 +778,15 @@ bool engine_finish(struct engine *g, bool *done, struct err *e)
     bool ok;
 
     *done = false;
-    if (!g->active || g->n_gaps > 0 || g->out > 0)
+    if (!g->active || g->out > 0)
+        return true;
+    if (g->yields && g->n_gaps > 0) { /* it stays as it is, and its turn comes again */
+        if (!engine_flush(g, true, e))
+            return false;
+        put_down(g);
+        return true;
+    }
+    if (g->n_gaps > 0)
         return true;
     /* the ledger has the last word, not the stack */
     if (!engine_flush(g, true, e))

@@ -49,7 +49,8 @@ MUST_CHECK bool engine_new(const struct engine_setup *s, struct engine **out,
 void engine_free(struct engine *g);
 
 /*
- * Take the most urgent batch, if none is being worked on. *busy: there is one now.
+ * Take the most urgent batch, if none is being worked on. *busy: there is one now. Where a short
+ * one is due (queue_due), a long one that is being worked on hands out no more orders.
  * A batch whose authority does not stand any more is stopped (audit record), one that cannot be
  * begun is held; it is passed over, and `aside` is told. Where its list is being opened beside
  * the loop (think.h) there is none yet: ask again.
@@ -128,7 +129,8 @@ MUST_CHECK bool engine_lost(struct engine *g, const struct order *o, const char 
 /* Bring what was verified onto disk, if there is enough of it or `now_` says so. */
 MUST_CHECK bool engine_flush(struct engine *g, bool now_, struct err *e);
 /* Every row accounted for? Then the batch is done. *done tells; where the ledger is looked
- * through beside the loop (think.h) it is not known yet: ask again. */
+ * through beside the loop (think.h) it is not known yet: ask again. A long one that lets a
+ * short one go first is put down once no order is out: it goes on when its turn comes. */
 MUST_CHECK bool engine_finish(struct engine *g, bool *done, struct err *e);
 /* Leave the batch in another state (paused, held, stopped), flushed;
  * orders still out are void. rule and reason as in queue_state(). */

@@ -107,8 +107,8 @@ bool queue_due(struct store *s, struct batch *out, bool *found, struct err *e)
 
     if (!store_each(s, take_one, &o, e,
                     "SELECT " COLUMNS " FROM batch WHERE state IN ('running', 'queued')"
-                    " ORDER BY state = 'queued', id LIMIT 1",
-                    ""))
+                    " ORDER BY rows > ?1, state = 'queued', id LIMIT 1",
+                    "i", (int64_t)QUEUE_SHORT))
         return false;
     *found = o.found;
     return true;

@@ -58,7 +58,9 @@ MUST_CHECK bool queue_put(struct store *s, struct batch *b, struct span selectio
                           struct span certs, struct err *e);
 /* ERR_MISSING "request.no-batch". */
 MUST_CHECK bool queue_get(struct store *s, int64_t id, struct batch *out, struct err *e);
-/* The one to work on: running before queued, oldest first. */
+/* The one to work on: a short one first, running before queued, oldest first. So what is urgent
+ * and small, a hundred meters of a hospital, need not wait for hours behind millions. */
+#define QUEUE_SHORT 1000 /* rows, at most */
 MUST_CHECK bool queue_due(struct store *s, struct batch *out, bool *found, struct err *e);
 /* rule: the id of what brought it there, "" where no rule did; reason: the sentence.
  * ERR_DENIED "batch.state": it is stopped or done, and stays so. */

@@ -336,6 +336,61 @@ START_TEST(a_batch_that_ran_comes_before_one_that_waits)
 }
 END_TEST
 
+/* Neither an order nor a counter is lost by it. */
+START_TEST(a_short_batch_goes_before_a_long_one)
+{
+    static const uint8_t rows[8] = {0, 0, 0, 1, 0, 0, 0, 9};
+    int64_t first = whole_batch(QUEUE_SHORT + 1, NULL);
+    int64_t second;
+
+    begin_batch();
+    ck_assert(turn());
+    ck_assert(plan());
+    OK(store_begin(store, &e));
+    second = put_batch(2, span_of(rows, sizeof rows));
+    OK(store_commit(store, &e));
+    ck_assert(picks());
+    ck_assert(!engine_has_rows(engine));
+    ck_assert(!finishes()); /* an order is out */
+    ck_assert_int_eq(engine_batch(engine)->id, first);
+    sign_order();
+    ck_assert(answer_kept(&order, &reply.u.signed_));
+    ck_assert(!finishes());
+    ck_assert_ptr_null(engine_batch(engine));
+    ck_assert_int_eq(batch_now(first).state, BATCH_RUNNING);
+    ck_assert_int_eq(audited("ORDER_LOST") + audited("ORDERS_VOID"), 0);
+    begin_batch();
+    ck_assert_int_eq(engine_batch(engine)->id, second);
+    run_to_the_end();
+    ck_assert_int_eq(batch_now(second).state, BATCH_DONE);
+    begin_batch();
+    ck_assert_int_eq(engine_batch(engine)->id, first);
+    run_to_the_end();
+    ck_assert_int_eq(batch_now(first).signed_, QUEUE_SHORT + 1);
+    ck_assert_int_eq(number("SELECT sum(n) FROM slice"), QUEUE_SHORT + 3);
+    ck_assert_int_eq(audited("BATCH_STARTED"), 2);
+    ck_assert(!picks());
+}
+END_TEST
+
+START_TEST(a_batch_that_is_not_short_waits_its_turn)
+{
+    int64_t first = whole_batch(QUEUE_SHORT + 1, NULL);
+    int64_t second;
+
+    begin_batch();
+    OK(store_begin(store, &e));
+    second = put_batch(QUEUE_SHORT + 1, span_of(NULL, 0));
+    OK(store_commit(store, &e));
+    ck_assert(picks());
+    ck_assert(engine_has_rows(engine));
+    run_to_the_end();
+    ck_assert_int_eq(batch_now(first).state, BATCH_DONE);
+    begin_batch();
+    ck_assert_int_eq(engine_batch(engine)->id, second);
+}
+END_TEST
+
 START_TEST(parts_for_the_signer_cannot_be_changed)
 {
     int fds[PROTO_FDS];
@@ -373,6 +428,8 @@ static void add(TCase *t)
     tcase_add_test(t, more_failures_than_fit_into_one_transaction_are_kept);
     tcase_add_test(t, a_selection_signs_only_its_rows);
     tcase_add_test(t, a_batch_that_ran_comes_before_one_that_waits);
+    tcase_add_test(t, a_short_batch_goes_before_a_long_one);
+    tcase_add_test(t, a_batch_that_is_not_short_waits_its_turn);
     tcase_add_test(t, parts_for_the_signer_cannot_be_changed);
 }
 
