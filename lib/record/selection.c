@@ -298,7 +298,7 @@ static bool work(struct store *s, struct span in, struct span *out, struct err *
     octets = ok ? malloc(sizeof found + rows.len) : NULL;
     if (octets != NULL) {
         memcpy(octets, &found, sizeof found);
-        if (rows.len > 0)
+        if (!found.all)
             memcpy(octets + sizeof found, rows.at, rows.len);
         *out = span_of(octets, sizeof found + rows.len);
     }
