@@ -33,7 +33,7 @@ static bool work(struct store *s, struct span in, struct span *answer, struct er
 
     worker = pthread_self();
     n_worked++;
-    if (n == NULL || memcmp(in.at, "bad", 3) == 0) {
+    if (n == NULL || strcmp((const char *)in.at, "bad") == 0) {
         free(n);
         return err_set(why, ERR_INPUT, "roster.row", "bad");
     }
@@ -117,6 +117,7 @@ START_TEST(a_question_is_answered_by_another_thread)
     OK(asked(&kept, "a"));
     ck_assert_int_eq(answer(), 0);
     ck_assert(!pthread_equal(worker, pthread_self()));
+    free((void *)(uintptr_t)out.at);
     OK(think(&kept, store, span_of("a", 2), &out, &e)); /* without a port: on the spot */
     ck_assert(pthread_equal(worker, pthread_self()));
 }
