@@ -71,7 +71,8 @@ party_notify() {
         printf 'certainty,suspected\nfound,%s\nmethod,%s\nsuspend,%s\n' "$(rehearsal_at yesterday)" "$5" "$6"
         party_types "$4"
         printf 'signer,%s Ltd,aro,%s\n\ndevice,type,cells,old,new\n' "$2" "$(party_name org-1 subject)"
-        awk -F, -v old="$(party_serial "$2-ds-old")" 'NR > 1 { print $1 "," $2 ",supplier-ds+supplier-ka+supplier-pp," old "," }' "$4"
+        awk -F, -v old="$(party_serial "$2-ds-old")" 'NR > 1 {
+            print $1 "," $2 ",supplier-ds+supplier-ka" ($2 == "HCALCS" ? "" : "+supplier-pp") "," old "," }' "$4" # which has no top-ups
     } >"$work/$1.csv"
 }
 

@@ -97,11 +97,8 @@ act() {
         [ "${1:-}" = only ] || act_watch
         ;;
     send) act_send "$@" ;;
-    excuse)
-        look devices "$incident" --all | jq -r --arg why "$1" '.devices[] |
-            select(.state != "success" and .state != "excused") | "\(.device),excused,\($why)"' >"$work/excused.csv" &&
-            ctl --quiet devices mark "$incident" "$work/excused.csv"
-        ;;
+    excuse) act_mark excused "$@" ;;
+    unreachable) act_mark unreachable "$@" ;;
     hsm-loss) shown "$tools/daemon/smki-recoveryctl" hsm-loss "$@" || [ $? -eq 1 ] ;;
     token) act_token "$1" ;;
     vault) act_vault "$@" ;;
@@ -218,6 +215,12 @@ act_send() {
         ctl --quiet responses add "$incident" "$work/responses.hex"
 }
 
+# act_mark STATE REASON [N]: the first N of the devices that have not answered; without N every one that is not done.
+act_mark() {
+    look devices "$incident" --all | jq -rn --arg state "$1" --arg why "$2" --argjson n "${3:-null}" '[inputs.devices[]
+        | select(if $n then .state == "sent" else .state | IN("success", "excused", $state) | not end)][:$n][]
+        | "\(.device),\($state),\($why)"' >"$work/marked.csv" && ctl --quiet devices mark "$incident" "$work/marked.csv"
+}
 # token away: the daily token is gone for good, and with it whoever uses it.
 act_token() {
     say '(the plug is pulled: the token with the Recovery key is gone)' >&7

@@ -143,12 +143,20 @@ cast_scenario() {
     done
     cast_seed=0
     : >"$work/before"
+    : >"$work/regions"
     for devices in $(names Devices); do
         cast_seed=$((cast_seed + 1))
         types=$(asked Devices "$devices" Types)
         stage_meters "$devices" "$(asked Devices "$devices" Count)" "$(asked Devices "$devices" Supplier)" \
-            --first "00DB12340${cast_seed}000000" --seed $cast_seed ${types:+--mix "$types"} && handout_cells "$devices" >>"$work/before" || return 1
+            --first "00DB12340${cast_seed}000000" --seed $cast_seed ${types:+--mix "$types"} && handout_cells "$devices" >>"$work/before" && cast_regions "$devices" >>"$work/regions" || return 1
     done
+}
+# In which region each meter hangs, a line each: the first so many of the list, the next so many, by the shares of Regions=.
+cast_regions() { # DEVICES
+    regions=$(asked Devices "$1" Regions)
+    [ -z "$regions" ] || awk -F , -v regions="$regions" -v total="$(asked Devices "$1" Count)" '
+        BEGIN { n = split(regions, part, ","); for (i = 1; i <= n; i++) { split(part[i], p, ":"); name[i] = p[1]; all += p[2]; upto[i] = all } }
+        NR > 1 { i = 1; while (i < n && (NR - 1) * all > upto[i] * total) i++; print $1 "\t" name[i] }' "$work/$1/roster.csv"
 }
 
 # cast_role PERSON: the first role of the scenario that this person plays.

@@ -5,7 +5,7 @@ page("Evidence: " + .scenario.title; sped(.settings); $css; "";
   + ({"Devices": .meters.devices, "Commanded": ([.evidence[].commanded] | add // 0), "Recovered": ([.incidents[] | select(.children == [] or .children == null) | .recovered] | add // 0)} | figures)
   + section("Commanded, answered, and what the devices hold"; .evidence | evidence)
   + section("Does the service's word agree with the devices'?"; table(["Incident", "What", "#Service", "#Devices", "Are they equal"]; [.sums[]
-      | [(.incident | t), (.what | t), (.left | t), (.right | t), (if .equal then tag("good"; "equal") else tag("bad"; "NOT EQUAL") end)]]))
+      | [(.incident | t), (.what | t), (.left | number | t), (.right | number | t), (if .equal then tag("good"; "equal") else tag("bad"; "NOT EQUAL") end)]]))
   + section("By which decision"; table(["Decision", "Outcome", "Signed by", "SHA-256"]; [.decisions[] | [(.id | t), (.outcome | t), ([.signers[].holder] | join(", ") | t), (.sha256[:16] + "..." | code)]]))
   + section("What a simulator cannot prove"; "<ul>" + ([.unproven[] | "<li>" + t + "</li>"] | join("")) + "</ul>")
   + section("Seen and agreed"; write(3)))

@@ -55,7 +55,7 @@ def total: map(.) | add // 0;
    offline_refusals: ([$log[] | select(.kind == "refused") | .rule] - [$audit[] | select(.kind == "REFUSED") | .data.rule]
      | map($rule[.] | {rule: .id, sentence, source, certainty})),
    incidents: $told,
-   sums: ([$told[] | select((.figures.by_state // {}) != {} and (.children // []) == []) | {incident: .id, what: "devices by state = devices of the list", left: (.figures.by_state | [.[]] | total), right: .figures.devices}]
+   sums: ([$told[] | select((.figures.by_state // {}) != {} and (.children // []) == []) | {incident: .id, what: "devices by state, with those that have not answered = devices of the list", left: ((.figures.by_state | [.[]] | total) + (.figures.unanswered // 0)), right: .figures.devices}]
      + [$told[] | select(.figures.commands_signed != null and .children == []) | {incident: .id, what: "commands signed for devices = signed by batches", left: .figures.commands_signed,
          right: ([.batches[].signed] | total)}]
      + [$told[] | select(.meters != null and .figures.holds != null) | {incident: .id, what: "holding the new certificates: service = the meters themselves",

@@ -28,7 +28,7 @@ handout_gather() {
     for handout_id in $(look incident list | jq -r '.incidents[].id'); do
         look incident show "$handout_id" >"$work/told/show" && echo '{}' >"$work/told/figures" && : >"$work/told/decisions" || return 1
         if jq -e '.roster != null or (.children | length > 0)' "$work/told/show" >/dev/null; then
-            look figures "$handout_id" >"$work/told/figures" || return 1
+            figures_of "$handout_id" >"$work/told/figures" || return 1
         fi
         for handout_decision in $(jq -r '.decisions[].id' "$work/told/show"); do
             look decision show "$handout_id" "$handout_decision" >>"$work/told/decisions" || return 1

@@ -36,12 +36,12 @@ def decision: "<section class=\"card\"><h3>" + (.id | t) + ": " + (.outcome | t)
       "Decisions": (.decisions | length), "Refusals": ((.refusals | length) + (.offline_refusals | length)), "Devices": .meters.devices} | figures)
   + section("What came of it"; ([.incidents[] | "<h3>" + (.title | t) + " " + tag(if .state == "CLOSED" then "good" else "now" end; .state) + "</h3>\n"
       + (if (.figures.devices // 0) == 0 then "<p>No list of devices came in.</p>" else .figures | progress end)
-      + "<p class=\"soft\">" + (.id | t) + ", route " + (.route | t) + ": \(.devices) devices, \(.signed) commands signed, \(.recovered) recovered.</p>"] | join("\n"))
-    + "<h3>Do the figures add up?</h3>" + table(["Incident", "What", "#Left", "#Right", "Are they equal"]; [.sums[] | [(.incident | t), (.what | t), (.left | t), (.right | t),
+      + "<p class=\"soft\">" + (.id | t) + ", route " + (.route | t) + ": \(.devices | number) devices, \(.signed | number) commands signed, \(.recovered | number) recovered.</p>"] | join("\n"))
+    + "<h3>Do the figures add up?</h3>" + table(["Incident", "What", "#Left", "#Right", "Are they equal"]; [.sums[] | [(.incident | t), (.what | t), (.left | number | t), (.right | number | t),
         (if .equal then tag("good"; "equal") else tag("bad"; "NOT EQUAL") end)]])
     + (.evidence | map(select(.commanded > 0 or .before != .after)) | evidence)
-    + "<h3>What the \(.meters.devices) meters hold, by their own word</h3>" + table(["Cell", "Certificate, and how many"]; [.meters.cells | to_entries[]
-        | [(.key | code), (.value | to_entries | map("\(.key) \(.value)") | join(", ") | t)]]))
+    + "<h3>What the \(.meters.devices | number) meters hold, by their own word</h3>" + table(["Cell", "Of which certificates how many"]; [.meters.cells | to_entries[]
+        | [(.key | code), (.value | counts | t)]]))
   + section("What happened"; .timeline | way)
   + section("What was decided, and by whom"; if .decisions == [] then "<p>Nothing was decided.</p>" else "<div class=\"cards\">\n" + ([.decisions[] | decision] | join("\n")) + "\n</div>" end)
   + section("Who waited for whom"; ([.waited[].seconds] | max // 1) as $longest

@@ -1,6 +1,8 @@
 # Pieces of a page of HTML that needs nothing else; packaging/page.css is how it looks. include "page";
 def t: tostring | @html;
 def tag($class; $word): "<span class=\"tag \($class)\">" + ($word | t) + "</span>";
+# 1234567 as 1,234,567
+def number: tostring | if test("^[0-9]{4,}$") then (.[:-3] | number) + "," + .[-3:] else . end;
 def code: "<span class=\"code\">" + t + "</span>";
 def soft: "<span class=\"soft\">" + t + "</span>";
 def section($title; $body): "<section>\n<h2>" + ($title | t) + "</h2>\n" + $body + "\n</section>\n";
@@ -11,7 +13,7 @@ def table($head; $rows): if $rows == [] then "<p>None.</p>" else
     + "</tr></thead><tbody>\n" + ($rows | map(. as $row | "<tr>" + ([range($row | length) as $i | "<td" + (if $number[$i] then " class=\"n\">" else ">" end) + $row[$i] + "</td>"] | join("")) + "</tr>") | join("\n"))
     + "\n</tbody></table>" end;
 # {name: number, ...} as the few figures that matter most.
-def figures: "<dl class=\"figures\">" + ([to_entries[] | "<div><dt>" + (.key | t) + "</dt><dd>" + (.value | t) + "</dd></div>"] | join("")) + "</dl>\n";
+def figures: "<dl class=\"figures\">" + ([to_entries[] | "<div><dt>" + (.key | t) + "</dt><dd>" + (.value | number | t) + "</dd></div>"] | join("")) + "</dl>\n";
 def pairs: "<dl class=\"pairs\">" + ([.[] | select(.[1] != "") | "<dt>" + (.[0] | t) + "</dt><dd>" + .[1] + "</dd>"] | join("")) + "</dl>\n";
 def write($lines): "<div class=\"write\">" + ("<i></i>" * $lines) + "</div>\n";
 def clock: .[11:19];
@@ -23,23 +25,28 @@ def states: [["success", "c-good", "replaced"], ["own", "c-own", "replaced by th
     ["excused", "c-done", "excused, with a reason"], ["unknown", "c-away", "unknown"]];
 # parts: [{class, words, n}], all on one scale of $most.
 def strip($name; $parts; $most; $behind): ([$most, 1] | max) as $most
-    | "<div class=\"bar\"><span>" + ($name | t) + "</span><svg viewBox=\"0 0 1000 10\" preserveAspectRatio=\"none\" role=\"img\" data-full=\"\($most)\" aria-label=\""
-    + ([$name, ($parts[] | "\(.n) \(.words)")] | join(", ") | t) + "\">"
+    | "<div class=\"bar\"><span>" + ($name | t) + "</span><svg viewBox=\"0 0 1000 10\" preserveAspectRatio=\"none\" role=\"img\" data-full=\"\($most | number)\" aria-label=\""
+    + ([$name, ($parts[] | "\(.n | number) \(.words)")] | join(", ") | t) + "\">"
     + (reduce $parts[] as $p ({at: 0, out: ""}; ($p.n / $most * 1000) as $w | .out += "<rect class=\"\($p.class)\" x=\"\(.at)\" width=\"\($w)\" y=\"0\" height=\"10\"/>" | .at += $w) | .out)
     + "</svg><span class=\"n\">" + ($behind | t) + "</span></div>\n";
 # Of so many devices those without a state have not answered yet.
 def parts: (if .devices then .pending = ((.pending // 0) + ([.devices - (del(.devices) | add // 0), 0] | max)) else . end) as $by | [states[] | . as [$name, $class, $words] | ($by[$name] // 0) as $n | select($n > 0) | {class: $class, words: $words, n: $n}];
-def bar($name): parts as $p | ([$p[].n] | add // 0) as $all | strip($name; $p; $all; "\((.success // 0) + (.own // 0)) of \($all)");
-def bar_key: "<ul class=\"key\">" + ([parts[] | "<li><i class=\"\(.class)\"></i>\(.n) " + (.words | t) + "</li>"] | join("")) + "</ul>\n";
+def bar($name): parts as $p | ([$p[].n] | add // 0) as $all | strip($name; $p; $all; "\((.success // 0) + (.own // 0) | number) of \($all | number)");
+def bar_key: "<ul class=\"key\">" + ([parts[] | "<li><i class=\"\(.class)\"></i>\(.n | number) " + (.words | t) + "</li>"] | join("")) + "</ul>\n";
 # Of an incident's figures: all devices, those that the supplier has replaced with its own key among them (nobody says of
 # which type they are); by type where commands were signed.
 def by_state: (.by_state | add // 0) as $n | .by_state + {devices, own: ([.by_key.own // 0, .devices - $n] | min)} | if .own == 0 then del(.own) else . end;
 def all_states: .commands_signed as $signed | by_state | (.devices - (del(.devices) | add // 0)) as $left | if ($signed // 0) == 0 and $left > 0 then .untouched = $left else . end;
-def progress: all_states as $all | ($all | bar("All devices")) + (if $all.own or $all.untouched then "" else [.by_type // {} | to_entries[] | .key as $k | .value | bar($k)] | join("") end) + ($all | bar_key);
+# In the order of the service, others behind them.
+def types: to_entries | sort_by(.key as $k | ["GSME", "ESME", "CHF", "GPF", "HCALCS", "PPMID"] | index($k) // 9);
+def bars($title): if . == [] then "" else "<h4>" + $title + "</h4>\n" + ([.[] | .key as $k | .value | bar($k)] | join("")) end;
+def progress: all_states as $all | ($all | bar("All devices"))
+    + (if $all.own or $all.untouched then "" else (.by_type // {} | types | bars("By type")) + (.by_region // {} | to_entries | bars("By region")) end) + ($all | bar_key);
 
 # By type of device: what was commanded and answered, which cells hold another certificate than before.
-def counts: to_entries | map("\(.key) \(.value)") | join(", ");
-def evidence: [.[] | . as $e | "<h3>" + (.type | t) + "</h3>\n<p>\(.devices) devices, \(.commanded) commanded; as the service has them: " + (.states | counts | t) + ".</p>\n"
+def counts: to_entries | map("\(.value | number) \(.key)") | join(", ");
+def evidence: [(map({key: .type, value: .}) | from_entries | types)[].value | . as $e | "<h3>" + (.type | t) + "</h3>\n"
+    + (.states + {devices} | del(.sent) | bar("\($e.commanded | number) commanded") + bar_key)
     + ([.before | keys[] | select($e.before[.] != $e.after[.])] as $changed
       | if $changed == [] then "<p class=\"soft\">No cell holds anything else than before.</p>" else table(["Cell", "Before", "After, by the devices\u0027 own word"];
           [$changed[] | [code, ($e.before[.] | counts | t), ($e.after[.] | counts | t)]])

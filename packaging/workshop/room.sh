@@ -19,6 +19,20 @@ room_which() {
         room_gather && room_page
     fi
 }
+# figures_of INCIDENT: what the service counts; by region, too, where the scenario says in which region a meter hangs.
+figures_of() {
+    look figures "$1" >"$work/counted" || return 1
+    if [ -s "$work/regions" ] && jq -e '.commands_signed > 0' "$work/counted" >/dev/null; then
+        look devices "$1" --all >"$work/counted-devices" &&
+            jq -cn --rawfile regions "$work/regions" --slurpfile figures "$work/counted" '
+                ($regions | split("\n") | map(split("\t") | select(length == 2) | {key: .[0], value: .[1]}) | from_entries) as $of
+                | $figures[0] + {by_region: (reduce inputs.devices[] as $d ({}; .[$of[$d.device] // "elsewhere"] |=
+                    (.devices += 1 | if $d.state == "sent" then . else .[$d.state] += 1 end)))}' \
+                "$work/counted-devices"
+    else
+        cat "$work/counted"
+    fi
+}
 # {show, figures} of each incident, the one in hand first.
 room_gather() {
     mkdir -p "$work/wall" && : >"$work/wall/next" || return 1
@@ -26,7 +40,7 @@ room_gather() {
     room_hand=$(cat "$work/incident" 2>/dev/null || :)
     for room_id in $room_hand $(look incident list | jq -r --arg hand "$room_hand" '.incidents[].id | select(. != $hand)'); do
         look incident show "$room_id" >"$work/wall/show" && echo null >"$work/wall/figures" || return 1
-        if jq -e '.devices > 0' "$work/wall/show" >/dev/null; then look figures "$room_id" >"$work/wall/figures" || return 1; fi
+        if jq -e '.devices > 0' "$work/wall/show" >/dev/null; then figures_of "$room_id" >"$work/wall/figures" || return 1; fi
         jq -c --slurpfile figures "$work/wall/figures" '{show: ., figures: $figures[0]}' "$work/wall/show" >>"$work/wall/next" || return 1
     done
     mv "$work/wall/next" "$work/wall/room"

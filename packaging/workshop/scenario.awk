@@ -22,7 +22,7 @@ function field(section, key, how, shape) {
 BEGIN {
     words(states, is_state); words(events, is_event); words(rules, is_rule)
     words("open incident event certificates devices notify progress file own-key draft submit activation batch confirm send excuse " \
-        "hsm-loss token vault symmetric-key root letter await", is_action)
+        "unreachable hsm-loss token vault symmetric-key root letter await", is_action)
     field("Scenario", "Format", "one must", "^1$")
     field("Scenario", "Title", "one must", ".")
     field("Scenario", "Order", "one must", "^[0-9]+$")
@@ -42,8 +42,9 @@ BEGIN {
     field("Certificate", "Eui", "one must", "^[0-9A-F]+$")
     field("Certificate", "Usage", "one must", "^(ds|ka)$")
     field("Devices", "Supplier", "one must", "^[a-z]+$")
-    field("Devices", "Count", "one must", "^([1-9][0-9]?|1[0-9][0-9]|200)$")
+    field("Devices", "Count", "one must", "^([1-9][0-9]?[0-9]?[0-9]?|10000)$")
     field("Devices", "Types", "one", "^[A-Z]+:[0-9]+(,[A-Z]+:[0-9]+)*$")
+    field("Devices", "Regions", "one", "^[A-Za-z][A-Za-z ]*:[1-9][0-9]*(,[A-Za-z][A-Za-z ]*:[1-9][0-9]*)*$")
     field("Role", "Player", "one must", ".")
     field("Role", "People", "one must", "^[a-z0-9-]+( [a-z0-9-]+)*$")
     field("Role", "Knows", "many must", ".")

@@ -4,7 +4,8 @@
 //
 // A page is a file that needs nothing else: no request leaves it, nothing is said on the console. Held against the
 // rules of axe-core on a screen 1280 wide, on a narrow one and as it prints, and against html-validate; nothing is
-// wider than its screen or its paper. PICTURES gets NAME-1280.png, NAME-a4.png, NAME.pdf.
+// wider than its screen or its paper, or cut; text has the sizes below. PICTURES gets NAME-1280.png, NAME-a4.png, NAME.pdf,
+// and NAME.json: what its bars draw, [{"name","full","parts":{words: number}}].
 import { readFileSync, writeFileSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { createRequire } from 'node:module';
@@ -15,6 +16,7 @@ import { HtmlValidate } from 'html-validate';
 const [executablePath, pictures, ...pages] = process.argv.slice(2);
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const html = new HtmlValidate({ extends: ['html-validate:recommended'], rules: { 'no-inline-style': 'off', 'long-title': 'off' } });
+const SCREEN_PX = 12, PAPER_PX = 8 * 96 / 72; // the smallest text: 12 pixels on a screen, 8 points on paper
 const A4 = { width: 794, height: 1123 }; // at 96 to the inch
 let n = 0;
 function verdict(title, trouble) {
@@ -38,22 +40,36 @@ async function overflow(page) {
             .slice(0, 5).map((e) => `${e.tagName} ${e.className} to ${Math.round(e.getBoundingClientRect().right)} of ${room}: ${e.textContent.slice(0, 60)}`);
     });
 }
-// Text that is too small to read: below 11 pixels as drawn, which a scaled chart may be.
-async function small(page) {
-    return page.evaluate(() => [...document.querySelectorAll('svg text')].filter((t) => {
-        const scale = t.getScreenCTM()?.a ?? 1;
-        return parseFloat(getComputedStyle(t).fontSize) * scale < 10.5;
-    }).slice(0, 3).map((t) => `too small: ${t.textContent}`));
+// Text that is too small to read, as drawn: a scaled chart counts with its scale.
+async function small(page, least) {
+    return page.evaluate((px) => {
+        const found = [], walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+        for (let node = walk.nextNode(); node; node = walk.nextNode()) {
+            const e = node.parentElement, scale = e.getScreenCTM?.()?.a ?? 1, size = parseFloat(getComputedStyle(e).fontSize) * scale;
+            if (/\b(null|undefined|NaN)\b/.test(node.textContent)) found.push(`no word for a person: ${node.textContent.trim().slice(0, 60)}`);
+            if (node.textContent.trim() && e.getClientRects().length && size < px - 0.01) found.push(`${size.toFixed(1)} px: ${e.tagName} ${node.textContent.trim().slice(0, 60)}`);
+        }
+        return found;
+    }, least);
+}
+// Text that is there and not seen: outside of its drawing, or of a box that does not show what is too long for it.
+async function cut(page) {
+    return page.evaluate(() => {
+        const out = (e, box) => { const r = e.getBoundingClientRect(), b = box.getBoundingClientRect(); return r.left < b.left - 1 || r.right > b.right + 1 || r.top < b.top - 1 || r.bottom > b.bottom + 1; };
+        return [...[...document.querySelectorAll('svg text')].filter((t) => out(t, t.ownerSVGElement)),
+            ...[...document.body.querySelectorAll('*')].filter((e) => getComputedStyle(e).overflowX !== 'visible' && !e.ownerSVGElement && e.scrollWidth > e.clientWidth + 1)]
+            .map((e) => `cut: ${e.tagName} ${e.textContent.trim().slice(0, 60)}`);
+    });
 }
 
-// What a bar says in words is what it draws, piece by piece, of its full length.
-async function charts(page) {
-    return page.evaluate(() => [...document.querySelectorAll('.bar svg')].flatMap((svg) => {
-        const said = svg.getAttribute('aria-label').split(', ').slice(1).map((s) => Number.parseFloat(s.replaceAll(',', ''))).filter((x) => x >= 0);
-        const drawn = [...svg.querySelectorAll('rect')].map((r) => Number(r.getAttribute('width')));
-        const full = Number(svg.dataset.full.replaceAll(',', ''));
-        const bad = drawn.length !== said.length || drawn.some((w, i) => Math.abs(w - said[i] * 1000 / full) > 0.5);
-        return bad ? [`${svg.getAttribute('aria-label')}: drawn as ${drawn.join(', ')}`] : [];
+// The bars, as they are drawn: pieces in units of the bar's full length, by what its words call them.
+async function bars(page) {
+    return page.evaluate(() => [...document.querySelectorAll('.bar svg')].map((svg) => {
+        const [name, ...said] = svg.getAttribute('aria-label').split(/, (?=\d)/), full = Number(svg.dataset.full.replaceAll(',', ''));
+        const drawn = [...svg.querySelectorAll('rect')].map((r) => Number(r.getAttribute('width')) * full / 1000);
+        const parts = said.map((words, i) => [words.replace(/^[\d.,]+ /, ''), Number.parseFloat(words.replaceAll(',', '')), drawn[i]]);
+        return { name, full, parts: Object.fromEntries(parts.map(([words, n]) => [words, n])),
+            wrong: drawn.length !== said.length || parts.some(([, n, d]) => Math.abs(n - d) > full / 2000) };
     }));
 }
 // A page that follows shows what its file says next.
@@ -80,14 +96,16 @@ for (const file of pages) {
     page.on('request', (r) => { if (r.url().split('#')[0] !== pathToFileURL(resolve(file)).href) said.push(`asks for ${r.url()}`); });
     await page.goto(`${pathToFileURL(resolve(file)).href}#stay`); // what follows by itself stays while it is looked at
     verdict(`${name}: at 1280, axe-core finds nothing`, await judged(page));
-    verdict(`${name}: each bar is as long as it says`, await charts(page));
-    verdict(`${name}: at 1280, all fits and can be read`, [...await overflow(page), ...await small(page)]);
+    const drawn = await bars(page);
+    verdict(`${name}: each bar is as long as it says`, drawn.filter((bar) => bar.wrong).map((bar) => JSON.stringify(bar)));
+    writeFileSync(`${pictures}/${name}.json`, JSON.stringify(drawn));
+    verdict(`${name}: at 1280, all fits and can be read`, [...await overflow(page), ...await cut(page), ...await small(page, SCREEN_PX)]);
     await page.screenshot({ path: `${pictures}/${name}-1280.png`, fullPage: true });
     await page.setViewportSize({ width: 390, height: 844 });
     verdict(`${name}: at 390, all fits`, await overflow(page));
     await page.emulateMedia({ media: 'print' });
     await page.setViewportSize(A4);
-    verdict(`${name}: on A4, axe-core finds nothing, all fits and can be read`, [...await judged(page), ...await overflow(page), ...await small(page)]);
+    verdict(`${name}: on A4, axe-core finds nothing, all fits and can be read`, [...await judged(page), ...await overflow(page), ...await cut(page), ...await small(page, PAPER_PX)]);
     await page.screenshot({ path: `${pictures}/${name}-a4.png`, fullPage: true });
     await page.pdf({ path: `${pictures}/${name}.pdf`, format: 'A4', preferCSSPageSize: true, printBackground: true });
     verdict(`${name}: it asks for nothing and has nothing to complain of`, said);

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# The pages that people look at, in a real browser: an incident of many devices as a report, the workshop's page for the
-# room and its hand-out. pages.sh BUILD SOURCE WORKSHOP. TAP. Pictures and PDF stay in BUILD/test/pages/pictures.
+# The pages that people look at, in a real browser, of an incident of ten thousand devices that a room plays: its page, the
+# PMA's pack, report, hand-out, evidence sheet, cards. pages.sh BUILD SOURCE WORKSHOP. TAP. Pictures and PDF stay in
+# BUILD/test/pages/pictures.
 # shellcheck source=test/integration/scene.sh
 . "$2/test/integration/scene.sh"
 program=$3 devices=${SMKI_PAGES_DEVICES:-10000}
@@ -12,48 +13,9 @@ command -v npm >/dev/null || scene_skip 'npm is not installed'
 must cp "$top/test/pages/package.json" "$top/test/pages/package-lock.json" "$top/test/pages/look.mjs" "$scene"
 must npm ci --prefix "$scene" --cache "$scene/npm" --ignore-scripts --no-audit --no-fund --omit-lockfile-registry-resolved
 
-# --- an incident of many devices: some have answered, some refused, some cannot be reached ---
-must stage_make "$devices"
-must service_start
-must eventually signers_ready
-must scene_active
-must scene_batch all
-must eventually batch_is 'done'
-few=$((devices / 40))
-answers() {
-    ctl commands export "$batch" --out "$scene/commands" &&
-        stage_meter run --state "$work/meters" --commands "$scene/commands" --responses "$scene/all" --log "$scene/meters.jsonl" &&
-        head -n $((devices - 3 * few)) "$scene/all" >"$scene/responses" && ctl --quiet responses add "$incident" "$scene/responses" &&
-        ctl --json devices "$incident" --all | jq -r --argjson n $few '[.devices[] | select(.state == "sent").device] | to_entries[] |
-            if .key < $n then "\(.value),unreachable,no answer for a week" elif .key < 2 * $n then "\(.value),excused,demolished" else empty end' \
-            >"$scene/marks" && ctl --quiet devices mark "$incident" "$scene/marks"
-}
-must answers
-refused() {
-    ! ctl --quiet incident event "$incident" call-custodians --evidence 'once more' && ctl --json incident show "$incident" | jq -e '.refusals | length == 1'
-}
-t 'an event that has no place' refused
-must ctl --quiet incident event "$incident" deactivate-key --evidence 'they <b>left</b> & "locked" it'
-t 'the report is a page' ctl incident report "$incident" --html --out "$scene/report.html"
-t 'without either it says what is due' sh -c '"$@" 2>&1 | grep -q -e "--html or --json is due"' sh \
-    "$tools/daemon/smki-recoveryctl" --socket "$socket" incident report "$incident"
-json() {
-    ctl --json incident report "$incident" >"$scene/report.json" && jq -e '.incident and .decisions and .figures and .record' "$scene/report.json"
-}
-t 'and the same as JSON' json
-# The first bar says in words what the service's figures are.
-bar_says() {
-    sed -n 's/.*aria-label="All devices, \([^"]*\)".*/\1/p' "$scene/report.html" | tr -d , | sed 's/replaced/success/; s/no answer/unanswered/' |
-        grep -o '[0-9][0-9]* [a-z]*' | sort >"$scene/drawn"
-    ctl --json figures "$incident" | jq -r '.by_state + {unanswered: (.devices - ([.by_state[]] | add))} | to_entries[] | "\(.value) \(.key)"' | sort | diff "$scene/drawn" - &&
-        [ "$(wc -l <"$scene/drawn")" -ge 4 ]
-}
-t 'its bar has the figures of the service, four states and more' bar_says
-t 'what people wrote is text there' grep -q 'they &lt;b&gt;left&lt;/b&gt; &amp; &quot;locked&quot; it' "$scene/report.html"
-must service_stop
-
-# --- the workshop ---
+# --- a room that plays an incident of ten thousand devices: four types, three regions, a storm ---
 export SMKI_BUILD="$tools" SMKI_WORKSHOP_DATA="$top/packaging" SMKI_WORKSHOP="$scene/w"
+play=$scene/w/play
 workshop() {
     sh "$program" "$@"
 }
@@ -63,35 +25,70 @@ workshop_end() {
 }
 stage_at_end workshop_end
 to() { # STEP
-    until [ "$(cat "$scene/w/play/step")" = "$1" ]; do
+    until [ "$(cat "$play/step")" = "$1" ]; do
         workshop next || return 1
     done
 }
+ask() { # as the facilitator, who reads
+    SMKI_RECOVERY_EXERCISE_LOGIN=70003 "$tools/daemon/smki-recoveryctl" --socket "$play/run/operator.sock" "$@"
+}
+sed "s/^Count=.*/Count=$devices/" "$top/test/pages/storm.scenario" >"$scene/storm.scenario"
 voting() {
-    workshop start authorised-method-3 && to vote && workshop --as pma-1 vote for && workshop --as pma-2 vote against &&
-        workshop inject press && cp "$scene/w/room.html" "$scene/room.html" && cp "$scene/w/play/pack-m3.html" "$scene/pack.html" && cp "$scene/w/play/cards.html" "$scene"
+    workshop start "$scene/storm.scenario" && cp "$play/cards.html" "$scene" && to vote && workshop --as pma-1 vote for &&
+        workshop --as pma-2 vote against && workshop inject lines && cp "$scene/w/room.html" "$scene/room-vote.html" && cp "$play/pack-m3.html" "$scene/pack.html"
 }
 t 'a room in the middle of a vote' voting
-t 'its page says who is awaited' sh -c 'grep -q "<li class=\"voted\">pma-2: against" "$1" && grep -q "<li class=\"wanted\">pma-3<" "$1"' sh "$scene/room.html"
+t 'its page says who is awaited' sh -c 'grep -q "<li class=\"voted\">pma-2: against" "$1" && grep -q "<li class=\"wanted\">pma-3<" "$1"' sh "$scene/room-vote.html"
+pack() {
+    jq -e --argjson n "$devices" '.devices.list == $n and ([.devices.by_type[]] | add == $n and length == 4) and (.cells | length == 3)
+        and any(.options[]; .event == "authorise-method-3")' "$play/pack-m3.json"
+}
+t "the PMA's pack names devices, cells, courses" pack
+sending() {
+    to too-soon && cp "$scene/w/room.html" "$scene/room.html"
+}
+t 'the commands are out, a part of the answers is in' sending
+incident=$(cat "$play/incident")
+ask --json figures "$incident" >"$scene/figures"
+
+t 'the report is a page' ask incident report "$incident" --html --out "$scene/report.html"
+t 'without either it says what is due' sh -c '"$@" 2>&1 | grep -q -e "--html or --json is due"' sh \
+    env SMKI_RECOVERY_EXERCISE_LOGIN=70003 "$tools/daemon/smki-recoveryctl" --socket "$play/run/operator.sock" incident report "$incident"
+json() {
+    ask --json incident report "$incident" >"$scene/report-all" && jq -e '.incident and .decisions and .figures and .record' "$scene/report-all"
+}
+t 'and the same as JSON' json
+t 'what people wrote is text there' grep -q 'they &lt;b&gt;left&lt;/b&gt; &amp; &quot;locked&quot; it' "$scene/report.html"
 played() {
-    to end && workshop close && cp "$scene/w/play/handout.html" "$scene/handout.html" && cp "$scene/w/room.html" "$scene/room-closed.html" && workshop reset &&
-        cp "$scene/w/room.html" "$scene/room-empty.html"
+    to end && workshop close && cp "$play/handout.html" "$play/evidence.html" "$scene" && cp "$scene/w/room.html" "$scene/room-closed.html" &&
+        cp "$play/handout.json" "$scene/handout-all" && workshop reset && cp "$scene/w/room.html" "$scene/room-empty.html"
 }
 t 'played to its end' played
-
-pack() {
-    jq -e '.devices == ({list: 20, by_type: {ESME: 10, GSME: 10}} + (.devices | {list_sha256, named})) and (.cells | length == 3) and .prepayment == null and any(.options[]; .event == "authorise-method-3")' \
-        "$scene"/w/past/*/pack-m3.json && grep -q 'nobody has said' "$scene/pack.html"
-}
-t "the PMA's pack names devices, cells, courses, and what nobody has said" pack
+t 'its figures add up' jq -e '(.sums | length >= 3) and all(.sums[]; .equal)' "$scene/handout-all"
 
 pictures=$tools/test/pages/pictures
 rm -rf "$pictures"
 must mkdir -p "$pictures"
 looked=0
-(cd "$scene" && node look.mjs "$browser" "$pictures" report.html room.html room-closed.html room-empty.html handout.html pack.html cards.html) >"$scene/looked" 2>&1 || looked=$?
+(cd "$scene" && node look.mjs "$browser" "$pictures" room-vote.html room.html room-closed.html room-empty.html pack.html report.html handout.html evidence.html cards.html) >"$scene/looked" 2>&1 || looked=$?
 sed '/^1\.\./d' "$scene/looked" | awk -v n="$n" '/^(not )?ok / { sub(/ok [0-9]+/, "ok " (++n)) } { print }'
 n=$((n + $(grep -cE '^(not )?ok ' "$scene/looked")))
 failed=$((failed + $(grep -c '^not ok ' "$scene/looked")))
+
+# What is drawn is what the service counts: bars of one page, as the browser has seen them.
+counted() { # PAGE FILTER
+    jq -en --slurpfile bars "$pictures/$1.json" --slurpfile f "$scene/figures" '
+        def named($n): [$bars[0][] | select(.name == $n) | .parts][0];
+        def words: {success: "replaced", partly: "replaced in part", unreachable: "unreachable", excused: "excused, with a reason"};
+        def drawn: . as $of | (del(.devices) | with_entries(.key |= words[.])) + ({"no answer yet": ($of.devices - ($of | del(.devices) | add))} | map_values(select(. > 0)));
+        $f[0] as $f | ($f.by_state + {devices: $f.devices}) as $all | '"$2"
+}
+whole='([$f.by_state[]] | length >= 4) and named("All devices") == ($all | drawn) and all($f.by_type | to_entries[]; .key as $t | named($t) == (.value | drawn))'
+for drawn_page in room report handout; do
+    t "$drawn_page: the bars are the service's figures, all and by type" counted $drawn_page "$whole"
+done
+regions='[named("North", "Midlands", "South") | to_entries[]] | group_by(.key) | map({key: .[0].key, value: (map(.value) | add)}) | from_entries == ($all | drawn)'
+t 'room: regions add up to the whole' counted room "$regions"
+t 'evidence: types add up to the whole' counted evidence '[$bars[0][].parts | to_entries[]] | group_by(.key) | map({key: .[0].key, value: (map(.value) | add)}) | from_entries == ($all | drawn)'
 t 'the browser came to its end' same "$looked/$(tail -n 1 "$scene/looked" | cut -c 1-3)" 0/1..
 plan

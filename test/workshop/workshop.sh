@@ -90,7 +90,8 @@ mistake 'a quotation that does not end' "$(at '^Do=draft m3')" 'Do: a quotation 
 mistake 'a paper that nobody makes' "$(at '^Do=submit m3-key')" 'Do: there is no document "m4-key" to hand in' 's/^Do=submit m3-key/Do=submit m4-key/'
 mistake 'devices that are not there' "$(at '^Do=devices meters')" 'Do: there is no [Devices] "boilers"' 's/^Do=devices meters/Do=devices boilers/'
 mistake 'an inject without time' "$(at '^\[Inject "prepayment"')" 'At: missing in [Inject]' '/^By=hand/d'
-mistake 'more devices than a room needs' "$(at '^Count=')" 'Count: "5000" is none' 's/^Count=.*/Count=5000/'
+mistake 'more devices than a room needs' "$(at '^Count=')" 'Count: "50000" is none' 's/^Count=.*/Count=50000/'
+mistake 'regions without shares' "$(($(at '^Count=') + 1))" 'Regions: "North,South" is none' 's/^Count=.*/&\nRegions=North,South/'
 refused 'it does not begin either' 'is no scenario as it stands' workshop start "$dir/bad.scenario"
 refused 'a scenario that is not there' 'there is no scenario tea-time' workshop start tea-time
 
