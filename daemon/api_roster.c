@@ -41,7 +41,8 @@ static bool list_fresh(const struct docket *d, const struct docket_incident *i,
     return refused == 0 || f.notified_anew ||
            err_set(e, ERR_DENIED, "incident.list-refused",
                    "of these %u devices the PMA refused to recover %u within the last %u "
-                   "days; one is enough to refuse the list",
+                   "days (RefusedListDays=, this house's choice: no public text has such a "
+                   "time); one is enough to refuse the list",
                    roster->n_rows, refused, d->config->service.refused_list_d);
 }
 

@@ -294,6 +294,7 @@ void reply_problem(struct reply *out, const struct err *e)
                                   json_sprintf("urn:smki-recovery:rule:%s", rule->id));
         (void)json_object_set_new(j, "title", json_string(rule->sentence));
         (void)json_object_set_new(j, "source", json_string(rule->source));
+        (void)json_object_set_new(j, "certainty", json_string(rule->certainty));
         (void)json_object_set_new(j, "advice", json_string(rule->advice));
     }
     if (!reply_json(out, reply_status(e), j, &ignored)) {

@@ -179,6 +179,7 @@ static bool refused(struct client_answer *a, struct err *e)
     copy_member(j, "id", a->problem.id, sizeof a->problem.id);
     copy_member(j, "title", a->problem.rule, sizeof a->problem.rule);
     copy_member(j, "source", a->problem.source, sizeof a->problem.source);
+    copy_member(j, "certainty", a->problem.certainty, sizeof a->problem.certainty);
     copy_member(j, "advice", a->problem.advice, sizeof a->problem.advice);
     rule = rules_find(a->problem.id);
     (void)err_set(e, code_of(a->problem.code, a->status),

@@ -50,6 +50,7 @@ struct client_answer {
         char id[64];
         char rule[256];
         char source[128];
+        char certainty[16];
         char advice[256];
     } problem;
 };

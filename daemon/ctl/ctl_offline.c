@@ -5,6 +5,7 @@
 #include "ctl.h"
 
 #include "clock.h"
+#include "config.h"
 #include "hsmloss.h"
 #include "incident.h"
 #include "mem.h"
@@ -39,6 +40,28 @@ static int run_policy_list(struct ctl *c, const struct ctl_args *a)
         ctl_list("rules", all);
     }
     json_decref(all);
+    return CTL_OK;
+}
+
+/* What can be configured: whether a number has a source, or is the house's choice. */
+static int run_policy_settings(struct ctl *c, const struct ctl_args *a)
+{
+    json_t *all = json_array(), *j;
+    struct config_setting s;
+
+    (void)a;
+    for (size_t i = 0; config_setting(i, &s); i++)
+        (void)json_array_append_new(all, json_pack("{s:s,s:s,s:s,s:s}", "section",
+                                                   s.section, "key", s.key, "default",
+                                                   s.value, "certainty", s.certainty));
+    j = json_pack("{s:o}", "settings", all);
+    if (c->json) {
+        ctl_json(j);
+    } else {
+        ctl_page(c);
+        ctl_list("settings", all);
+    }
+    json_decref(j);
     return CTL_OK;
 }
 
@@ -243,6 +266,13 @@ const struct ctl_verb ctl_offline_verbs[] = {
      1,
      "Every rule this software can refuse by",
      run_policy_list,
+     {{0}}},
+    {"policy settings",
+     "",
+     0,
+     0,
+     "Every setting: its default, and whether that has a source",
+     run_policy_settings,
      {{0}}},
     {"policy explain",
      "RULE",

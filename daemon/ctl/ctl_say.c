@@ -104,6 +104,15 @@ static void take_signers(const struct client_answer *a)
         say_signers(said.signers);
 }
 
+/* "SEC Appendix L 4.2.2.1 (CONFIRMED)": nobody takes a source for more than it is. */
+static void part_source(const char *source, const char *certainty)
+{
+    char text[200];
+
+    (void)snprintf(text, sizeof text, "%s (%s)", source, certainty);
+    part("source", certainty[0] != '\0' ? text : source);
+}
+
 void ctl_say_rule(const struct rule *rule)
 {
     said.rule = rule;
@@ -111,7 +120,7 @@ void ctl_say_rule(const struct rule *rule)
         return;
     part("rule", rule->id);
     part("", rule->sentence);
-    part("source", rule->source);
+    part_source(rule->source, rule->certainty);
     part("advice", rule->advice);
 }
 
@@ -167,7 +176,7 @@ int ctl_failed(const struct client_answer *a, const struct err *e)
     } else if (!as_json) {
         part("rule", a->problem.id);
         part("", a->problem.rule);
-        part("source", a->problem.source);
+        part_source(a->problem.source, a->problem.certainty);
         part("advice", a->problem.advice);
     }
     take_signers(a);
@@ -247,6 +256,10 @@ void ctl_say_end(int rc)
         member(j, "source",
                a->problem.id[0] != '\0' ? a->problem.source
                : r != NULL              ? r->source
+                                        : "");
+        member(j, "certainty",
+               a->problem.id[0] != '\0' ? a->problem.certainty
+               : r != NULL              ? r->certainty
                                         : "");
         member(j, "advice",
                a->problem.id[0] != '\0' ? a->problem.advice

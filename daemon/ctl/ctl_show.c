@@ -217,6 +217,7 @@ static const struct {
     {"ceremonies", "n ceremony what at token serial result taken taken_by"},
     {"custodians", "person name party set version keys since proven left reason ended"},
     {"rules", "id=rule source certainty sentence"},
+    {"settings", "section key default certainty"},
     {"refused_by", "rule source why"},
 };
 

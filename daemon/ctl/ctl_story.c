@@ -94,6 +94,14 @@ static void say(const json_t *o, const char *before, const char *member, const c
         (void)printf("%s%s%s", before, text, behind);
 }
 
+/* Where a row of the tables comes from, and how sure that is. */
+static void say_source(const json_t *o)
+{
+    say(o, " [", "source", "");
+    say(o, ", ", "certainty", "");
+    (void)fputs("]", stdout);
+}
+
 /* What hsm-loss answered when the incident was opened. */
 static void put_loss(const json_t *loss)
 {
@@ -144,7 +152,7 @@ static void put_event(const json_t *e)
         (void)printf(" -> %s", ctl_text(e, "to"));
     say(e, "; told by ", "as", "");
     (void)printf(" (%s)", ctl_text(e, "by"));
-    say(e, " [", "source", "]");
+    say_source(e);
     put_evidence(json_object_get(e, "evidence"));
     (void)putchar('\n');
 }
@@ -267,7 +275,7 @@ static void put_refusal(const json_t *r)
     (void)printf("  ");
     put_time(ctl_text(r, "at"));
     (void)printf("  %s", ctl_text(r, "rule"));
-    say(r, " [", "source", "]");
+    say_source(r);
     (void)printf(" (%s)\n%23s%s\n", ctl_text(r, "by"), "", ctl_text(r, "why"));
 }
 

@@ -25,117 +25,131 @@ struct key_row {
     size_t extra;  /* T_LIST: offset of the count; T_U64: offset of the has_ flag, or 0 */
     size_t list_max;
     long long lo, hi;
+    const char *certainty;
 };
 
 #define AT(s, f)  offsetof(struct s, f)
 #define LEN(s, f) sizeof(((struct s *)0)->f)
-#define TEXT(sec, k, s, f)                              \
-    {                                                   \
-        sec, k, T_TEXT, AT(s, f), LEN(s, f), 0, 0, 0, 0 \
+#define TEXT(sec, k, s, f, sure)                              \
+    {                                                         \
+        sec, k, T_TEXT, AT(s, f), LEN(s, f), 0, 0, 0, 0, sure \
     }
-#define PATH(sec, k, s, f)                              \
-    {                                                   \
-        sec, k, T_PATH, AT(s, f), LEN(s, f), 0, 0, 0, 0 \
+#define PATH(sec, k, s, f, sure)                              \
+    {                                                         \
+        sec, k, T_PATH, AT(s, f), LEN(s, f), 0, 0, 0, 0, sure \
     }
-#define HEXT(sec, k, s, f)                             \
-    {                                                  \
-        sec, k, T_HEX, AT(s, f), LEN(s, f), 0, 0, 0, 0 \
+#define HEXT(sec, k, s, f, sure)                             \
+    {                                                        \
+        sec, k, T_HEX, AT(s, f), LEN(s, f), 0, 0, 0, 0, sure \
     }
-#define BOOL(sec, k, s, f)                              \
-    {                                                   \
-        sec, k, T_BOOL, AT(s, f), LEN(s, f), 0, 0, 0, 0 \
+#define BOOL(sec, k, s, f, sure)                              \
+    {                                                         \
+        sec, k, T_BOOL, AT(s, f), LEN(s, f), 0, 0, 0, 0, sure \
     }
-#define UINT(sec, k, s, f, lo, hi)                        \
-    {                                                     \
-        sec, k, T_UINT, AT(s, f), LEN(s, f), 0, 0, lo, hi \
+#define UINT(sec, k, s, f, lo, hi, sure)                        \
+    {                                                           \
+        sec, k, T_UINT, AT(s, f), LEN(s, f), 0, 0, lo, hi, sure \
     }
-#define S64(sec, k, s, f, lo, hi)                        \
-    {                                                    \
-        sec, k, T_S64, AT(s, f), LEN(s, f), 0, 0, lo, hi \
+#define S64(sec, k, s, f, lo, hi, sure)                        \
+    {                                                          \
+        sec, k, T_S64, AT(s, f), LEN(s, f), 0, 0, lo, hi, sure \
     }
-#define U64(sec, k, s, f, has)                                          \
-    {                                                                   \
-        sec, k, T_U64, AT(s, f), LEN(s, f), AT(s, has), 0, 0, INT64_MAX \
+#define U64(sec, k, s, f, has, sure)                                          \
+    {                                                                         \
+        sec, k, T_U64, AT(s, f), LEN(s, f), AT(s, has), 0, 0, INT64_MAX, sure \
     }
-#define LIST(sec, k, s, f, n)                                                            \
-    {                                                                                    \
-        sec, k, T_LIST, AT(s, f), LEN(s, f[0]), AT(s, n), LEN(s, f) / LEN(s, f[0]), 0, 0 \
+#define LIST(sec, k, s, f, n, sure)                                                       \
+    {                                                                                     \
+        sec, k, T_LIST, AT(s, f), LEN(s, f[0]), AT(s, n), LEN(s, f) / LEN(s, f[0]), 0, 0, \
+            sure                                                                          \
     }
 
+/* Where a key comes from. Public text says nothing of most; where it names the thing and not the
+ * number, a default is this house's (RefusedListDays=), or there is none (Threshold=). */
+static const char CHOICE[] = "choice", UNKNOWN[] = "UNKNOWN", INFERRED[] = "INFERRED";
+
 static const struct key_row table[] = {
-    PATH("Service", "Socket", config, service.socket),
-    PATH("Service", "StateDirectory", config, service.state_dir),
-    PATH("Service", "SignerProgram", config, service.signer_program),
-    PATH("Service", "SignerSocket", config, service.signer_socket),
-    PATH("Service", "Anchor", config, service.anchor),
-    BOOL("Service", "Exercise", config, service.exercise),
-    BOOL("Service", "ExerciseLogins", config, service.exercise_logins),
-    S64("Service", "MaxRosterBytes", config, service.max_roster_bytes, 1, 1LL << 40),
-    UINT("Service", "MaxClients", config, service.max_clients, 1, 10000),
-    UINT("Service", "MaxClientsPerUser", config, service.max_clients_per_uid, 1, 10000),
-    UINT("Service", "TwoPersonSec", config, service.two_person_s, 0, 86400),
-    UINT("Service", "ConfirmAlarmSec", config, service.custodian_alarm_s, 0, 31536000),
-    UINT("Service", "NotifyPmaAlarmSec", config, service.pma_alarm_s, 0, 31536000),
-    UINT("Service", "SuspendAlarmSec", config, service.suspend_alarm_s, 0, 31536000),
-    UINT("Service", "DecisionAlarmSec", config, service.decision_alarm_s, 0, 31536000),
-    UINT("Service", "CeremonyAlarmDays", config, service.reshare_alarm_d, 0, 36500),
-    UINT("Service", "RefusedListDays", config, service.refused_list_d, 0, 36500),
-    UINT("Service", "KeepUploadsDays", config, service.keep_uploads_d, 1, 36500),
-    UINT("Service", "KeepNoticesDays", config, service.keep_notices_d, 0, 36500),
-    UINT("Service", "DiskAlarmMB", config, service.disk_alarm_mb, 0, 1000000000),
-    TEXT("Service", "EndDecision", config, service.end_decision),
-    PATH("Signer", "StateDirectory", config, signer.state_dir),
-    UINT("Signer", "CallTimeoutSec", config, signer.call_timeout_s, 1, 3600),
-    UINT("Signer", "ProbeIntervalSec", config, signer.probe_interval_s, 1, 86400),
-    UINT("Signer", "HeadIntervalSec", config, signer.head_interval_s, 1, 86400),
-    UINT("Signer", "RenewAfter", config, signer.renew_after, 0, 1000000),
-    UINT("Signer", "TokenLostSec", config, signer.token_lost_s, 1, 86400),
-    UINT("Counter", "Block", config, counter.block, 256, 1000000),
-    UINT("Counter", "SkipAhead", config, counter.skip, 1, UINT32_MAX),
-    U64("Counter", "Start", config, counter.start, counter.has_start),
-    BOOL("Command", "DisapplyTimeChecks", config, command.disapply_time),
-    U64("Command", "Floor", config, command.floor, command.has_floor),
-    U64("Command", "OtherFloor", config, command.other_floor, command.has_other_floor),
-    BOOL("Command", "LoadControllerCells", config, command.load_cells),
-    PATH("Trust", "Root", config, trust.root),
-    PATH("Trust", "Issuing", config, trust.issuing),
-    TEXT("Trust", "Custodians", config, trust.custodians),
-    PATH("Token", "Module", config_token, module),
-    TEXT("Token", "InitArgs", config_token, init_args),
-    TEXT("Token", "Label", config_token, label),
-    TEXT("Token", "Serial", config_token, serial),
-    TEXT("Token", "PinCredential", config_token, pin_credential),
-    PATH("Token", "PinFile", config_token, pin_file),
-    HEXT("Token", "ProbeId", config_token, probe_id),
-    HEXT("Token", "AuditId", config_token, audit_id),
-    UINT("Token", "Workers", config_token, workers, 1, 64),
-    UINT("Token", "Sessions", config_token, sessions, 1, 64),
-    TEXT("Token", "Standard", config_token, standard),
-    BOOL("Token", "AllowLowPinCount", config_token, low_pin_ok),
-    BOOL("Token", "SessionKeyCopy", config_token, copy_key),
-    TEXT("Token", "Mark", config_token, mark),
-    TEXT("Key", "Token", config_key, token),
-    HEXT("Key", "Id", config_key, id),
-    TEXT("Key", "Label", config_key, label),
-    PATH("Key", "Certificate", config_key, certificate),
-    TEXT("Key", "Authority", config_key, authority),
-    PATH("Authority", "Anchor", config_authority, anchor),
-    PATH("Authority", "Crl", config_authority, crl),
-    UINT("Authority", "Threshold", config_authority, threshold, 1, 31),
-    UINT("Authority", "Members", config_authority, members, 1, 32),
-    LIST("Authority", "RequiredSeats", config_authority, seats, n_seats),
-    HEXT("Authority", "Organisation", config_authority, organisation),
-    S64("Authority", "MaxWindowSec", config_authority, max_window_s, 60, 315360000),
-    TEXT("Person", "Name", config_person, holder),
-    TEXT("Person", "Organisation", config_person, organisation),
-    LIST("Person", "Users", config_person, users, n_users),
-    LIST("Person", "Keys", config_person, keys, n_keys),
-    LIST("Person", "Seats", config_person, seats, n_seats),
-    LIST("Role", "Users", config_role, users, n_users),
-    LIST("Role", "Groups", config_role, groups, n_groups),
-    TEXT("Recipient", "Name", config_recipient, holder),
-    TEXT("Recipient", "Address", config_recipient, address),
-    LIST("Recipient", "Events", config_recipient, events, n_events),
+    PATH("Service", "Socket", config, service.socket, CHOICE),
+    PATH("Service", "StateDirectory", config, service.state_dir, CHOICE),
+    PATH("Service", "SignerProgram", config, service.signer_program, CHOICE),
+    PATH("Service", "SignerSocket", config, service.signer_socket, CHOICE),
+    PATH("Service", "Anchor", config, service.anchor, CHOICE),
+    BOOL("Service", "Exercise", config, service.exercise, CHOICE),
+    BOOL("Service", "ExerciseLogins", config, service.exercise_logins, CHOICE),
+    S64("Service", "MaxRosterBytes", config, service.max_roster_bytes, 1, 1LL << 40,
+        CHOICE),
+    UINT("Service", "MaxClients", config, service.max_clients, 1, 10000, CHOICE),
+    UINT("Service", "MaxClientsPerUser", config, service.max_clients_per_uid, 1, 10000,
+         CHOICE),
+    UINT("Service", "TwoPersonSec", config, service.two_person_s, 0, 86400, UNKNOWN),
+    UINT("Service", "ConfirmAlarmSec", config, service.custodian_alarm_s, 0, 31536000,
+         UNKNOWN),
+    UINT("Service", "NotifyPmaAlarmSec", config, service.pma_alarm_s, 0, 31536000, UNKNOWN),
+    UINT("Service", "SuspendAlarmSec", config, service.suspend_alarm_s, 0, 31536000,
+         UNKNOWN),
+    UINT("Service", "DecisionAlarmSec", config, service.decision_alarm_s, 0, 31536000,
+         UNKNOWN),
+    UINT("Service", "CeremonyAlarmDays", config, service.reshare_alarm_d, 0, 36500,
+         UNKNOWN),
+    UINT("Service", "RefusedListDays", config, service.refused_list_d, 0, 36500, UNKNOWN),
+    UINT("Service", "KeepUploadsDays", config, service.keep_uploads_d, 1, 36500, CHOICE),
+    UINT("Service", "KeepNoticesDays", config, service.keep_notices_d, 0, 36500, CHOICE),
+    UINT("Service", "DiskAlarmMB", config, service.disk_alarm_mb, 0, 1000000000, CHOICE),
+    TEXT("Service", "EndDecision", config, service.end_decision, UNKNOWN),
+    PATH("Signer", "StateDirectory", config, signer.state_dir, CHOICE),
+    UINT("Signer", "CallTimeoutSec", config, signer.call_timeout_s, 1, 3600, CHOICE),
+    UINT("Signer", "ProbeIntervalSec", config, signer.probe_interval_s, 1, 86400, CHOICE),
+    UINT("Signer", "HeadIntervalSec", config, signer.head_interval_s, 1, 86400, CHOICE),
+    UINT("Signer", "RenewAfter", config, signer.renew_after, 0, 1000000, CHOICE),
+    UINT("Signer", "TokenLostSec", config, signer.token_lost_s, 1, 86400, CHOICE),
+    UINT("Counter", "Block", config, counter.block, 256, 1000000, CHOICE),
+    UINT("Counter", "SkipAhead", config, counter.skip, 1, UINT32_MAX, CHOICE),
+    U64("Counter", "Start", config, counter.start, counter.has_start, UNKNOWN),
+    BOOL("Command", "DisapplyTimeChecks", config, command.disapply_time, INFERRED),
+    U64("Command", "Floor", config, command.floor, command.has_floor, INFERRED),
+    U64("Command", "OtherFloor", config, command.other_floor, command.has_other_floor,
+        INFERRED),
+    BOOL("Command", "LoadControllerCells", config, command.load_cells, UNKNOWN),
+    PATH("Trust", "Root", config, trust.root, INFERRED),
+    PATH("Trust", "Issuing", config, trust.issuing, INFERRED),
+    TEXT("Trust", "Custodians", config, trust.custodians, UNKNOWN),
+    PATH("Token", "Module", config_token, module, CHOICE),
+    TEXT("Token", "InitArgs", config_token, init_args, CHOICE),
+    TEXT("Token", "Label", config_token, label, CHOICE),
+    TEXT("Token", "Serial", config_token, serial, CHOICE),
+    TEXT("Token", "PinCredential", config_token, pin_credential, CHOICE),
+    PATH("Token", "PinFile", config_token, pin_file, CHOICE),
+    HEXT("Token", "ProbeId", config_token, probe_id, CHOICE),
+    HEXT("Token", "AuditId", config_token, audit_id, CHOICE),
+    UINT("Token", "Workers", config_token, workers, 1, 64, CHOICE),
+    UINT("Token", "Sessions", config_token, sessions, 1, 64, CHOICE),
+    TEXT("Token", "Standard", config_token, standard, UNKNOWN),
+    BOOL("Token", "AllowLowPinCount", config_token, low_pin_ok, CHOICE),
+    BOOL("Token", "SessionKeyCopy", config_token, copy_key, CHOICE),
+    TEXT("Token", "Mark", config_token, mark, CHOICE),
+    TEXT("Key", "Token", config_key, token, CHOICE),
+    HEXT("Key", "Id", config_key, id, CHOICE),
+    TEXT("Key", "Label", config_key, label, CHOICE),
+    PATH("Key", "Certificate", config_key, certificate, CHOICE),
+    TEXT("Key", "Authority", config_key, authority, INFERRED),
+    PATH("Authority", "Anchor", config_authority, anchor, CHOICE),
+    PATH("Authority", "Crl", config_authority, crl, CHOICE),
+    UINT("Authority", "Threshold", config_authority, threshold, 1, 31, UNKNOWN),
+    UINT("Authority", "Members", config_authority, members, 1, 32, UNKNOWN),
+    LIST("Authority", "RequiredSeats", config_authority, seats, n_seats, UNKNOWN),
+    HEXT("Authority", "Organisation", config_authority, organisation, INFERRED),
+    S64("Authority", "MaxWindowSec", config_authority, max_window_s, 60, 315360000,
+        UNKNOWN),
+    TEXT("Person", "Name", config_person, holder, CHOICE),
+    TEXT("Person", "Organisation", config_person, organisation, CHOICE),
+    LIST("Person", "Users", config_person, users, n_users, CHOICE),
+    LIST("Person", "Keys", config_person, keys, n_keys, CHOICE),
+    LIST("Person", "Seats", config_person, seats, n_seats, CHOICE),
+    LIST("Role", "Users", config_role, users, n_users, CHOICE),
+    LIST("Role", "Groups", config_role, groups, n_groups, CHOICE),
+    TEXT("Recipient", "Name", config_recipient, holder, CHOICE),
+    TEXT("Recipient", "Address", config_recipient, address, CHOICE),
+    LIST("Recipient", "Events", config_recipient, events, n_events, CHOICE),
 };
 
 /* Sections that come by name, and where their elements lie. */
@@ -488,43 +502,82 @@ static void put_number(FILE *f, const struct key_row *k, int64_t v)
     (void)fputc('\n', f);
 }
 
+/* Its value and the end of the line. base: of the struct that the key's section fills. */
+static void put_value(FILE *f, const struct key_row *k, const char *base)
+{
+    const char *at = base + k->offset;
+
+    switch (k->type) {
+    case T_TEXT:
+    case T_PATH:
+    case T_HEX:
+        (void)fprintf(f, "%s\n", at);
+        break;
+    case T_BOOL:
+        (void)fprintf(f, "%s\n", *(const bool *)(const void *)at ? "yes" : "no");
+        break;
+    case T_UINT:
+        put_number(f, k, *(const unsigned *)(const void *)at);
+        break;
+    case T_S64:
+        put_number(f, k, *(const int64_t *)(const void *)at);
+        break;
+    case T_U64:
+        if (*(const bool *)(const void *)(base + k->extra))
+            (void)fprintf(f, "%llu",
+                          (unsigned long long)*(const uint64_t *)(const void *)at);
+        (void)fputc('\n', f);
+        break;
+    case T_LIST:
+        for (size_t n = 0; n < *(const size_t *)(const void *)(base + k->extra); n++)
+            (void)fprintf(f, "%s%s", n ? " " : "", at + n * k->size);
+        (void)fputc('\n', f);
+        break;
+    }
+}
+
 static void dump_keys(FILE *f, const char *section, const char *base)
 {
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
-        const struct key_row *k = &table[i];
-        const char *at = base + k->offset;
-
-        if (strcmp(k->section, section) != 0)
+        if (strcmp(table[i].section, section) != 0)
             continue;
-        (void)fprintf(f, "%s=", k->key);
-        switch (k->type) {
-        case T_TEXT:
-        case T_PATH:
-        case T_HEX:
-            (void)fprintf(f, "%s\n", at);
-            break;
-        case T_BOOL:
-            (void)fprintf(f, "%s\n", *(const bool *)(const void *)at ? "yes" : "no");
-            break;
-        case T_UINT:
-            put_number(f, k, *(const unsigned *)(const void *)at);
-            break;
-        case T_S64:
-            put_number(f, k, *(const int64_t *)(const void *)at);
-            break;
-        case T_U64:
-            if (*(const bool *)(const void *)(base + k->extra))
-                (void)fprintf(f, "%llu",
-                              (unsigned long long)*(const uint64_t *)(const void *)at);
-            (void)fputc('\n', f);
-            break;
-        case T_LIST:
-            for (size_t n = 0; n < *(const size_t *)(const void *)(base + k->extra); n++)
-                (void)fprintf(f, "%s%s", n ? " " : "", at + n * k->size);
-            (void)fputc('\n', f);
-            break;
-        }
+        (void)fprintf(f, "%s=", table[i].key);
+        put_value(f, &table[i], base);
     }
+}
+
+/* What a key of that row has in a file that says nothing. */
+static bool put_default(FILE *f, const struct key_row *k)
+{
+    AUTO(mem) struct config *c = calloc(1, sizeof *c);
+    const char *base = (const char *)c;
+
+    if (c == NULL)
+        return false;
+    config_defaults(c);
+    token_defaults(&c->tokens[0]);
+    authority_defaults(&c->authorities[0]);
+    for (size_t i = 0; i < sizeof named / sizeof named[0]; i++)
+        if (strcmp(named[i].section, k->section) == 0)
+            base = (const char *)c + named[i].offset;
+    put_value(f, k, base);
+    return true;
+}
+
+bool config_setting(size_t i, struct config_setting *out)
+{
+    FILE *f;
+
+    if (i >= sizeof table / sizeof table[0])
+        return false;
+    *out = (struct config_setting){table[i].section, table[i].key, table[i].certainty, ""};
+    f = fmemopen(out->value, sizeof out->value, "w");
+    if (f == NULL)
+        return false;
+    (void)put_default(f, &table[i]);
+    (void)fclose(f);
+    out->value[strcspn(out->value, "\n")] = '\0';
+    return true;
 }
 
 char *config_dump(const struct config *c)

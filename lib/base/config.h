@@ -186,6 +186,16 @@ MUST_CHECK bool config_parse(struct span text, const char *name, struct config *
 void config_defaults(struct config *out);
 /* What must hold across sections: keys name known tokens and authorities, and so on. */
 MUST_CHECK bool config_check(const struct config *c, struct err *e);
+
+/* One key of a file: where it comes from, and what holds where nobody sets it ("": nothing). */
+struct config_setting {
+    const char *section, *key;
+    const char *certainty; /* choice, INFERRED, UNKNOWN: as of a rule */
+    char value[64];
+};
+/* The i-th of all keys; false: there are no more, or no memory. */
+bool config_setting(size_t i, struct config_setting *out);
+
 /* The merged result in the file's own syntax; caller frees. NULL: out of memory. */
 char *config_dump(const struct config *c);
 

@@ -271,7 +271,7 @@ const struct rule rules[] = {
 
     /* method, request, compromised, key: who may order what about which key -
      * lib/signing/policy_route.c, lib/signing/warrant.c, lib/record/keys.c */
-    {"method.decider", "SEC L10.9; Appendix L 4", "CONFIRMED",
+    {"method.decider", "SEC L10.9; Appendix L 4 (section INFERRED)", "CONFIRMED",
      "The PMA decides about the Recovery and Contingency keys, an organisation about its "
      "own.",
      "Ask whoever decides about this method."},
@@ -921,8 +921,8 @@ const struct rule rules[] = {
     {"incident.evidence", "SEC Appendix L 2", "INFERRED",
      "No step is taken without its evidence on file.",
      "File what the text names as missing, then bring the event again."},
-    {"incident.notifier", "SEC Appendix L 2, permitted confirmation mechanisms",
-     "CONFIRMED",
+    {"incident.notifier",
+     "SEC Appendix L 2 (section INFERRED), permitted confirmation mechanisms", "CONFIRMED",
      "A notice counts only when its notifier is authenticated over a second channel.",
      "Confirm by a permitted mechanism, or reject the notice."},
     {"incident.third-party", "SEC L10 (a)", "INFERRED",
@@ -984,7 +984,7 @@ const struct rule rules[] = {
     {"incident.exercise-decision", "SEC L10 (e)", "INFERRED",
      "A decision for an exercise serves an exercise, a live one a live incident.",
      "Use the decision of the right kind."},
-    {"incident.custodians", "SEC Appendix L 3", "CONFIRMED",
+    {"incident.custodians", "SEC Appendix L 3 (section INFERRED)", "CONFIRMED",
      "As many Key Custodians as configured are present, two at least.",
      "Call the missing custodians; set the number in the configuration."},
     {"incident.recovery-key-suspect",

@@ -261,6 +261,18 @@ static const char *sentence(const char *rule)
     return r != NULL ? r->sentence : "a rule forbids it";
 }
 
+const char *incident_certainty(const char *event, const char *source)
+{
+    for (size_t i = 0; i < incident_n_transitions; i++) {
+        const struct transition *t = &incident_transitions[i];
+
+        if (strcmp(incident_event(t->event)->name, event) == 0 &&
+            strcmp(t->source, source) == 0)
+            return t->certainty;
+    }
+    return "UNKNOWN";
+}
+
 const struct transition *incident_next(enum route route, enum state from, enum event event)
 {
     for (size_t i = 0; i < incident_n_transitions; i++) {

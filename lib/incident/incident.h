@@ -390,6 +390,9 @@ const struct state_row *incident_state(enum state s);
 const struct event_row *incident_event(enum event v);
 const struct route_row *incident_route(enum route r);
 
+/* How sure the rows of that event are that have this source; "UNKNOWN": no row has it any more. */
+const char *incident_certainty(const char *event, const char *source);
+
 /* The one row for that event; NULL: it has no place there. */
 const struct transition *incident_next(enum route route, enum state from, enum event event);
 

@@ -4,6 +4,7 @@
  */
 #include "docket_show_impl.h"
 
+#include "incident.h"
 #include "mem.h"
 #include "rules.h"
 
@@ -75,10 +76,11 @@ static json_t *show_event(const struct store_row *row)
     json_t *evidence = json_loads(store_text(row, 6), 0, NULL);
 
     return json_pack(
-        "{s:I,s:s,s:s,s:s,s:o,s:s,s:s,s:s,s:o*}", "n", (json_int_t)store_i64(row, 0),
+        "{s:I,s:s,s:s,s:s,s:o,s:s,s:s,s:s,s:s,s:o*}", "n", (json_int_t)store_i64(row, 0),
         "event", store_text(row, 1), "from", store_text(row, 2), "to", store_text(row, 3),
         "at", docket_show_time(store_i64(row, 4)), "by", store_text(row, 5), "as",
-        store_text(row, 7), "source", store_text(row, 8), "evidence", evidence);
+        store_text(row, 7), "source", store_text(row, 8), "certainty",
+        incident_certainty(store_text(row, 1), store_text(row, 8)), "evidence", evidence);
 }
 
 static json_t *show_roster(const struct store_row *row)
@@ -171,10 +173,11 @@ static json_t *show_refusal(const struct store_row *row)
     const char *id = json_string_value(json_object_get(data, "rule"));
     const struct rule *rule = id != NULL ? rules_find(id) : NULL;
     json_t *j = json_pack(
-        "{s:O*,s:O*,s:O*,s:s,s:O*,s:O*,s:O*}", "at", json_object_get(line, "at"), "by",
+        "{s:O*,s:O*,s:O*,s:s,s:s,s:O*,s:O*,s:O*}", "at", json_object_get(line, "at"), "by",
         json_object_get(line, "actor"), "rule", json_object_get(data, "rule"), "source",
-        rule != NULL ? rule->source : "", "why", json_object_get(data, "text"), "request",
-        json_object_get(data, "request"), "signers", json_object_get(data, "signers"));
+        rule != NULL ? rule->source : "", "certainty", rule != NULL ? rule->certainty : "",
+        "why", json_object_get(data, "text"), "request", json_object_get(data, "request"),
+        "signers", json_object_get(data, "signers"));
 
     json_decref(line);
     return j;
