@@ -341,6 +341,48 @@ HANDLER(api_decision_put)
     return service_change(arg, r, body, body, step_decision, out, e);
 }
 
+/* A setting that bears on a decision, with how sure its number or name is; "says" in words. */
+static void tell_setting(json_t *list, const char *key, const char *says, const char *value)
+{
+    struct config_setting s = {0};
+
+    for (size_t i = 0; config_setting(i, &s); i++)
+        if (strcmp(s.key, key) == 0)
+            break;
+    (void)json_array_append_new(list,
+                                json_pack("{s:s,s:s,s:s,s:s}", "key", key, "says", says,
+                                          "value", value, "certainty", s.certainty));
+}
+
+/* What this house's configuration has to say about a document: how many signatures, who may end
+ * it, how long a refusal lasts. Public text has none of it. */
+static void tell_house(const struct service *sv, json_t *decision)
+{
+    const json_t *paper = json_object_get(decision, "document");
+    const char *by = json_string_value(json_object_get(paper, "by"));
+    const char *outcome = json_string_value(json_object_get(paper, "outcome"));
+    const struct config_authority *a =
+        by != NULL ? config_authority_find(&sv->config, by) : NULL;
+    json_t *settings = json_array(), *seats = json_array();
+    char days[32];
+
+    for (size_t i = 0; a != NULL && i < a->n_seats; i++)
+        (void)json_array_append_new(seats, json_string(a->seats[i]));
+    if (a != NULL)
+        (void)json_object_set_new(
+            decision, "quorum",
+            json_pack("{s:I,s:I,s:O,s:s}", "threshold", (json_int_t)a->threshold, "members",
+                      (json_int_t)a->members, "seats", seats, "certainty", "UNKNOWN"));
+    json_decref(seats);
+    tell_setting(settings, "EndDecision", "Who may end it before it is carried out",
+                 sv->config.service.end_decision);
+    (void)snprintf(days, sizeof days, "%u days", sv->config.service.refused_list_d);
+    if (outcome != NULL && strcmp(outcome, "refuse") == 0)
+        tell_setting(settings, "RefusedListDays",
+                     "Its devices are not taken in another incident for", days);
+    (void)json_object_set_new(decision, "settings", settings);
+}
+
 HANDLER(api_decision_get)
 {
     struct service *sv = arg;
@@ -353,6 +395,7 @@ HANDLER(api_decision_get)
     if (form == NULL || strcmp(form, "cms") != 0) {
         if (!docket_show_decision(sv->store, r->args[0], r->args[1], &j, e))
             return false;
+        tell_house(sv, j);
         hats_tell(sv, j);
         return reply_json(out, 200, j, e);
     }

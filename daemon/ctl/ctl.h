@@ -109,6 +109,8 @@ void ctl_story(const json_t *incident);
 const char *ctl_event_words(const char *name);
 /* An incident as a paper, HTML or JSON. */
 int ctl_report(struct ctl *c, const struct ctl_args *a);
+/* One decision as a paper. */
+int ctl_sheet(struct ctl *c, const struct ctl_args *a);
 int ctl_status(struct ctl *c, const struct ctl_args *a);
 int ctl_draft(struct ctl *c, const struct ctl_args *a);
 int ctl_review(struct ctl *c, const struct ctl_args *a);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * An incident as a paper: all that the service says of it, gathered; as one page of HTML
- * (report_page), or as it came, as JSON.
+ * Papers: all that the service says of an incident, or of one decision, gathered; as one page
+ * of HTML (report_page, sheet_page), or as it came, as JSON.
  */
 #include "ctl.h"
 
 #include "mem.h"
 #include "report_page.h"
+#include "sheet_page.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -82,30 +83,58 @@ static int save(const char *file, const char *text, size_t len)
     return f == NULL ? CTL_INPUT : CTL_STORE;
 }
 
-int ctl_report(struct ctl *c, const struct ctl_args *a)
+/* One of the two forms is due. */
+static int form_due(const struct ctl *c, const struct ctl_args *a, const char *verb)
 {
-    AUTO(json) json_t *all = json_object();
+    if (c->json || a->opt[0] != NULL)
+        return CTL_OK;
+    ctl_say("--html or --json is due");
+    ctl_next("smki-recoveryctl %s --html --out FILE %s", verb, a->v[0]);
+    return CTL_USAGE;
+}
+
+/* As a page, or as JSON, to where --out says. */
+static int put(const struct ctl_args *a, void (*page)(FILE *f, const json_t *all),
+               const json_t *all)
+{
     AUTO(mem) char *text = NULL;
     size_t len = 0;
-    FILE *f;
-    int rc;
+    FILE *f = open_memstream(&text, &len);
 
-    if (!c->json && a->opt[0] == NULL) {
-        ctl_say("--html or --json is due");
-        ctl_next("smki-recoveryctl incident report --html --out report.html %s", a->v[0]);
-        return CTL_USAGE;
-    }
-    rc = gather(c, a->v[0], all);
-    if (rc != CTL_OK)
-        return rc;
-    f = open_memstream(&text, &len);
     if (f == NULL)
         return CTL_STORE;
     if (a->opt[0] != NULL)
-        report_page(f, all);
+        page(f, all);
     else
         (void)json_dumpf(all, f, JSON_INDENT(2));
-    if (fclose(f) != 0)
-        return CTL_STORE;
-    return save(a->opt[1], text, len);
+    return fclose(f) == 0 ? save(a->opt[1], text, len) : CTL_STORE;
+}
+
+int ctl_report(struct ctl *c, const struct ctl_args *a)
+{
+    AUTO(json) json_t *all = json_object();
+    int rc = form_due(c, a, "incident report");
+
+    if (rc == CTL_OK)
+        rc = gather(c, a->v[0], all);
+    return rc == CTL_OK ? put(a, report_page, all) : rc;
+}
+
+int ctl_sheet(struct ctl *c, const struct ctl_args *a)
+{
+    AUTO(json) json_t *all = json_object();
+    json_t *story;
+    char *text;
+    int rc = form_due(c, a, "decision sheet");
+
+    if (rc == CTL_OK)
+        rc = get(c, "/v1/incidents/{}/decisions/{}", a->v[0], a->v[1], all, "decision");
+    if (rc == CTL_OK)
+        rc = ctl_incident(c, a->v[0], &story, &text);
+    if (rc != CTL_OK)
+        return rc;
+    free(text);
+    (void)json_object_set_new(all, "options", sheet_options(story, a->v[1]));
+    (void)json_object_set_new(all, "incident", story);
+    return put(a, sheet_page, all);
 }

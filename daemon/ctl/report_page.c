@@ -4,38 +4,12 @@
 #include "ctl.h"
 #include "mem.h"
 #include "page.h"
+#include "paper.h"
 #include "rules.h"
 
 #include <string.h>
 
 AUTO_DEFINE(json, json_t *, NULL, json_decref)
-
-/* A member as text for the page. */
-struct words {
-    char text[256];
-};
-static const char *member(const json_t *o, const char *name, struct words *w)
-{
-    ctl_scalar(json_object_get(o, name), w->text);
-    return w->text;
-}
-
-static json_int_t number(const json_t *o, const char *name)
-{
-    return json_integer_value(json_object_get(o, name));
-}
-
-static const char *moment(const json_t *o, const char *name, char out[static 24])
-{
-    return page_time(ctl_text(o, name), out);
-}
-
-static void put_figure(FILE *f, const char *name, json_int_t n)
-{
-    char text[32];
-
-    page_put(f, "<div><dt>{}</dt><dd>{}</dd></div>\n", name, page_number(n, text));
-}
 
 /* By state, those among them that the supplier has replaced with its own key: its progress files
  * say how many, and not which; where nothing was signed that is said of the rest. To be
@@ -43,8 +17,8 @@ static void put_figure(FILE *f, const char *name, json_int_t n)
 static json_t *with_own(const json_t *figures)
 {
     json_t *all = json_copy(json_object_get(figures, "by_state"));
-    json_int_t own = number(json_object_get(figures, "by_key"), "own");
-    json_int_t left = number(figures, "devices");
+    json_int_t own = paper_number(json_object_get(figures, "by_key"), "own");
+    json_int_t left = paper_number(figures, "devices");
     const char *state;
     const json_t *n;
 
@@ -53,7 +27,7 @@ static json_t *with_own(const json_t *figures)
         own = left;
     if (own > 0)
         (void)json_object_set_new(all, "own", json_integer(own));
-    if (number(figures, "commands_signed") == 0 && left > own)
+    if (paper_number(figures, "commands_signed") == 0 && left > own)
         (void)json_object_set_new(all, "untouched", json_integer(left - own));
     (void)json_object_set(all, "devices", json_object_get(figures, "devices"));
     return all;
@@ -62,32 +36,35 @@ static json_t *with_own(const json_t *figures)
 static void put_head(FILE *f, const json_t *incident, const json_t *figures)
 {
     AUTO(json) json_t *all = with_own(figures);
-    json_int_t done = number(all, "success") + number(all, "own") + number(all, "excused");
+    json_int_t done = paper_number(all, "success") + paper_number(all, "own") +
+                      paper_number(all, "excused");
     char opened[24], closed[24];
-    struct words title, about;
+    struct paper_text title, about;
 
     page_put(f, "<p class=\"soft\">Incident report, {}</p>\n<h1>{}</h1>\n<p>",
-             ctl_text(incident, "id"), member(incident, "title", &title));
+             ctl_text(incident, "id"), paper_member(incident, "title", &title));
     page_tag(f, strcmp(ctl_text(incident, "state"), "CLOSED") == 0 ? "good" : "now",
              ctl_text(incident, "state"));
-    page_put(f, " {} Route {}. Notified by {}", member(incident, "about", &about),
+    page_put(f, " {} Route {}. Notified by {}", paper_member(incident, "about", &about),
              ctl_text(incident, "route"), ctl_text(incident, "initiator"));
     if (ctl_text(incident, "subscriber")[0] != '\0')
         page_put(f, " about the keys of <span class=\"code\">{}</span>",
                  ctl_text(incident, "subscriber"));
     if (ctl_text(incident, "parent")[0] != '\0')
         page_put(f, "; part of {}", ctl_text(incident, "parent"));
-    page_put(f, ".</p>\n<p class=\"soft\">Opened {}", moment(incident, "opened", opened));
-    if (moment(incident, "closed", closed)[0] != '\0')
+    page_put(f, ".</p>\n<p class=\"soft\">Opened {}",
+             paper_moment(incident, "opened", opened));
+    if (paper_moment(incident, "closed", closed)[0] != '\0')
         page_put(f, ", closed {}", closed);
     (void)fputs(". All times are UTC.</p>\n<dl class=\"figures\">\n", f);
-    put_figure(f, "Devices on the list", number(incident, "devices"));
-    put_figure(f, "Commands signed", number(incident, "signed"));
-    put_figure(f, "Devices replaced", number(incident, "recovered") + number(all, "own"));
-    if (number(figures, "commands_signed") > 0)
-        put_figure(f, "Still open", number(figures, "devices") - done);
-    put_figure(f, "Refused requests",
-               (json_int_t)json_array_size(json_object_get(incident, "refusals")));
+    paper_figure(f, "Devices on the list", paper_number(incident, "devices"));
+    paper_figure(f, "Commands signed", paper_number(incident, "signed"));
+    paper_figure(f, "Devices replaced",
+                 paper_number(incident, "recovered") + paper_number(all, "own"));
+    if (paper_number(figures, "commands_signed") > 0)
+        paper_figure(f, "Still open", paper_number(figures, "devices") - done);
+    paper_figure(f, "Refused requests",
+                 (json_int_t)json_array_size(json_object_get(incident, "refusals")));
     (void)fputs("</dl>\n", f);
 }
 
@@ -116,7 +93,8 @@ static void put_progress(FILE *f, const json_t *figures)
     by_state = with_own(figures);
     (void)fputs("<section>\n<h2>How far it is</h2>\n", f);
     page_bar(f, "All devices", by_state);
-    if (json_object_get(by_state, "own") == NULL && number(figures, "commands_signed") > 0)
+    if (json_object_get(by_state, "own") == NULL &&
+        paper_number(figures, "commands_signed") > 0)
         json_object_foreach(json_object_get(figures, "by_type"), type, of)
             page_bar(f, type, of);
     page_bar_key(f, by_state);
@@ -132,7 +110,7 @@ static void put_evidence(FILE *f, const json_t *evidence)
 {
     const char *name;
     const json_t *v;
-    struct words text, last = {""};
+    struct paper_text text, last = {""};
 
     json_object_foreach((json_t *)(uintptr_t)evidence, name, v)
     {
@@ -185,63 +163,6 @@ static void put_way(FILE *f, const json_t *incident)
     (void)fputs("</ol>\n</section>\n", f);
 }
 
-static void put_pair(FILE *f, const char *name, const json_t *o, const char *of)
-{
-    struct words w;
-
-    if (member(o, of, &w)[0] != '\0')
-        page_put(f, "<dt>{}</dt><dd>{}</dd>\n", name, w.text);
-}
-
-static void put_votes(FILE *f, const json_t *votes)
-{
-    char yes[32], no[32], abstain[32];
-
-    if (votes != NULL)
-        page_put(f, "<dt>Votes</dt><dd>{} for, {} against, {} abstain</dd>\n",
-                 page_number(number(votes, "for"), yes),
-                 page_number(number(votes, "against"), no),
-                 page_number(number(votes, "abstain"), abstain));
-}
-
-static void put_factors(FILE *f, const char *title, const json_t *list)
-{
-    struct words weight, value;
-    const json_t *one;
-    size_t i;
-
-    if (json_array_size(list) == 0)
-        return;
-    page_put(f, "<dt>{}</dt><dd>", title);
-    json_array_foreach(list, i, one)
-        page_put(f, "{} (weight {}): {}<br>", ctl_text(one, "id"),
-                 member(one, "weight", &weight), member(one, "value", &value));
-    (void)fputs("</dd>\n", f);
-}
-
-static void put_signers(FILE *f, const json_t *signers)
-{
-    const json_t *one;
-    size_t i;
-
-    (void)fputs("<table><thead><tr><th scope=\"col\">Signed by</th><th scope=\"col\">"
-                "Seat</th><th scope=\"col\">Key, SHA-256</th><th scope=\"col\">Counted</th>"
-                "</tr></thead><tbody>\n",
-                f);
-    json_array_foreach(signers, i, one)
-    {
-        bool counted = json_is_true(json_object_get(one, "counted"));
-
-        page_put(f, "<tr><td>{}<br><small>{}</small></td><td>{}</td><td class=\"code\">",
-                 ctl_text(one, "holder"), ctl_text(one, "organisation"),
-                 ctl_text(one, "seat"));
-        (void)fprintf(f, "%.16s&hellip;</td><td>", ctl_text(one, "key_sha256"));
-        page_tag(f, counted ? "good" : "warn", counted ? "yes" : ctl_text(one, "reason"));
-        (void)fputs("</td></tr>\n", f);
-    }
-    (void)fputs("</tbody></table>\n", f);
-}
-
 static void put_decision(FILE *f, const json_t *d)
 {
     const json_t *paper = json_object_get(d, "document");
@@ -254,20 +175,20 @@ static void put_decision(FILE *f, const json_t *d)
     (void)fputs(" ", f);
     page_tag(f, "", ctl_text(d, "state"));
     page_put(f, "</h3>\n<dl class=\"pairs\"><dt>Window</dt><dd>{} to {}</dd>\n",
-             moment(paper, "valid_from", from), moment(paper, "valid_to", to));
-    put_pair(f, "Key", paper, "key");
-    put_pair(f, "Devices", json_object_get(paper, "roster"), "count");
-    put_pair(f, "Types", paper, "device_types");
-    put_votes(f, json_object_get(json_object_get(paper, "meeting"), "votes"));
-    put_factors(f, "Shall be weighed",
-                json_object_get(json_object_get(paper, "guidance"), "shall"));
-    put_factors(f, "May be weighed",
-                json_object_get(json_object_get(paper, "guidance"), "may"));
-    put_pair(f, "Reasons", paper, "reasons");
-    put_pair(f, "Risk that stays", paper, "residual_risk");
-    put_pair(f, "Supersedes", paper, "supersedes");
+             paper_moment(paper, "valid_from", from), paper_moment(paper, "valid_to", to));
+    paper_pair(f, "Key", paper, "key");
+    paper_pair(f, "Devices", json_object_get(paper, "roster"), "count");
+    paper_pair(f, "Types", paper, "device_types");
+    paper_votes(f, json_object_get(json_object_get(paper, "meeting"), "votes"));
+    paper_factors(f, "Shall be weighed",
+                  json_object_get(json_object_get(paper, "guidance"), "shall"));
+    paper_factors(f, "May be weighed",
+                  json_object_get(json_object_get(paper, "guidance"), "may"));
+    paper_pair(f, "Reasons", paper, "reasons");
+    paper_pair(f, "Risk that stays", paper, "residual_risk");
+    paper_pair(f, "Supersedes", paper, "supersedes");
     page_put(f, "<dt>SHA-256</dt><dd class=\"code\">{}</dd></dl>\n", ctl_text(d, "sha256"));
-    put_signers(f, json_object_get(d, "signers"));
+    paper_signers(f, json_object_get(d, "signers"));
     (void)fputs("</section>\n", f);
 }
 
@@ -289,22 +210,22 @@ static void put_batches(FILE *f, const json_t *batches)
         f);
     json_array_foreach(batches, i, b)
     {
-        struct words id, why;
+        struct paper_text id, why;
         const char *state = ctl_text(b, "state");
 
         page_put(f,
                  "<tr><td>{}</td><td>{}</td><td>{}</td><td class=\"n\">{}</td>"
                  "<td class=\"n\">{}</td><td class=\"n\">{}</td><td>{}</td><td>{}",
-                 member(b, "id", &id), ctl_text(b, "decision"), ctl_text(b, "key"),
-                 page_number(number(b, "rows"), rows),
-                 page_number(number(b, "signed"), done),
-                 page_number(number(b, "failed"), failed), moment(b, "started", at),
-                 ctl_text(b, "asked_by"));
+                 paper_member(b, "id", &id), ctl_text(b, "decision"), ctl_text(b, "key"),
+                 page_number(paper_number(b, "rows"), rows),
+                 page_number(paper_number(b, "signed"), done),
+                 page_number(paper_number(b, "failed"), failed),
+                 paper_moment(b, "started", at), ctl_text(b, "asked_by"));
         if (ctl_text(b, "confirmed_by")[0] != '\0')
             page_put(f, "<br>{}", ctl_text(b, "confirmed_by"));
         (void)fputs("</td><td>", f);
         page_tag(f, strcmp(state, "done") == 0 ? "good" : "now", state);
-        page_put(f, " {}</td></tr>\n", member(b, "reason", &why));
+        page_put(f, " {}</td></tr>\n", paper_member(b, "reason", &why));
     }
     (void)fputs("</tbody></table>\n</section>\n", f);
 }
@@ -360,9 +281,9 @@ static void put_refusal(FILE *f, const char *name, const json_t *met)
     page_put(f, "</td><td>{}</td><td>", rule != NULL ? rule->source : "");
     if (rule != NULL)
         page_tag(f, "", rule->certainty);
-    page_put(f, "</td><td class=\"t\">{}", moment(first, "at", from));
+    page_put(f, "</td><td class=\"t\">{}", paper_moment(first, "at", from));
     if (first != last)
-        page_put(f, "<br>{}", moment(last, "at", to));
+        page_put(f, "<br>{}", paper_moment(last, "at", to));
     (void)fputs("</td></tr>\n", f);
 }
 
@@ -400,13 +321,13 @@ static void put_check(FILE *f, const json_t *record, const char *incident)
              "<dt>Trail</dt><dd class=\"code\">{}</dd>\n"
              "<dt>Records</dt><dd>{}</dd>\n<dt>Hash of the last</dt>"
              "<dd class=\"code\">{}</dd>\n",
-             moment(record, "at", at), ctl_text(r, "trail"),
-             page_number(number(r, "records"), n), ctl_text(r, "hash"));
-    json_array_foreach(json_object_get(r, "counters"), i, one)
-        page_put(f,
-                 "<dt>Originator <span class=\"code\">{}</span></dt><dd>counters up to {} "
-                 "are used or given up</dd>\n",
-                 ctl_text(one, "originator"), page_number(number(one, "up_to"), up_to));
+             paper_moment(record, "at", at), ctl_text(r, "trail"),
+             page_number(paper_number(r, "records"), n), ctl_text(r, "hash"));
+    json_array_foreach(json_object_get(r, "counters"), i, one) page_put(
+        f,
+        "<dt>Originator <span class=\"code\">{}</span></dt><dd>counters up to {} "
+        "are used or given up</dd>\n",
+        ctl_text(one, "originator"), page_number(paper_number(one, "up_to"), up_to));
     page_put(
         f,
         "</dl>\n<p>Somebody else checks all of this with an export and stock tools. "
@@ -425,10 +346,10 @@ void report_page(FILE *f, const json_t *all)
     const json_t *incident = json_object_get(all, "incident"), *one;
     const json_t *figures = json_object_get(all, "figures");
     const json_t *decisions = json_object_get(all, "decisions");
-    struct words title;
+    struct paper_text title;
     size_t i;
 
-    page_open(f, member(incident, "title", &title),
+    page_open(f, paper_member(incident, "title", &title),
               json_is_true(json_object_get(incident, "exercise")));
     put_head(f, incident, figures);
     put_children(f, json_object_get(incident, "children"));

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # The pages that people look at, in a real browser, of an incident of ten thousand devices that a room plays: its page, the
-# PMA's pack, report, hand-out, evidence sheet, cards. pages.sh BUILD SOURCE WORKSHOP. TAP. Pictures and PDF stay in
+# PMA's pack, decision sheet, report, hand-out, evidence sheet, cards. pages.sh BUILD SOURCE WORKSHOP. TAP. Pictures and PDF stay in
 # BUILD/test/pages/pictures.
 # shellcheck source=test/integration/scene.sh
 . "$2/test/integration/scene.sh"
@@ -45,12 +45,28 @@ pack() {
 }
 t "the PMA's pack names devices, cells, courses" pack
 sending() {
-    to too-soon && cp "$scene/w/room.html" "$scene/room.html"
+    to too-soon && cp "$scene/w/room.html" "$scene/room.html" && cp "$play/sheet-m3.html" "$scene/sheet.html"
 }
 t 'the commands are out, a part of the answers is in' sending
 incident=$(cat "$play/incident")
 ask --json figures "$incident" >"$scene/figures"
 
+# The decision sheet's own commands, as they stand there, with nothing but openssl and the anchor; its digest, as a person reads it.
+sheet_commands() {
+    mkdir -p "$scene/checks/bin" && cp "$scene/w/base/pki/pma-anchor.pem" "$scene/checks/anchor.pem" &&
+        printf '#!/bin/sh\nSMKI_RECOVERY_EXERCISE_LOGIN=70003 exec "%s" --socket "%s" "$@"\n' "$tools/daemon/smki-recoveryctl" "$play/run/operator.sock" >"$scene/checks/bin/smki-recoveryctl" &&
+        printf '#!/bin/sh\nexec "%s" "$@"\n' "$top/packaging/check-decision.sh" >"$scene/checks/bin/smki-recovery-check-decision" && chmod 700 "$scene/checks/bin"/* &&
+        sed -n 's/^<pre>smki-recoveryctl decision/smki-recoveryctl decision/; /^smki-recoveryctl decision/,/^<\/pre>/p' "$scene/sheet.html" | sed '/^<\/pre>/d' >"$scene/checks/commands" &&
+        (cd "$scene/checks" && PATH=$scene/checks/bin:$PATH sh -ex ./commands >said) &&
+        sed -n 's/^<pre class="digest">//; /^[0-9a-f]\{4\}  /p' "$scene/sheet.html" | sed 's/<.*//' | tr -d ' \n' >"$scene/checks/digest" &&
+        [ "$(wc -c <"$scene/checks/digest")" -eq 64 ] && grep -qF "= $(cat "$scene/checks/digest")" "$scene/checks/said" && [ "$(wc -l <"$scene/checks/commands")" -eq 5 ]
+}
+t "the decision sheet's commands check it, and come to its digest" sheet_commands
+sheet() {
+    jq -e '.decision.quorum == {threshold: 3, members: 5, seats: ["chair"], certainty: "UNKNOWN"} and ([.options[] | select(.taken).event] == ["authorise-method-3"])
+        and (.options | length >= 4) and any(.decision.settings[]; .key == "EndDecision" and .certainty == "UNKNOWN")' "$play/sheet-m3.json"
+}
+t 'and as JSON it has options, quorum, and who may end it' sheet
 t 'the report is a page' ask incident report "$incident" --html --out "$scene/report.html"
 t 'without either it says what is due' sh -c '"$@" 2>&1 | grep -q -e "--html or --json is due"' sh \
     env SMKI_RECOVERY_EXERCISE_LOGIN=70003 "$tools/daemon/smki-recoveryctl" --socket "$play/run/operator.sock" incident report "$incident"
@@ -70,7 +86,7 @@ pictures=$tools/test/pages/pictures
 rm -rf "$pictures"
 must mkdir -p "$pictures"
 looked=0
-(cd "$scene" && node look.mjs "$browser" "$pictures" room-vote.html room.html room-closed.html room-empty.html pack.html report.html handout.html evidence.html cards.html) >"$scene/looked" 2>&1 || looked=$?
+(cd "$scene" && node look.mjs "$browser" "$pictures" room-vote.html room.html room-closed.html room-empty.html pack.html sheet.html report.html handout.html evidence.html cards.html) >"$scene/looked" 2>&1 || looked=$?
 sed '/^1\.\./d' "$scene/looked" | awk -v n="$n" '/^(not )?ok / { sub(/ok [0-9]+/, "ok " (++n)) } { print }'
 n=$((n + $(grep -cE '^(not )?ok ' "$scene/looked")))
 failed=$((failed + $(grep -c '^not ok ' "$scene/looked")))
