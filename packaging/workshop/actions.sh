@@ -185,11 +185,16 @@ act_pack() {
     rm -f "$work/pack-show" "$work/pack-figures" "$work/pack-table"
     say "The PMA's pack is in play/pack-$1.html" >&7
 }
+# A decision that is on file is a paper of its own: play/sheet-DECISION.html and .json.
 act_submitted() {
     case $1 in
     *-key) ;;
     *) [ "$(jq -r .outcome "$work/$1.json")" != authorise ] || jq -r .id "$work/$1.json" >"$work/decision" ;;
     esac
+    submitted_id=$(jq -r .id "$work/$1.json")
+    look decision sheet "$incident" "$submitted_id" --out "$work/sheet-$1.json" &&
+        SMKI_RECOVERY_EXERCISE_LOGIN=$(cast_login facilitator) ctl_once decision sheet "$incident" "$submitted_id" --html --out "$work/sheet-$1.html" &&
+        say "The decision sheet is in play/sheet-$1.html" >&7
 }
 
 act_batch() {

@@ -13,4 +13,5 @@ def of($section; $name; $key): [fields[] | select(.section == $section and .name
       + (of("Role"; $p.role; "Aim") | if . == [] then "" else "<h3>What you want</h3><p>" + (.[0] | t) + "</p>" end)
       + "<h3>Your shell</h3><pre>smki-recovery-workshop --folder " + ($folder | t) + " shell " + (.person | t) + "</pre>"
       + "<p class=\"soft\">In it: <span class=\"code\">smki-recovery-workshop turn</span> says what is due, and whether it is you; "
-      + "<span class=\"code\">smki-recovery-workshop next</span> does it and shows every command.</p></section>"] | join("\n")) + "\n</div>\n")
+      + "<span class=\"code\">smki-recovery-workshop next</span> does it and shows every command"
+      + (if .person | startswith("pma-") then "; <span class=\"code\">smki-recovery-workshop vote for</span>, against or abstain votes" else "" end) + ".</p></section>"] | join("\n")) + "\n</div>\n")

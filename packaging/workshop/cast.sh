@@ -17,8 +17,6 @@ cast_login() {
     *) echo 70099 ;;
     esac
 }
-cast_all='org-1 org-2 provider dcc-1 duty duty-2 pma-1 pma-2 pma-3 pma-4 pma-5 custodian-1 custodian-2 custodian-3 ofgem solr'
-
 # --- once for a session ---
 
 # A second token, the vault: the Contingency key does not lie where the others do. Sets $vault_serial.
@@ -183,11 +181,11 @@ cast_card() { # PERSON
     printf '\nYour shell:     smki-recovery-workshop --folder %s shell %s\n' "$folder" "$1"
     echo 'In it:          smki-recovery-workshop turn   - what is due, and is it you?'
     echo '                smki-recovery-workshop next   - do it; every command is shown'
+    case $1 in pma-*) echo '                smki-recovery-workshop vote for   - or against, or abstain' ;; esac
 }
 cast_cards() {
     for one_role in $(names Role); do
         for card_person in $(asked Role "$one_role" People); do
-            [ -e "$pki/$card_person.key" ] || { echo "there is nobody called $card_person: $cast_all" >&2; return 1; }
             [ -e "$work/cards/$card_person.txt" ] || cast_card "$card_person" >"$work/cards/$card_person.txt"
         done
     done
@@ -223,5 +221,6 @@ cast_shell() {
         set -- -i
     fi
     trap - PIPE
+    cd "$folder" || fail "$folder is gone" # what is shown names files from here
     exec sh "$@"
 }

@@ -1,5 +1,5 @@
 # The hand-out as JSON, from: $log (what the room did), $incidents ({show, figures, decisions} of each), $audit,
-# $rules (policy list), $meters (a line for each device; $before: at the start), $lists ({incident, device, type, state, batch}), $digests, $fields, $people.
+# $rules (policy list), $settings (what is not as in life), $meters (a line for each device; $before: at the start), $lists ({incident, device, type, state, batch}), $digests, $fields, $people.
 
 def fields: [$fields | split("\n")[] | select(. != "") | split("\t") | {section: .[0], name: .[1], key: .[2], value: .[4]}];
 def of($section; $key): [fields[] | select(.section == $section and .key == $key)];
@@ -33,7 +33,7 @@ def total: map(.) | add // 0;
 | {handout: 1, exercise: true, play: $number,
    scenario: {name: $name, title: one("Scenario"; "Title"), source: one("Scenario"; "Source"), about: [of("Scenario"; "About")[].value],
      minutes: (one("Scenario"; "Minutes") | tonumber)},
-   settings: [fields[] | select(.section == "Setting") | {key, value, exercise: "EXERCISE: not as in life"}],
+   settings: $settings[0],
    began: $log[0].at, ended: $log[-1].at, seconds: (($log[-1].seconds - $began) | rounded),
    people: [$people | split("\n")[] | select(. != "") | split("\t") | {person: .[0], role: .[1], player: .[2], name: .[3], key_sha256: .[4]}],
    timeline: [$log[] | {at, minute: ((.seconds - $began) / 60 | rounded), kind, step, role, person, by, state, incident, text: (.text // .scenario // ""),

@@ -7,7 +7,7 @@ handout_write() {
     handout_gather >>"$log" 2>&1 || return 1
     jq -n --slurpfile log "$work/log.jsonl" --slurpfile incidents "$work/told/incidents" --slurpfile audit "$work/told/audit" \
         --slurpfile rules "$work/told/rules" --slurpfile meters "$work/told/meters" --slurpfile digests "$work/digests.json" \
-        --slurpfile lists "$work/told/lists" --slurpfile before "$work/before" --rawfile fields "$work/scenario.tsv" --rawfile people "$work/told/people" \
+        --slurpfile settings "$work/settings.json" --slurpfile lists "$work/told/lists" --slurpfile before "$work/before" --rawfile fields "$work/scenario.tsv" --rawfile people "$work/told/people" \
         --arg number "$(cat "$work/number")" --arg name "$(cat "$work/name")" \
         -f "$room/handout.jq" >"$work/handout.json.new" 2>>"$log" &&
         jq -r -L "$room" --rawfile css "$data/page.css" -f "$room/handout_html.jq" "$work/handout.json.new" >"$work/handout.html.new" 2>>"$log" || return 1

@@ -56,5 +56,5 @@ def evidence: [(map({key: .type, value: .}) | from_entries | types)[].value | . 
 def page($title; $exercise; $css; $script; $body): "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>"
     + ($title | t) + "</title>\n<style>\n" + $css + "</style>\n" + (if $script == "" then "" else "<script>\n" + $script + "</script>\n" end) + "</head>\n<body>\n<main>\n<p class=\"exercise\"><b>EXERCISE</b> Nothing of this is real. "
     + ($exercise | t) + "</p>\n" + $body + "</main>\n</body>\n</html>";
-def sped($settings): if $settings == [] then "No window or wait was shortened." else "Not as in life: " + ([$settings[] | .key + "=" + .value] | join(", ")) + "." end;
+def sped($settings): if $settings == [] then "No window or wait was shortened." else "Not as in life: " + ([$settings[] | .key + "=" + .value + " (else " + .life + ")"] | join(", ")) + "." end;
 def follow: "<p class=\"screen\"><label><input type=\"checkbox\" id=\"follow\"> Follow: shows the next step by itself</label></p>\n";

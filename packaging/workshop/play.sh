@@ -48,6 +48,7 @@ play_start() { # SCENARIO
     echo $begin_number >"$folder/plays"
     cast_play
     printf '%s\n' "$begin_fields" >"$work/scenario.tsv"
+    play_unlike >"$work/settings.json" || fail 'the settings cannot be told'
     echo "$begin_file" >"$work/source"
     basename "$begin_file" .scenario >"$work/name"
     echo "W$begin_number" >"$work/number"
@@ -64,9 +65,16 @@ play_start() { # SCENARIO
     say "Cards are in $work/cards, to print in $work/cards.html; each person: smki-recovery-workshop --folder $folder shell PERSON"
     play_turn
 }
-# What is quicker than in life, said aloud.
+# What is not as in life: each setting of the scenario that is none of the service's own.
+play_unlike() {
+    recoveryctl --json policy settings | jq -c --rawfile fields "$work/scenario.tsv" '
+        ([.settings[] | {key, value: .default}] + [{key: "WindowHours", value: "24"}, {key: "Clock", value: "1"}] | from_entries) as $life
+        | [$fields | split("\n")[] | split("\t") | select(.[0] == "Setting") | {key: .[2], value: .[4], life: $life[.[2]]} | select(.value != .life)
+            | .exercise = "EXERCISE: not as in life"]'
+}
+# ... said aloud.
 play_settings() {
-    awk -F '\t' '$1 == "Setting" { print "EXERCISE: sped up: " $3 "=" $5 }' "$work/scenario.tsv"
+    jq -r '.[] | "EXERCISE: not as in life: \(.key)=\(.value) (else \(.life))"' "$work/settings.json"
 }
 # Nothing of what was played is left for the next one: its papers and its hand-out go to past/, the rest goes.
 play_reset() {
@@ -74,7 +82,7 @@ play_reset() {
     if [ -f "$work/service.pid" ]; then service_stop || :; fi
     keep=$folder/past/$(cat "$work/number" 2>/dev/null || echo W0)-$(cat "$work/name" 2>/dev/null || echo none)
     mkdir -p "$keep"
-    for keep_file in "$work"/handout.html "$work"/handout.json "$work"/evidence.html "$work"/log.jsonl "$work"/letters "$work"/*.cms "$work"/pack-*; do
+    for keep_file in "$work"/handout.html "$work"/handout.json "$work"/evidence.html "$work"/log.jsonl "$work"/letters "$work"/*.cms "$work"/pack-* "$work"/sheet-*; do
         [ ! -e "$keep_file" ] || mv "$keep_file" "$keep/"
     done
     rm -rf "$work"
@@ -158,6 +166,7 @@ play_turn() {
     asked Step "$step" Do | sed 's/^/  do: /'
     [ -z "$(asked Step "$step" Refuses)" ] || say "  The rules refuse this: $(asked Step "$step" Refuses)"
     [ -z "$(asked Step "$step" Vote)" ] || say "  vote for|against|abstain, each of: $(play_people)"
+    [ -z "$(asked Step "$step" Sign)" ] || say "  to read it: smki-recoveryctl decision review play/$(asked Step "$step" Sign).json"
     [ -z "$(asked Step "$step" Sign)" ] || say "  next signs $(asked Step "$step" Sign), each for himself; $(play_need) have to"
     asked Step "$step" Ask | sed 's/^/  For the room: /'
     [ -z "$(asked Step "$step" Otherwise)" ] || say "  The other way: next --otherwise"

@@ -48,7 +48,7 @@ room_gather() {
 room_page() {
     (cd "$work/votes" && grep . -- * /dev/null 2>/dev/null) >"$work/wall/votes" || : # nobody has voted
     jq -rn -L "$room" --rawfile css "$data/page.css" --rawfile script "$room/room.js" --slurpfile log "$work/log.jsonl" \
-        --slurpfile told "$work/wall/room" --slurpfile table "$work/wall/table" --rawfile fields "$work/scenario.tsv" \
+        --slurpfile told "$work/wall/room" --slurpfile table "$work/wall/table" --slurpfile settings "$work/settings.json" --rawfile fields "$work/scenario.tsv" \
         --rawfile votes "$work/wall/votes" --arg step "$(cat "$work/step")" --argjson due "$(cat "$work/due")" \
         --arg number "$(cat "$work/number")" --argjson minutes "$(play_minutes)" -f "$room/room_html.jq"
 }

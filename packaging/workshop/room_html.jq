@@ -1,5 +1,5 @@
 # The page for the room, from: $log, $told ({show, figures} of each incident, the one in hand first), $table (incident states),
-# $fields (the scenario), $votes, $step, $due, $minutes, $number.
+# $settings (what is not as in life), $fields (the scenario), $votes, $step, $due, $minutes, $number.
 include "page";
 
 def fields: [$fields | split("\n")[] | select(. != "") | split("\t") | {section: .[0], name: .[1], key: .[2], value: .[4]}];
@@ -30,7 +30,7 @@ one("Step"; $step; "Role") as $role
 | ([$log[] | select(.kind == "sign" and .decision == one("Step"; $step; "Sign")) | .person]) as $signed
 | ([$told[] | select(.figures.by_state != null and .show.children == [])]) as $counted
 | ([$told[].show.refusals[]] | sort_by(.at)) as $refusals
-| page("The room: " + one("Scenario"; ""; "Title"); sped([fields[] | select(.section == "Setting")]); $css; $script;
+| page("The room: " + one("Scenario"; ""; "Title"); sped($settings[0]); $css; $script;
   "<p class=\"soft\">" + ($number | t) + ", minute \($minutes) of the story; planned for " + (one("Scenario"; ""; "Minutes") | t) + " minutes</p>\n<h1>" + (one("Scenario"; ""; "Title") | t) + "</h1>\n"
   + "<div class=\"room\">\n<div>\n<div class=\"due\">"
   + (if $log[-1].kind == "close" then "<p class=\"tell\">The scenario is closed.</p><p>The hand-out is written.</p>"
@@ -45,7 +45,7 @@ one("Step"; $step; "Role") as $role
   + (if $step == "end" then "" else "<p>Everybody else waits for them: " + ([fields[] | select(.section == "Role" and .key == "Player" and .name != $role) | .value] | unique | join("; ") | t) + ".</p>\n" end)
   + section("Devices"; if $counted == [] then "<p>No list of devices is on file yet.</p>" else [$counted[] | . as $c
       | "<h3>" + (.show.title | t) + " " + tag(if .show.state == "CLOSED" then "good" else "now" end; .show.state) + "</h3>\n" + (.figures | progress)] | join("\n") end)
-  + section("Refused so far"; if $refusals == [] then "<p>Nothing yet.</p>" else table(["UTC", "Rule", "Why"]; [$refusals[-5:][] | [(.at | clock | t), (.rule | code), (.why | if length > 160 then .[:160] + "..." else . end | t)]]) end)
+  + section("Refused so far"; if $refusals == [] then "<p>Nothing yet.</p>" else table(["UTC", "Rule, and how sure", "Why"]; [$refusals[-5:][] | [(.at | clock | t), ((.rule | code) + "<br>" + tag(""; .certainty)), (.why | if length > 160 then .[:160] | sub("[ ,;:]+[^ ]*$"; " ...") else . end | t)]]) end)
   + section("Heard"; [$log[] | select(.kind == "inject")] | if . == [] then "<p>Nothing from outside yet.</p>" else table(["UTC", "For", "Text"]; [.[-3:][] | [(.at | clock | t), (.to | t), (.text | t)]]) end)
   + follow + "</div>\n<section>\n<h2>The way so far</h2>\n"
   + (if $told == [] then "<p>No incident is open yet.</p>" else $told[0].show | "<p class=\"soft\">" + (.id | t) + ", route " + (.route | t) + "</p>\n" + diagram end)

@@ -4,6 +4,7 @@
 # FILE:LINE: FIELD: WHAT, every mistake of the file, and makes the exit status 1.
 #
 #   -v states='A B'  -v events='a b'  -v rules='x.y z.w'    the words that the service knows
+#   -v people='org-1 duty'  -v certificates='root acb-ds'    who can play, and what lies ready for each scenario
 
 function words(list, into,   n, i, w) {
     n = split(list, w, " ")
@@ -21,8 +22,14 @@ function field(section, key, how, shape) {
 }
 BEGIN {
     words(states, is_state); words(events, is_event); words(rules, is_rule)
-    words("open incident event certificates devices notify progress file own-key draft submit activation batch confirm send excuse " \
-        "unreachable hsm-loss token vault symmetric-key root letter await", is_action)
+    words("ds ka pp", usage)
+    words(people, is_person); words(certificates, is_certificate)
+    words("ESME GSME CHF GPF HCALCS PPMID", is_type)
+    # what a step can do, and how many words follow: at least, at most
+    n = split("open 5 99 incident 1 1 event 2 99 certificates 1 99 devices 1 2 notify 4 4 progress 3 3 file 1 1 own-key 3 3 draft 1 1 submit 1 1 " \
+        "activation 1 2 batch 0 99 confirm 0 1 send 1 99 excuse 1 2 unreachable 1 2 hsm-loss 1 99 token 1 1 vault 0 1 symmetric-key 1 1 " \
+        "root 1 1 letter 2 2 await 1 1", w, " ")
+    for (i = 1; i < n; i += 3) { is_action[w[i]]; least[w[i]] = w[i + 1]; most[w[i]] = w[i + 2] }
     field("Scenario", "Format", "one must", "^1$")
     field("Scenario", "Title", "one must", ".")
     field("Scenario", "Order", "one must", "^[0-9]+$")
@@ -148,8 +155,26 @@ function split_words(text, into,   n, rest) {
     }
     return n
 }
+function supplied(name,   u) {
+    for (u in usage) { is_certificate[name "-" u "-old"]; is_certificate[name "-" u "-new"] }
+}
 function refers(i, section, name, what) {
     if (!((section "/" name) in begun)) wrong(f_line[i], f_key[i], "there is no " what " \"" name "\"")
+}
+function in_list(i, list, known, what,   n, j, part) {
+    n = split(list, part, /[ ,]/)
+    for (j = 1; j <= n; j++) {
+        sub(/:.*/, "", part[j])
+        if (!(part[j] in known)) wrong(f_line[i], f_key[i], "there is no " what " \"" part[j] "\"")
+    }
+}
+# Those who have to sign are in the role.
+function can_sign(i,   who, n, need, w) {
+    who = of["Role/" of[f_section[i] "/" f_name[i], "Role"], "People"]
+    n = split(who, w, " ")
+    need = of[f_section[i] "/" f_name[i], "Need"]
+    if (need == "") need = who ~ /pma-/ ? 3 : who ~ /custodian-/ ? 2 : 1
+    if (who != "" && n < need) wrong(f_line[i], f_key[i], need " have to sign, and the role has " n)
 }
 END {
     leave()
@@ -159,7 +184,12 @@ END {
     for (i = 1; i <= count; i++) {
         if (f_section[i] == "Decision") { paper[f_name[i]]; paper[f_name[i] "-key"] }
         if (f_key[i] == "Do" && split(f_value[i], w, " ") == 3 && w[1] == "activation") paper[w[3]]
+        if (f_key[i] == "Do" && w[1] == "open") is_incident[w[2]]
+        of[f_section[i] "/" f_name[i], f_key[i]] = f_value[i]
+        if (f_section[i] == "Certificate") is_certificate[f_name[i]]
+        if (f_section[i] == "Supplier") supplied(f_name[i])
     }
+    supplied("supplier")
     for (i = 1; i <= count; i++) {
         s = f_section[i]; k = f_key[i]; v = f_value[i]
         if (s == "Step" && k == "Role") refers(i, "Role", v, "[Role]")
@@ -171,16 +201,26 @@ END {
         if (s == "Step" && k == "Refuses" && !(v in is_rule)) wrong(f_line[i], k, "\"" v "\" is no rule")
         if ((s == "Devices" || s == "Decision") && k == "Supplier" && v != "supplier") refers(i, "Supplier", v, "[Supplier]")
         if (s == "Decision" && k == "Supersedes") refers(i, "Decision", v, "[Decision]")
+        if (k == "People") in_list(i, v, is_person, "person")
+        if (k == "Types") in_list(i, v, is_type, "type of device")
+        if (s == "Decision" && (k == "Bad" || k == "New")) { sub(/^[^ ]+ /, "", v); in_list(i, v, is_certificate, "certificate") }
+        if (s == "Step" && k == "Sign") can_sign(i)
+        if (s == "Step" && (k == "Vote" || k == "Sign") && ((s "/" f_name[i], "Do") in seen || (k == "Sign" && (s "/" f_name[i], "Vote") in seen)))
+            wrong(f_line[i], k, "a step is one of Do=, Vote= and Sign=")
         if (k == "Do") {
             delete w
             n = split_words(v, w)
             if (n < 0) wrong(f_line[i], k, "a quotation does not end")
             else if (!(w[1] in is_action)) wrong(f_line[i], k, "\"" w[1] "\" is no action")
+            else if (n - 1 < least[w[1]] || n - 1 > most[w[1]]) wrong(f_line[i], k, "\"" w[1] "\" has " least[w[1]] (most[w[1]] == least[w[1]] ? "" : most[w[1]] == 99 ? " or more" : " to " most[w[1]]) " words behind it, not " n - 1)
             else if (w[1] == "event" && !(w[2] in is_event)) wrong(f_line[i], k, "\"" w[2] "\" is no event")
             else if (w[1] == "draft" || w[1] == "activation") refers(i, "Decision", w[2], "[Decision]")
             else if (w[1] == "submit" && !(w[2] in paper)) wrong(f_line[i], k, "there is no document \"" w[2] "\" to hand in")
             else if ((w[1] == "devices" || w[1] == "send" || w[1] == "own-key") && w[2] !~ /-/) refers(i, "Devices", w[2], "[Devices]")
-            else if (w[1] == "open" && n < 6) wrong(f_line[i], k, "open NAME INITIATOR SUBSCRIBER NOTICE TITLE")
+            else if ((w[1] == "notify" || w[1] == "progress") && w[3] !~ /-/) refers(i, "Devices", w[3], "[Devices]")
+            else if (w[1] == "certificates") for (j = 2; j <= n; j++) in_list(i, w[j], is_certificate, "certificate")
+            else if (w[1] == "incident" && !(w[2] in is_incident)) wrong(f_line[i], k, "no step opens an incident \"" w[2] "\"")
+            else if (w[1] == "await" && !(w[2] in is_state)) wrong(f_line[i], k, "\"" w[2] "\" is no state of an incident")
         }
     }
     for (id in begun)

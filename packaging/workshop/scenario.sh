@@ -2,6 +2,10 @@
 # shellcheck shell=sh
 # Scenarios of the workshop: found, read, asked. Read by '.'. scenario.awk holds the format.
 
+# Who can play, and the certificates that lie ready beside those of the scenario's own suppliers.
+cast_all='org-1 org-2 provider dcc-1 duty duty-2 pma-1 pma-2 pma-3 pma-4 pma-5 custodian-1 custodian-2 custodian-3 ofgem solr'
+cast_certificates='root renewed-root next-root issuing recovery-ds recovery-2 contingency acb-ds acb-ka network-ds network-ka tcos-ds wan-ds'
+
 # scenario_file NAME|FILE: where it is.
 scenario_file() {
     case $1 in
@@ -17,7 +21,7 @@ scenario_read() {
     read_tables=$(recoveryctl --json incident states) || return 1
     read_states=$(printf '%s' "$read_tables" | jq -r '.states[].name' | tr '\n' ' ')
     read_events=$(printf '%s' "$read_tables" | jq -r '.transitions[].event' | sort -u | tr '\n' ' ')
-    awk -v states="$read_states" -v events="$read_events" \
+    awk -v states="$read_states" -v events="$read_events" -v people="$cast_all" -v certificates="$cast_certificates" \
         -v rules="$(recoveryctl --json policy list | jq -r '.rules[].id' | tr '\n' ' ')" -f "$room/scenario.awk" "$1"
 }
 

@@ -92,6 +92,15 @@ mistake 'devices that are not there' "$(at '^Do=devices meters')" 'Do: there is 
 mistake 'an inject without time' "$(at '^\[Inject "prepayment"')" 'At: missing in [Inject]' '/^By=hand/d'
 mistake 'more devices than a room needs' "$(at '^Count=')" 'Count: "50000" is none' 's/^Count=.*/Count=50000/'
 mistake 'regions without shares' "$(($(at '^Count=') + 1))" 'Regions: "North,South" is none' 's/^Count=.*/&\nRegions=North,South/'
+mistake 'somebody who does not exist' "$(at '^People=org-1')" 'People: there is no person "org-9"' 's/^People=org-1/People=org-9/'
+mistake 'a device of no type' "$(at '^Types=')" 'Types: there is no type of device "TOASTER"' 's/^Types=.*/Types=ESME:1,TOASTER:1/'
+mistake 'a certificate that is not there' "$(at '^Do=certificates')" 'Do: there is no certificate "supplier-ds-newest"' 's/^Do=certificates supplier-ds-new /Do=certificates supplier-ds-newest /'
+mistake 'words that are missing' "$(at '^Do=notify')" 'Do: "notify" has 4 words behind it, not 3' 's/^\(Do=notify.*\) yes/\1/'
+mistake 'words that are too many' "$(at '^Do=draft m3')" 'Do: "draft" has 1 words behind it, not 2' 's/^Do=draft m3/& m4/'
+mistake 'two things in a step' "$(at '^Sign=m3$')" 'Sign: a step is one of Do=, Vote= and Sign=' 's/^Sign=m3$/&\nDo=draft m3/'
+mistake 'more who have to sign than there are' "$(at '^Sign=m3$')" 'Sign: 3 have to sign, and the role has 2' 's/^People=pma-1.*/People=pma-1 pma-2/'
+mistake 'an incident that nobody opened' "$(at '^Do=draft m3')" 'Do: no step opens an incident "exit"' 's/^Do=draft m3/Do=incident exit/'
+mistake 'a byte order mark in front' 1 "$(printf '\357\273\277')[Scenario]: a line is" '1s/.*/\xef\xbb\xbf[Scenario]/'
 refused 'it does not begin either' 'is no scenario as it stands' workshop start "$dir/bad.scenario"
 refused 'a scenario that is not there' 'there is no scenario tea-time' workshop start tea-time
 
@@ -187,6 +196,7 @@ for scenario in $scenarios; do
         check 'member 5 against: it is carried' sh -c 'sh "$1" --as pma-5 vote against | grep -q "4 for, 1 against"' sh "$program"
         refused 'who voted against does not sign' 'did not vote for it' workshop --as pma-5 next
         check 'a member signs in his own shell, with openssl' sh -c 'sh "$1" shell pma-1 -c "smki-recovery-workshop next" | grep -q "openssl cms -sign"' sh "$program"
+        check 'and reads it there first, by the line that turn has' sh -c 'cd / && sh "$1" shell pma-2 -c "$(sh "$1" turn | sed -n "s/^  to read it: //p")" | grep -q "supplier-ds"' sh "$program"
         old=$(ls "$room"/past/*-refusal/no.cms)
         refused 'the decision of an earlier play is handed in' 'decision.other-incident' workshop shell duty -c \
             "smki-recoveryctl decision submit $(cat "$room/play/incident") $old"
@@ -204,7 +214,12 @@ for scenario in $scenarios; do
         refused 'then the hand-out does not agree' 'false' agrees
         check 'and says so on its page' grep -q 'NOT EQUAL' "$room/play/handout.html"
         ;;
-    own-key | false-alarm | refusal) check 'no device was signed for' recovered 0 ;;
+    own-key | false-alarm) check 'no device was signed for' recovered 0 ;;
+    refusal)
+        check 'no device was signed for' recovered 0
+        check 'the decision sheet tells how long a refusal lasts, as the house has it' jq -e '.decision.outcome == "refuse" and
+            any(.decision.settings[]; .key == "RefusedListDays" and .value == "28 days" and .certainty == "UNKNOWN")' "$room/play/sheet-no.json"
+        ;;
     shared-provider) check 'ten were recovered, ten and ten replaced by their own key' jq -e '[.incidents[] | select(.figures.by_key) | .figures.by_key] | map(select(. == {own: 10} or . == {recovery: 10})) | length == 3' "$dir/$scenario.json" ;;
     ppmid) check 'all twenty-four have the new key, PPMIDs among them' recovered 24 ;;
     hsm-loss) check 'twenty have the new Recovery key, and then the new certificates' recovered 40 ;;
@@ -225,5 +240,6 @@ check 'its refusal is in the hand-out' refusals_told
 
 check 'the vote is in the hand-out, that which fell too' jq -e '.decisions[0].votes == {for: 4, against: 1, abstain: 0} and any(.timeline[]; .kind == "fell")' "$dir/authorised-method-3.json"
 check 'the refusal did not outlive its scenario' jq -e '[.refusals[].rule] | index("incident.list-refused") == null' "$dir/authorised-method-2.json"
-check 'what was shortened is marked' jq -e '.settings | any(.key == "TokenLostSec" and (.exercise | test("EXERCISE")))' "$dir/hsm-loss.json"
+check 'what was shortened is marked' jq -e '.settings | any(.key == "TokenLostSec" and .life == "300" and (.exercise | test("EXERCISE")))' "$dir/hsm-loss.json"
+check 'and what is as in life is not' jq -e '.settings == []' "$dir/refusal.json"
 echo "1..$tests"
