@@ -32,6 +32,7 @@ static struct service *looks_new(const struct service *sv)
     if (looks == NULL)
         return NULL;
     looks->config = sv->config;
+    looks->logins = sv->logins;
     looks->trust = sv->trust;
     looks->trust.config = &looks->config;
     looks->clock = sv->clock;

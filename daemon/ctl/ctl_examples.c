@@ -43,7 +43,7 @@ static const char *const examples[][2] = {
     {"custodians list", "custodians list"},
     {"custodians leave", "custodians leave ann --reason 'has left the company'"},
     {"decision submit", "decision submit I-2026-0001 decision.cms"},
-    {"decision sheet", "decision sheet I-2026-0001 D-1 --html --out decision.html"},
+    {"decision sheet", "decision sheet I-2026-0001 D-1 --html --out sheet.html"},
     {"decision show", "decision show I-2026-0001 D-1 --cms decision.cms"},
     {"decision draft", "decision draft I-2026-0001 --hours 48 >decision.json"},
     {"decision merge", "decision merge anne.cms ben.p7m -o decision.cms"},

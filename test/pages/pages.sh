@@ -74,6 +74,7 @@ json() {
     ask --json incident report "$incident" >"$scene/report-all" && jq -e '.incident and .decisions and .figures and .record' "$scene/report-all"
 }
 t 'and the same as JSON' json
+t 'people have names there' sh -c 'grep -q "(Duty Manager)" "$1" && ! grep -q "uid 7" "$1"' sh "$scene/report.html"
 t 'what people wrote is text there' grep -q 'they &lt;b&gt;left&lt;/b&gt; &amp; &quot;locked&quot; it' "$scene/report.html"
 played() {
     to end && workshop close && cp "$play/handout.html" "$play/evidence.html" "$scene" && cp "$scene/w/room.html" "$scene/room-closed.html" &&
