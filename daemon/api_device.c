@@ -4,6 +4,7 @@
  */
 #include "service.h"
 
+#include "abreast.h"
 #include "audit.h"
 #include "beside.h"
 #include "holding.h"
@@ -51,7 +52,7 @@ static bool settle(struct ingest *g, enum piece which, struct err *e)
 
     if (!store_begin(g->sv->store, e))
         return false;
-    ok = intake_text(g->in, g->text, g->len, now, &used, e);
+    ok = intake_text(g->in, g->text, g->len, now, abreast_each, g->sv->abreast, &used, e);
     if (ok && which == PIECE_LAST && used < g->len)
         ok = intake_line(g->in, g->text + used, g->len - used, now, e);
     if (ok)

@@ -4,6 +4,7 @@
  *
  * What is said here is the order of things: start is the same as restart after a crash.
  */
+#include "abreast.h"
 #include "adopt.h"
 #include "audit.h"
 #include "beside.h"
@@ -307,8 +308,8 @@ static int serve(struct running *run, const char *config_path)
         return 1;
     ok = watch(run, &e) && open_state(sv, &e) && begin_record(sv, "SERVICE_STARTED", &e) &&
          recall_keys(sv, &e) && upload_sweep(sv, &e) && api_backup_end(sv, &e) &&
-         bars_start(sv, &e) && begin_beside(sv, &e) && wire(run, config_path, &e) &&
-         listen_on(run, &router, &roles, &e);
+         bars_start(sv, &e) && abreast_new(&sv->abreast, &e) && begin_beside(sv, &e) &&
+         wire(run, config_path, &e) && listen_on(run, &router, &roles, &e);
     if (ok) {
         (void)sd_notify(0, "READY=1\nSTATUS=idle");
         log_event(LOG_NOTICE, MSG_READY, NULL, "ready%s",
@@ -320,6 +321,7 @@ static int serve(struct running *run, const char *config_path)
             rc = 1;
     }
     server_close(run->sv.server);
+    abreast_free(sv->abreast);
     service_beside_end(sv);
     if (ok && !api_backup_end(sv, &e))
         log_event(LOG_ERR, NULL, &(struct log_fields){.err = &e}, "%s", e.text);

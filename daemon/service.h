@@ -15,6 +15,7 @@
 #include "server.h"
 #include "tar.h"
 
+struct abreast;
 struct beside;
 
 struct service {
@@ -26,6 +27,7 @@ struct service {
     struct engine *engine;
     struct pump *pump;
     struct server *server;           /* holds who waits */
+    struct abreast *abreast;         /* asks keys of devices, many at once; NULL: it does */
     struct beside *beside;           /* works out what takes long; NULL: the loop does */
     struct service *looks, *glances; /* ... by these; each its thread's */
     sd_event *loop;

@@ -12,6 +12,14 @@
 
 #define ACTOR_MAX 256
 #define JUNK_KEPT 4096 /* octets of a line that is no message */
+#define ABREAST   64   /* lines that are looked at together */
+
+struct line {
+    const char *text;
+    size_t len;
+    uint8_t *octets; /* NULL: it is not hexadecimal */
+    struct reconcile_read read;
+};
 
 struct intake {
     struct store *store;
@@ -21,7 +29,8 @@ struct intake {
     char actor[ACTOR_MAX];
     int64_t row; /* of the figures so far; 0: none yet */
     json_t *figures;
-    uint8_t octets[INTAKE_LINE_MAX / 2];
+    const struct lists *lists;
+    struct line lines[ABREAST];
 };
 
 static bool no_memory(struct err *e)
@@ -46,6 +55,7 @@ bool intake_open(struct store *s, const struct config *c, const char *incident,
         return no_memory(e);
     i->store = s;
     i->config = c;
+    i->lists = lists;
     (void)snprintf(i->incident, sizeof i->incident, "%s", incident);
     (void)snprintf(i->actor, sizeof i->actor, "%s", actor);
     i->figures = json_pack("{s:i,s:i,s:{},s:{}}", "lines", 0, "unfit", 0, "set_aside",
@@ -74,22 +84,45 @@ json_t *intake_figures(struct intake *i)
     return i->figures;
 }
 
-bool intake_line(struct intake *i, const char *line, size_t len, int64_t now_us,
-                 struct err *e)
+/* All that can be known of it without the store; in any thread. */
+static void look(void *arg, size_t k)
+{
+    struct intake *i = arg;
+    struct line *l = &i->lines[k];
+
+    l->octets = NULL;
+    if (l->len == 0 || l->len % 2 != 0 || l->len > INTAKE_LINE_MAX)
+        return;
+    l->octets = malloc(l->len / 2);
+    if (l->octets == NULL)
+        abort(); /* as digest_of: no memory */
+    if (hex_decode(l->text, l->len, l->octets, l->len / 2))
+        reconcile_read(i->lists, span_of(l->octets, l->len / 2), &l->read);
+    else
+        free(TAKE(l->octets));
+}
+
+static void forget(struct line *l)
+{
+    if (l->octets != NULL)
+        reconcile_read_done(&l->read);
+    free(TAKE(l->octets));
+}
+
+static bool take(struct intake *i, const struct line *l, int64_t now_us, struct err *e)
 {
     enum reconcile_verdict v = RECONCILE_ASIDE;
     bool ok;
 
-    while (len > 0 && (line[len - 1] == '\r' || line[len - 1] == ' '))
-        len--;
     add(i->figures, "lines", 1);
-    if (len == 0)
+    if (l->len == 0)
         return true;
-    if (len % 2 != 0 || len > INTAKE_LINE_MAX || !hex_decode(line, len, i->octets, len / 2))
-        ok = reconcile_aside(i->rec, span_of(line, len > JUNK_KEPT ? JUNK_KEPT : len),
+    if (l->octets == NULL)
+        ok = reconcile_aside(i->rec,
+                             span_of(l->text, l->len > JUNK_KEPT ? JUNK_KEPT : l->len),
                              "response.hex", "not one hexadecimal message", now_us, e);
     else
-        ok = reconcile_take(i->rec, span_of(i->octets, len / 2), now_us, &v, e);
+        ok = reconcile_take(i->rec, &l->read, now_us, &v, e);
     if (!ok)
         return false;
     add(i->figures, reconcile_verdict_name(v), 1);
@@ -105,20 +138,47 @@ bool intake_line(struct intake *i, const char *line, size_t len, int64_t now_us,
     return true;
 }
 
-bool intake_text(struct intake *i, const char *text, size_t len, int64_t now_us,
-                 size_t *used, struct err *e)
+static void set_line(struct line *l, const char *text, size_t len)
 {
-    const char *end;
+    while (len > 0 && (text[len - 1] == '\r' || text[len - 1] == ' '))
+        len--;
+    l->text = text;
+    l->len = len;
+}
+
+bool intake_line(struct intake *i, const char *line, size_t len, int64_t now_us,
+                 struct err *e)
+{
+    bool ok;
+
+    set_line(&i->lines[0], line, len);
+    look(i, 0);
+    ok = take(i, &i->lines[0], now_us, e);
+    forget(&i->lines[0]);
+    return ok;
+}
+
+bool intake_text(struct intake *i, const char *text, size_t len, int64_t now_us,
+                 intake_each each, void *arg, size_t *used, struct err *e)
+{
+    const char *end = text;
+    bool ok = true;
 
     *used = 0;
-    while ((end = memchr(text + *used, '\n', len - *used)) != NULL) {
-        size_t n = (size_t)(end - text) - *used;
+    while (ok && end != NULL) {
+        size_t n = 0;
 
-        if (!intake_line(i, text + *used, n, now_us, e))
-            return false;
-        *used += n + 1;
+        while (n < ABREAST && (end = memchr(text + *used, '\n', len - *used)) != NULL) {
+            set_line(&i->lines[n++], text + *used, (size_t)(end - text) - *used);
+            *used = (size_t)(end - text) + 1;
+        }
+        each(arg, n, look, i);
+        for (size_t k = 0; k < n; k++) {
+            ok = ok && take(i, &i->lines[k], now_us, e);
+            forget(&i->lines[k]);
+        }
     }
-    return true;
+    return ok;
 }
 
 bool intake_note(struct intake *i, struct err *e)

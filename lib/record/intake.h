@@ -34,10 +34,13 @@ struct intake; /* opaque */
 MUST_CHECK bool intake_open(struct store *s, const struct config *c, const char *incident,
                             const struct lists *lists, const char *actor,
                             struct intake **out, struct err *e);
+/* Who does the same for many: fn(x, k) for each k below n, perhaps in several threads, and goes
+ * on when all is done. To ask the devices' keys is the dearest thing about answers. */
+typedef void (*intake_each)(void *arg, size_t n, void (*fn)(void *x, size_t k), void *x);
 /* Take the whole lines of a text in; *used is how many octets they are. What follows the
  * last newline is left. Errors: ERR_STORE. */
 MUST_CHECK bool intake_text(struct intake *i, const char *text, size_t len, int64_t now_us,
-                            size_t *used, struct err *e);
+                            intake_each each, void *arg, size_t *used, struct err *e);
 /* Take one line in, without its newline. An empty one counts as a line and no more.
  * Errors: ERR_STORE. */
 MUST_CHECK bool intake_line(struct intake *i, const char *line, size_t len, int64_t now_us,

@@ -167,7 +167,7 @@ static bool worth_retrying(const struct response *resp)
     return true;
 }
 
-bool reconcile_device_signed(const struct roster_row *row, const struct response *resp)
+static bool device_signed(const struct roster_row *row, const struct response *resp)
 {
     AUTO(pkey) EVP_PKEY *key = EVP_PKEY_new();
     EC_KEY *ec;
@@ -189,7 +189,15 @@ bool reconcile_key_signed(const struct roster_row *row, struct span octets,
 {
     struct response r = {.signed_octets = octets, .sig = *sig};
 
-    return reconcile_device_signed(row, &r);
+    return device_signed(row, &r);
+}
+
+bool reconcile_genuine(const struct reconcile *r, const struct roster_row *row,
+                       const struct response *resp)
+{
+    return r->at->heard && memcmp(r->at->ds, row->ds, sizeof r->at->ds) == 0
+               ? r->at->genuine
+               : device_signed(row, resp);
 }
 
 /* Which command, or why the answer is set aside. */
@@ -222,7 +230,7 @@ static bool match(struct reconcile *r, const struct response *resp, struct lists
         if (!row->at.has_ds)
             *why = (struct fault){"response.no-device-key",
                                   "the roster has no signing key of the device"};
-        else if (!reconcile_device_signed(&row->at, resp))
+        else if (!reconcile_genuine(r, &row->at, resp))
             *why = (struct fault){"response.forged", "the device's key did not sign it"};
         return true;
     }
@@ -478,29 +486,50 @@ static bool take_answer(struct reconcile *r, const struct response *resp, int64_
     return keep(r, &to, &row, resp, &b, *verdict, now_us, e);
 }
 
-bool reconcile_take(struct reconcile *r, struct span message, int64_t now_us,
+void reconcile_read(const struct lists *lists, struct span octets,
+                    struct reconcile_read *out)
+{
+    struct response resp;
+    struct lists_row row;
+    struct err ignored;
+
+    memset(out, 0, sizeof *out);
+    out->octets = octets;
+    out->is_message = message_decode(octets, &out->m, &out->bad);
+    if (!out->is_message || out->m.payload_kind == PAYLOAD_REPORT ||
+        !response_of(&out->m, &resp, &ignored) || !lists_find(lists, &resp.device, &row) ||
+        !row.at.has_ds)
+        return;
+    out->heard = true;
+    memcpy(out->ds, row.at.ds, sizeof out->ds);
+    out->genuine = device_signed(&row.at, &resp);
+}
+
+void reconcile_read_done(struct reconcile_read *x)
+{
+    if (x->is_message)
+        message_done(&x->m);
+}
+
+bool reconcile_take(struct reconcile *r, const struct reconcile_read *x, int64_t now_us,
                     enum reconcile_verdict *verdict, struct err *e)
 {
     struct fault why = {NULL, NULL};
     struct response resp;
-    struct message m;
     struct err bad;
-    bool ok;
+    bool ok = true;
 
     *verdict = RECONCILE_ASIDE;
+    r->at = x;
     r->held = OUTCOME_HELD_UNTOLD;
-    if (!message_decode(message, &m, &bad))
-        return reconcile_aside(r, message, bad.id, bad.text, now_us, e);
-    if (m.payload_kind == PAYLOAD_REPORT) {
-        ok = reconcile_report(r, &m, now_us, verdict, &why, e);
-    } else if (response_of(&m, &resp, &bad)) {
+    if (!x->is_message)
+        why = (struct fault){x->bad.id, x->bad.text};
+    else if (x->m.payload_kind == PAYLOAD_REPORT)
+        ok = reconcile_report(r, &x->m, now_us, verdict, &why, e);
+    else if (response_of(&x->m, &resp, &bad))
         ok = take_answer(r, &resp, now_us, verdict, &why, e);
-    } else {
+    else
         why = (struct fault){bad.id, bad.text};
-        ok = true;
-    }
-    message_done(&m);
-    if (ok && why.rule != NULL)
-        ok = reconcile_aside(r, message, why.rule, why.reason, now_us, e);
-    return ok;
+    return ok && (why.rule == NULL ||
+                  reconcile_aside(r, x->octets, why.rule, why.reason, now_us, e));
 }

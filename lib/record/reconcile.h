@@ -36,6 +36,7 @@
 #define RECONCILE_H
 
 #include "lists.h"
+#include "message.h"
 #include "outcome.h"
 #include "store.h"
 
@@ -54,14 +55,30 @@ enum reconcile_verdict {
 
 struct reconcile; /* opaque */
 
+/* A message, as far as it is judged without the store. */
+struct reconcile_read {
+    struct span octets; /* borrowed */
+    bool is_message;
+    struct message m;
+    struct err bad; /* why it is none */
+    bool heard;     /* it answers, and a list has a key of the device: this one */
+    uint8_t ds[33];
+    bool genuine; /* ... and did it sign? */
+};
+
 /* lists: borrowed, the incident's. Errors: ERR_STORE. */
 MUST_CHECK bool reconcile_open(struct store *s, const char *incident,
                                const struct lists *lists, struct reconcile **out,
                                struct err *e);
-/* Take one message in (octets, not hex); everything wrong with it is a verdict.
- * Errors: ERR_STORE only. */
-MUST_CHECK bool reconcile_take(struct reconcile *r, struct span message, int64_t now_us,
-                               enum reconcile_verdict *verdict, struct err *e);
+/* Take a message apart (octets, not hex), and ask its device's key: what is dear, looks at
+ * nothing that changes, and may be done in any thread. */
+void reconcile_read(const struct lists *lists, struct span octets,
+                    struct reconcile_read *out);
+void reconcile_read_done(struct reconcile_read *x);
+/* Take one message in; everything wrong with it is a verdict. Errors: ERR_STORE only. */
+MUST_CHECK bool reconcile_take(struct reconcile *r, const struct reconcile_read *x,
+                               int64_t now_us, enum reconcile_verdict *verdict,
+                               struct err *e);
 /* Who held the cells of the device whose answer was taken last, by its own word. */
 enum outcome_held reconcile_held(const struct reconcile *r);
 /* Text that is no message at all (not hexadecimal): set aside too. */

@@ -19,8 +19,9 @@ struct reconcile {
     struct sent sent;
     struct sent_batch plan; /* what is to be signed, once somebody has asked */
     bool has_plan;
-    const char *rule;       /* why the last one was set aside */
-    enum outcome_held held; /* what the last answer said of who held its cells */
+    const struct reconcile_read *at; /* what is taken in now */
+    const char *rule;                /* why the last one was set aside */
+    enum outcome_held held;          /* what the last answer said of who held its cells */
 };
 
 /* Why a message is set aside; rule NULL: it is not. */
@@ -32,7 +33,9 @@ bool reconcile_is_unclear(enum outcome_state s);
 /* Did the device's own key sign these octets? */
 bool reconcile_key_signed(const struct roster_row *row, struct span octets,
                           const struct sig_p256 *sig);
-bool reconcile_device_signed(const struct roster_row *row, const struct response *resp);
+/* The same of what is taken in: asked once, where it was asked already. */
+bool reconcile_genuine(const struct reconcile *r, const struct roster_row *row,
+                       const struct response *resp);
 /* The device's row with another state, for a reason that is told in words. */
 MUST_CHECK bool reconcile_set_state(struct reconcile *r, struct outcome *o,
                                     const struct lists_row *row, enum outcome_state state,

@@ -253,7 +253,7 @@ bool reconcile_load_answer(struct reconcile *r, const struct response *resp, int
     bool known;
 
     if (!lists_find(r->lists, &resp->device, &row) || !row.at.has_ds ||
-        !reconcile_device_signed(&row.at, resp))
+        !reconcile_genuine(r, &row.at, resp))
         return true;
     if (!outcome_get(r->store, r->incident, &resp->device, &b, &cells, &known, e))
         return false;

@@ -36,11 +36,19 @@ static void teardown(void)
     engine_kit_end();
 }
 
+/* In any order: what is kept, and in which order, is not changed by it. */
+static void backwards(void *arg, size_t n, void (*fn)(void *x, size_t k), void *x)
+{
+    ck_assert_ptr_eq(arg, &last);
+    while (n > 0)
+        fn(x, --n);
+}
+
 static void text(const char *t, size_t used)
 {
     size_t n;
 
-    OK(intake_text(in_, t, strlen(t), 42, &n, &e));
+    OK(intake_text(in_, t, strlen(t), 42, backwards, &last, &n, &e));
     ck_assert_uint_eq(n, used);
 }
 

@@ -17,6 +17,7 @@ static EVP_PKEY *device_keys[DEVICES];
 static struct message m;
 static uint8_t *octets;
 static size_t len;
+static struct reconcile_read read_;
 static int64_t batch_id;
 static struct eui64 originator;
 static struct key_id new_ds, new_ka;
@@ -180,7 +181,9 @@ static enum reconcile_verdict take(void)
 {
     enum reconcile_verdict v;
 
-    OK(reconcile_take(rec, span_of(octets, len), 42, &v, &e));
+    reconcile_read(kit_lists(), span_of(octets, len), &read_);
+    OK(reconcile_take(rec, &read_, 42, &v, &e));
+    reconcile_read_done(&read_);
     return v;
 }
 
@@ -411,7 +414,9 @@ START_TEST(what_is_no_answer_is_kept_aside_too)
     encode();
     len /= 2;
     ck_assert_int_eq(take(), RECONCILE_ASIDE);
-    OK(reconcile_take(rec, span_of(NULL, 0), 42, &v, &e));
+    reconcile_read(kit_lists(), span_of(NULL, 0), &read_);
+    OK(reconcile_take(rec, &read_, 42, &v, &e));
+    reconcile_read_done(&read_);
     ck_assert_int_eq(v, RECONCILE_ASIDE);
     OK(reconcile_aside(rec, span_of("zz", 2), "response.hex", "not hexadecimal", 42, &e));
     ck_assert_int_eq(number("SELECT count(*) FROM aside"), 3);
