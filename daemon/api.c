@@ -74,6 +74,7 @@ const struct router_row api_rows[] = {
     GET("/v1/batches", ANY, api_batches),
     POST("/v1/batches", OP, BODY_JSON, api_batch_start),
     GET("/v1/batches/{n}", ANY, api_batch_show),
+    POST("/v1/incidents/{id}/waves/stop", OP, BODY_NONE, api_waves_stop),
     POST("/v1/batches/{n}/pause", OP, BODY_NONE, api_batch_pause),
     POST("/v1/batches/{n}/resume", OP, BODY_NONE, api_batch_resume),
     POST("/v1/batches/{n}/confirm", OP, BODY_NONE, api_batch_confirm),

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * Batches: ask for one, confirm it, watch, pause, resume; the commands as a tar stream.
+ * Batches: ask for one, confirm it, watch, pause, resume.
  */
 #include "hats.h"
 #include "outlook.h"
 
 #include "audit.h"
-#include "beside.h"
 #include "keys.h"
 #include "log.h"
 #include "mem.h"
@@ -14,17 +13,16 @@
 #include "preflight.h"
 #include "rosters.h"
 #include "selection.h"
-#include "tar.h"
+#include "waves.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static bool batch_number(const struct request *r, int64_t *id, struct err *e)
+AUTO_DEFINE(json, json_t *, NULL, json_decref)
+
+bool api_batch_number(const struct request *r, int64_t *id, struct err *e)
 {
     uint64_t n;
 
@@ -187,8 +185,32 @@ static bool nobody_elses(struct service *sv, const struct authority *a,
     return ok;
 }
 
+/* Which rows a new batch is to have. */
+struct ask {
+    const char *rows;            /* as selection_rows() */
+    const struct waveplan *plan; /* NULL: it is no wave */
+    uint32_t wave;               /* out: waves that nobody is left of are passed over */
+};
+
+static bool choose(struct service *sv, const struct authority *a, bool asked_again,
+                   struct ask *ask, uint32_t *n, struct span *rows, struct err *e)
+{
+    /* what was just asked again nobody beside the loop can see yet */
+    bool ok = (asked_again ? selection_rows : selection_think)(
+        sv->store, sv->roster_dir, a, ask->rows, ask->plan, ask->wave, n, rows, e);
+
+    while (!ok && ask->plan != NULL && strcmp(e->id, "batch.empty") == 0 &&
+           ask->wave + 1 < ask->plan->n) {
+        free((void *)(uintptr_t)rows->at);
+        *rows = (struct span){NULL, 0};
+        ok = (asked_again ? selection_rows : selection_think)(
+            sv->store, sv->roster_dir, a, ask->rows, ask->plan, ++ask->wave, n, rows, e);
+    }
+    return ok;
+}
+
 static bool make_batch(struct service *sv, struct docket *d, struct docket_incident *i,
-                       const struct authority *a, const char *rows, const char *who,
+                       const struct authority *a, struct ask *ask, const char *who,
                        struct batch *b, struct outlook *outlook, struct err *e)
 {
     struct span selection = {NULL, 0};
@@ -205,16 +227,15 @@ static bool make_batch(struct service *sv, struct docket *d, struct docket_incid
     b->decision = a->digest;
     b->roster = a->roster;
     b->asked_us = d->now_us;
-    b->state = needs_second(sv, b->key) ? BATCH_WAITING : BATCH_QUEUED;
+    if (b->state != BATCH_QUEUED)
+        b->state = needs_second(sv, b->key) ? BATCH_WAITING : BATCH_QUEUED;
     if (!docket_bundle_for(sv->store, a, &certs, e))
         return false;
     if (certs.at == NULL)
         return err_set(e, ERR_MISSING, "incident.no-certificates",
                        "incident %s has no certificates", i->id);
     ok = ask_again(sv, a, certs, &again, e) &&
-         /* what was just asked again nobody beside the loop can see yet */
-         (again > 0 ? selection_rows : selection_think)(sv->store, sv->roster_dir, a, rows,
-                                                        &b->n_rows, &selection, e);
+         choose(sv, a, again > 0, ask, &b->n_rows, &selection, e);
     ok = ok && nobody_elses(sv, a, selection, e) &&
          outlook_batch(sv, a, selection, outlook, e) &&
          queue_put(sv->store, b, selection, certs, e);
@@ -228,7 +249,61 @@ struct start {
     char incident[AUTHORITY_ID_MAX];
     char decision[AUTHORITY_ID_MAX];
     char rows[16];
+    json_t *waves;
 };
+
+/* A wave of that plan begins: like any batch, and in the name of who asked for the first. */
+bool api_batch_wave(struct service *sv, const struct waves *w, const struct batch *last,
+                    uint32_t *wave, struct batch *b, struct err *e)
+{
+    struct docket d = service_docket(sv);
+    AUTO(mem) struct authority *a = calloc(1, sizeof *a);
+    AUTO(mem) struct outlook *outlook = calloc(1, sizeof *outlook);
+    struct ask ask = {
+        .rows = "unfinished", .plan = *wave < w->plan.n ? &w->plan : NULL, .wave = *wave};
+    struct docket_incident i;
+    bool open;
+    bool ok;
+
+    if (a == NULL || outlook == NULL)
+        return err_set(e, ERR_STORE, "store.memory", "out of memory");
+    if (!docket_in_force(sv->store, &w->decision, a, e) ||
+        !docket_get(sv->store, w->incident, &i, e))
+        return false;
+    memset(b, 0, sizeof *b);
+    b->state = BATCH_QUEUED; /* two people stand behind the plan where two have to */
+    ok = may_execute(&i, e) && sound(sv, a, e) &&
+         queue_open(sv->store, w->incident, &open, e);
+    if (ok && open)
+        ok = err_set(e, ERR_BUSY, "batch.one-at-a-time",
+                     "incident %s has a batch that has not ended", w->incident);
+    ok = ok && make_batch(sv, &d, &i, a, &ask, last->asked_by, b, outlook, e) &&
+         queue_confirm(sv->store, b->id, last->confirmed_by, e) &&
+         audit_put(sv->store, d.now_us, "BATCH_ASKED", w->incident, AUDIT_ACTOR_SYSTEM, e,
+                   "{s:I,s:s,s:s,s:s,s:I}", "batch", (json_int_t)b->id, "decision", a->id,
+                   "key", b->key, "rows", ask.rows, "count", (json_int_t)b->n_rows) &&
+         execute(&d, &i, b, a, AUDIT_ACTOR_SYSTEM, e);
+    *wave = ask.wave;
+    docket_incident_done(&i);
+    return ok;
+}
+
+/* The plan that comes with a batch, where one does: it may be followed. */
+static bool plan_of(struct service *sv, const struct start *asked, struct waveplan *plan,
+                    struct ask *ask, struct err *e)
+{
+    bool running;
+
+    if (asked->waves == NULL)
+        return true;
+    if (!waveplan_read(asked->waves, plan, e) ||
+        !waves_running(sv->store, asked->incident, &running, e))
+        return false;
+    ask->plan = plan;
+    ask->rows = "unfinished";
+    return !running || err_set(e, ERR_BUSY, "waves.one-at-a-time",
+                               "incident %s has waves that are running", asked->incident);
+}
 
 static bool step_start(struct service *sv, const struct request *r, struct span body,
                        struct reply *out, struct err *e)
@@ -241,9 +316,11 @@ static bool step_start(struct service *sv, const struct request *r, struct span 
     struct docket_decision under;
     struct batch b = {0};
     struct start asked = {.rows = "all"};
+    AUTO(mem) struct waveplan *plan = calloc(1, sizeof *plan);
+    AUTO(json) json_t *whole = NULL;
+    struct ask ask = {0};
     const char *incident = asked.incident;
     const char *decision = asked.decision;
-    const char *rows = asked.rows;
     char who[PEER_TEXT];
     bool open;
     bool ok;
@@ -253,12 +330,14 @@ static bool step_start(struct service *sv, const struct request *r, struct span 
         {"decision", MUST, strictjson_text, STRICTJSON_AT(struct start, decision), NULL, 0,
          0},
         {"rows", MAY, strictjson_text, STRICTJSON_AT(struct start, rows), NULL, 0, 0},
+        {"waves", MAY, strictjson_any, STRICTJSON_AT(struct start, waves), NULL, 0, 0},
         {0},
     };
 
-    if (a == NULL || outlook == NULL)
+    if (a == NULL || outlook == NULL || plan == NULL)
         return err_set(e, ERR_STORE, "store.memory", "out of memory");
-    ok = request_json(body, members, &asked, NULL, e);
+    ok = request_json(body, members, &asked, &whole, e);
+    ask.rows = asked.rows;
     service_who(r, who);
     (void)snprintf(sv->about, sizeof sv->about, "%s", incident);
     if (!ok || !docket_decision(sv->store, incident, decision, &under, e) ||
@@ -266,15 +345,17 @@ static bool step_start(struct service *sv, const struct request *r, struct span 
         !docket_get(sv->store, incident, &i, e))
         return false;
     ok = may_execute(&i, e) && sound(sv, a, e) && hats_operate(sv, r, &a->digest, e) &&
-         end_unconfirmed(sv, &d, incident, who, e) &&
+         end_unconfirmed(sv, &d, incident, who, e) && plan_of(sv, &asked, plan, &ask, e) &&
          queue_open(sv->store, incident, &open, e);
     if (ok && open)
         ok = err_set(e, ERR_BUSY, "batch.one-at-a-time",
                      "incident %s has a batch that has not ended", incident);
-    ok = ok && make_batch(sv, &d, &i, a, rows, who, &b, outlook, e) &&
+    ok = ok && make_batch(sv, &d, &i, a, &ask, who, &b, outlook, e) &&
          audit_put(sv->store, d.now_us, "BATCH_ASKED", incident, who, e,
                    "{s:I,s:s,s:s,s:s,s:I}", "batch", (json_int_t)b.id, "decision", decision,
-                   "key", b.key, "rows", rows, "count", (json_int_t)b.n_rows);
+                   "key", b.key, "rows", ask.rows, "count", (json_int_t)b.n_rows) &&
+         (ask.plan == NULL ||
+          waves_put(sv->store, asked.waves, &b, ask.wave, who, d.now_us, e));
     if (ok && b.state == BATCH_QUEUED)
         ok = execute(&d, &i, &b, a, who, e);
     if (ok) {
@@ -303,7 +384,7 @@ HANDLER(api_batch_start)
 static bool named_batch(struct service *sv, const struct request *r, int64_t *id,
                         struct batch *b, struct err *e)
 {
-    if (!batch_number(r, id, e) || !queue_get(sv->store, *id, b, e))
+    if (!api_batch_number(r, id, e) || !queue_get(sv->store, *id, b, e))
         return false;
     (void)snprintf(sv->about, sizeof sv->about, "%.63s", b->incident);
     return true;
@@ -460,7 +541,7 @@ HANDLER(api_batch_show)
     json_t *j;
 
     (void)body;
-    if (!batch_number(r, &id, e) || !queue_get(sv->store, id, &b, e))
+    if (!api_batch_number(r, &id, e) || !queue_get(sv->store, id, &b, e))
         return false;
     j = docket_show_batch(&b, rate_of(sv, &b));
     if (!docket_show_failed(sv->store, &b, j, e)) {
@@ -502,107 +583,4 @@ HANDLER(api_batches)
     }
     hats_tell(l.sv, l.list);
     return service_page_reply(out, "batches", l.list, &l.page, e);
-}
-
-/* --- commands --- */
-
-struct download {
-    struct service *sv;
-    struct export *x;
-    struct tar_writer tar;
-    int64_t rows;
-    uint32_t last;
-    struct service_place place;
-    struct request r;
-};
-
-static bool next_command(void *arg, struct tar_file *out, bool *found)
-{
-    struct download *d = arg;
-    struct export_row row;
-    struct err e;
-    char device[HEX_LEN(8)];
-
-    *found = false;
-    if (d->place.text != NULL)
-        return true; /* it is the last */
-    if (!export_next(d->x, &row, found, &e)) {
-        log_event(LOG_ERR, NULL, &(struct log_fields){.err = &e}, "export stops: %s",
-                  e.text);
-        return false;
-    }
-    if (!*found)
-        return api_place_file(d->sv, &d->place, out, found, &e);
-    hex_encode(row.device.b, 8, device);
-    (void)snprintf(out->name, sizeof out->name, "%s-%" PRIu64 ".bin", device, row.counter);
-    out->data = row.command;
-    out->mtime_s = export_batch(d->x)->started_us / 1000000;
-    d->rows++;
-    d->last = row.pos;
-    return true;
-}
-
-static ssize_t commands_read(void *arg, char *buf, size_t max)
-{
-    return tar_write(&((struct download *)arg)->tar, buf, max);
-}
-
-/* What left the house is on record; a broken transfer too, with how far it came. */
-static void commands_close(void *arg)
-{
-    struct download *d = arg;
-    struct service *sv = d->sv;
-    const struct batch *b = export_batch(d->x);
-    char who[PEER_TEXT];
-    struct err e;
-
-    service_who(&d->r, who);
-    if (!store_begin(sv->store, &e) ||
-        !audit_put(sv->store, clock_now(&sv->clock), "COMMANDS_EXPORTED", b->incident, who,
-                   &e, "{s:I,s:I,s:b,s:I}", "batch", (json_int_t)b->id, "count",
-                   (json_int_t)d->rows, "whole", (int)tar_written(&d->tar), "last_row",
-                   (json_int_t)d->last) ||
-        !store_commit(sv->store, &e)) {
-        store_rollback(sv->store);
-        log_event(LOG_EMERG, MSG_STORE_FAILED, &(struct log_fields){.err = &e},
-                  "the service stops: %s", e.text);
-        (void)sd_event_exit(sv->loop, 1);
-    }
-    log_event(
-        LOG_NOTICE, MSG_COMMANDS_EXPORTED,
-        &(struct log_fields){.incident = b->incident, .batch = b->id, .peer = &d->r.peer},
-        "%" PRId64 " commands of batch %" PRId64 " exported", d->rows, b->id);
-    export_close(d->x);
-    free(d->place.text);
-    free(d);
-}
-
-HANDLER(api_commands)
-{
-    struct service *sv = arg;
-    const struct think_port *was;
-    struct download *d;
-    uint64_t from;
-    int64_t id;
-    bool ok;
-
-    (void)body;
-    if (!batch_number(r, &id, e) || !request_number(r, "from", 0, UINT32_MAX, 0, &from, e))
-        return false;
-    d = calloc(1, sizeof *d);
-    if (d == NULL)
-        return err_set(e, ERR_STORE, "store.memory", "out of memory");
-    d->sv = sv;
-    d->r = *r;
-    d->tar.file = next_command;
-    d->tar.arg = d;
-    was = think_through(beside_port(sv->beside));
-    ok = export_open(sv->store, &sv->trust, sv->roster_dir, id, (uint32_t)from, &d->x, e);
-    (void)think_through(was);
-    if (!ok) {
-        free(d);
-        return false;
-    }
-    return reply_stream(out, "application/x-tar",
-                        (struct stream){commands_read, commands_close, d, -1});
 }

@@ -9,6 +9,7 @@
 #include "outcome.h"
 #include "preflight.h"
 #include "reconcile.h"
+#include "waves.h"
 
 /* Names with a count each; what there is none of is not named. */
 static void add_states(json_t *o, const int64_t n[OUTCOME_STATES])
@@ -142,6 +143,17 @@ static bool preflight_json(struct service *sv, const char *incident, json_t *o,
     return true;
 }
 
+static bool add_waves(struct service *sv, const char *incident, json_t *o, struct err *e)
+{
+    json_t *waves;
+
+    if (!waves_json(sv->store, incident, &waves, e))
+        return false;
+    if (waves != NULL)
+        (void)json_object_set_new(o, "waves", waves);
+    return true;
+}
+
 static bool figures_json(struct service *sv, const char *incident,
                          const struct lists_size *size, json_t *o, struct err *e)
 {
@@ -179,7 +191,7 @@ static bool figures_json(struct service *sv, const char *incident,
                      (json_int_t)size->devices - (json_int_t)answered, "by_state", states,
                      "by_type", types_json(size, by_type), "failed_cells", cells,
                      "held_before", held_json(held), "set_aside", asides));
-    return preflight_json(sv, incident, o, e) &&
+    return preflight_json(sv, incident, o, e) && add_waves(sv, incident, o, e) &&
            standing_json(sv, incident, size, all[OUTCOME_SUCCESS], o, e);
 }
 

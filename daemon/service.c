@@ -350,6 +350,7 @@ void service_tick(struct service *sv)
             return;
         }
     }
+    api_waves_turn(sv);
 }
 
 static void put_refusal(struct service *sv, const struct request *r, const struct err *why,

@@ -47,6 +47,7 @@ struct service {
         struct err trouble;
     } backup;
     struct refusals refusals;
+    bool waves_later;       /* a wave waits for an answer from beside the loop */
     bool standard_seen;     /* the token has said what it is, since the start */
     struct upload *uploads; /* on their way */
     char
@@ -174,6 +175,19 @@ extern const struct router_row api_rows[];
 extern const size_t api_n_rows;
 
 /* Handlers, by file. */
+/* The batch that the path names. ERR_INPUT "request.target". */
+MUST_CHECK bool api_batch_number(const struct request *r, int64_t *id, struct err *e);
+/* Waves whose turn has come begin; those that cannot go on end (waves.h). */
+void api_waves_turn(struct service *sv);
+struct waves;
+/* Wave *wave of w (w->plan.n: the tail) becomes a batch, inside the caller's transaction; waves
+ * that nobody is left of are passed over: *wave is the one that it is.
+ *   last  the plan's newest batch
+ * Errors: those that a batch is refused by; ERR_DENIED "batch.empty": nobody is left. */
+MUST_CHECK bool api_batch_wave(struct service *sv, const struct waves *w,
+                               const struct batch *last, uint32_t *wave, struct batch *b,
+                               struct err *e);
+
 #define HANDLER(name)                                                                  \
     bool name(void *arg, const struct request *r, struct span body, struct reply *out, \
               struct err *e)
@@ -208,6 +222,7 @@ HANDLER(api_review);
 HANDLER(api_batches);
 HANDLER(api_batch_start);
 HANDLER(api_batch_show);
+HANDLER(api_waves_stop);
 HANDLER(api_batch_pause);
 HANDLER(api_batch_resume);
 HANDLER(api_batch_confirm);

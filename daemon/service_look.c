@@ -22,6 +22,8 @@ static void on_there(void *arg, const struct err *broken)
         server_ask_again(sv->server);
     if (sv->pump != NULL)
         pump_wake(sv->pump);
+    if (sv->waves_later)
+        api_waves_turn(sv);
 }
 
 /* What is read at the start and never changed. NULL: out of memory. */

@@ -6,6 +6,7 @@
 #include "ctl.h"
 
 #include "progress.h"
+#include "waveplan.h"
 
 #include <poll.h>
 #include <stdlib.h>
@@ -142,10 +143,33 @@ static void batch_id(const json_t *batch, char out[static 256])
     ctl_scalar(json_object_get(batch, "id"), out);
 }
 
+/* A plan from its file, checked here so that line and member are named. */
+static int read_plan(const char *file, json_t **plan)
+{
+    struct err e;
+    char *text;
+    size_t len;
+    bool ok;
+
+    *plan = NULL;
+    if (file == NULL)
+        return CTL_OK;
+    if (!ctl_read_file(file, WAVEPLAN_TEXT, &text, &len))
+        return CTL_INPUT;
+    ok = waveplan_load(span_of(text, len), plan, &e);
+    free(text);
+    if (ok)
+        return CTL_OK;
+    ctl_say("%s: %s", file, e.text);
+    ctl_say_rule(rules_find(e.id));
+    return CTL_INPUT;
+}
+
 static int run_start(struct ctl *c, const struct ctl_args *a)
 {
     const char *rows = a->opt[0] != NULL ? a->opt[0] : "all";
     char id[256];
+    json_t *plan;
     json_t *j;
     char *text;
     int rc;
@@ -156,16 +180,23 @@ static int run_start(struct ctl *c, const struct ctl_args *a)
         ctl_next("smki-recoveryctl batch start --help");
         return CTL_USAGE;
     }
+    rc = read_plan(a->opt[2], &plan);
+    if (rc != CTL_OK)
+        return rc;
+    if (plan != NULL)
+        rows = "unfinished";
     if (!ctl_sure(c,
                   "Sign commands for %s of incident %s under decision %s. Signatures "
                   "cannot be taken back.",
                   strcmp(rows, "all") == 0 ? "every device" : "the devices without success",
-                  a->v[0], a->v[1]))
+                  a->v[0], a->v[1])) {
+        json_decref(plan);
         return CTL_USAGE;
-    rc = ctl_send(
-        c, "POST", "/v1/batches",
-        json_pack("{s:s,s:s,s:s}", "incident", a->v[0], "decision", a->v[1], "rows", rows),
-        &j, &text);
+    }
+    rc = ctl_send(c, "POST", "/v1/batches",
+                  json_pack("{s:s,s:s,s:s,s:o*}", "incident", a->v[0], "decision", a->v[1],
+                            "rows", rows, "waves", plan),
+                  &j, &text);
     if (rc != CTL_OK)
         return rc;
     ctl_say_forecast(c, j);
@@ -224,6 +255,11 @@ static int run_resume(struct ctl *c, const struct ctl_args *a)
     return change(c, "/v1/batches/{}/resume", a->v[0]);
 }
 
+static int run_stop_waves(struct ctl *c, const struct ctl_args *a)
+{
+    return change(c, "/v1/incidents/{}/waves/stop", a->v[0]);
+}
+
 /* The second person sees what is confirmed before saying yes. */
 static int run_confirm(struct ctl *c, const struct ctl_args *a)
 {
@@ -272,7 +308,8 @@ const struct ctl_verb ctl_batch_verbs[] = {
      "Sign the commands of a decision",
      run_start,
      {{"rows", "WHICH", "all (default), unfinished or unsuccessful"},
-      {"watch", NULL, "stay and show how it goes"}}},
+      {"watch", NULL, "stay and show how it goes"},
+      {"waves", "FILE", "in waves, as that plan says"}}},
     {"batch list", "", 0, 0, "Every batch and how far it is", run_list, {{0}}},
     {"batch show", "BATCH", 1, 1, "One batch", run_show, {{0}}},
     {"batch watch",
@@ -284,6 +321,13 @@ const struct ctl_verb ctl_batch_verbs[] = {
      {{0}}},
     {"batch pause", "BATCH", 1, 1, "Stop signing for now", run_pause, {{0}}},
     {"batch resume", "BATCH", 1, 1, "Go on", run_resume, {{0}}},
+    {"batch stop-waves",
+     "INCIDENT",
+     1,
+     1,
+     "No further wave begins; the batch at hand goes on",
+     run_stop_waves,
+     {{0}}},
     {"batch confirm", "BATCH", 1, 1, "The second person's yes", run_confirm, {{0}}},
     {"pre-commands compare",
      "INCIDENT DECISION FILE",

@@ -53,6 +53,7 @@ static const char *const examples[][2] = {
     {"batch show", "batch show 1"},
     {"batch watch", "batch watch 1"},
     {"batch pause", "batch pause 1"},
+    {"batch stop-waves", "batch stop-waves I-2026-0001"},
     {"batch resume", "batch resume 1"},
     {"batch confirm", "batch confirm 1"},
     {"pre-commands compare", "pre-commands compare I-2026-0001 D-1 pre-commands.hex"},

@@ -366,6 +366,32 @@ static void put_deferral(const json_t *d)
                  ctl_text(d, "end_condition"));
 }
 
+/* Batches in waves: how far each is, what leaves when, what comes next. */
+static void put_waves(const json_t *waves)
+{
+    const json_t *plan = json_object_get(waves, "plan");
+    const json_t *one;
+    size_t i;
+
+    if (waves == NULL)
+        return;
+    (void)printf("\nWaves\n  %s", ctl_text(waves, "state"));
+    say(waves, " (", "reason", ")");
+    say(plan, "; at most ", "commands_per_hour", " commands an hour");
+    say(waves, "; who is silent was asked again ", "asked", " times");
+    say(waves, ", next ", "due", "");
+    (void)putchar('\n');
+    json_array_foreach(json_object_get(waves, "waves"), i, one)
+    {
+        say(one, "  ", "wave", "");
+        say(one, ": batch ", "batch", "");
+        say(one, ", ", "rows", " devices");
+        say(one, ", ", "signed", " signed");
+        say(one, ", ", "released", " released, ");
+        (void)printf("%s\n", ctl_text(one, "state"));
+    }
+}
+
 static void put_found(const json_t *f)
 {
     (void)printf("  %lld devices: %s, by their own word; the first: %s\n",
@@ -386,6 +412,7 @@ void ctl_story(const json_t *incident)
     put_all(incident, "differences", "Papers that differ from what was notified",
             put_difference);
     put_all(incident, "batches", "Signing", put_batch);
+    put_waves(json_object_get(incident, "waves"));
     put_all(incident, "deferrals", "Put off by the PMA", put_deferral);
     put_all(incident, "found", "What devices hold otherwise than expected", put_found);
     put_all(incident, "refusals", "Refused, with nothing changed", put_refusal);

@@ -74,6 +74,12 @@ const struct rule rules[] = {
     {"roster.key", "GBCS 12.3", "VERIFIED",
      "Device keys are compressed P-256 points: 66 hex digits beginning 02 or 03.",
      "Mend the field named."},
+    {"roster.payment", "project", "choice",
+     "The column payment says prepayment or credit, or nothing.", "Mend the field named."},
+    {"roster.region", "project", "choice",
+     "The column region has a name of 1 to 23 letters, digits, '.', '_' and '-', or "
+     "nothing.",
+     "Mend the field named."},
     {"roster.duplicate", "SEC L10.30(a)", "INFERRED", "A device stands in a roster once.",
      "Take one of the two lines out."},
     {"roster.order", "project", "choice", "A canonical roster ascends by device.",
@@ -1145,6 +1151,19 @@ const struct rule rules[] = {
     {"decision.notified-method", "SEC Appendix L 4.2.1", "INFERRED",
      "A decision is by the method that was notified.",
      "Decide by that method, or have the notification amended."},
+
+    /* batches in waves - lib/formats/waveplan.c, lib/record/waves.c, daemon/api_batch.c */
+    {"waves.plan", "project", "choice",
+     "A plan of waves has the members of its form: names, types, payment, regions, pace.",
+     "Mend the member named: smki-recoveryctl(1)."},
+    {"waves.pace", "project", "INFERRED",
+     "Commands leave no faster than the plan of waves lets them.",
+     "Export again, from this position on, at the time named."},
+    {"waves.one-at-a-time", "project", "choice",
+     "An incident has one plan of waves at a time.",
+     "Wait until its waves are done, or end them: batch stop-waves."},
+    {"waves.none", "project", "choice", "Only waves that are running can be stopped.",
+     "Look which there are: incident show."},
 
     /* who is told - lib/record/outbox.c */
     {"config.recipient", "SEC L10 (a)", "UNKNOWN",

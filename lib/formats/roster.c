@@ -14,10 +14,23 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum field { F_DEVICE, F_TYPE, F_STATUS, F_CELLS, F_OLD, F_KA, F_DS, F_COUNT };
+enum field {
+    F_DEVICE,
+    F_TYPE,
+    F_STATUS,
+    F_CELLS,
+    F_OLD,
+    F_KA,
+    F_DS,
+    F_PAYMENT,
+    F_REGION,
+    F_COUNT
+};
 
-static const char *const field_names[F_COUNT] = {"device", "type", "status", "cells",
-                                                 "old",    "ka",   "ds"};
+static const char *const field_names[F_COUNT] = {
+    "device", "type", "status", "cells", "old", "ka", "ds", "payment", "region"};
+
+static const char *const payments[PAYMENT_COUNT] = {"", "prepayment", "credit"};
 
 static const char *const status_names[STATUS_COUNT] = {
     "pending",      "whitelisted",    "installed-not-commissioned",
@@ -178,6 +191,40 @@ static bool parse_point(const struct place *at, enum field f, struct piece v, bo
     return true;
 }
 
+static bool parse_payment(const struct place *at, struct piece v, struct roster_row *row,
+                          struct err *e)
+{
+    for (unsigned i = 0; i < PAYMENT_COUNT; i++)
+        if (strlen(payments[i]) == v.len && memcmp(payments[i], v.at, v.len) == 0) {
+            row->payment = (enum payment)i;
+            return true;
+        }
+    return none_of(at, "roster.payment", F_PAYMENT, v, "is no kind of payment",
+                   &payments[1], PAYMENT_COUNT - 1, e);
+}
+
+bool roster_region(const char *text, size_t len)
+{
+    size_t n = 0;
+
+    while (n < len &&
+           ((text[n] >= 'A' && text[n] <= 'Z') || (text[n] >= 'a' && text[n] <= 'z') ||
+            (text[n] >= '0' && text[n] <= '9') || text[n] == '.' || text[n] == '_' ||
+            text[n] == '-'))
+        n++;
+    return n == len && len > 0 && len < ROSTER_REGION;
+}
+
+static bool parse_region(const struct place *at, struct piece v, struct roster_row *row,
+                         struct err *e)
+{
+    if (v.len > 0 && !roster_region(v.at, v.len))
+        return wrong(at, "roster.region", F_REGION, v,
+                     "is no region: 1 to 23 letters, digits, '.', '_' and '-'", e);
+    memcpy(row->region, v.at, v.len);
+    return true;
+}
+
 static bool parse_field(const struct place *at, enum field f, struct piece v,
                         struct roster_row *row, struct err *e)
 {
@@ -208,6 +255,10 @@ static bool parse_field(const struct place *at, enum field f, struct piece v,
         return parse_point(at, f, v, &row->has_ka, row->ka, e);
     case F_DS:
         return parse_point(at, f, v, &row->has_ds, row->ds, e);
+    case F_PAYMENT:
+        return parse_payment(at, v, row, e);
+    case F_REGION:
+        return parse_region(at, v, row, e);
     case F_COUNT:
         break;
     }
@@ -235,7 +286,7 @@ static bool parse_header(struct roster *r, struct piece line, const struct place
         if (f == F_COUNT || (seen & 1u << f))
             return err_set(e, ERR_INPUT, "roster.header",
                            "%s, line 1: column \"%s\" is %s; columns are device,type,status"
-                           "[,cells][,old][,ka][,ds]",
+                           "[,cells][,old][,ka][,ds][,payment][,region]",
                            at->name, shown(one, text),
                            f == F_COUNT ? "unknown" : "named twice");
         seen |= 1u << f;

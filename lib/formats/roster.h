@@ -16,6 +16,9 @@
  *   old      key identifiers (16 hex digits, '+' between) of the       optional
  *            notified certificates the device holds
  *   ka, ds   device public keys, 66 hex digits, compressed P-256       optional
+ *   payment  prepayment or credit; empty: not known                    optional
+ *   region   1 to 23 of A-Z a-z 0-9 . _ -; empty: not known            optional
+ * The last two decide nothing: they say which devices come first (waves.h).
  *
  * Source:  SEC L10.30(a) (Relevant Device), SEC Appendix L 1.2; the columns are this
  *          project's choice (UNKNOWN in public text).
@@ -29,6 +32,7 @@
 #define ROSTER_STRIDE   16 /* a row is found in 100 ns, half an octet a row */
 #define ROSTER_LINE_MAX 1024
 #define ROSTER_OLD_MAX  4
+#define ROSTER_REGION   24
 #define ROSTER_ROWS_MAX 100000000u
 
 enum smi_status { /* SMI status values in use; CONFIRMED as an enumeration */
@@ -44,6 +48,13 @@ enum smi_status { /* SMI status values in use; CONFIRMED as an enumeration */
                   STATUS_COUNT,
 };
 
+enum payment {
+    PAYMENT_UNSAID,
+    PAYMENT_PREPAYMENT,
+    PAYMENT_CREDIT,
+    PAYMENT_COUNT,
+};
+
 struct roster_row {
     struct eui64 device;
     enum device_type type;
@@ -53,6 +64,8 @@ struct roster_row {
     size_t n_old;
     bool has_ka, has_ds;
     uint8_t ka[33], ds[33]; /* compressed points */
+    enum payment payment;
+    char region[ROSTER_REGION]; /* "" */
 };
 
 struct roster {
@@ -63,7 +76,7 @@ struct roster {
     uint32_t by_status[STATUS_COUNT];
     uint32_t cells_named; /* CELL_BIT of every cell some row names */
     struct digest digest; /* of the whole text */
-    unsigned columns[8];  /* column no. -> field; private */
+    unsigned columns[10]; /* column no. -> field; private */
     unsigned n_columns;
     void *map; /* set when roster_open_fd mapped it */
     size_t map_len;
@@ -102,6 +115,8 @@ uint32_t roster_seek(const struct roster *r, const struct eui64 *device, uint32_
  */
 MUST_CHECK bool roster_sort(struct span text, const char *name, int fd, struct err *e);
 
+/* Is that a name of a region? */
+bool roster_region(const char *text, size_t len);
 const char *roster_status_name(enum smi_status s);
 MUST_CHECK bool roster_status_find(const char *name, size_t len, enum smi_status *out);
 

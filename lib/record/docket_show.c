@@ -6,6 +6,7 @@
 #include "holding.h"
 #include "ledger.h"
 #include "preflight.h"
+#include "waves.h"
 
 #include <string.h>
 
@@ -252,10 +253,23 @@ static bool deferred(struct store *s, json_t *j, struct err *e)
     return true;
 }
 
+/* The newest plan of batches in waves, where there is one. */
+static bool in_waves(struct store *s, json_t *j, struct err *e)
+{
+    json_t *waves;
+
+    if (!waves_json(s, json_string_value(json_object_get(j, "id")), &waves, e))
+        return false;
+    if (waves != NULL)
+        (void)json_object_set_new(j, "waves", waves);
+    return true;
+}
+
 static bool story(struct store *s, json_t *j, struct err *e)
 {
     return docket_show_lists(s, json_string_value(json_object_get(j, "id")), j, e) &&
-           counts(s, j, e) && found_otherwise(s, j, e) && deferred(s, j, e);
+           counts(s, j, e) && found_otherwise(s, j, e) && deferred(s, j, e) &&
+           in_waves(s, j, e);
 }
 
 bool docket_show(struct store *s, const char *incident, json_t **out, struct err *e)

@@ -16,7 +16,7 @@ struct export
     struct slice slice;
     uint32_t at;   /* next row of slice */
     uint32_t next; /* position after it */
-    uint32_t from;
+    uint32_t from, until;
 };
 
 static bool open_all(struct export *x, const struct trust *t, const char *roster_dir,
@@ -56,6 +56,7 @@ bool export_open(struct store *s, const struct trust *t, const char *roster_dir,
         return err_set(e, ERR_STORE, "store.memory", "out of memory");
     x->store = s;
     x->next = x->from = from;
+    x->until = UINT32_MAX;
     if (!queue_get(s, batch, &x->b, e) || !open_all(x, t, roster_dir, e)) {
         export_close(x);
         return false;
@@ -122,6 +123,10 @@ bool export_next(struct export *x, struct export_row *out, bool *found, struct e
             x->at++;
             continue;
         }
+        if (out->pos >= x->until) {
+            *found = false;
+            return true;
+        }
         if (x->slice.has_macs
                 ? !warrant_command_mac(x->w, out->row, out->counter, &x->slice.sigs[x->at],
                                        x->slice.macs[x->at], &out->command, e)
@@ -134,6 +139,11 @@ bool export_next(struct export *x, struct export_row *out, bool *found, struct e
         *found = true;
         return true;
     }
+}
+
+void export_until(struct export *x, uint32_t until)
+{
+    x->until = until;
 }
 
 const struct batch *export_batch(const struct export *x)

@@ -33,6 +33,8 @@ MUST_CHECK bool export_open(struct store *s, const struct trust *t, const char *
  * long as the batch is not over, what was signed beyond a row still to do waits for it. */
 MUST_CHECK bool export_next(struct export *x, struct export_row *out, bool *found,
                             struct err *e);
+/* No position from `until` on leaves: found false there. */
+void export_until(struct export *x, uint32_t until);
 const struct batch *export_batch(const struct export *x);
 void export_close(struct export *x);
 

@@ -194,7 +194,8 @@ void lists_walk_done(struct lists_walk *w)
 static bool same_row(const struct roster_row *x, const struct roster_row *y)
 {
     if (x->type != y->type || x->status != y->status || x->cells != y->cells ||
-        x->n_old != y->n_old || x->has_ka != y->has_ka || x->has_ds != y->has_ds)
+        x->n_old != y->n_old || x->has_ka != y->has_ka || x->has_ds != y->has_ds ||
+        x->payment != y->payment || strcmp(x->region, y->region) != 0)
         return false;
     return memcmp(x->old, y->old, x->n_old * sizeof x->old[0]) == 0 &&
            (!x->has_ka || memcmp(x->ka, y->ka, sizeof x->ka) == 0) &&

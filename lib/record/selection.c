@@ -32,6 +32,8 @@ struct rows {
     uint8_t *commands;       /* what each has had under the decision; saturating */
     struct earlier *batches; /* ascending */
     size_t n_batches, cap;
+    const struct waveplan *plan; /* NULL: whatever wave they belong to */
+    uint32_t wave;
     bool all;      /* whatever they answered: all but who is excused by name */
     bool hopeless; /* take in what will be refused again */
     bool no_memory;
@@ -178,6 +180,16 @@ static bool all_may(const struct rows *r, struct err *e)
                    r->a->attempts, r->a->id);
 }
 
+static bool in_wave(const struct rows *r, uint32_t i)
+{
+    struct roster_row row;
+
+    if (r->plan == NULL)
+        return true;
+    roster_get(&r->roster, i, &row);
+    return waveplan_of(r->plan, &row) == r->wave;
+}
+
 /* Rows that need a command and may have another one, as a selection. */
 static bool select_some(struct rows *r, const char *dir, struct span *rows, uint32_t *n,
                         struct err *e)
@@ -190,21 +202,19 @@ static bool select_some(struct rows *r, const char *dir, struct span *rows, uint
         return false;
     ok = outcome_each(r->store, r->a->incident, &outcome_first, &outcome_last, note_outcome,
                       r, e);
-    roster_done(&r->roster);
-    if (!ok)
-        return false;
-    list = malloc((size_t)r->n * 4 + 1);
-    if (list == NULL)
-        return err_set(e, ERR_STORE, "store.memory", "out of memory");
+    list = ok ? malloc((size_t)r->n * 4 + 1) : NULL;
     *n = 0;
-    for (uint32_t i = 0; i < r->n; i++) {
-        if (r->settled[i / 8] >> (i % 8) & 1)
+    for (uint32_t i = 0; list != NULL && i < r->n; i++) {
+        if ((r->settled[i / 8] >> (i % 8) & 1) != 0 || !in_wave(r, i))
             continue;
         if (r->commands[i] < r->a->attempts)
             put_be32(list + 4 * (size_t)(*n)++, i);
         else
             used++;
     }
+    roster_done(&r->roster);
+    if (list == NULL)
+        return ok ? err_set(e, ERR_STORE, "store.memory", "out of memory") : false;
     if (*n == r->n) { /* all, and nothing has to be kept to say so */
         free(list);
         return true;
@@ -246,9 +256,14 @@ static bool roster_rows(struct store *s, const struct authority *a, uint32_t *n,
 }
 
 bool selection_rows(struct store *s, const char *dir, const struct authority *a,
-                    const char *which, uint32_t *n, struct span *rows, struct err *e)
+                    const char *which, const struct waveplan *plan, uint32_t wave,
+                    uint32_t *n, struct span *rows, struct err *e)
 {
-    struct rows r = {.store = s, .a = a, .hopeless = strcmp(which, "unsuccessful") == 0};
+    struct rows r = {.store = s,
+                     .a = a,
+                     .plan = plan,
+                     .wave = wave,
+                     .hopeless = strcmp(which, "unsuccessful") == 0};
     bool ok = roster_rows(s, a, n, e);
 
     r.n = ok ? *n : 0;
@@ -273,6 +288,9 @@ struct question { /* and behind it the folder */
     uint64_t stamp;
     int64_t signed_, failed;
     char which[16];
+    uint32_t wave;
+    bool planned;
+    struct waveplan plan;
 };
 
 struct answer { /* and behind it the rows, if not all */
@@ -293,7 +311,8 @@ static bool work(struct store *s, struct span in, struct span *out, struct err *
         return err_set(e, ERR_STORE, "store.memory", "out of memory");
     memcpy(&q, in.at, sizeof q);
     ok = docket_in_force(s, &q.decision, a, e) &&
-         selection_rows(s, (const char *)in.at + sizeof q, a, q.which, &found.n, &rows, e);
+         selection_rows(s, (const char *)in.at + sizeof q, a, q.which,
+                        q.planned ? &q.plan : NULL, q.wave, &found.n, &rows, e);
     found.all = rows.at == NULL;
     octets = ok ? malloc(sizeof found + rows.len) : NULL;
     if (octets != NULL) {
@@ -309,7 +328,8 @@ static bool work(struct store *s, struct span in, struct span *out, struct err *
 static const struct think_kind selecting = {.name = "the rows of a batch", .work = work};
 
 bool selection_think(struct store *s, const char *dir, const struct authority *a,
-                     const char *which, uint32_t *n, struct span *rows, struct err *e)
+                     const char *which, const struct waveplan *plan, uint32_t wave,
+                     uint32_t *n, struct span *rows, struct err *e)
 {
     uint8_t in[sizeof(struct question) + PATH_MAX];
     size_t len = strlen(dir) + 1;
@@ -326,6 +346,10 @@ bool selection_think(struct store *s, const char *dir, const struct authority *a
     if (!queue_totals(s, a->incident, &q.signed_, &q.failed, e))
         return false;
     (void)snprintf(q.which, sizeof q.which, "%s", which);
+    q.wave = wave;
+    q.planned = plan != NULL;
+    if (plan != NULL)
+        q.plan = *plan;
     memcpy(in, &q, sizeof q);
     memcpy(in + sizeof q, dir, len);
     if (!think(&selecting, s, span_of(in, sizeof q + len), &out, e))

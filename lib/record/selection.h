@@ -13,6 +13,7 @@
 
 #include "authority.h"
 #include "store.h"
+#include "waveplan.h"
 
 /*
  *   dir    of the rosters
@@ -20,6 +21,7 @@
  *          "unsuccessful"  without success, and with an attempt left
  *          "unfinished"    of those, not the ones whose status code says that the command
  *                          of this decision would fail again
+ *   plan   with "unfinished": of those, the ones of wave `wave` alone; NULL: of all waves
  *   n      out: how many rows
  *   rows   out: their numbers, as queue_put() wants them; at NULL: all. Caller frees, also
  *          when it was refused
@@ -28,13 +30,15 @@
  * "request.member"; ERR_STORE.
  */
 MUST_CHECK bool selection_rows(struct store *s, const char *dir, const struct authority *a,
-                               const char *which, uint32_t *n, struct span *rows,
+                               const char *which, const struct waveplan *plan,
+                               uint32_t wave, uint32_t *n, struct span *rows,
                                struct err *e);
 
 /* The same as a question (think.h): for whoever can give up what he is doing. What this
  * transaction has changed so far is not seen. */
 MUST_CHECK bool selection_think(struct store *s, const char *dir, const struct authority *a,
-                                const char *which, uint32_t *n, struct span *rows,
+                                const char *which, const struct waveplan *plan,
+                                uint32_t wave, uint32_t *n, struct span *rows,
                                 struct err *e);
 
 #endif

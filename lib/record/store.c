@@ -232,6 +232,18 @@ static const char *const migrations[] = {
     "CREATE TRIGGER outcome_changed AFTER UPDATE ON outcome WHEN (old.incident, old.batch,"
     " old.type, old.state, old.held) IS NOT (new.incident, new.batch, new.type, new.state,"
     " new.held) BEGIN " ONE_LESS " " ONE_MORE " END;",
+    /* batches in waves (waves.h): the plan and how far it is; which batch is which wave, and up
+     * to which position its commands have left */
+    "CREATE TABLE plan (n INTEGER PRIMARY KEY, incident TEXT NOT NULL,"
+    " decision BLOB NOT NULL, plan TEXT NOT NULL, state TEXT NOT NULL,"
+    " rule TEXT NOT NULL DEFAULT '', reason TEXT NOT NULL DEFAULT '',"
+    " next INTEGER NOT NULL, asked INTEGER NOT NULL DEFAULT 0,"
+    " due_us INTEGER NOT NULL DEFAULT 0, free_us INTEGER NOT NULL DEFAULT 0,"
+    " at_us INTEGER NOT NULL, actor TEXT NOT NULL) STRICT;"
+    "CREATE INDEX plan_by_incident ON plan (incident);"
+    "CREATE TABLE wave (batch INTEGER PRIMARY KEY, plan INTEGER NOT NULL,"
+    " name TEXT NOT NULL, released INTEGER NOT NULL DEFAULT 0) STRICT;"
+    "CREATE INDEX wave_by_plan ON wave (plan);",
 };
 #define VERSION ((int)(sizeof migrations / sizeof migrations[0]))
 

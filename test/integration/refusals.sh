@@ -198,6 +198,8 @@ row 'device key that is no point' roster.key 'line 2, field ka' '2s/,0[23]/,04/'
 column() { # column NAME RULE TEXT COLUMN VALUE: with such a column
     row "$1" "$2" "$3" "1s/.*/device,type,status,$4/;2,\$s/^\(.*,.*,commissioned\),.*/\1,$5/"
 }
+column 'payment that is none' roster.payment 'line 2, field payment: "cash"' payment cash
+column 'region that is none' roster.region 'line 2, field region: "no rth"' region 'no rth'
 column 'key identifier that is none' roster.old 'line 2, field old: "0123"' old 0123
 column 'cell that is none' roster.cells 'line 2, field cells: "supplier-xx"' cells supplier-xx
 column 'cell twice' roster.cells 'line 2, field cells: "supplier-ds" stands twice' \

@@ -37,7 +37,16 @@ static bool chooses(const char *which)
 {
     free((void *)(uintptr_t)chosen.at);
     chosen = span_of(NULL, 0);
-    return selection_rows(store, kit_dir, authority, which, &n_chosen, &chosen, &e);
+    return selection_rows(store, kit_dir, authority, which, NULL, 0, &n_chosen, &chosen,
+                          &e);
+}
+
+static bool chooses_wave(const struct waveplan *plan, uint32_t wave)
+{
+    free((void *)(uintptr_t)chosen.at);
+    chosen = span_of(NULL, 0);
+    return selection_rows(store, kit_dir, authority, "unfinished", plan, wave, &n_chosen,
+                          &chosen, &e);
 }
 
 static bool is_chosen(uint32_t row)
@@ -149,6 +158,47 @@ START_TEST(a_state_that_is_none_selects_nothing)
 }
 END_TEST
 
+/* Ten devices: gas and electricity in turn, the first three pay in advance. */
+static void mixed_roster(void)
+{
+    char text[1024] = "device,type,status,payment\n";
+
+    for (unsigned i = 0; i < 10; i++)
+        (void)snprintf(text + strlen(text), sizeof text - strlen(text),
+                       "00DB%012X,%s,commissioned,%s\n", i, i % 2 ? "GSME" : "ESME",
+                       i < 3 ? "prepayment" : "");
+    use_roster(text);
+}
+
+START_TEST(each_device_is_in_exactly_one_wave)
+{
+    static const uint32_t sizes[] = {3, 3, 3};
+    static struct waveplan plan;
+    json_t *j = json_loads("{\"schema\":\"smki-recovery/waves/1\",\"waves\":["
+                           "{\"name\":\"paying\",\"payment\":\"prepayment\"},"
+                           "{\"name\":\"gas\",\"types\":[\"GSME\"]},"
+                           "{\"name\":\"both\",\"types\":[\"GSME\",\"ESME\"]}]}",
+                           0, NULL);
+    unsigned times[10] = {0};
+
+    OK(waveplan_read(j, &plan, &e));
+    json_decref(j);
+    mixed_roster();
+    understand();
+    put_roster_row();
+    answered(3, OUTCOME_SUCCESS, 1, true);
+    for (uint32_t wave = 0; wave < 3; wave++) {
+        OK(chooses_wave(&plan, wave));
+        ck_assert_uint_eq(n_chosen, sizes[wave]);
+        for (uint32_t i = 0; i < 10; i++)
+            times[i] += is_chosen(i);
+    }
+    for (uint32_t i = 0; i < 10; i++)
+        ck_assert_uint_eq(times[i], i != 3);
+    REFUSED(chooses_wave(&plan, 3), "batch.empty"); /* nobody is left for the rest */
+}
+END_TEST
+
 KIT_MAIN("selection", setup, teardown, unfinished_is_what_may_go_better,
          nobody_gets_more_commands_than_the_decision_allows,
-         a_state_that_is_none_selects_nothing)
+         a_state_that_is_none_selects_nothing, each_device_is_in_exactly_one_wave)
