@@ -264,7 +264,7 @@ struct bucket {
 struct asking {
     struct waves w;
     int64_t released;
-    bool found;
+    bool found, spoilt;
 };
 
 static bool read_wave(void *arg, const struct store_row *row)
@@ -274,7 +274,8 @@ static bool read_wave(void *arg, const struct store_row *row)
 
     (void)read_plan(&r, row);
     a->released = store_i64(row, 10);
-    a->found = !r.spoilt;
+    a->found = true;
+    a->spoilt = r.spoilt;
     return false;
 }
 
@@ -295,6 +296,9 @@ static bool bucket_of(struct store *s, int64_t batch, int64_t now_us, struct buc
             " WHERE wave.batch = ?1 AND plan.state = 'running'",
             "i", batch))
         return false;
+    if (a->spoilt) /* nobody knows its pace: nothing leaves */
+        return err_set(e, ERR_STORE, "store.failed", "plan %lld is damaged",
+                       (long long)a->w.n);
     if (!a->found)
         return true; /* no wave, or its plan is over: nobody is paced any more */
     out->plan = a->w.n;

@@ -92,6 +92,7 @@ act() {
         party_activation "${2:-$1-key}" "$1"
         ;;
     batch) act_batch "$@" ;;
+    wave) act_wave ;;
     confirm)
         ctl --yes --quiet batch confirm "$batch" || return 1
         [ "${1:-}" = only ] || act_watch
@@ -198,11 +199,31 @@ act_submitted() {
 }
 
 act_batch() {
+    if [ "${1:-}" = --waves ]; then
+        act_plan "$2" >"$work/waves.json" || return 1
+        shift 2
+        set -- --waves "$work/waves.json" "$@"
+    fi
     batch=$(ctl --json --yes batch start "$@" "$incident" "$decision" | jq -r '.id // empty')
     [ -n "$batch" ] || return 1
     echo "$batch" >"$work/batch"
     # whoever has to confirm it watches it
     look batch show "$batch" | jq -e '.state == "waiting"' >/dev/null || act_watch
+}
+# In waves, the plan that is handed in: region by region, as Waves= of the devices says; all others behind them.
+act_plan() { # DEVICES
+    jq -n --arg regions "$(asked Devices "$1" Waves)" '{schema: "smki-recovery/waves/1",
+        waves: ($regions | split(",") | map({name: ascii_downcase, regions: [.]}))}'
+}
+# The next wave, which began by itself when the commands of the one before had left.
+act_wave() {
+    eventually act_next && act_watch
+}
+act_next() {
+    act_newest=$(look incident show "$incident" | jq -r '.waves.waves[-1].batch // empty')
+    [ -n "$act_newest" ] && [ "$act_newest" != "$batch" ] || return 1
+    batch=$act_newest
+    echo "$batch" >"$work/batch"
 }
 # To its end, rows that could not be signed or none; or until it is held because the token is away.
 act_watch() {

@@ -146,8 +146,15 @@ cast_scenario() {
         cast_seed=$((cast_seed + 1))
         types=$(asked Devices "$devices" Types)
         stage_meters "$devices" "$(asked Devices "$devices" Count)" "$(asked Devices "$devices" Supplier)" \
-            --first "00DB12340${cast_seed}000000" --seed $cast_seed ${types:+--mix "$types"} && handout_cells "$devices" >>"$work/before" && cast_regions "$devices" >>"$work/regions" || return 1
+            --first "00DB12340${cast_seed}000000" --seed $cast_seed ${types:+--mix "$types"} && handout_cells "$devices" >>"$work/before" && cast_regions "$devices" >"$work/hangs" &&
+            cat "$work/hangs" >>"$work/regions" && cast_column "$work/$devices/roster.csv" || return 1
     done
+}
+# The list says it, too, where there are regions.
+cast_column() { # LIST
+    [ ! -s "$work/hangs" ] || {
+        sed -e 's/^[^\t]*\t/,/' -e '1i ,region' "$work/hangs" | paste -d '\0' "$1" - >"$1.new" && mv "$1.new" "$1"
+    }
 }
 # In which region each meter hangs, a line each: the first so many of the list, the next so many, by the shares of Regions=.
 cast_regions() { # DEVICES

@@ -42,6 +42,13 @@ def types: to_entries | sort_by(.key as $k | ["GSME", "ESME", "CHF", "GPF", "HCA
 def bars($title): if . == [] then "" else "<h4>" + $title + "</h4>\n" + ([.[] | .key as $k | .value | bar($k)] | join("")) end;
 def progress: all_states as $all | ($all | bar("All devices"))
     + (if $all.own or $all.untouched then "" else (.by_type // {} | types | bars("By type")) + (.by_region // {} | to_entries | bars("By region")) end) + ($all | bar_key);
+# Where devices get their commands one wave after the other.
+def waves: if .waves == null then "" else .waves as $w
+    | "<h4>In waves</h4>\n" + ([$w.waves[] | ([.signed - .released, 0] | max) as $ready | ([.rows - .released - $ready, 0] | max) as $left
+        | strip(.wave; [{class: "c-sent", words: "on their way", n: .released}, {class: "c-soon", words: "signed, to leave", n: $ready},
+            {class: "c-wait", words: "to be signed", n: $left} | select(.n > 0)]; .rows; "\(.released | number) of \(.rows | number)")] | join(""))
+    + "<p class=\"soft\">" + ({running: "The plan is running", done: "Every wave has left", stopped: "The plan was stopped"}[$w.state] | t)
+    + (if $w.reason == "" then "" else ": " + ($w.reason | t) end) + (if $w.state == "running" and $w.due then "; who is silent is asked again at " + ($w.due | clock) else "" end) + ".</p>\n" end;
 
 # By type of device: what was commanded and answered, which cells hold another certificate than before.
 def counts: to_entries | map("\(.value | number) \(.key)") | join(", ");

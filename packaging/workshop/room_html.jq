@@ -44,7 +44,7 @@ one("Step"; $step; "Role") as $role
   + "</div>\n"
   + (if $step == "end" then "" else "<p>Everybody else waits for them: " + ([fields[] | select(.section == "Role" and .key == "Player" and .name != $role) | .value] | unique | join("; ") | t) + ".</p>\n" end)
   + section("Devices"; if $counted == [] then "<p>No list of devices is on file yet.</p>" else [$counted[] | . as $c
-      | "<h3>" + (.show.title | t) + " " + tag(if .show.state == "CLOSED" then "good" else "now" end; .show.state) + "</h3>\n" + (.figures | progress)] | join("\n") end)
+      | "<h3>" + (.show.title | t) + " " + tag(if .show.state == "CLOSED" then "good" else "now" end; .show.state) + "</h3>\n" + (.figures | progress + waves)] | join("\n") end)
   + section("Refused so far"; if $refusals == [] then "<p>Nothing yet.</p>" else table(["UTC", "Rule, and how sure", "Why"]; [$refusals[-5:][] | [(.at | clock | t), ((.rule | code) + "<br>" + tag(""; .certainty)), (.why | if length > 160 then .[:160] | sub("[ ,;:]+[^ ]*$"; " ...") else . end | t)]]) end)
   + section("Heard"; [$log[] | select(.kind == "inject")] | if . == [] then "<p>Nothing from outside yet.</p>" else table(["UTC", "For", "Text"]; [.[-3:][] | [(.at | clock | t), (.to | t), (.text | t)]]) end)
   + follow + "</div>\n<section>\n<h2>The way so far</h2>\n"

@@ -28,7 +28,7 @@ BEGIN {
     # what a step can do, and how many words follow: at least, at most
     n = split("open 5 99 incident 1 1 event 2 99 certificates 1 99 devices 1 2 notify 4 4 progress 3 3 file 1 1 own-key 3 3 draft 1 1 submit 1 1 " \
         "activation 1 2 batch 0 99 confirm 0 1 send 1 99 excuse 1 2 unreachable 1 2 hsm-loss 1 99 token 1 1 vault 0 1 symmetric-key 1 1 " \
-        "root 1 1 letter 2 2 await 1 1", w, " ")
+        "root 1 1 letter 2 2 await 1 1 wave 0 0", w, " ")
     for (i = 1; i < n; i += 3) { is_action[w[i]]; least[w[i]] = w[i + 1]; most[w[i]] = w[i + 2] }
     field("Scenario", "Format", "one must", "^1$")
     field("Scenario", "Title", "one must", ".")
@@ -51,7 +51,8 @@ BEGIN {
     field("Devices", "Supplier", "one must", "^[a-z]+$")
     field("Devices", "Count", "one must", "^([1-9][0-9]?[0-9]?[0-9]?|10000)$")
     field("Devices", "Types", "one", "^[A-Z]+:[0-9]+(,[A-Z]+:[0-9]+)*$")
-    field("Devices", "Regions", "one", "^[A-Za-z][A-Za-z ]*:[1-9][0-9]*(,[A-Za-z][A-Za-z ]*:[1-9][0-9]*)*$")
+    field("Devices", "Regions", "one", "^[A-Za-z][A-Za-z-]*:[1-9][0-9]*(,[A-Za-z][A-Za-z-]*:[1-9][0-9]*)*$")
+    field("Devices", "Waves", "one", "^[A-Za-z][A-Za-z-]*(,[A-Za-z][A-Za-z-]*)*$")
     field("Role", "Player", "one must", ".")
     field("Role", "People", "one must", "^[a-z0-9-]+( [a-z0-9-]+)*$")
     field("Role", "Knows", "many must", ".")

@@ -44,6 +44,12 @@ pack() {
         and any(.options[]; .event == "authorise-method-3")' "$play/pack-m3.json"
 }
 t "the PMA's pack names devices, cells, courses" pack
+# The commands leave region by region, and the page says how far that is.
+waves() {
+    to third-wave && cp "$scene/w/room.html" "$scene/room-waves.html" && ask --json incident show "$(cat "$play/incident")" >"$scene/waves-told" &&
+        jq -e '.waves | .state == "running" and ([.waves[].wave] == ["midlands", "south", "rest"]) and ([.waves[:2][] | .released == .rows] | all)' "$scene/waves-told"
+}
+t 'two of three waves are out, the third is signed by itself' waves
 sending() {
     to too-soon && cp "$scene/w/room.html" "$scene/room.html" && cp "$play/sheet-m3.html" "$scene/sheet.html"
 }
@@ -87,7 +93,7 @@ pictures=$tools/test/pages/pictures
 rm -rf "$pictures"
 must mkdir -p "$pictures"
 looked=0
-(cd "$scene" && node look.mjs "$browser" "$pictures" room-vote.html room.html room-closed.html room-empty.html pack.html sheet.html report.html handout.html evidence.html cards.html) >"$scene/looked" 2>&1 || looked=$?
+(cd "$scene" && node look.mjs "$browser" "$pictures" room-vote.html room-waves.html room.html room-closed.html room-empty.html pack.html sheet.html report.html handout.html evidence.html cards.html) >"$scene/looked" 2>&1 || looked=$?
 sed '/^1\.\./d' "$scene/looked" | awk -v n="$n" '/^(not )?ok / { sub(/ok [0-9]+/, "ok " (++n)) } { print }'
 n=$((n + $(grep -cE '^(not )?ok ' "$scene/looked")))
 failed=$((failed + $(grep -c '^not ok ' "$scene/looked")))
@@ -106,6 +112,9 @@ for drawn_page in room report handout; do
 done
 regions='[named("North", "Midlands", "South") | to_entries[]] | group_by(.key) | map({key: .[0].key, value: (map(.value) | add)}) | from_entries == ($all | drawn)'
 t 'room: regions add up to the whole' counted room "$regions"
+t 'room-waves: its waves are the service'"'"'s' jq -en --slurpfile bars "$pictures/room-waves.json" --slurpfile told "$scene/waves-told" '
+    def named($n): [$bars[0][] | select(.name == $n) | .parts][0];
+    all($told[0].waves.waves[]; . as $w | named($w.wave) as $p | ([$p[]] | add) == $w.rows and ($p["on their way"] // 0) == $w.released)'
 t 'evidence: types add up to the whole' counted evidence '[$bars[0][].parts | to_entries[]] | group_by(.key) | map({key: .[0].key, value: (map(.value) | add)}) | from_entries == ($all | drawn)'
 t 'the browser came to its end' same "$looked/$(tail -n 1 "$scene/looked" | cut -c 1-3)" 0/1..
 plan
