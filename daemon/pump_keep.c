@@ -34,17 +34,29 @@ void pump_verify(struct pump *p, struct answered *x)
     refused(p, &e);
 }
 
+/* What came behind one that is not kept is void, as what comes after the end of a batch is: its
+ * counters are spent. */
+static void drop_behind(struct pump *p)
+{
+    struct engine_answer *a;
+
+    while ((a = verifiers_take(p->verifiers, true)) != NULL)
+        free(a);
+}
+
 static void keep(struct pump *p, const struct answered *x)
 {
     struct err e;
 
     if (x->generation != p->generation || engine_batch(p->s.engine) == NULL)
         return; /* of a batch that ended meanwhile: void, its counters are spent */
-    if (!engine_signed(p->s.engine, &x->a, &e))
+    if (!engine_signed(p->s.engine, &x->a, &e)) {
+        drop_behind(p);
         refused(p, &e);
-    /* what comes slowly is not kept waiting for more */
-    else if (!engine_flush(p->s.engine, x->slow, &e))
+    } else if (!engine_flush(p->s.engine, x->slow, &e)) {
+        /* what comes slowly is not kept waiting for more */
         pump_fatal(p, &e);
+    }
 }
 
 void pump_keep(struct pump *p, bool wait)

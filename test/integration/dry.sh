@@ -133,7 +133,7 @@ one_way() {
         }
         END { print n " rows" }' "$top"/daemon/api_*.c "$top/daemon/api.c" | sort >"$scene/rows"
     # these two change nothing
-    printf '19 rows\napi_policy_test\napi_review\n' | diff - "$scene/rows"
+    printf '20 rows\napi_policy_test\napi_review\n' | diff - "$scene/rows"
 }
 t 'each request that can be judged goes the one way' one_way
 t 'the service ends in order' service_stop
