@@ -5,6 +5,7 @@
 #include "clock.h"
 #include "docket_show.h"
 #include "mem.h"
+#include "rules.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -213,11 +214,13 @@ static bool tail_turn(struct store *s, struct waves *w, int64_t now_us,
 static void waits_for(struct store *s, const struct batch *b, int64_t released,
                       int64_t now_us, struct err *why)
 {
+    const struct rule *rule =
+        rules_find(b->rule); /* an id outlives the batch it is about */
     uint32_t until;
 
     if (b->state != BATCH_DONE)
-        err_put(why, ERR_BUSY, b->rule, "batch %lld is %s", (long long)b->id,
-                queue_state_name(b->state));
+        err_put(why, ERR_BUSY, rule != NULL ? rule->id : no_rule, "batch %lld is %s",
+                (long long)b->id, queue_state_name(b->state));
     else if (waves_may_leave(s, b->id, (uint32_t)released, now_us, &until, why))
         err_put(why, ERR_BUSY, no_rule, "commands of batch %lld are not exported yet",
                 (long long)b->id);
